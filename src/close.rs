@@ -1,0 +1,181 @@
+//! Close codes and the frame that carries them (RFC 6455 §7.4).
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Why a WebSocket was closed, as a number (RFC 6455 §7.4 and its IANA registry).
+///
+/// ```
+/// use tower_websocket::CloseCode;
+///
+/// assert_eq!(CloseCode::GOING_AWAY.get(), 1001);
+/// assert!(CloseCode::new(4000).is_some_and(|code| code.is_sendable()));
+/// assert!(CloseCode::new(999).is_none());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CloseCode(u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection is fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: the server goes down, or the browser leaves the page.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: the peer broke the protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1003: a kind of data that this endpoint does not accept.
+    pub const UNSUPPORTED_DATA: Self = Self(1003);
+    /// 1005: the peer's close frame carried no code. Never sent.
+    pub const NO_STATUS: Self = Self(1005);
+    /// 1006: the connection ended without a close frame. Never sent.
+    pub const ABNORMAL: Self = Self(1006);
+    /// 1007: data that does not fit its message's type, such as text that is not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// 1008: a message that this endpoint's policy forbids.
+    pub const POLICY_VIOLATION: Self = Self(1008);
+    /// 1009: a message that is too large.
+    pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// 1010: the client wanted an extension that the server did not accept.
+    pub const EXTENSION_REQUIRED: Self = Self(1010);
+    /// 1011: an unexpected condition at this endpoint.
+    pub const INTERNAL_ERROR: Self = Self(1011);
+    /// 1012: the service restarts; reconnect after a random delay.
+    pub const SERVICE_RESTART: Self = Self(1012);
+    /// 1013: the service is overloaded; try again later.
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// 1014: a gateway got an invalid answer from the server behind it.
+    pub const BAD_GATEWAY: Self = Self(1014);
+    /// 1015: the TLS handshake failed. Never sent.
+    pub const TLS_HANDSHAKE: Self = Self(1015);
+
+    /// Any code from 1000 to 4999, or `None` outside of that range.
+    #[must_use]
+    pub const fn new(code: u16) -> Option<Self> {
+        match code {
+            1000..=4999 => Some(Self(code)),
+            _ => None,
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    /// Whether a close frame may carry this code: 1000–1014 without 1004–1006, and 3000–4999.
+    #[must_use]
+    pub const fn is_sendable(self) -> bool {
+        matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A close code with its reason: what a close frame says.
+///
+/// It is an error too, so that a handler can end with a code of its choice:
+///
+/// ```
+/// use tower_websocket::{CloseCode, CloseFrame, Error, Manager};
+///
+/// async fn handler(ws: Manager) -> Result<(), Error> {
+///     if ws.subprotocol().is_none() {
+///         return Err(CloseFrame::new(CloseCode::POLICY_VIOLATION, "name a subprotocol").into());
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseFrame {
+    code: CloseCode,
+    reason: Cow<'static, str>,
+}
+
+impl CloseFrame {
+    /// A code and a reason.
+    ///
+    /// A code that may not be sent becomes 1011. A control frame has room for 123 bytes of reason (RFC 6455 §5.5), so
+    /// a longer one is cut at the last whole character.
+    #[must_use]
+    pub fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
+        let code = if code.is_sendable() { code } else { CloseCode::INTERNAL_ERROR };
+        let mut reason = reason.into();
+        if reason.len() > MAX_REASON {
+            let end = reason.floor_char_boundary(MAX_REASON);
+            reason.to_mut().truncate(end);
+        }
+        Self { code, reason }
+    }
+
+    /// A frame as it was received: the code may be one that is never sent.
+    pub(crate) fn received(code: CloseCode, reason: String) -> Self {
+        Self { code, reason: reason.into() }
+    }
+
+    /// The code. 1005 when the peer's frame carried none.
+    #[must_use]
+    pub fn code(&self) -> CloseCode {
+        self.code
+    }
+
+    /// The reason, often empty.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl fmt::Display for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.reason.is_empty() {
+            write!(f, "code {}", self.code)
+        } else {
+            write!(f, "code {}, {}", self.code, self.reason)
+        }
+    }
+}
+
+impl std::error::Error for CloseFrame {}
+
+const MAX_REASON: usize = 123;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_which_codes_may_be_sent() {
+        for (code, sendable) in [
+            (1000, true),
+            (1003, true),
+            (1004, false),
+            (1005, false),
+            (1006, false),
+            (1007, true),
+            (1014, true),
+            (1015, false),
+            (1016, false),
+            (2999, false),
+            (3000, true),
+            (4999, true),
+        ] {
+            assert_eq!(CloseCode::new(code).unwrap().is_sendable(), sendable, "{code}");
+        }
+        assert_eq!(CloseCode::new(5000), None);
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_at_a_character() {
+        let frame = CloseFrame::new(CloseCode::NORMAL, "ä".repeat(100));
+        assert_eq!(frame.reason(), "ä".repeat(61));
+    }
+
+    #[test]
+    fn a_code_that_may_not_be_sent_becomes_1011() {
+        assert_eq!(CloseFrame::new(CloseCode::NO_STATUS, "").code(), CloseCode::INTERNAL_ERROR);
+    }
+}

@@ -1,0 +1,123 @@
+//! The one error type.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::close::CloseFrame;
+
+/// Any error, as handlers return them.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong with a connection, an operation on it, or a setting.
+///
+/// Match on [`kind`](Self::kind); the cause, where there is one, is the [`source`](std::error::Error::source).
+/// Cloning is cheap: every handle of an ended connection reports the same error.
+#[derive(Clone)]
+pub struct Error {
+    kind: ErrorKind,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The kind of an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A memory budget shared by many operations was used up. The connection stays usable.
+    BudgetExceeded,
+    /// The connection is closed; the source is the [`CloseFrame`] that ended it.
+    Closed,
+    /// The connection could not be opened: no transport, no TLS, or time ran out.
+    Connect,
+    /// A message was not what was asked for, such as JSON of another type. The connection stays usable.
+    Decode,
+    /// The transport ended without a closing handshake (what browsers report as 1006).
+    Disconnected,
+    /// A value could not be serialised. The connection stays usable.
+    Encode,
+    /// The peer refused the opening handshake, or answered it wrongly.
+    Handshake,
+    /// A setting is not valid; nothing was changed.
+    InvalidSetting,
+    /// Nothing arrived from the peer for the keepalive timeout.
+    KeepaliveTimeout,
+    /// The connection reached the lifetime that its limits allow.
+    LifetimeExceeded,
+    /// The peer's message is larger than the limit (answered with 1009).
+    MessageTooBig,
+    /// The peer broke the protocol (answered with 1002, or 1007 for text that is not UTF-8).
+    Protocol,
+    /// No message arrived in the time that the caller gave, or a message stayed unfinished too long. After the former the
+    /// connection stays usable.
+    ReadTimeout,
+    /// What a `get` function, a byte source or a handler reported; the source is that error.
+    Source,
+    /// The peer did not take the data in time. A part of it may be on the wire, so the connection ends.
+    WriteTimeout,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    pub(crate) fn with_source(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
+        Self { kind, source: Some(source.into().into()) }
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The close frame behind an error of the kind [`ErrorKind::Closed`]: the peer's or our own, whichever came first.
+    #[must_use]
+    pub fn close_frame(&self) -> Option<&CloseFrame> {
+        self.source.as_deref()?.downcast_ref()
+    }
+}
+
+impl From<CloseFrame> for Error {
+    fn from(frame: CloseFrame) -> Self {
+        Self::with_source(ErrorKind::Closed, frame)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_tuple("Error");
+        debug.field(&self.kind);
+        if let Some(source) = &self.source {
+            debug.field(source);
+        }
+        debug.finish()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            ErrorKind::BudgetExceeded => "memory budget used up",
+            ErrorKind::Closed => "connection is closed",
+            ErrorKind::Connect => "could not connect",
+            ErrorKind::Decode => "could not decode message",
+            ErrorKind::Disconnected => "connection ended without a closing handshake",
+            ErrorKind::Encode => "could not encode value",
+            ErrorKind::Handshake => "opening handshake failed",
+            ErrorKind::InvalidSetting => "invalid setting",
+            ErrorKind::KeepaliveTimeout => "peer was silent for longer than the keepalive timeout",
+            ErrorKind::LifetimeExceeded => "connection reached its maximum lifetime",
+            ErrorKind::MessageTooBig => "message is larger than the limit",
+            ErrorKind::Protocol => "peer broke the protocol",
+            ErrorKind::ReadTimeout => "no message arrived in time",
+            ErrorKind::Source => "source of data failed",
+            ErrorKind::WriteTimeout => "peer did not take the data in time",
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
