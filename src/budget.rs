@@ -1,0 +1,112 @@
+//! A shared bound on memory.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// A number of bytes that many operations share.
+///
+/// Clones share the same bytes. Buffers of up to 64 KiB are not counted, so that small messages never touch the
+/// shared counter.
+#[derive(Clone)]
+pub struct Budget(Arc<Counter>);
+
+struct Counter {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(Counter { limit: bytes, used: AtomicUsize::new(0) }))
+    }
+
+    /// The budget of 1 GiB that all connections of the process share unless they are given another.
+    #[must_use]
+    pub fn process() -> Self {
+        static PROCESS: OnceLock<Budget> = OnceLock::new();
+        PROCESS.get_or_init(|| Self::new(1024 * 1024 * 1024)).clone()
+    }
+
+    /// The bytes in use now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// The bytes that may be in use.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
+    /// Nothing charged yet; grows with [`Charge::raise`].
+    pub(crate) fn charge(&self) -> Charge {
+        Charge { budget: self.clone(), bytes: 0 }
+    }
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget").field("used", &self.used()).field("limit", &self.limit()).finish()
+    }
+}
+
+/// Bytes taken from a budget, given back on drop.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Charge {
+    /// Charges up to `bytes` in all, or changes nothing and returns `false`.
+    pub(crate) fn raise(&mut self, bytes: usize) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        if more == 0 {
+            return true;
+        }
+        let Counter { limit, used } = &*self.budget.0;
+        let taken = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            used.checked_add(more).filter(|sum| sum <= limit)
+        });
+        if taken.is_ok() {
+            self.bytes = bytes;
+        }
+        taken.is_ok()
+    }
+
+    /// Gives everything back.
+    pub(crate) fn release(&mut self) {
+        if self.bytes > 0 {
+            self.budget.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.bytes = 0;
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_charge_beyond_the_limit_changes_nothing() {
+        let budget = Budget::new(100);
+        let mut first = budget.charge();
+        assert!(first.raise(60));
+        let mut second = budget.charge();
+        assert!(!second.raise(41));
+        assert!(second.raise(40));
+        assert_eq!(budget.used(), 100);
+        drop(first);
+        assert_eq!(budget.used(), 40);
+    }
+}

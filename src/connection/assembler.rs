@@ -1,0 +1,170 @@
+//! From the payloads of frames to messages: gathers fragments, inflates, checks text.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::fault::Fault;
+use super::scratch;
+use crate::budget::Charge;
+use crate::deflate::{InflateError, Inflater};
+use crate::limits::Limits;
+use crate::message::{Message, MessageKind, Text};
+
+/// The message that is arriving.
+#[derive(Debug)]
+pub(super) struct Assembler {
+    limit: usize,
+    inflater: Option<Inflater>,
+    kind: MessageKind,
+    compressed: bool,
+    payload: BytesMut,
+    /// How much of an uncompressed text is known to be UTF-8.
+    checked: usize,
+    charge: Charge,
+}
+
+impl Assembler {
+    pub(super) fn new(limits: &Limits, inflater: Option<Inflater>) -> Self {
+        Self {
+            limit: limits.message,
+            inflater,
+            kind: MessageKind::Binary,
+            compressed: false,
+            payload: BytesMut::new(),
+            checked: 0,
+            charge: limits.budget.charge(),
+        }
+    }
+
+    /// Whether messages may be compressed.
+    pub(super) fn can_inflate(&self) -> bool {
+        self.inflater.is_some()
+    }
+
+    /// Starts a message.
+    pub(super) fn begin(&mut self, kind: MessageKind, compressed: bool) {
+        self.kind = kind;
+        self.compressed = compressed;
+    }
+
+    /// Whether a frame with so much payload may follow.
+    pub(super) fn admit(&self, len: u64) -> Result<(), Fault> {
+        let limit = if self.compressed { deflate_bound(self.limit) } else { self.limit };
+        let room = limit.saturating_sub(self.payload.len());
+        if len <= room as u64 { Ok(()) } else { Err(Fault::MessageTooBig) }
+    }
+
+    /// Appends payload to the message.
+    pub(super) fn push(&mut self, payload: &[u8]) -> Result<(), Fault> {
+        self.reserve(payload.len())?;
+        self.payload.extend_from_slice(payload);
+        Ok(())
+    }
+
+    /// Room to read up to `remaining` bytes of payload straight from the transport.
+    pub(super) fn room(&mut self, remaining: usize) -> Result<impl BufMut + '_, Fault> {
+        // Room for as much again as has arrived: what a header announces is not yet there.
+        if self.payload.capacity() == self.payload.len() {
+            self.reserve(remaining.min(self.payload.len().max(MIN_ROOM)))?;
+        }
+        Ok((&mut self.payload).limit(remaining))
+    }
+
+    /// The last `len` bytes, just read into [`room`](Self::room).
+    pub(super) fn last(&mut self, len: usize) -> &mut [u8] {
+        let start = self.payload.len() - len;
+        &mut self.payload[start..]
+    }
+
+    /// The end of a frame that is not the message's last: text that is already wrong is refused here.
+    pub(super) fn end_fragment(&mut self) -> Result<(), Fault> {
+        if self.kind == MessageKind::Text && !self.compressed {
+            if let Err(error) = simdutf8::compat::from_utf8(&self.payload[self.checked..]) {
+                if error.error_len().is_some() {
+                    return Err(Fault::InvalidText);
+                }
+                self.checked += error.valid_up_to();
+            } else {
+                self.checked = self.payload.len();
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of the message.
+    pub(super) fn finish(&mut self) -> Result<Message, Fault> {
+        let payload = self.payload.split().freeze();
+        self.payload = BytesMut::new();
+        self.checked = 0;
+        self.charge.release();
+        if self.compressed {
+            return self.inflate(&payload);
+        }
+        match self.kind {
+            MessageKind::Binary => Ok(Message::Binary(payload)),
+            MessageKind::Text => own_text(payload),
+        }
+    }
+
+    /// A message that lies whole in the read buffer: copied out once, never gathered.
+    pub(super) fn whole(&mut self, payload: &[u8]) -> Result<Message, Fault> {
+        if self.compressed {
+            return self.inflate(payload);
+        }
+        copy_out(self.kind, payload)
+    }
+
+    fn inflate(&mut self, payload: &[u8]) -> Result<Message, Fault> {
+        let inflater = self.inflater.as_mut().ok_or(Fault::InvalidDeflate)?;
+        let mut inflated = scratch::take_buffer();
+        let message = match inflater.inflate(payload, self.limit, &mut inflated) {
+            Err(InflateError::TooBig) => Err(Fault::MessageTooBig),
+            Err(InflateError::Invalid) => Err(Fault::InvalidDeflate),
+            Ok(()) if inflated.len() > LARGE => match self.kind {
+                MessageKind::Binary => Ok(Message::binary(std::mem::take(&mut inflated))),
+                MessageKind::Text => own_text(std::mem::take(&mut inflated).into()),
+            },
+            Ok(()) => copy_out(self.kind, &inflated),
+        };
+        scratch::give_buffer(inflated);
+        message
+    }
+
+    fn reserve(&mut self, more: usize) -> Result<(), Fault> {
+        let needed = self.payload.len() + more;
+        if needed > LARGE && !self.charge.raise(needed) {
+            return Err(Fault::BudgetExceeded);
+        }
+        self.payload.reserve(more);
+        Ok(())
+    }
+}
+
+/// Copies a message out of a buffer that is used again.
+fn copy_out(kind: MessageKind, payload: &[u8]) -> Result<Message, Fault> {
+    match kind {
+        MessageKind::Binary => Ok(Message::Binary(Bytes::copy_from_slice(payload))),
+        MessageKind::Text => match simdutf8::basic::from_utf8(payload) {
+            Ok(text) => Ok(Message::Text(Text::copied(text))),
+            Err(_) => Err(Fault::InvalidText),
+        },
+    }
+}
+
+/// Turns gathered bytes into text. The standard library's check, which alone makes owned text without a copy, is several
+/// times slower than simdutf8's: up to a point it is cheaper to check fast and copy.
+fn own_text(payload: Bytes) -> Result<Message, Fault> {
+    if payload.len() <= LARGE {
+        return copy_out(MessageKind::Text, &payload);
+    }
+    Text::from_utf8(payload).map(Message::Text).ok_or(Fault::InvalidText)
+}
+
+/// The longest that deflate makes a message of `len` bytes: zlib's own bound for its worst settings.
+fn deflate_bound(len: usize) -> usize {
+    len.saturating_add(len / 8).saturating_add(len / 64).saturating_add(64)
+}
+
+/// Beyond this a message is large: it is counted against the budget, and not copied to save memory.
+const LARGE: usize = 64 * 1024;
+/// The least room that a direct read gets.
+const MIN_ROOM: usize = 256 * 1024;

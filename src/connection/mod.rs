@@ -1,0 +1,23 @@
+//! One connection: bytes from the transport become messages here, and messages become bytes.
+//!
+//! `task` joins the parts. `socket` is the only file that names tungstenite; `keepalive` and `closing` are state
+//! machines that know no clock and no socket.
+
+mod assembler;
+mod closing;
+mod fault;
+mod frame;
+mod input;
+mod keepalive;
+mod outgoing;
+mod scratch;
+mod shared;
+mod socket;
+mod start;
+mod task;
+mod wakers;
+mod wire;
+
+pub use keepalive::Keepalive;
+pub(crate) use shared::Shared;
+pub(crate) use start::{Connection, Terms};

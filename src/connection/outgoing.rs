@@ -1,0 +1,191 @@
+//! Frames on their way out.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+
+use super::frame::{BINARY, FIN, Header, MAX_HEADER, RSV1, TEXT, apply_mask};
+use super::scratch;
+use crate::message::{Message, MessageKind};
+use crate::role::Role;
+
+/// Encoded frames in order. Small ones lie together in one buffer; a large payload is kept as it is and written from
+/// where it lies.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    segments: VecDeque<Segment>,
+    /// How much of the first segment is written.
+    written: usize,
+    len: usize,
+}
+
+#[derive(Debug)]
+enum Segment {
+    Gathered(Vec<u8>),
+    Shared(Bytes),
+}
+
+impl Segment {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Gathered(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// How one connection's frames are made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Framing {
+    pub(super) role: Role,
+    /// Whether the transport writes from several places at once, so that large payloads need no copy.
+    pub(super) vectored: bool,
+}
+
+impl Outgoing {
+    /// The bytes not yet written.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends a message as one frame.
+    pub(super) fn push_message(&mut self, framing: Framing, message: Message) {
+        let first = FIN | opcode(message.kind());
+        let mask = mask(framing.role);
+        let header = Header { first, mask, len: message.len() as u64 };
+        if message.len() >= LARGE && framing.vectored && mask.is_none() {
+            let payload = message.into_bytes();
+            self.push_header(header, 0);
+            self.len += payload.len();
+            self.segments.push_back(Segment::Shared(payload));
+        } else {
+            self.push_frame(header, message.as_bytes());
+        }
+    }
+
+    /// Appends a payload that is compressed already (RFC 7692 §6).
+    pub(super) fn push_compressed(&mut self, framing: Framing, kind: MessageKind, payload: &[u8]) {
+        let first = FIN | RSV1 | opcode(kind);
+        self.push_frame(Header { first, mask: mask(framing.role), len: payload.len() as u64 }, payload);
+    }
+
+    /// Appends whole frames as they are.
+    pub(super) fn push_raw(&mut self, frames: &[u8]) {
+        self.gather(frames.len()).extend_from_slice(frames);
+        self.len += frames.len();
+    }
+
+    fn push_frame(&mut self, header: Header, payload: &[u8]) {
+        self.push_header(header, payload.len());
+        let buffer = self.gather(payload.len());
+        let start = buffer.len();
+        buffer.extend_from_slice(payload);
+        if let Some(mask) = header.mask {
+            apply_mask(&mut buffer[start..], mask, 0);
+        }
+        self.len += payload.len();
+    }
+
+    fn push_header(&mut self, header: Header, payload: usize) {
+        let buffer = self.gather(MAX_HEADER + payload);
+        let start = buffer.len();
+        header.write(buffer);
+        let len = buffer.len() - start;
+        self.len += len;
+    }
+
+    /// The buffer at the end, with room for so much more.
+    fn gather(&mut self, more: usize) -> &mut Vec<u8> {
+        if !matches!(self.segments.back(), Some(Segment::Gathered(_))) {
+            self.segments.push_back(Segment::Gathered(scratch::take_buffer()));
+        }
+        match self.segments.back_mut() {
+            Some(Segment::Gathered(buffer)) => {
+                buffer.reserve(more);
+                buffer
+            }
+            _ => unreachable!("the last segment was just made sure to be a buffer"),
+        }
+    }
+
+    /// Takes everything from `other`. Nothing of it may have been written.
+    pub(super) fn append(&mut self, other: &mut Self) {
+        if self.is_empty() {
+            std::mem::swap(self, other);
+        } else {
+            self.len += std::mem::take(&mut other.len);
+            self.segments.append(&mut other.segments);
+        }
+    }
+
+    /// Writes as much as the transport takes in one call.
+    pub(super) fn poll_write(
+        &mut self,
+        transport: Pin<&mut impl AsyncWrite>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(first) = self.segments.front() else { return Poll::Ready(Ok(0)) };
+        let first = &first.bytes()[self.written..];
+        let written = if self.segments.len() > 1 && transport.is_write_vectored() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            slices[0] = IoSlice::new(first);
+            let rest = self.segments.iter().skip(1);
+            let filled = slices[1..].iter_mut().zip(rest).map(|(slice, segment)| *slice = IoSlice::new(segment.bytes()));
+            let count = 1 + filled.count();
+            transport.poll_write_vectored(cx, &slices[..count])
+        } else {
+            transport.poll_write(cx, first)
+        };
+        written.map_ok(|written| {
+            self.consume(written);
+            written
+        })
+    }
+
+    fn consume(&mut self, written: usize) {
+        self.len -= written;
+        self.written += written;
+        while let Some(first) = self.segments.front() {
+            let len = first.bytes().len();
+            if self.written < len {
+                break;
+            }
+            self.written -= len;
+            if let Some(Segment::Gathered(buffer)) = self.segments.pop_front() {
+                scratch::give_buffer(buffer);
+            }
+        }
+        if self.segments.is_empty() && self.segments.capacity() > SLICES {
+            self.segments = VecDeque::new();
+        }
+    }
+}
+
+fn opcode(kind: MessageKind) -> u8 {
+    match kind {
+        MessageKind::Binary => BINARY,
+        MessageKind::Text => TEXT,
+    }
+}
+
+/// RFC 6455 §5.3: a client masks every frame with a key that cannot be guessed.
+fn mask(role: Role) -> Option<[u8; 4]> {
+    match role {
+        Role::Client => Some(rand::random()),
+        Role::Server => None,
+    }
+}
+
+/// A payload from this size on is not copied into the buffer of small frames. Below it a copy costs less than a second
+/// slice in the system call.
+const LARGE: usize = 16 * 1024;
+/// Segments given to one system call.
+const SLICES: usize = 16;

@@ -1,0 +1,42 @@
+//! Memory that belongs to the thread: connections borrow it while they are polled, and own none while they are idle.
+
+use std::cell::RefCell;
+
+/// A zeroed buffer of [`READ_SIZE`] bytes for one kernel read.
+pub(super) fn take_read_buffer() -> Box<[u8]> {
+    READ.with_borrow_mut(Option::take).unwrap_or_else(|| vec![0; READ_SIZE].into_boxed_slice())
+}
+
+/// Gives the read buffer back to the thread that is polling now.
+pub(super) fn give_read_buffer(buffer: Box<[u8]>) {
+    if buffer.len() == READ_SIZE {
+        READ.with_borrow_mut(|slot| *slot = Some(buffer));
+    }
+}
+
+/// An empty buffer to gather bytes in.
+pub(crate) fn take_buffer() -> Vec<u8> {
+    SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
+}
+
+/// Gives a buffer back. One that grew large is freed, so that a burst does not stay in memory.
+pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
+    if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
+        buffer.clear();
+        SPARE.with_borrow_mut(|spare| {
+            if spare.len() < MOST_SPARE {
+                spare.push(buffer);
+            }
+        });
+    }
+}
+
+/// A burst of small messages or one of 64 KiB arrives in one read.
+pub(super) const READ_SIZE: usize = 64 * 1024 + 256;
+const LARGEST_SPARE: usize = 128 * 1024;
+const MOST_SPARE: usize = 8;
+
+thread_local! {
+    static READ: RefCell<Option<Box<[u8]>>> = const { RefCell::new(None) };
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}

@@ -1,0 +1,416 @@
+//! What a connection's task and its handles share: one short lock, never held across an await or a system call.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::outgoing::{Framing, Outgoing};
+use super::scratch;
+use super::wakers::Wakers;
+use crate::close::{CloseCode, CloseFrame};
+use crate::deflate::Deflater;
+use crate::error::Error;
+use crate::message::Message;
+use crate::stats::Stats;
+
+/// The state of one connection.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// Held from compressing to queueing: with context takeover, frames must leave in the order of their compression.
+    deflater: Option<Mutex<Deflater>>,
+    framing: Framing,
+    outgoing_limit: usize,
+    context: OnceLock<CancellationToken>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// The one message that was received and not yet taken.
+    pub(super) inbox: Option<Message>,
+    pub(super) queued: Outgoing,
+    /// All bytes ever queued, and of these the ones that the operating system has.
+    pub(super) accepted: u64,
+    pub(super) written: u64,
+    pub(super) close: Option<CloseFrame>,
+    pub(super) abort: bool,
+    pub(super) ping: bool,
+    pub(super) pings_asked: u64,
+    pub(super) pings_answered: u64,
+    pub(super) round_trip: Option<Duration>,
+    /// Why the connection is over for its users. Set once.
+    pub(super) end: Option<End>,
+    /// The transport is over too.
+    pub(super) ended: bool,
+    pub(super) readers: Wakers,
+    pub(super) writers: Wakers,
+    pub(super) watchers: Wakers,
+    pub(super) stats: Stats,
+    /// No handle is left.
+    abandoned: bool,
+    /// The task is to take the requests, or what is queued, before it sleeps.
+    asked: bool,
+    sent: bool,
+    sleeper: Option<Waker>,
+}
+
+/// The first reason that ended a connection.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    Closed(CloseFrame),
+    Failed(Error),
+}
+
+impl End {
+    fn to_error(&self) -> Error {
+        match self {
+            Self::Closed(frame) => frame.clone().into(),
+            Self::Failed(error) => error.clone(),
+        }
+    }
+}
+
+/// What the handles ask of the task.
+#[derive(Debug)]
+pub(super) struct Requests {
+    pub(super) abort: bool,
+    pub(super) close: Option<CloseFrame>,
+    pub(super) inbox_full: bool,
+    pub(super) ping: Option<u64>,
+}
+
+/// The task's side.
+impl State {
+    pub(super) fn take_requests(&mut self) -> Requests {
+        self.asked = false;
+        Requests {
+            abort: std::mem::take(&mut self.abort),
+            close: self.close.take(),
+            inbox_full: self.inbox.is_some(),
+            ping: std::mem::take(&mut self.ping).then_some(self.pings_asked),
+        }
+    }
+
+    /// Hands a message over. Like all that wake: whether the task's own handler waits for it.
+    pub(super) fn deliver(&mut self, message: Message, own: &Waker) -> bool {
+        self.stats.messages_received += 1;
+        self.stats.payload_received += message.len() as u64;
+        self.inbox = Some(message);
+        self.readers.wake_others(own)
+    }
+
+    /// Appends everything queued.
+    pub(super) fn take_queued(&mut self, writing: &mut Outgoing) {
+        self.sent = false;
+        writing.append(&mut self.queued);
+    }
+
+    /// Counts bytes that the transport took, and how many of them were data frames.
+    pub(super) fn set_written(&mut self, bytes: usize, data: usize, own: &Waker) -> bool {
+        self.stats.wire_sent += bytes as u64;
+        self.written += data as u64;
+        self.writers.wake_others(own)
+    }
+
+    pub(super) fn set_round_trip(&mut self, ping: u64, round_trip: Duration, own: &Waker) -> bool {
+        self.round_trip = Some(round_trip);
+        self.pings_answered = ping;
+        self.watchers.wake_others(own)
+    }
+
+    /// Keeps the first reason.
+    pub(super) fn set_end(&mut self, end: End, own: &Waker) -> bool {
+        self.end.get_or_insert(end);
+        self.wake_all(own)
+    }
+
+    fn wake_all(&mut self, own: &Waker) -> bool {
+        let Self { readers, writers, watchers, .. } = self;
+        [readers, writers, watchers].map(|wakers| wakers.wake_others(own)).contains(&true)
+    }
+
+    /// Lets the task sleep unless there is something that it has not seen.
+    pub(super) fn park(&mut self, waker: &Waker) -> bool {
+        if self.asked || self.sent {
+            return false;
+        }
+        self.sleeper = Some(waker.clone());
+        true
+    }
+
+    pub(super) fn unpark(&mut self) {
+        self.sleeper = None;
+    }
+}
+
+/// The handles' side.
+impl State {
+    /// Has the task take the requests, and wakes it where it sleeps.
+    fn ask(&mut self) {
+        self.asked = true;
+        self.wake_task();
+    }
+
+    fn wake_task(&mut self) {
+        if let Some(waker) = self.sleeper.take() {
+            waker.wake();
+        }
+    }
+
+    fn push_message(&mut self, framing: Framing, message: Message) -> u64 {
+        let len = message.len();
+        self.push(len, |queued| queued.push_message(framing, message))
+    }
+
+    fn push_compressed(&mut self, framing: Framing, message: Message, compressed: &[u8]) -> u64 {
+        self.push(message.len(), |queued| queued.push_compressed(framing, message.kind(), compressed))
+    }
+
+    fn push(&mut self, payload: usize, push: impl FnOnce(&mut Outgoing)) -> u64 {
+        let before = self.queued.len();
+        push(&mut self.queued);
+        self.accepted += (self.queued.len() - before) as u64;
+        self.stats.messages_sent += 1;
+        self.stats.payload_sent += payload as u64;
+        self.sent = true;
+        self.wake_task();
+        self.accepted
+    }
+
+    fn pending(&self) -> u64 {
+        self.accepted - self.written
+    }
+
+    fn check_open(&self) -> Result<(), Error> {
+        match &self.end {
+            Some(end) => Err(end.to_error()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(framing: Framing, outgoing_limit: usize, deflater: Option<Deflater>) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            deflater: deflater.map(Mutex::new),
+            framing,
+            outgoing_limit,
+            context: OnceLock::new(),
+        })
+    }
+
+    /// A panic elsewhere does not spread: every change to the state is complete in itself.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// The next message; `None` after a close.
+    pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        let mut state = self.lock();
+        if let Some(message) = state.inbox.take() {
+            state.ask();
+            return Poll::Ready(Ok(Some(message)));
+        }
+        match &state.end {
+            Some(End::Closed(_)) => Poll::Ready(Ok(None)),
+            Some(End::Failed(error)) => Poll::Ready(Err(error.clone())),
+            None => {
+                state.readers.register(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Room for another message.
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_room(cx).map_ok(drop)
+    }
+
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<MutexGuard<'_, State>, Error>> {
+        let mut state = self.lock();
+        state.check_open()?;
+        if state.pending() < self.outgoing_limit as u64 {
+            return Poll::Ready(Ok(state));
+        }
+        state.writers.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Queues the message once there is room, and says up to which byte must be written for it to be out.
+    pub(crate) fn poll_send(
+        &self,
+        message: &mut Option<Message>,
+        compress: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<u64, Error>> {
+        let mut state = std::task::ready!(self.poll_room(cx))?;
+        Poll::Ready(match message.take() {
+            None => Ok(state.accepted),
+            Some(message) if self.deflater.is_none() || !compress => Ok(state.push_message(self.framing, message)),
+            Some(message) => {
+                drop(state);
+                self.queue(message, true)
+            }
+        })
+    }
+
+    /// Queues the message whether there is room or not.
+    pub(crate) fn queue(&self, message: Message, compress: bool) -> Result<u64, Error> {
+        let Some(deflater) = self.deflater.as_ref().filter(|_| compress) else {
+            let mut state = self.lock();
+            state.check_open()?;
+            return Ok(state.push_message(self.framing, message));
+        };
+        let mut compressed = scratch::take_buffer();
+        // This lock stays until the frame is queued.
+        let mut deflater = deflater.lock().unwrap_or_else(PoisonError::into_inner);
+        let smaller = deflater.deflate(message.as_bytes(), &mut compressed);
+        let mut state = self.lock();
+        state.check_open()?;
+        let mark = if smaller {
+            state.push_compressed(self.framing, message, &compressed)
+        } else {
+            state.push_message(self.framing, message)
+        };
+        drop(state);
+        drop(deflater);
+        scratch::give_buffer(compressed);
+        Ok(mark)
+    }
+
+    /// Waits until the operating system has everything up to `mark`.
+    pub(crate) fn poll_written(&self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut state = self.lock();
+        if state.written >= mark {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(end) = state.end.as_ref().filter(|end| state.ended || matches!(end, End::Failed(_))) {
+            return Poll::Ready(Err(end.to_error()));
+        }
+        state.writers.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// What has been queued so far.
+    pub(crate) fn mark(&self) -> u64 {
+        self.lock().accepted
+    }
+
+    /// Asks for a close frame behind everything queued. The first reason wins.
+    pub(crate) fn close(&self, frame: CloseFrame) {
+        let mut state = self.lock();
+        if state.end.is_none() {
+            state.close = Some(frame.clone());
+            state.set_end(End::Closed(frame), Waker::noop());
+            state.ask();
+        }
+    }
+
+    /// Ends the connection with an error, without a word to the peer.
+    pub(crate) fn fail(&self, error: Error) {
+        let mut state = self.lock();
+        state.set_end(End::Failed(error), Waker::noop());
+        state.abort = true;
+        state.ask();
+    }
+
+    /// Waits for the end of the transport.
+    pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<Result<CloseFrame, Error>> {
+        let mut state = self.lock();
+        if !state.ended {
+            state.watchers.register(cx.waker());
+            return Poll::Pending;
+        }
+        Poll::Ready(match &state.end {
+            Some(End::Closed(frame)) => Ok(frame.clone()),
+            Some(End::Failed(error)) => Err(error.clone()),
+            None => Ok(CloseFrame::new(CloseCode::NORMAL, "")),
+        })
+    }
+
+    /// Why the connection is over, if it is.
+    pub(crate) fn end(&self) -> Option<Result<CloseFrame, Error>> {
+        self.lock().end.clone().map(|end| match end {
+            End::Closed(frame) => Ok(frame),
+            End::Failed(error) => Err(error),
+        })
+    }
+
+    /// Asks for a ping and returns its number.
+    pub(crate) fn ping(&self) -> Result<u64, Error> {
+        let mut state = self.lock();
+        state.check_open()?;
+        state.ping = true;
+        state.pings_asked += 1;
+        state.ask();
+        Ok(state.pings_asked)
+    }
+
+    /// The keepalive's ping.
+    pub(super) fn ping_if_open(&self) {
+        // A closed connection needs no ping.
+        let _ = self.ping();
+    }
+
+    /// The round trip once the ping with this number is answered.
+    pub(crate) fn poll_pong(&self, number: u64, cx: &mut Context<'_>) -> Poll<Result<Duration, Error>> {
+        let mut state = self.lock();
+        if let Some(round_trip) = state.round_trip.filter(|_| state.pings_answered >= number) {
+            return Poll::Ready(Ok(round_trip));
+        }
+        state.check_open()?;
+        state.watchers.register(cx.waker());
+        Poll::Pending
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.lock().round_trip
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.lock().stats
+    }
+
+    /// A token that is cancelled when the connection ends. Made when it is first asked for.
+    pub(crate) fn context(&self) -> &CancellationToken {
+        let token = self.context.get_or_init(CancellationToken::new);
+        // The end may have come between the task's look and the making of the token.
+        if self.lock().ended {
+            token.cancel();
+        }
+        token
+    }
+
+    /// The end of the transport: everybody who waits learns of it.
+    pub(super) fn set_ended(&self, own: &Waker) -> bool {
+        let mut state = self.lock();
+        state.ended = true;
+        let own_waits = state.wake_all(own);
+        drop(state);
+        if let Some(token) = self.context.get() {
+            token.cancel();
+        }
+        own_waits
+    }
+
+    /// The last handle is gone.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.lock();
+        state.abandoned = true;
+        state.ask();
+    }
+
+    /// Waits for the last handle to go, as a handler that does nothing else.
+    pub(crate) async fn abandoned(&self) {
+        // No waker: the task polls its handler whenever a handle asks for something.
+        poll_fn(|_| if self.lock().abandoned { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}

@@ -1,0 +1,131 @@
+//! tungstenite, and the only file that names it: it judges every frame that arrives and answers pings and closes.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream as _;
+use futures_sink::Sink as _;
+use std::pin::Pin;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite;
+use tungstenite::error::ProtocolError;
+use tungstenite::protocol::WebSocketConfig;
+
+use super::fault::Fault;
+use super::frame::MAX_CONTROL;
+use super::wire::Wire;
+use crate::close::{CloseCode, CloseFrame};
+use crate::message::Message;
+use crate::role::Role;
+
+/// The protocol's state machine over a [`Wire`]. It does no I/O: it answers from what the wire was fed.
+#[derive(Debug)]
+pub(super) struct Socket(WebSocketStream<Wire>);
+
+/// What arrived.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The peer's close frame. Its answer is among the wire's replies after the next poll.
+    Close(CloseFrame),
+    /// The closing handshake is complete, or the transport ended.
+    End,
+    Fault(Fault),
+    Message(Message),
+    Ping,
+    Pong(Bytes),
+}
+
+impl Socket {
+    pub(super) async fn new(role: Role, wire: Wire) -> Self {
+        let role = match role {
+            Role::Client => tungstenite::protocol::Role::Client,
+            Role::Server => tungstenite::protocol::Role::Server,
+        };
+        // It sees control frames and empty data frames only; a longer frame is a control frame that breaks the rules.
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_frame_size(Some(MAX_CONTROL));
+        Self(WebSocketStream::from_raw_socket(wire, role, Some(config)).await)
+    }
+
+    pub(super) fn wire(&mut self) -> &mut Wire {
+        self.0.get_mut()
+    }
+
+    /// The next event in what the wire was fed, or `Pending` when it must be fed more.
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        loop {
+            let next = Pin::new(&mut self.0).poll_next(cx);
+            // What stopped the wire comes before what tungstenite makes of the silence.
+            if let Some(fault) = self.wire().take_fault() {
+                return Poll::Ready(Event::Fault(fault));
+            }
+            return Poll::Ready(match next {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => Event::End,
+                Poll::Ready(Some(Ok(message))) => match message {
+                    tungstenite::Message::Ping(_) => Event::Ping,
+                    tungstenite::Message::Pong(payload) => Event::Pong(payload),
+                    tungstenite::Message::Close(frame) => Event::Close(self.received(frame)),
+                    _ => match self.wire().take_message() {
+                        Some(message) => Event::Message(message),
+                        None => continue,
+                    },
+                },
+                Poll::Ready(Some(Err(error))) => match error {
+                    tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+                    | tungstenite::Error::ConnectionClosed
+                    | tungstenite::Error::AlreadyClosed => Event::End,
+                    tungstenite::Error::Utf8(_) => Event::Fault(Fault::InvalidText),
+                    error => Event::Fault(Fault::Protocol(error.into())),
+                },
+            });
+        }
+    }
+
+    /// Puts a ping among the wire's replies.
+    pub(super) fn ping(&mut self, payload: Bytes) {
+        self.write(tungstenite::Message::Ping(payload));
+    }
+
+    /// Puts a close frame among the wire's replies. Nothing is sent after it.
+    pub(super) fn close(&mut self, frame: &CloseFrame) {
+        self.write(tungstenite::Message::Close(Some(tungstenite::protocol::CloseFrame {
+            code: frame.code().get().into(),
+            reason: frame.reason().into(),
+        })));
+    }
+
+    /// Writing to memory fails only after a close frame, and then there is nothing left to say.
+    fn write(&mut self, message: tungstenite::Message) {
+        if let Err(error) = Pin::new(&mut self.0).start_send(message) {
+            tracing::trace!(%error, "control frame not sent");
+        }
+    }
+
+    fn received(&mut self, frame: Option<tungstenite::protocol::CloseFrame>) -> CloseFrame {
+        let Some(frame) = frame else { return CloseFrame::received(CloseCode::NO_STATUS, String::new()) };
+        let code = if self.wire().said_bad_gateway() {
+            CloseCode::BAD_GATEWAY
+        } else {
+            CloseCode::new(frame.code.into()).unwrap_or(CloseCode::PROTOCOL_ERROR)
+        };
+        CloseFrame::received(code, frame.reason.as_str().to_owned())
+    }
+}
+
+/// tungstenite fills its read buffer with zeroes before each read, and all it reads are headers.
+const READ_BUFFER: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tungstenite::protocol::frame::coding::CloseCode as TheirCode;
+
+    #[test]
+    fn tungstenite_still_takes_1014_for_a_violation() {
+        assert!(!TheirCode::from(1014).is_allowed(), "the wire need not swap the code any more");
+        assert!(TheirCode::from(1012).is_allowed() && TheirCode::from(1013).is_allowed());
+    }
+}

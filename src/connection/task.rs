@@ -1,0 +1,452 @@
+//! The one task of a connection: it polls the transport and the handler together, and only it touches the transport.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::closing::{Closing, Phase};
+use super::fault::Fault;
+use super::keepalive::{Due, Keepalive, Liveness};
+use super::outgoing::Outgoing;
+use super::scratch;
+use super::shared::{End, Shared};
+use super::socket::{Event, Socket};
+use crate::close::{CloseCode, CloseFrame};
+use crate::limits::Limits;
+use crate::message::Message;
+
+/// One connection, until its transport and its handler are both done.
+pub(super) struct Task<Io> {
+    /// None once it is over.
+    transport: Option<Io>,
+    socket: Socket,
+    shared: Arc<Shared>,
+    /// What is being written; the first `overhead` bytes of it are control frames.
+    writing: Outgoing,
+    overhead: usize,
+    liveness: Liveness,
+    text_heartbeat: bool,
+    closing: Closing,
+    limits: TimeLimits,
+    /// Since when each of these goes on, if it does.
+    stalled: Option<Instant>,
+    urgent: Option<Instant>,
+    mid_message: Option<Instant>,
+    ping: Option<Ping>,
+    /// tungstenite has nothing more to say.
+    socket_over: bool,
+    flush_due: bool,
+    timer_polled: bool,
+    now: Instant,
+}
+
+/// The limits that the task looks after.
+#[derive(Debug)]
+struct TimeLimits {
+    message: Duration,
+    write: Duration,
+    end_of_life: Option<Instant>,
+}
+
+/// The last ping that we sent.
+#[derive(Debug)]
+struct Ping {
+    number: u64,
+    sent: Instant,
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
+    pub(super) fn new(transport: Io, socket: Socket, shared: Arc<Shared>, limits: &Limits, keepalive: Keepalive) -> Self {
+        let now = Instant::now();
+        Self {
+            transport: Some(transport),
+            socket,
+            shared,
+            writing: Outgoing::default(),
+            overhead: 0,
+            liveness: Liveness::new(keepalive, now),
+            text_heartbeat: keepalive.answers_text(),
+            closing: Closing::new(limits.close_time),
+            limits: TimeLimits {
+                message: limits.message_time,
+                write: limits.write_time,
+                end_of_life: limits.lifetime.map(|lifetime| now + lifetime),
+            },
+            stalled: None,
+            urgent: None,
+            mid_message: None,
+            ping: None,
+            socket_over: false,
+            flush_due: false,
+            timer_polled: false,
+            now,
+        }
+    }
+
+    /// Runs the connection and its handler. What the handler returns is the close frame to send.
+    pub(super) async fn run(mut self, handler: impl Future<Output = CloseFrame>) {
+        let mut handler = Handler(Some(pin!(handler)));
+        let mut timer = pin!(sleep_until(self.now + FAR));
+        poll_fn(|cx| self.poll(&mut handler, timer.as_mut(), cx)).await;
+    }
+
+    fn poll(
+        &mut self,
+        handler: &mut Handler<'_, impl Future<Output = CloseFrame>>,
+        mut timer: Pin<&mut Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        self.now = Instant::now();
+        self.shared.lock().unpark();
+        // Polled at least once, as it may wait for things of its own; a message that it waits for saves that turn.
+        let mut handler_due = true;
+        loop {
+            while let Poll::Ready(event) = self.poll_event(cx) {
+                if self.on_event(event, cx) {
+                    self.poll_handler(handler, cx);
+                    handler_due = false;
+                }
+            }
+            if handler_due {
+                self.poll_handler(handler, cx);
+            }
+            handler_due = self.write(cx);
+            if self.poll_read(cx).is_ready() || handler_due {
+                continue;
+            }
+            if self.transport.is_none() && handler.0.is_none() {
+                return Poll::Ready(());
+            }
+            if self.poll_timer(timer.as_mut(), cx) {
+                handler_due = true;
+            } else if self.park(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Does what the handles ask for, then looks at what was read.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let requests = self.shared.lock().take_requests();
+        if requests.abort {
+            self.end_transport(cx);
+        }
+        if let Some(number) = requests.ping {
+            self.send_ping(number);
+        }
+        if let Some(frame) = requests.close {
+            tracing::debug!(%frame, "closing");
+            self.socket.close(&frame);
+            self.socket.wire().set_discard();
+            self.closing.start(self.now);
+        }
+        if self.transport.is_none() || self.socket_over {
+            return Poll::Pending;
+        }
+        self.socket.wire().set_hold(requests.inbox_full && self.closing.phase() == Phase::Open);
+        self.socket.poll_event(cx)
+    }
+
+    /// Whether the handler waits for what happened.
+    fn on_event(&mut self, event: Event, cx: &mut Context<'_>) -> bool {
+        match event {
+            Event::Message(message) => self.deliver(message, cx),
+            Event::Ping => {
+                self.urgent.get_or_insert(self.now);
+                false
+            }
+            Event::Pong(payload) => self.on_pong(&payload, cx),
+            Event::Close(frame) => {
+                tracing::debug!(%frame, "peer closes");
+                self.socket.wire().set_discard();
+                self.closing.finish(self.now);
+                self.shared.lock().set_end(End::Closed(frame), cx.waker())
+            }
+            Event::End => {
+                self.socket_over = true;
+                if self.closing.phase() == Phase::Open {
+                    return self.fail(Fault::Disconnected(None), cx);
+                }
+                self.closing.finish(self.now);
+                false
+            }
+            Event::Fault(fault) => {
+                self.socket_over = true;
+                self.fail(fault, cx)
+            }
+        }
+    }
+
+    fn deliver(&mut self, message: Message, cx: &mut Context<'_>) -> bool {
+        if self.text_heartbeat && message.as_text() == Some("ping") {
+            // The queue is closed only after a close frame, and then no answer is wanted.
+            let _ = self.shared.queue(Message::text("pong"), false);
+            return false;
+        }
+        self.shared.lock().deliver(message, cx.waker())
+    }
+
+    fn send_ping(&mut self, number: u64) {
+        self.ping = Some(Ping { number, sent: self.now });
+        self.socket.ping(Bytes::copy_from_slice(&number.to_be_bytes()));
+    }
+
+    fn on_pong(&mut self, payload: &[u8], cx: &mut Context<'_>) -> bool {
+        match self.ping.take_if(|ping| ping.number.to_be_bytes() == payload) {
+            Some(ping) => self.shared.lock().set_round_trip(ping.number, self.now - ping.sent, cx.waker()),
+            // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
+            None => false,
+        }
+    }
+
+    fn poll_handler(
+        &mut self,
+        handler: &mut Handler<'_, impl Future<Output = CloseFrame>>,
+        cx: &mut Context<'_>,
+    ) {
+        if let Poll::Ready(frame) = handler.poll(cx) {
+            self.shared.close(frame);
+        }
+    }
+
+    /// Writes all that is there. Whether the handler waits for that.
+    fn write(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut handler_waits = false;
+        while self.gather() {
+            let Some(transport) = &mut self.transport else { return handler_waits };
+            match self.writing.poll_write(Pin::new(transport), cx) {
+                Poll::Pending => {
+                    self.stalled.get_or_insert(self.now);
+                    return handler_waits;
+                }
+                Poll::Ready(Ok(written)) if written > 0 => {
+                    self.stalled = None;
+                    self.flush_due = true;
+                    let control = written.min(self.overhead);
+                    self.overhead -= control;
+                    handler_waits |= self.shared.lock().set_written(written, written - control, cx.waker());
+                }
+                Poll::Ready(result) => {
+                    let source = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
+                    return self.fail(Fault::Disconnected(Some(source.into())), cx);
+                }
+            }
+        }
+        handler_waits | self.finish_writing(cx)
+    }
+
+    /// Puts together what is written next, once the last of it is out: pings and pongs, then data, then the close frame.
+    fn gather(&mut self) -> bool {
+        if !self.writing.is_empty() {
+            return true;
+        }
+        let replies = self.socket.wire().replies();
+        self.overhead = replies.urgent.len();
+        if self.overhead > 0 {
+            self.writing.push_raw(&replies.urgent);
+            replies.urgent = Vec::new();
+        } else {
+            self.urgent = None;
+        }
+        self.shared.lock().take_queued(&mut self.writing);
+        if self.writing.is_empty() && !replies.close.is_empty() {
+            self.overhead = replies.close.len();
+            self.writing.push_raw(&replies.close);
+            replies.close = Vec::new();
+        }
+        !self.writing.is_empty()
+    }
+
+    /// Everything is written: flushes, and after the closing handshake shuts our side down.
+    fn finish_writing(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(transport) = &mut self.transport else { return false };
+        let mut transport = Pin::new(transport);
+        if self.flush_due {
+            match transport.as_mut().poll_flush(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) => self.flush_due = false,
+                Poll::Ready(Err(error)) => return self.fail(Fault::Disconnected(Some(error.into())), cx),
+            }
+        }
+        if self.closing.phase() != Phase::Flushing {
+            return false;
+        }
+        match transport.poll_shutdown(cx) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(())) => {
+                self.closing.flushed(self.now);
+                self.shared.set_ended(cx.waker())
+            }
+            Poll::Ready(Err(_)) => self.end_transport(cx),
+        }
+    }
+
+    /// One read. Ready when there is something new to look at.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(transport) = &mut self.transport else { return Poll::Pending };
+        let transport = Pin::new(transport);
+        if self.closing.phase() == Phase::Draining {
+            return self.poll_drain(cx);
+        }
+        if self.socket_over {
+            return Poll::Pending;
+        }
+        let wire = self.socket.wire();
+        let wants_input = wire.wants_input();
+        self.liveness.set_paused(!wants_input, self.now);
+        if !wants_input {
+            return Poll::Pending;
+        }
+        match std::task::ready!(wire.poll_fill(transport, cx)) {
+            Ok(read) => {
+                self.liveness.seen(self.now);
+                self.shared.lock().stats.wire_received += read as u64;
+            }
+            Err(error) => {
+                self.fail(Fault::Disconnected(Some(error.into())), cx);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Reads the peer's side to its end: dropped before that, TCP would reset the connection and could lose our close
+    /// frame, and HTTP/2 would reset the stream, after which browsers fall back to HTTP/1.1.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(transport) = &mut self.transport else { return Poll::Pending };
+        let mut buffer = scratch::take_read_buffer();
+        let mut read = ReadBuf::new(&mut buffer);
+        let result = Pin::new(transport).poll_read(cx, &mut read);
+        let ended = read.filled().is_empty();
+        scratch::give_read_buffer(buffer);
+        if std::task::ready!(result).is_err() || ended {
+            self.end_transport(cx);
+        }
+        Poll::Ready(())
+    }
+
+    /// Fails the connection (RFC 6455 §7.1.7). Whether the handler waits for that.
+    fn fail(&mut self, fault: Fault, cx: &mut Context<'_>) -> bool {
+        if self.closing.phase() != Phase::Open {
+            // The closing handshake cannot be completed any more.
+            return self.end_transport(cx);
+        }
+        tracing::debug!(?fault, "connection failed");
+        let frame = fault.close_frame();
+        let handler_waits = self.shared.lock().set_end(End::Failed(fault.into_error()), cx.waker());
+        self.socket_over = true;
+        let Some(frame) = frame else { return handler_waits | self.end_transport(cx) };
+        self.socket.close(&frame);
+        self.closing.finish(self.now);
+        handler_waits
+    }
+
+    fn end_transport(&mut self, cx: &mut Context<'_>) -> bool {
+        self.transport = None;
+        self.closing.done();
+        self.shared.set_ended(cx.waker())
+    }
+
+    /// Does what is due. `false`: nothing is, and the timer stands at what will be next.
+    fn poll_timer(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> bool {
+        if self.transport.is_none() {
+            return false;
+        }
+        let next = match self.closing.deadline() {
+            Some(deadline) if deadline <= self.now => {
+                self.end_transport(cx);
+                return true;
+            }
+            Some(deadline) => deadline,
+            None => match self.poll_limits() {
+                Ok(next) => next,
+                Err(fault) => {
+                    self.fail(fault, cx);
+                    return true;
+                }
+            },
+        };
+        // The timer is not moved for what lies later: it fires once too often instead of being set at each message.
+        if next < timer.deadline() || timer.is_elapsed() {
+            timer.as_mut().reset(next);
+            self.timer_polled = false;
+        }
+        if !self.timer_polled || timer.is_elapsed() {
+            self.timer_polled = true;
+            if timer.poll(cx).is_ready() {
+                self.now = Instant::now();
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The limits of an open connection: when the next of them is due, or which was not kept.
+    fn poll_limits(&mut self) -> Result<Instant, Fault> {
+        let patience = if self.urgent.is_some() { self.limits.write.min(PONG_TIME) } else { self.limits.write };
+        let wire = self.socket.wire();
+        if !wire.is_mid_message() || wire.is_held_up() {
+            self.mid_message = None;
+        } else {
+            self.mid_message.get_or_insert(self.now);
+        }
+        let mut next = self.now + FAR;
+        for (due, fault) in [
+            (self.stalled.map(|since| since + patience), Fault::WriteTimeout),
+            (self.mid_message.map(|since| since + self.limits.message), Fault::MessageTimeout),
+            (self.limits.end_of_life, Fault::LifetimeExceeded),
+        ] {
+            match due {
+                Some(due) if due <= self.now => return Err(fault),
+                Some(due) => next = next.min(due),
+                None => {}
+            }
+        }
+        match self.liveness.poll(self.now) {
+            Due::Expired => Err(Fault::KeepaliveTimeout),
+            Due::Ping => {
+                self.shared.ping_if_open();
+                Ok(self.now)
+            }
+            Due::Nothing(due) => Ok(due.map_or(next, |due| next.min(due))),
+        }
+    }
+
+    /// Gives memory back and sleeps, unless a handle has asked for something.
+    fn park(&mut self, cx: &mut Context<'_>) -> bool {
+        self.socket.wire().park();
+        self.shared.lock().park(cx.waker())
+    }
+}
+
+/// The user's part of the task, until it returns.
+struct Handler<'a, F>(Option<Pin<&'a mut F>>);
+
+impl<F: Future<Output = CloseFrame>> Handler<'_, F> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseFrame> {
+        let Some(future) = &mut self.0 else { return Poll::Pending };
+        // A panic ends this connection alone. The future is not touched again.
+        let frame = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(frame)) => frame,
+            Err(_) => {
+                tracing::error!("WebSocket handler panicked");
+                CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
+            }
+        };
+        self.0 = None;
+        Poll::Ready(frame)
+    }
+}
+
+/// A pong must be on its way in this time, or the peer takes nothing.
+const PONG_TIME: Duration = Duration::from_secs(2);
+/// Where the timer stands when there is nothing to wait for.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,0 +1,107 @@
+//! What one connection may cost.
+
+use std::time::Duration;
+
+use crate::budget::Budget;
+
+/// Bounds on the memory and the time that one connection can take.
+///
+/// | limit | default | what happens beyond it |
+/// | --- | --- | --- |
+/// | [`message`](Self::message) | 1 MiB | close 1009, [`ErrorKind::MessageTooBig`](crate::ErrorKind::MessageTooBig) |
+/// | [`outgoing`](Self::outgoing) | 64 KiB | `send` waits |
+/// | [`message_time`](Self::message_time) | 30 s | close 1008, [`ErrorKind::ReadTimeout`](crate::ErrorKind::ReadTimeout) |
+/// | [`write_time`](Self::write_time) | 10 s | [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout) |
+/// | [`close_time`](Self::close_time) | 5 s | the transport is dropped |
+/// | [`handshake_time`](Self::handshake_time) | 10 s | the handler never runs |
+/// | [`lifetime`](Self::lifetime) | none | close 1001, [`ErrorKind::LifetimeExceeded`](crate::ErrorKind::LifetimeExceeded) |
+/// | [`budget`](Self::budget) | 1 GiB for the process | close 1013, [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) |
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_websocket::{Limits, Upgrader};
+///
+/// let limits = Limits::default().message(64 * 1024).lifetime(Duration::from_secs(3600));
+/// let upgrader = Upgrader::new().limits(limits);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Limits {
+    pub(crate) message: usize,
+    pub(crate) outgoing: usize,
+    pub(crate) message_time: Duration,
+    pub(crate) write_time: Duration,
+    pub(crate) close_time: Duration,
+    pub(crate) handshake_time: Duration,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) budget: Budget,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message: 1024 * 1024,
+            outgoing: 64 * 1024,
+            message_time: Duration::from_secs(30),
+            write_time: Duration::from_secs(10),
+            close_time: Duration::from_secs(5),
+            handshake_time: Duration::from_secs(10),
+            lifetime: None,
+            budget: Budget::process(),
+        }
+    }
+}
+
+impl Limits {
+    /// The largest incoming message in bytes, after inflating. 1 MiB by default.
+    ///
+    /// Memory grows with what has arrived, not with what a frame header announces.
+    pub fn message(mut self, bytes: usize) -> Self {
+        self.message = bytes;
+        self
+    }
+
+    /// How many bytes may wait to be written before sending waits too. 64 KiB by default.
+    ///
+    /// One message of any size is taken while less than this is waiting, so the peak is this plus one message.
+    pub fn outgoing(mut self, bytes: usize) -> Self {
+        self.outgoing = bytes.max(1);
+        self
+    }
+
+    /// How long a message may stay unfinished after its first frame's header arrived. 30 s by default.
+    pub fn message_time(mut self, time: Duration) -> Self {
+        self.message_time = time;
+        self
+    }
+
+    /// How long the peer may take nothing of what we write. 10 s by default.
+    pub fn write_time(mut self, time: Duration) -> Self {
+        self.write_time = time;
+        self
+    }
+
+    /// How long the closing handshake and the end of the transport may take. 5 s by default.
+    pub fn close_time(mut self, time: Duration) -> Self {
+        self.close_time = time;
+        self
+    }
+
+    /// How long the server may take to hand over the upgraded transport, and a client to connect. 10 s by default.
+    pub fn handshake_time(mut self, time: Duration) -> Self {
+        self.handshake_time = time;
+        self
+    }
+
+    /// How long a connection may live. No limit by default.
+    pub fn lifetime(mut self, time: Duration) -> Self {
+        self.lifetime = Some(time);
+        self
+    }
+
+    /// The budget that large incoming messages are charged to. 1 GiB shared by the whole process by default.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+}

@@ -1,0 +1,332 @@
+//! The handle that users hold.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use http::request::Parts;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::close::{CloseCode, CloseFrame};
+use crate::connection::Shared;
+use crate::error::{Error, ErrorKind};
+use crate::message::Message;
+use crate::stats::Stats;
+
+/// A handle to one WebSocket.
+///
+/// Handles are cheap to clone, and every method takes `&self`: several tasks may send, and one or more may receive.
+/// The connection itself answers pings, keeps the peer alive and closes; a handle only asks.
+///
+/// ```
+/// use tower_websocket::{Error, Manager};
+///
+/// async fn echo(ws: Manager) -> Result<(), Error> {
+///     while let Some(message) = ws.recv().await? {
+///         ws.send(message).await?;
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// A `Manager` is also a [`Stream`] of messages and a [`Sink`] for them.
+///
+/// Where it was handed to a handler, the connection closes when the handler returns. Where it came from
+/// [`Manager::connect`], [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
+/// clone is dropped.
+#[derive(Clone)]
+pub struct Manager(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    request: Mutex<Arc<Parts>>,
+    subprotocol: Option<Box<str>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.abandon();
+    }
+}
+
+impl Manager {
+    pub(crate) fn new(shared: Arc<Shared>, request: Parts, subprotocol: Option<Box<str>>) -> Self {
+        Self(Arc::new(Inner { shared, request: Mutex::new(Arc::new(request)), subprotocol }))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    /// Receives the next message, or `None` once the connection is closed.
+    ///
+    /// Messages come in order, each exactly once, to one caller. Pings and close frames are answered by the connection
+    /// itself and are not returned.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection failed, the same on every call.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: the message is returned by the next call.
+    pub async fn recv(&self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.0.shared.poll_recv(cx)).await
+    }
+
+    /// Receives the next message, or fails after `time`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ReadTimeout`] when none arrives in time: nothing is lost and the connection stays usable.
+    /// [`ErrorKind::Closed`] once the connection is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn recv_timeout(&self, time: Duration) -> Result<Message, Error> {
+        match timeout(time, self.recv()).await {
+            Ok(Ok(Some(message))) => Ok(message),
+            Ok(Ok(None)) => Err(self.closed_error()),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(Error::new(ErrorKind::ReadTimeout)),
+        }
+    }
+
+    /// Sends a message: puts it into the outgoing buffer, and waits only while that is full.
+    ///
+    /// Everything buffered is written before the connection's task next sleeps, so what is sent in one go leaves in one
+    /// system call, and nothing waits for a timer.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection is over; [`ErrorKind::Closed`] after a close frame in either direction.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped before it is ready, the message was not sent.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
+        self.buffer(message.into(), true).await.map(drop)
+    }
+
+    /// Sends a message without compressing it, for data that is compressed or secret already.
+    ///
+    /// Otherwise the same as [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn send_uncompressed(&self, message: impl Into<Message>) -> Result<(), Error> {
+        self.buffer(message.into(), false).await.map(drop)
+    }
+
+    /// Sends a message and waits until the operating system has taken all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WriteTimeout`] when that takes longer than `time`; a part may be on the wire by then, so the
+    /// connection ends.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the message may have been sent or not.
+    pub async fn write_data(&self, message: impl Into<Message>, time: Duration) -> Result<(), Error> {
+        let written = async {
+            let mark = self.buffer(message.into(), true).await?;
+            poll_fn(|cx| self.0.shared.poll_written(mark, cx)).await
+        };
+        timeout(time, written).await.unwrap_or_else(|_| {
+            let error = Error::new(ErrorKind::WriteTimeout);
+            self.0.shared.fail(error.clone());
+            Err(error)
+        })
+    }
+
+    /// Waits until the operating system has taken everything that was sent so far, by any clone.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection ended before that.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let mark = self.0.shared.mark();
+        poll_fn(|cx| self.0.shared.poll_written(mark, cx)).await
+    }
+
+    /// Sends a ping (RFC 6455 §5.5.2), waits for its pong and returns the time between.
+    ///
+    /// The keepalive pings by itself; this is for measuring.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect on the connection.
+    pub async fn ping(&self) -> Result<Duration, Error> {
+        let number = self.0.shared.ping()?;
+        poll_fn(|cx| self.0.shared.poll_pong(number, cx)).await
+    }
+
+    /// The time between the last answered ping and its pong, if any was answered yet.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.0.shared.round_trip()
+    }
+
+    /// Closes with code 1000. The same as [`close_with`](Self::close_with) without a reason.
+    ///
+    /// # Errors
+    ///
+    /// As for [`close_with`](Self::close_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`close_with`](Self::close_with).
+    pub async fn close(&self) -> Result<(), Error> {
+        self.close_with(CloseCode::NORMAL, "").await
+    }
+
+    /// Closes: writes what is buffered, sends a close frame, waits for the peer's (at most
+    /// [`Limits::close_time`](crate::Limits::close_time), 5 s by default) and ends the transport (RFC 6455 §7.1.1).
+    ///
+    /// The first reason wins: on a connection that is closing already, this waits for the end and changes nothing.
+    /// Messages that still arrive are passed over.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection failed, if it did before it was closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the connection closes whether or not the future is dropped.
+    pub async fn close_with(&self, code: CloseCode, reason: impl Into<String>) -> Result<(), Error> {
+        self.0.shared.close(CloseFrame::new(code, reason.into()));
+        self.done().await.map(drop)
+    }
+
+    /// Waits for the end of the connection, and tells the close frame that ended it: the peer's or ours, whichever came
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection failed, if it ended in any other way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn done(&self) -> Result<CloseFrame, Error> {
+        poll_fn(|cx| self.0.shared.poll_ended(cx)).await
+    }
+
+    /// The reason why the connection is over for its users, or `None` while it is open.
+    #[must_use]
+    pub fn end(&self) -> Option<Result<CloseFrame, Error>> {
+        self.0.shared.end()
+    }
+
+    /// A token that is cancelled when the connection ends, for tasks that live as long as it does.
+    ///
+    /// Cancelling it does not close the connection: each clone of the token is for listening.
+    #[must_use]
+    pub fn context(&self) -> CancellationToken {
+        // A child: cancelling what the user gets must not tell other users that the connection ended.
+        self.0.shared.context().child_token()
+    }
+
+    /// The request that opened the connection: method, URI, version, headers, and extensions, where outer layers put
+    /// peer addresses and state.
+    ///
+    /// It is kept for as long as the connection unless [`drop_request`](Self::drop_request) is called.
+    #[must_use]
+    pub fn request(&self) -> Arc<Parts> {
+        self.0.request.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Frees the memory of the request; from here on [`request`](Self::request) returns an empty one.
+    ///
+    /// A browser's headers take about 2 KiB.
+    pub fn drop_request(&self) {
+        let empty = Arc::new(http::Request::new(()).into_parts().0);
+        *self.0.request.lock().unwrap_or_else(PoisonError::into_inner) = empty;
+    }
+
+    /// The subprotocol that was agreed upon (RFC 6455 §1.9).
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.0.subprotocol.as_deref()
+    }
+
+    /// What the connection has carried so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.shared.stats()
+    }
+
+    /// Buffers a message when there is room, and returns the mark of its last byte.
+    async fn buffer(&self, message: Message, compress: bool) -> Result<u64, Error> {
+        let mut message = Some(message);
+        poll_fn(|cx| self.0.shared.poll_send(&mut message, compress, cx)).await
+    }
+
+    fn closed_error(&self) -> Error {
+        match self.end() {
+            Some(Err(error)) => error,
+            Some(Ok(frame)) => frame.into(),
+            None => Error::new(ErrorKind::Closed),
+        }
+    }
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manager")
+            .field("subprotocol", &self.0.subprotocol)
+            .field("stats", &self.stats())
+            .field("end", &self.end())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stream for Manager {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.shared.poll_recv(cx).map(Result::transpose)
+    }
+}
+
+impl Sink<Message> for Manager {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.shared.poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.0.shared.queue(message, true).map(drop)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.shared.poll_written(self.0.shared.mark(), cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.shared.close(CloseFrame::new(CloseCode::NORMAL, ""));
+        self.0.shared.poll_ended(cx).map_ok(drop)
+    }
+}

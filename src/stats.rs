@@ -1,0 +1,21 @@
+//! What a connection has carried.
+
+/// Counters of one connection since it was opened.
+///
+/// The ratio of `wire_*` to `payload_*` is what compression saves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Data messages received.
+    pub messages_received: u64,
+    /// Data messages sent.
+    pub messages_sent: u64,
+    /// Bytes of payload received, after inflating.
+    pub payload_received: u64,
+    /// Bytes of payload sent, before compressing.
+    pub payload_sent: u64,
+    /// Bytes read from the transport.
+    pub wire_received: u64,
+    /// Bytes written to the transport.
+    pub wire_sent: u64,
+}
