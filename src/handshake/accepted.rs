@@ -1,0 +1,76 @@
+//! An accepted handshake and the response that says so.
+
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::{HeaderValue, Response, StatusCode};
+
+/// What the answer to a handshake carries.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    /// The answer to the key, which HTTP/2 does not have.
+    accept_key: Option<HeaderValue>,
+    subprotocol: Option<HeaderValue>,
+}
+
+impl Accepted {
+    pub(super) fn new(accept_key: Option<HeaderValue>, subprotocol: Option<HeaderValue>) -> Self {
+        Self { accept_key, subprotocol }
+    }
+
+    /// The subprotocol that was agreed on.
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_ref()?.to_str().ok()
+    }
+
+    /// The response: 101 (RFC 6455 §4.2.2), or 200 over HTTP/2 (RFC 8441 §5). `extensions` are those that were agreed on.
+    pub(crate) fn response(&self, extensions: Option<HeaderValue>) -> Response<()> {
+        let mut response = Response::new(());
+        if let Some(accept_key) = &self.accept_key {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_ACCEPT, accept_key.clone());
+        }
+        let headers = response.headers_mut();
+        headers.extend(self.subprotocol.clone().map(|subprotocol| (SEC_WEBSOCKET_PROTOCOL, subprotocol)));
+        headers.extend(extensions.map(|extensions| (SEC_WEBSOCKET_EXTENSIONS, extensions)));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(response: &Response<()>) -> Vec<String> {
+        let lines = response.headers().iter();
+        lines.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn http1_switches_protocols() {
+        let accepted = Accepted::new(Some(HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")), None);
+        let response = accepted.response(None);
+        assert_eq!(response.status(), 101);
+        assert_eq!(
+            lines(&response),
+            ["connection: Upgrade", "upgrade: websocket", "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]
+        );
+        assert_eq!(accepted.subprotocol(), None);
+    }
+
+    #[test]
+    fn http2_only_says_yes() {
+        let response = Accepted::new(None, None).response(None);
+        assert_eq!(response.status(), 200);
+        assert!(response.headers().is_empty());
+    }
+
+    #[test]
+    fn names_the_subprotocol_and_the_extensions() {
+        let accepted = Accepted::new(None, Some(HeaderValue::from_static("chat")));
+        let response = accepted.response(Some(HeaderValue::from_static("permessage-deflate")));
+        assert_eq!(lines(&response), ["sec-websocket-protocol: chat", "sec-websocket-extensions: permessage-deflate"]);
+        assert_eq!(accepted.subprotocol(), Some("chat"));
+    }
+}

@@ -1,0 +1,242 @@
+//! Hosts and ports, as origins and requests name them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A host: an address in any spelling of it, or a name in ASCII.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Host<S> {
+    Ip(IpAddr),
+    Name(S),
+}
+
+impl<'a> Host<&'a str> {
+    /// Reads a name, an IPv4 address, or an IPv6 address in brackets.
+    ///
+    /// Names have the characters that a browser can put into an `Origin`, non-ASCII names as punycode. One dot may follow the
+    /// last label; it makes another name, as it does for browsers, which keep other cookies for it.
+    fn parse(text: &'a str) -> Option<Self> {
+        if let Some(bracketed) = text.strip_prefix('[') {
+            let address: Ipv6Addr = bracketed.strip_suffix(']')?.parse().ok()?;
+            return Some(Self::Ip(address.into()));
+        }
+        if let Ok(address) = text.parse::<Ipv4Addr>() {
+            return Some(Self::Ip(address.into()));
+        }
+        let mut labels = text.strip_suffix('.').unwrap_or(text).split('.');
+        labels.all(is_label).then_some(Self::Name(text))
+    }
+
+    fn into_owned(self) -> Host<Box<str>> {
+        match self {
+            Self::Ip(address) => Host::Ip(address),
+            Self::Name(name) => Host::Name(name.into()),
+        }
+    }
+
+    /// Whether the host is this machine, for every browser: `localhost`, 127.0.0.0/8 and `[::1]`.
+    ///
+    /// `*.localhost` is left out: RFC 6761 §6.3 asks resolvers to keep it on the machine, but not all of them do.
+    pub(crate) fn is_loopback(&self) -> bool {
+        match self {
+            Self::Ip(address) => address.is_loopback(),
+            Self::Name(name) => name.eq_ignore_ascii_case("localhost"),
+        }
+    }
+}
+
+impl<S: AsRef<str>> Host<S> {
+    pub(crate) fn is(&self, other: &Host<impl AsRef<str>>) -> bool {
+        match (self, other) {
+            (Self::Ip(this), Host::Ip(other)) => this == other,
+            (Self::Name(this), Host::Name(other)) => this.as_ref().eq_ignore_ascii_case(other.as_ref()),
+            _ => false,
+        }
+    }
+}
+
+/// A host and perhaps a port (RFC 3986 §3.2, without user information).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Authority<'a> {
+    pub(crate) host: Host<&'a str>,
+    pub(crate) port: Option<u16>,
+}
+
+impl<'a> Authority<'a> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        let (host, port) = split_port(text)?;
+        Some(Self { host: Host::parse(host)?, port })
+    }
+}
+
+/// A host, or all subdomains of one.
+#[derive(Clone, Debug)]
+pub(crate) enum HostPattern {
+    Exact(Host<Box<str>>),
+    Subdomains(Box<str>),
+}
+
+impl HostPattern {
+    /// Reads a host or `*.` and a name, and perhaps a port.
+    pub(crate) fn parse(text: &str) -> Option<(Self, Option<u16>)> {
+        let Some(rest) = text.strip_prefix("*.") else {
+            let Authority { host, port } = Authority::parse(text)?;
+            return Some((Self::Exact(host.into_owned()), port));
+        };
+        match Authority::parse(rest)? {
+            Authority { host: Host::Name(name), port } => Some((Self::Subdomains(name.into()), port)),
+            Authority { host: Host::Ip(_), .. } => None,
+        }
+    }
+
+    pub(crate) fn matches(&self, host: &Host<&str>) -> bool {
+        match (self, host) {
+            (Self::Exact(exact), host) => exact.is(host),
+            (Self::Subdomains(parent), Host::Name(name)) => {
+                let labels = name.len().checked_sub(parent.len()).and_then(|start| name.split_at_checked(start));
+                labels.is_some_and(|(own, rest)| own.ends_with('.') && rest.eq_ignore_ascii_case(parent))
+            }
+            (Self::Subdomains(_), Host::Ip(_)) => false,
+        }
+    }
+}
+
+/// The port that a URL of this scheme means when it names none.
+pub(crate) fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case("http") => Some(80),
+        _ if scheme.eq_ignore_ascii_case("https") => Some(443),
+        _ => None,
+    }
+}
+
+fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
+    // The colons of an IPv6 address stand inside of its brackets.
+    let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+    let (host, rest) = text.split_at(end);
+    if rest.is_empty() {
+        return Some((host, None));
+    }
+    let digits = rest.strip_prefix(':')?;
+    // `u16::from_str` would take a plus sign.
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
+    Some((host, Some(digits.parse().ok()?)))
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(this: &str, other: &str) -> bool {
+        Authority::parse(this).unwrap().host.is(&Authority::parse(other).unwrap().host)
+    }
+
+    #[test]
+    fn reads_hosts_with_and_without_a_port() {
+        for (text, port) in [
+            ("example.com", None),
+            ("example.com.", None),
+            ("a_b-c.example:8080", Some(8080)),
+            ("127.0.0.1:1", Some(1)),
+            ("[::1]", None),
+            ("[2001:db8::1]:443", Some(443)),
+        ] {
+            assert_eq!(Authority::parse(text).map(|authority| authority.port), Some(port), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_host() {
+        for text in [
+            "",
+            ".",
+            "..",
+            ":80",
+            "a:",
+            "a:+1",
+            "a:65536",
+            "a:1:2",
+            "a:b",
+            "::1",
+            "[::1",
+            "[::1]x",
+            "[]",
+            "[a]",
+            "[1.2.3.4]",
+            "[fe80::1%eth0]",
+            "a..b",
+            ".a",
+            "a b",
+            "a/b",
+            "u@a",
+            "*.a",
+            "a%41",
+            "ä",
+            "a]",
+            "a,b",
+            "[::1]:",
+            "a?b",
+            "a#b",
+        ] {
+            assert!(Authority::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn compares_names_in_any_case_and_addresses_by_value() {
+        for (this, other, equal) in [
+            ("Example.COM", "example.com", true),
+            ("[::1]", "[0:0:0:0:0:0:0:1]", true),
+            ("[2001:DB8::1]", "[2001:db8::1]", true),
+            ("example.com", "example.com.", false),
+            ("127.0.0.1", "127.0.0.1.", false),
+            ("127.0.0.1", "[::ffff:127.0.0.1]", false),
+            ("example.com", "example.co", false),
+        ] {
+            assert_eq!(same(this, other), equal, "{this} {other}");
+        }
+    }
+
+    #[test]
+    fn knows_the_loopback_hosts() {
+        for (host, loopback) in [
+            ("localhost", true),
+            ("LOCALHOST", true),
+            ("127.0.0.1", true),
+            ("127.255.0.3", true),
+            ("[::1]", true),
+            ("0.0.0.0", false),
+            ("128.0.0.1", false),
+            ("127.0.0.1.evil.example", false),
+            ("localhost.evil.example", false),
+            ("evil.localhost", false),
+            ("localhost.", false),
+            ("[::2]", false),
+        ] {
+            assert_eq!(Authority::parse(host).unwrap().host.is_loopback(), loopback, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_subdomains_at_any_depth_and_not_the_bare_domain() {
+        let (pattern, port) = HostPattern::parse("*.Example.com:8443").unwrap();
+        assert_eq!(port, Some(8443));
+        for (host, matches) in [
+            ("a.example.com", true),
+            ("a.B.EXAMPLE.com", true),
+            ("example.com", false),
+            ("evilexample.com", false),
+            ("a.example.com.", false),
+            ("a.example.com.evil.example", false),
+            ("1.2.3.4", false),
+        ] {
+            assert_eq!(pattern.matches(&Authority::parse(host).unwrap().host), matches, "{host}");
+        }
+        for text in ["*", "*.", "*.1.2.3.4", "*.[::1]", "a.*.b", "**.a", "*a.b"] {
+            assert!(HostPattern::parse(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What a handshake is read from, and whether a request is one.
+
+use http::header::{CONNECTION, HOST, UPGRADE};
+use http::uri::Scheme;
+use http::{Extensions, HeaderMap, Method, Request, Uri, Version, request};
+
+use super::headers::{has_token, single};
+
+/// Whether this request asks for a WebSocket.
+///
+/// Over HTTP/1.1 it has `websocket` among the tokens of `Upgrade` and `upgrade` among those of `Connection`
+/// (RFC 6455 §4.2.1); over HTTP/2 it is a `CONNECT` whose `:protocol` is `websocket` (RFC 8441 §4), which hyper reports as
+/// [`hyper::ext::Protocol`] in the extensions. Nothing else is looked at: a request with another method, version or key is
+/// still one that asks for a WebSocket, and is refused with the reason.
+///
+/// It costs two look-ups at most and allocates nothing.
+///
+/// ```
+/// use http::Request;
+/// use tower_websocket::is_websocket_request;
+///
+/// let request = Request::get("/ws").header("connection", "keep-alive, Upgrade").header("upgrade", "websocket");
+/// assert!(is_websocket_request(&request.body(())?));
+/// assert!(!is_websocket_request(&Request::get("/ws").body(())?));
+/// # Ok::<(), http::Error>(())
+/// ```
+#[must_use]
+pub fn is_websocket_request<B>(request: &Request<B>) -> bool {
+    Head::from(request).protocol().is_some()
+}
+
+/// A borrowed view of a request's head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) version: Version,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) extensions: &'a Extensions,
+}
+
+/// How a handshake is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// An upgrade (RFC 6455). The request may still be HTTP/1.0, which cannot be upgraded.
+    Http1,
+    /// An extended `CONNECT` (RFC 8441).
+    Http2,
+}
+
+impl<'a> Head<'a> {
+    /// Which handshake this is, if it is one.
+    pub(crate) fn protocol(&self) -> Option<Protocol> {
+        if self.version >= Version::HTTP_2 {
+            let protocol = || self.extensions.get::<hyper::ext::Protocol>();
+            let connect = self.method == Method::CONNECT
+                && protocol().is_some_and(|protocol| protocol.as_str().eq_ignore_ascii_case("websocket"));
+            return connect.then_some(Protocol::Http2);
+        }
+        let upgrade = has_token(self.headers, UPGRADE, "websocket") && has_token(self.headers, CONNECTION, "upgrade");
+        upgrade.then_some(Protocol::Http1)
+    }
+
+    /// The host and port that the request was sent to: the URI's (HTTP/2, absolute form), else the one `Host` header
+    /// (RFC 9112 §3.2.2, RFC 9113 §8.3.1). Not checked further.
+    pub(crate) fn host(&self) -> Option<&'a str> {
+        match self.uri.authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => single(self.headers, HOST).ok()??.to_str().ok(),
+        }
+    }
+
+    /// `http` or `https`, where it is known: from a [`Scheme`] in the request's extensions, else from its URI.
+    pub(crate) fn scheme(&self) -> Option<&'a str> {
+        let scheme = self.extensions.get::<Scheme>().or(self.uri.scheme())?.as_str();
+        Some(match scheme {
+            _ if scheme.eq_ignore_ascii_case("ws") => "http",
+            _ if scheme.eq_ignore_ascii_case("wss") => "https",
+            _ => scheme,
+        })
+    }
+}
+
+impl<'a, B> From<&'a Request<B>> for Head<'a> {
+    fn from(request: &'a Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            version: request.version(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+}
+
+impl<'a> From<&'a request::Parts> for Head<'a> {
+    fn from(parts: &'a request::Parts) -> Self {
+        Self {
+            method: &parts.method,
+            uri: &parts.uri,
+            version: parts.version,
+            headers: &parts.headers,
+            extensions: &parts.extensions,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handshake::fixture::parts;
+
+    #[test]
+    fn knows_a_websocket_request() {
+        for (text, protocol) in [
+            ("GET / HTTP/1.1\nConnection: Upgrade\nUpgrade: websocket", Some(Protocol::Http1)),
+            ("GET / HTTP/1.1\nConnection: keep-alive, upgrade\nUpgrade: WebSocket", Some(Protocol::Http1)),
+            ("GET / HTTP/1.1\nConnection: close\nConnection: UPGRADE\nUpgrade: h2c,websocket", Some(Protocol::Http1)),
+            ("POST / HTTP/1.1\nConnection: Upgrade\nUpgrade: websocket", Some(Protocol::Http1)),
+            ("GET / HTTP/1.0\nConnection: Upgrade\nUpgrade: websocket", Some(Protocol::Http1)),
+            ("GET / HTTP/1.1\nConnection: upgradex\nUpgrade: websocket", None),
+            ("GET / HTTP/1.1\nConnection: Upgrade\nUpgrade: websocket2", None),
+            ("GET / HTTP/1.1\nConnection: Upgrade\nUpgrade: websocket/13", None),
+            ("GET / HTTP/1.1\nConnection: Upgrade", None),
+            ("GET / HTTP/1.1\nUpgrade: websocket", None),
+            ("GET / HTTP/1.1", None),
+            ("CONNECT https://example.com/ HTTP/2", Some(Protocol::Http2)),
+            ("GET / HTTP/2\nConnection: Upgrade\nUpgrade: websocket", None),
+            ("CONNECT example.com:80 HTTP/1.1", None),
+        ] {
+            assert_eq!(Head::from(&parts(text)).protocol(), protocol, "{text}");
+        }
+    }
+
+    #[test]
+    fn another_or_no_protocol_over_http2_is_no_websocket() {
+        let mut parts = parts("CONNECT https://example.com/ HTTP/2");
+        parts.extensions.insert(hyper::ext::Protocol::from_static("connect-udp"));
+        assert_eq!(Head::from(&parts).protocol(), None);
+        parts.extensions.remove::<hyper::ext::Protocol>();
+        assert_eq!(Head::from(&parts).protocol(), None);
+        parts.method = Method::GET;
+        parts.extensions.insert(hyper::ext::Protocol::from_static("websocket"));
+        assert_eq!(Head::from(&parts).protocol(), None);
+    }
+
+    #[test]
+    fn takes_the_host_from_the_uri_and_then_from_the_one_host_header() {
+        for (text, host) in [
+            ("GET / HTTP/1.1\nHost: a.example:8080", Some("a.example:8080")),
+            ("GET http://b.example/ HTTP/1.1\nHost: a.example", Some("b.example")),
+            ("GET http://b.example/ HTTP/1.1\nHost: a.example\nHost: c.example", Some("b.example")),
+            ("CONNECT https://b.example:8443/ HTTP/2", Some("b.example:8443")),
+            ("CONNECT / HTTP/2\nHost: a.example", Some("a.example")),
+            ("GET / HTTP/1.1", None),
+            ("GET / HTTP/1.1\nHost: a.example\nHost: a.example", None),
+            ("GET / HTTP/1.1\nHost: ex\u{e4}mple", None),
+            ("GET / HTTP/1.1\nX-Forwarded-Host: a.example", None),
+        ] {
+            assert_eq!(Head::from(&parts(text)).host(), host, "{text}");
+        }
+    }
+
+    #[test]
+    fn takes_the_scheme_from_the_extensions_and_then_from_the_uri() {
+        for (text, scheme) in [
+            ("GET / HTTP/1.1\nX-Forwarded-Proto: https", None),
+            ("GET ws://example.com/ HTTP/1.1", Some("http")),
+            ("CONNECT https://example.com/ HTTP/2", Some("https")),
+        ] {
+            let mut parts = parts(text);
+            assert_eq!(Head::from(&parts).scheme(), scheme, "{text}");
+            parts.extensions.insert("WSS".parse::<Scheme>().unwrap());
+            assert_eq!(Head::from(&parts).scheme(), Some("https"), "{text}");
+        }
+    }
+}

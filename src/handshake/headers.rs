@@ -1,0 +1,83 @@
+//! Reading header values: lists, and values that may stand once.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The elements of a comma-separated list over all lines of a header, without the empty ones (RFC 9110 §5.6.1).
+pub(crate) fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(name).into_iter();
+    let elements = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+}
+
+/// Whether a list has this token, in any case.
+pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// The value of a header that may stand once.
+pub(crate) fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, Repeated> {
+    let mut lines = headers.get_all(name).into_iter();
+    let first = lines.next();
+    if lines.next().is_some() { Err(Repeated) } else { Ok(first) }
+}
+
+/// A header that may stand once stands more often.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Repeated;
+
+/// Whether this is a token (RFC 9110 §5.6.2).
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::CONNECTION;
+
+    use super::*;
+    use crate::handshake::fixture::parts;
+
+    #[test]
+    fn finds_a_token_in_lists_over_all_lines() {
+        for (lines, found) in [
+            ("Connection: Upgrade", true),
+            ("Connection: keep-alive, Upgrade", true),
+            ("Connection: keep-alive\nConnection: Upgrade", true),
+            ("Connection: UPGRADE,close", true),
+            ("Connection: , ,\tupgrade\t, ,", true),
+            ("Connection: upgradex", false),
+            ("Connection: xupgrade", false),
+            ("Connection: keep-alive upgrade", false),
+            ("Connection: up,grade", false),
+            ("Connection: upgrade\u{e9}", false),
+            ("Connection: ,", false),
+            ("Connection:", false),
+            ("Upgrade: upgrade", false),
+        ] {
+            let parts = parts(&format!("GET / HTTP/1.1\n{lines}"));
+            assert_eq!(has_token(&parts.headers, CONNECTION, "upgrade"), found, "{lines}");
+        }
+    }
+
+    #[test]
+    fn reads_a_header_that_may_stand_once() {
+        for (lines, value) in [
+            ("", Ok(None)),
+            ("Connection:", Ok(Some(""))),
+            ("Connection: a", Ok(Some("a"))),
+            ("Connection: a\nConnection: a", Err(Repeated)),
+        ] {
+            let parts = parts(&format!("GET / HTTP/1.1\n{lines}"));
+            let read = single(&parts.headers, CONNECTION).map(|line| line.map(|line| line.to_str().unwrap()));
+            assert_eq!(read, value, "{lines}");
+        }
+    }
+
+    #[test]
+    fn knows_a_token() {
+        for (text, token) in [("chat.v1", true), ("csrf.a~b!|", true), ("", false), ("a b", false), ("a/b", false)] {
+            assert_eq!(is_token(text.as_bytes()), token, "{text}");
+        }
+        assert!(!is_token("é".as_bytes()));
+    }
+}

@@ -1,0 +1,72 @@
+//! `Sec-WebSocket-Key` and the answer to it (RFC 6455 §4.2.2).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::SEC_WEBSOCKET_KEY;
+use http::{HeaderMap, HeaderValue};
+use sha1::{Digest, Sha1};
+
+use super::headers::{Repeated, single};
+use super::rejection::{Rejection, RejectionKind};
+
+/// Checks the request's key and derives the value of `Sec-WebSocket-Accept` from it.
+pub(crate) fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Rejection> {
+    let refuse = |reason| Rejection::because(RejectionKind::InvalidKey, reason);
+    let key = single(headers, SEC_WEBSOCKET_KEY)
+        .map_err(|Repeated| refuse("Sec-WebSocket-Key must not be repeated"))?
+        .ok_or_else(|| refuse("Sec-WebSocket-Key is missing"))?;
+    let key = key.as_bytes();
+    if !is_key(key) {
+        return Err(Rejection::new(RejectionKind::InvalidKey));
+    }
+    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    let accept = STANDARD.encode(digest);
+    Ok(HeaderValue::try_from(accept).expect("base64 is a valid header value"))
+}
+
+/// Whether this is the base64 of 16 bytes, canonical: padded, and without bits beyond the last byte.
+fn is_key(key: &[u8]) -> bool {
+    // The decoder wants room for whole groups of three bytes.
+    key.len() == 24 && STANDARD.decode_slice(key, &mut [0; 18]) == Ok(16)
+}
+
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handshake::fixture::parts;
+
+    fn answer(lines: &str) -> Result<HeaderValue, Rejection> {
+        accept_key(&parts(&format!("GET / HTTP/1.1\n{lines}")).headers)
+    }
+
+    #[test]
+    fn answers_the_key_of_the_rfc() {
+        let answer = answer("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==").unwrap();
+        assert_eq!(answer, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn refuses_what_is_not_one_key_of_16_bytes() {
+        for (key, lines) in [
+            ("missing", ""),
+            ("empty", "Sec-WebSocket-Key:"),
+            ("repeated", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="),
+            ("two in a list", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ=="),
+            ("of 15 bytes", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAA"),
+            ("of 17 bytes", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAAA="),
+            ("of 18 bytes", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAAAA"),
+            ("without padding", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ"),
+            ("with half of its padding", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ="),
+            ("with bits beyond its end", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="),
+            ("in the URL alphabet", "Sec-WebSocket-Key: -_AAAAAAAAAAAAAAAAAAAA=="),
+            ("in no alphabet", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j!Q=="),
+            ("with a space", "Sec-WebSocket-Key: dGhlIHNhbXBs SBub25jZQ=="),
+            ("not in ASCII", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\u{e9}=="),
+        ] {
+            let kind = answer(lines).map_err(|rejection| rejection.kind());
+            assert_eq!(kind, Err(RejectionKind::InvalidKey), "a key {key}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The opening handshake (RFC 6455 §4, RFC 8441): a request's head in, a decision out. No socket, no runtime.
+
+mod accepted;
+mod authority;
+#[cfg(test)]
+mod fixture;
+mod head;
+mod headers;
+mod key;
+mod origin;
+mod rejection;
+mod rules;
+mod setting;
+mod subprotocol;
+
+pub(crate) use self::accepted::Accepted;
+pub use self::head::is_websocket_request;
+pub(crate) use self::head::{Head, Protocol};
+pub use self::origin::{OriginPolicy, OriginRequest};
+pub use self::rejection::{Rejection, RejectionKind};
+pub(crate) use self::rules::Rules;
+pub(crate) use self::subprotocol::Subprotocols;

@@ -1,0 +1,75 @@
+//! The hosts that a server answers to: the guard against DNS rebinding.
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::handshake::authority::{Authority, HostPattern, default_port};
+use crate::handshake::setting::parse_some;
+
+/// The hosts that a request may name.
+#[derive(Clone, Debug)]
+pub(super) struct AllowedHosts(Arc<[AllowedHost]>);
+
+#[derive(Debug)]
+struct AllowedHost {
+    host: HostPattern,
+    port: Option<u16>,
+}
+
+impl AllowedHosts {
+    pub(super) fn parse<S: AsRef<str>>(hosts: impl IntoIterator<Item = S>) -> Result<Self, Error> {
+        let parse = |text: &str| HostPattern::parse(text).map(|(host, port)| AllowedHost { host, port });
+        parse_some(hosts, "a host such as example.com, *.example.com or [::1]:3000", parse).map(Self)
+    }
+
+    pub(super) fn contains(&self, request: &Authority<'_>, scheme: Option<&str>) -> bool {
+        self.0.iter().any(|allowed| allowed.matches(request, scheme))
+    }
+}
+
+impl AllowedHost {
+    fn matches(&self, request: &Authority<'_>, scheme: Option<&str>) -> bool {
+        let is_port = |port| match (request.port, scheme) {
+            (Some(named), _) => named == port,
+            (None, Some(scheme)) => default_port(scheme) == Some(port),
+            (None, None) => port == 80 || port == 443,
+        };
+        self.host.matches(&request.host) && self.port.is_none_or(is_port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allows_hosts_on_any_port_unless_one_is_named() {
+        for (allowed, request, scheme, contained) in [
+            ("localhost", "LOCALHOST:3000", None, true),
+            ("localhost", "127.0.0.1", None, false),
+            ("[::1]", "[0::1]:80", None, true),
+            ("*.example.com", "a.b.example.com:1", None, true),
+            ("*.example.com", "example.com", None, false),
+            ("example.com", "example.com.", None, false),
+            ("example.com", "example.com.evil.example", None, false),
+            ("localhost:3000", "localhost:3000", None, true),
+            ("localhost:3000", "localhost:3001", None, false),
+            ("localhost:3000", "localhost", None, false),
+            ("example.com:443", "example.com", None, true),
+            ("example.com:443", "example.com", Some("https"), true),
+            ("example.com:443", "example.com", Some("http"), false),
+        ] {
+            let hosts = AllowedHosts::parse(["other.example", allowed]).unwrap();
+            let request = Authority::parse(request).unwrap();
+            assert_eq!(hosts.contains(&request, scheme), contained, "{allowed} {request:?} {scheme:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_host() {
+        for host in ["", "*", "https://example.com", "example.com/", "example.com:http", "user@example.com", "::1"] {
+            assert!(AllowedHosts::parse(["example.com", host]).is_err(), "{host}");
+        }
+        assert!(AllowedHosts::parse([""; 0]).is_err());
+    }
+}

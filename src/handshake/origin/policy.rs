@@ -1,0 +1,230 @@
+//! Which pages may open a WebSocket.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::ORIGIN;
+use http::{HeaderName, HeaderValue};
+
+use super::allowed_hosts::AllowedHosts;
+use super::request::OriginRequest;
+use super::serialised::{Origin, OriginPattern};
+use crate::error::Error;
+use crate::handshake::authority::Authority;
+use crate::handshake::head::Head;
+use crate::handshake::headers::{Repeated, elements, single};
+use crate::handshake::rejection::{Rejection, RejectionKind};
+use crate::handshake::setting::parse_some;
+
+/// Which pages may open a WebSocket.
+///
+/// Browsers let every page open a WebSocket to every server, and send the visitor's cookies with it. They name the page's
+/// origin (RFC 6454) in the `Origin` header, and a server that does not look at it lets any page act as its visitor
+/// (RFC 6455 §10.2). The default is [`same_host`](Self::same_host).
+///
+/// Under every policy but [`insecure_any`](Self::insecure_any) these hold:
+///
+/// - A request without an `Origin` is accepted, as it comes from no page, unless it says `Sec-Fetch-Site: cross-site`.
+///   [`require_origin`](Self::require_origin) refuses it.
+/// - Several `Origin` headers, and values that are not visible ASCII, are refused.
+/// - The request's host is the one in its URI (HTTP/2, absolute form), else that in its one `Host` header. Without a host
+///   that can be read, a comparison with it is refused with 400.
+/// - `X-Forwarded-*` headers mean nothing. A layer in front that trusts its proxy can put the true host and scheme into the
+///   request's URI.
+///
+/// ```
+/// use tower_websocket::OriginPolicy;
+///
+/// let policy = OriginPolicy::list(["https://app.example.com", "https://*.partner.example"])?
+///     .allowed_hosts(["api.example.com"])?
+///     .require_origin();
+/// # Ok::<(), tower_websocket::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct OriginPolicy {
+    policy: Policy,
+    allowed_hosts: Option<AllowedHosts>,
+    require_origin: bool,
+}
+
+#[derive(Clone, Default)]
+enum Policy {
+    Any,
+    List(Arc<[OriginPattern]>),
+    Predicate(Arc<Predicate>),
+    #[default]
+    SameHost,
+    SameOrigin,
+}
+
+type Predicate = dyn Fn(&OriginRequest<'_>) -> bool + Send + Sync;
+
+impl OriginPolicy {
+    /// Accepts an `http` or `https` origin on the request's own host, whatever its port and scheme. This is the default.
+    ///
+    /// When the request's host is `localhost`, 127.0.0.0/8 or `[::1]`, pages on any of these are accepted, so that a
+    /// development server on another port works. Case does not matter; `example.com.` and `example.com` are different hosts,
+    /// as they are for browsers.
+    ///
+    /// A page that resolves its own name to this server's address has that name in both headers (DNS rebinding). Add
+    /// [`allowed_hosts`](Self::allowed_hosts) where a server relies on not being reachable from the internet.
+    pub fn same_host() -> Self {
+        Policy::SameHost.into()
+    }
+
+    /// Accepts the request's own origin only: host, port and scheme, with the default port where none is named.
+    ///
+    /// The scheme is known from an [`http::uri::Scheme`] in the request's extensions, which a layer behind TLS can put
+    /// there, else from the request's URI, as always over HTTP/2. Over HTTP/1.1 it is mostly unknown and then taken for the
+    /// page's: `http://example.com` passes for `wss://example.com` when that is on port 443. Put the scheme there or use
+    /// [`list`](Self::list) where this matters.
+    pub fn same_origin() -> Self {
+        Policy::SameOrigin.into()
+    }
+
+    /// Accepts these origins, such as `https://app.example.com` or `http://localhost:5173`, whatever the request's host.
+    ///
+    /// `https://*.example.com` means every subdomain at any depth, but not `https://example.com` itself. A port that is not
+    /// named is the default of the scheme, for a wildcard too. Any scheme can be listed, such as `tauri://localhost`; names
+    /// beyond ASCII in the form in which browsers send them (`xn--...`).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when there is no origin, or one is not of that form: it has a path (even `/`), user
+    /// information, another `*`, or is `null`, which is the origin of every sandboxed page.
+    ///
+    /// ```
+    /// use tower_websocket::OriginPolicy;
+    ///
+    /// assert!(OriginPolicy::list(["https://example.com", "https://*.example.com"]).is_ok());
+    /// assert!(OriginPolicy::list(["https://example.com/"]).is_err());
+    /// assert!(OriginPolicy::list(["*"]).is_err());
+    /// ```
+    pub fn list<S: AsRef<str>>(origins: impl IntoIterator<Item = S>) -> Result<Self, Error> {
+        let what = "an origin such as https://example.com or https://*.example.com:8443";
+        let origins = parse_some(origins, what, OriginPattern::parse)?;
+        Ok(Policy::List(origins).into())
+    }
+
+    /// Accepts what `predicate` accepts. It is asked when a request has one `Origin`, of any form, `null` included.
+    ///
+    /// ```
+    /// use tower_websocket::OriginPolicy;
+    ///
+    /// let policy = OriginPolicy::predicate(|request| {
+    ///     request.origin() == "https://app.example.com" || request.headers().contains_key("x-trusted-embedder")
+    /// });
+    /// ```
+    pub fn predicate(predicate: impl Fn(&OriginRequest<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Policy::Predicate(Arc::new(predicate)).into()
+    }
+
+    /// Accepts every origin: any web page can then act as its visitor.
+    ///
+    /// Right for public data, and where something that pages of others cannot know is asked for in the connection's
+    /// first message.
+    pub fn insecure_any() -> Self {
+        Policy::Any.into()
+    }
+
+    /// Refuses requests to other hosts than these, with or without an `Origin`. By default every host is accepted.
+    ///
+    /// This stops DNS rebinding, where a page makes its own name resolve to this server's address, such as `127.0.0.1`. It
+    /// goes with every policy. A host is a name, `*.example.com` (all subdomains, not `example.com`) or an address, IPv6 in
+    /// brackets. With a port (`localhost:3000`) it is for that port only, else for all; the port of a request that names
+    /// none is 443 or 80.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when there is no host, or one is not of that form.
+    ///
+    /// ```
+    /// use tower_websocket::OriginPolicy;
+    ///
+    /// let policy = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
+    /// # Ok::<(), tower_websocket::Error>(())
+    /// ```
+    pub fn allowed_hosts<S: AsRef<str>>(self, hosts: impl IntoIterator<Item = S>) -> Result<Self, Error> {
+        Ok(Self { allowed_hosts: Some(AllowedHosts::parse(hosts)?), ..self })
+    }
+
+    /// Refuses requests without an `Origin`, under every policy. By default they are accepted, as other programs than
+    /// browsers seldom send one.
+    pub fn require_origin(self) -> Self {
+        Self { require_origin: true, ..self }
+    }
+
+    pub(in crate::handshake) fn check(&self, head: Head<'_>) -> Result<(), Rejection> {
+        if let Some(allowed) = &self.allowed_hosts {
+            let host = request_host(head)?;
+            if !allowed.contains(&host, head.scheme()) {
+                return Err(Rejection::new(RejectionKind::HostNotAllowed));
+            }
+        }
+        match single(head.headers, ORIGIN) {
+            Ok(None) => self.check_without_origin(head),
+            _ if matches!(self.policy, Policy::Any) => Ok(()),
+            Ok(Some(origin)) => self.check_origin(origin, head),
+            Err(Repeated) => Err(refuse("Origin must not be repeated")),
+        }
+    }
+
+    fn check_without_origin(&self, head: Head<'_>) -> Result<(), Rejection> {
+        if self.require_origin {
+            return Err(refuse("an Origin is required"));
+        }
+        let mut sites = elements(head.headers, SEC_FETCH_SITE);
+        if !matches!(self.policy, Policy::Any) && sites.any(|site| site.eq_ignore_ascii_case(b"cross-site")) {
+            return Err(refuse("a request from another site must name its Origin"));
+        }
+        Ok(())
+    }
+
+    fn check_origin(&self, origin: &HeaderValue, head: Head<'_>) -> Result<(), Rejection> {
+        let text = origin.to_str().map_err(|_| refuse("Origin must be ASCII"))?;
+        let origin = || Origin::parse(text).ok_or_else(|| Rejection::new(RejectionKind::Origin));
+        let accepted = match &self.policy {
+            Policy::Any => true,
+            Policy::List(list) => {
+                let origin = origin()?;
+                list.iter().any(|listed| listed.matches(&origin))
+            }
+            Policy::Predicate(predicate) => predicate(&OriginRequest { origin: text, head }),
+            Policy::SameHost => origin()?.is_same_host(&request_host(head)?),
+            Policy::SameOrigin => origin()?.is_same_origin(&request_host(head)?, head.scheme()),
+        };
+        if accepted { Ok(()) } else { Err(Rejection::new(RejectionKind::Origin)) }
+    }
+}
+
+impl From<Policy> for OriginPolicy {
+    fn from(policy: Policy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("Any"),
+            Self::List(list) => f.debug_tuple("List").field(list).finish(),
+            Self::Predicate(_) => f.write_str("Predicate"),
+            Self::SameHost => f.write_str("SameHost"),
+            Self::SameOrigin => f.write_str("SameOrigin"),
+        }
+    }
+}
+
+fn request_host(head: Head<'_>) -> Result<Authority<'_>, Rejection> {
+    head.host().and_then(Authority::parse).ok_or_else(|| Rejection::new(RejectionKind::InvalidHost))
+}
+
+fn refuse(reason: &'static str) -> Rejection {
+    Rejection::because(RejectionKind::Origin, reason)
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! What one endpoint demands of a handshake, and the decision.
+
+use http::header::{CONTENT_LENGTH, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, Version};
+
+use super::accepted::Accepted;
+use super::head::{Head, Protocol};
+use super::headers::single;
+use super::key::accept_key;
+use super::origin::OriginPolicy;
+use super::rejection::{Rejection, RejectionKind};
+use super::subprotocol::Subprotocols;
+
+/// What one endpoint demands of a handshake.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rules {
+    pub(crate) origin: OriginPolicy,
+    pub(crate) subprotocols: Subprotocols,
+}
+
+impl Rules {
+    /// Decides on a request: first whether it is a proper handshake, then whether this endpoint wants it.
+    pub(crate) fn check(&self, head: Head<'_>) -> Result<Accepted, Rejection> {
+        let protocol = head.protocol().ok_or_else(|| Rejection::new(RejectionKind::NotWebSocket))?;
+        if protocol == Protocol::Http1 {
+            require(head.version >= Version::HTTP_11, RejectionKind::HttpVersion)?;
+            require(head.method == Method::GET, RejectionKind::Method)?;
+        }
+        require(!has_body(head.headers), RejectionKind::Body)?;
+        require(has_version_13(head.headers), RejectionKind::Version)?;
+        let accept_key = match protocol {
+            Protocol::Http1 => Some(accept_key(head.headers)?),
+            Protocol::Http2 => None,
+        };
+        self.origin.check(head)?;
+        Ok(Accepted::new(accept_key, self.subprotocols.choose(head.headers)?))
+    }
+}
+
+fn require(condition: bool, kind: RejectionKind) -> Result<(), Rejection> {
+    if condition { Ok(()) } else { Err(Rejection::new(kind)) }
+}
+
+/// Whether a body is announced. What follows the head of a handshake would be read as frames.
+fn has_body(headers: &HeaderMap) -> bool {
+    let is_zero = |length: &[u8]| length.iter().all(|digit| *digit == b'0');
+    headers.contains_key(TRANSFER_ENCODING)
+        || headers.get_all(CONTENT_LENGTH).iter().any(|length| !is_zero(length.as_bytes().trim_ascii()))
+}
+
+fn has_version_13(headers: &HeaderMap) -> bool {
+    matches!(single(headers, SEC_WEBSOCKET_VERSION), Ok(Some(version)) if version.as_bytes().trim_ascii() == b"13")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handshake::fixture::{http1, http2, parts};
+
+    const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+
+    fn check(parts: &http::request::Parts) -> Result<Accepted, RejectionKind> {
+        let subprotocols = Subprotocols::list(["chat"]).unwrap();
+        let rules = Rules { subprotocols, ..Rules::default() };
+        rules.check(Head::from(parts)).map_err(|rejection| rejection.kind())
+    }
+
+    #[test]
+    fn accepts_the_handshakes_of_the_rfcs() {
+        let more = "Origin: http://example.com\nSec-WebSocket-Protocol: superchat, chat";
+        for (parts, status) in [(http1(more), 101), (http2(more), 200)] {
+            let accepted = check(&parts).unwrap();
+            assert_eq!(accepted.subprotocol(), Some("chat"));
+            assert_eq!(accepted.response(None).status(), status);
+        }
+    }
+
+    #[test]
+    fn accepts_a_handshake_that_is_written_unusually() {
+        let request = format!(
+            "GET http://example.com/ws HTTP/1.1\nhost: other.example\nUPGRADE: h2c\nUPGRADE: WEBSOCKET\n\
+             connection: keep-alive\nconnection: , UPGRADE ,\nContent-Length: 0\nsec-websocket-version: 13\n{KEY}"
+        );
+        check(&parts(&request)).unwrap();
+    }
+
+    #[test]
+    fn refuses_with_the_first_reason() {
+        use RejectionKind::*;
+
+        let upgrade = "Connection: Upgrade\nUpgrade: websocket";
+        let v13 = "Sec-WebSocket-Version: 13";
+        for (text, kind) in [
+            (format!("GET / HTTP/1.1\n{v13}\n{KEY}"), NotWebSocket),
+            (format!("GET / HTTP/1.1\nConnection: upgradex\nUpgrade: websocket\n{v13}\n{KEY}"), NotWebSocket),
+            (format!("GET / HTTP/1.0\n{upgrade}\n{v13}\n{KEY}"), HttpVersion),
+            (format!("POST / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}"), Method),
+            (format!("HEAD / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}"), Method),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}\nContent-Length: 5"), Body),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}\nContent-Length: 0\nContent-Length: 05"), Body),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}\nTransfer-Encoding: chunked"), Body),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{KEY}"), Version),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{KEY}\nSec-WebSocket-Version: 8"), Version),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{KEY}\nSec-WebSocket-Version: 013"), Version),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{KEY}\nSec-WebSocket-Version: 13, 8"), Version),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{KEY}\n{v13}\n{v13}"), Version),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{KEY}\nSec-WebSocket-Version: 1\u{b3}"), Version),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{v13}"), InvalidKey),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}\n{KEY}"), InvalidKey),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}\nOrigin: http://a.example"), InvalidHost),
+            (format!("GET / HTTP/1.1\nHost: b\n{upgrade}\n{v13}\n{KEY}\nOrigin: http://a"), Origin),
+            (format!("GET / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}\nSec-WebSocket-Protocol: a b"), InvalidSubprotocol),
+            ("CONNECT https://example.com/ HTTP/2".to_owned(), Version),
+            (format!("CONNECT https://example.com/ HTTP/2\n{v13}\nContent-Length: 5"), Body),
+            (format!("CONNECT https://example.com/ HTTP/2\n{v13}\nOrigin: https://a.example"), Origin),
+            (format!("GET https://example.com/ HTTP/2\n{upgrade}\n{v13}\n{KEY}"), NotWebSocket),
+        ] {
+            assert_eq!(check(&parts(&text)).unwrap_err(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn http2_needs_no_key_and_ignores_one() {
+        for lines in ["", "Sec-WebSocket-Key: nonsense"] {
+            let response = check(&http2(lines)).unwrap().response(None);
+            assert!(response.headers().is_empty(), "{lines}");
+        }
+    }
+}
