@@ -21,7 +21,8 @@ impl Accepted {
         self.subprotocol.as_ref()?.to_str().ok()
     }
 
-    /// The response: 101 (RFC 6455 §4.2.2), or 200 over HTTP/2 (RFC 8441 §5). `extensions` are those that were agreed on.
+    /// The response: 101 (RFC 6455 §4.2.2), or 200 over HTTP/2 (RFC 8441 §5). `extensions` are those that were agreed
+    /// on.
     pub(crate) fn response(&self, extensions: Option<HeaderValue>) -> Response<()> {
         let mut response = Response::new(());
         if let Some(accept_key) = &self.accept_key {

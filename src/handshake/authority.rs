@@ -12,8 +12,8 @@ pub(crate) enum Host<S> {
 impl<'a> Host<&'a str> {
     /// Reads a name, an IPv4 address, or an IPv6 address in brackets.
     ///
-    /// Names have the characters that a browser can put into an `Origin`, non-ASCII names as punycode. One dot may follow the
-    /// last label; it makes another name, as it does for browsers, which keep other cookies for it.
+    /// Names have the characters that a browser can put into an `Origin`, non-ASCII names as punycode. One dot may
+    /// follow the last label; it makes another name, as it does for browsers, which keep other cookies for it.
     fn parse(text: &'a str) -> Option<Self> {
         if let Some(bracketed) = text.strip_prefix('[') {
             let address: Ipv6Addr = bracketed.strip_suffix(']')?.parse().ok()?;

@@ -126,4 +126,34 @@ mod tests {
             assert!(response.headers().is_empty(), "{lines}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_header_value_gets_an_answer(value in "[^\\p{Cc}]{0,40}", name in 0..NAMES.len()) {
+            let mut parts = http1("");
+            parts.headers.insert(NAMES[name], http::HeaderValue::from_str(&value).unwrap());
+            let _ = check(&parts);
+        }
+
+        #[test]
+        fn any_origin_that_is_accepted_names_the_host(
+            origin in "https?://(|a@|[a-z.@:/]{1,3})example\\.com(|:[0-9]{1,5}|[a-z.@:/]{1,6})",
+        ) {
+            if check(&http1(&format!("Origin: {origin}"))).is_ok() {
+                let host = origin.split_once("://").unwrap().1.split(':').next().unwrap();
+                assert_eq!(host, "example.com");
+            }
+        }
+    }
+
+    const NAMES: [&str; 8] = [
+        "connection",
+        "content-length",
+        "host",
+        "origin",
+        "sec-websocket-key",
+        "sec-websocket-protocol",
+        "sec-websocket-version",
+        "upgrade",
+    ];
 }

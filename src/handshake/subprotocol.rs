@@ -33,7 +33,8 @@ impl Subprotocols {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when one of them is not a token (RFC 9110 §5.6.2).
+    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when one of them is not a token (RFC 9110
+    /// §5.6.2).
     pub(crate) fn list<S: AsRef<str>>(subprotocols: impl IntoIterator<Item = S>) -> Result<Self, Error> {
         let what = "a subprotocol, which has letters, digits and !#$%&'*+-.^_`|~ only";
         Ok(Self(Choice::List(parse_all(subprotocols, what, token)?)))
@@ -41,13 +42,14 @@ impl Subprotocols {
 
     /// What `select` chooses from the offered ones, in the client's order. It is not asked when none is offered.
     ///
-    /// A choice that was not offered counts as none: a client must fail the connection when it is told a subprotocol that
-    /// it did not offer (RFC 6455 §4.1).
+    /// A choice that was not offered counts as none: a client must fail the connection when it is told a subprotocol
+    /// that it did not offer (RFC 6455 §4.1).
     pub(crate) fn select(select: impl Fn(&[&str]) -> Option<String> + Send + Sync + 'static) -> Self {
         Self(Choice::Select(Arc::new(select)))
     }
 
-    /// Chooses from what the client offers. An offer that is no list of tokens is refused, whatever the choice would be.
+    /// Chooses from what the client offers. An offer that is no list of tokens is refused, whatever the choice would
+    /// be.
     pub(super) fn choose(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Rejection> {
         let offered = || elements(headers, SEC_WEBSOCKET_PROTOCOL);
         if !offered().all(is_token) {

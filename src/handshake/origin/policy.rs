@@ -18,19 +18,19 @@ use crate::handshake::setting::parse_some;
 
 /// Which pages may open a WebSocket.
 ///
-/// Browsers let every page open a WebSocket to every server, and send the visitor's cookies with it. They name the page's
-/// origin (RFC 6454) in the `Origin` header, and a server that does not look at it lets any page act as its visitor
-/// (RFC 6455 §10.2). The default is [`same_host`](Self::same_host).
+/// Browsers let every page open a WebSocket to every server, and send the visitor's cookies with it. They name the
+/// page's origin (RFC 6454) in the `Origin` header, and a server that does not look at it lets any page act as its
+/// visitor (RFC 6455 §10.2). The default is [`same_host`](Self::same_host).
 ///
 /// Under every policy but [`insecure_any`](Self::insecure_any) these hold:
 ///
 /// - A request without an `Origin` is accepted, as it comes from no page, unless it says `Sec-Fetch-Site: cross-site`.
 ///   [`require_origin`](Self::require_origin) refuses it.
 /// - Several `Origin` headers, and values that are not visible ASCII, are refused.
-/// - The request's host is the one in its URI (HTTP/2, absolute form), else that in its one `Host` header. Without a host
-///   that can be read, a comparison with it is refused with 400.
-/// - `X-Forwarded-*` headers mean nothing. A layer in front that trusts its proxy can put the true host and scheme into the
-///   request's URI.
+/// - The request's host is the one in its URI (HTTP/2, absolute form), else that in its one `Host` header. Without a
+///   host that can be read, a comparison with it is refused with 400.
+/// - `X-Forwarded-*` headers mean nothing. A layer in front that trusts its proxy can put the true host and scheme into
+///   the request's URI.
 ///
 /// ```
 /// use tower_websocket::OriginPolicy;
@@ -61,11 +61,11 @@ enum Policy {
 type Predicate = dyn Fn(&OriginRequest<'_>) -> bool + Send + Sync;
 
 impl OriginPolicy {
-    /// Accepts an `http` or `https` origin on the request's own host, whatever its port and scheme. This is the default.
+    /// Accepts `http` and `https` origins on the request's own host, whatever the port. This is the default.
     ///
     /// When the request's host is `localhost`, 127.0.0.0/8 or `[::1]`, pages on any of these are accepted, so that a
-    /// development server on another port works. Case does not matter; `example.com.` and `example.com` are different hosts,
-    /// as they are for browsers.
+    /// development server on another port works. Case does not matter; `example.com.` and `example.com` are different
+    /// hosts, as they are for browsers.
     ///
     /// A page that resolves its own name to this server's address has that name in both headers (DNS rebinding). Add
     /// [`allowed_hosts`](Self::allowed_hosts) where a server relies on not being reachable from the internet.
@@ -76,23 +76,24 @@ impl OriginPolicy {
     /// Accepts the request's own origin only: host, port and scheme, with the default port where none is named.
     ///
     /// The scheme is known from an [`http::uri::Scheme`] in the request's extensions, which a layer behind TLS can put
-    /// there, else from the request's URI, as always over HTTP/2. Over HTTP/1.1 it is mostly unknown and then taken for the
-    /// page's: `http://example.com` passes for `wss://example.com` when that is on port 443. Put the scheme there or use
-    /// [`list`](Self::list) where this matters.
+    /// there, else from the request's URI, as always over HTTP/2. An HTTP/1.1 request seldom says it, and then the
+    /// page's is taken for it: a page of `http://example.com` can open `wss://example.com`. Put the scheme there, or
+    /// use [`list`](Self::list), to rule that out.
     pub fn same_origin() -> Self {
         Policy::SameOrigin.into()
     }
 
-    /// Accepts these origins, such as `https://app.example.com` or `http://localhost:5173`, whatever the request's host.
+    /// Accepts these origins, such as `https://app.example.com`, whatever the request's host.
     ///
-    /// `https://*.example.com` means every subdomain at any depth, but not `https://example.com` itself. A port that is not
-    /// named is the default of the scheme, for a wildcard too. Any scheme can be listed, such as `tauri://localhost`; names
-    /// beyond ASCII in the form in which browsers send them (`xn--...`).
+    /// `https://*.example.com` means every subdomain at any depth, but not `https://example.com` itself. A port that is
+    /// not named is the default of the scheme, for a wildcard too. Any scheme can be listed, such as
+    /// `tauri://localhost`; names beyond ASCII in the form in which browsers send them (`xn--...`).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when there is no origin, or one is not of that form: it has a path (even `/`), user
-    /// information, another `*`, or is `null`, which is the origin of every sandboxed page.
+    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when there is no origin, or one is not of that
+    /// form: it has a path (even `/`), user information, another `*`, or is `null`, which is the origin of every
+    /// sandboxed page.
     ///
     /// ```
     /// use tower_websocket::OriginPolicy;
@@ -113,7 +114,10 @@ impl OriginPolicy {
     /// use tower_websocket::OriginPolicy;
     ///
     /// let policy = OriginPolicy::predicate(|request| {
-    ///     request.origin() == "https://app.example.com" || request.headers().contains_key("x-trusted-embedder")
+    ///     matches!(
+    ///         (request.origin(), request.host()),
+    ///         ("https://a.example", Some("api.a.example")) | ("https://b.example", Some("api.b.example"))
+    ///     )
     /// });
     /// ```
     pub fn predicate(predicate: impl Fn(&OriginRequest<'_>) -> bool + Send + Sync + 'static) -> Self {
@@ -122,22 +126,23 @@ impl OriginPolicy {
 
     /// Accepts every origin: any web page can then act as its visitor.
     ///
-    /// Right for public data, and where something that pages of others cannot know is asked for in the connection's
-    /// first message.
+    /// Neither the value of `Origin` nor `Sec-Fetch-Site` is looked at. Right for public data, and where the
+    /// connection's first message must hold something that pages of others cannot know.
     pub fn insecure_any() -> Self {
         Policy::Any.into()
     }
 
     /// Refuses requests to other hosts than these, with or without an `Origin`. By default every host is accepted.
     ///
-    /// This stops DNS rebinding, where a page makes its own name resolve to this server's address, such as `127.0.0.1`. It
-    /// goes with every policy. A host is a name, `*.example.com` (all subdomains, not `example.com`) or an address, IPv6 in
-    /// brackets. With a port (`localhost:3000`) it is for that port only, else for all; the port of a request that names
-    /// none is 443 or 80.
+    /// This stops DNS rebinding, where a page makes its own name resolve to this server's address, such as `127.0.0.1`.
+    /// It goes with every policy. A host is a name, `*.example.com` (all subdomains, not `example.com`) or an address,
+    /// IPv6 in brackets. With a port (`localhost:3000`) it is for that port only, else for all; the port of a request
+    /// that names none is 443 or 80.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when there is no host, or one is not of that form.
+    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when there is no host, or one is not of that
+    /// form.
     ///
     /// ```
     /// use tower_websocket::OriginPolicy;

@@ -33,7 +33,8 @@ impl<'a> OriginRequest<'a> {
         self.origin
     }
 
-    /// The host, with its port when one was named, from the URI or the one `Host` header. `None` when it cannot be read.
+    /// The host, with its port when one was named, from the URI or the one `Host` header. `None` when it cannot be
+    /// read.
     #[must_use]
     pub fn host(&self) -> Option<&'a str> {
         self.head.host().filter(|host| Authority::parse(host).is_some())

@@ -10,14 +10,15 @@ pub(crate) struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// Reads one serialised origin. `null` is none, and neither is a value with a path, user information or a second origin.
+    /// Reads one serialised origin. `null` is none, and neither is a value with a path, user information or a second
+    /// origin.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let (scheme, authority) = split_scheme(text)?;
         Some(Self { scheme, authority: Authority::parse(authority)? })
     }
 
-    /// Whether a page with this origin came over HTTP, and from the host that `request` names, or from a loopback host to
-    /// a loopback host.
+    /// Whether a page with this origin came over HTTP, and from the host that `request` names, or from a loopback host
+    /// to a loopback host.
     pub(crate) fn is_same_host(&self, request: &Authority<'_>) -> bool {
         let (page, request) = (&self.authority.host, &request.host);
         self.is_http() && (page.is(request) || page.is_loopback() && request.is_loopback())
