@@ -105,7 +105,7 @@ impl CloseFrame {
         let code = if code.is_sendable() { code } else { CloseCode::INTERNAL_ERROR };
         let mut reason = reason.into();
         if reason.len() > MAX_REASON {
-            let end = reason.floor_char_boundary(MAX_REASON);
+            let end = (0..=MAX_REASON).rfind(|&end| reason.is_char_boundary(end)).unwrap_or(0);
             reason.to_mut().truncate(end);
         }
         Self { code, reason }

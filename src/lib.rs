@@ -2,6 +2,7 @@
 
 mod body;
 mod budget;
+mod client;
 mod close;
 mod connection;
 mod debug;
@@ -30,6 +31,7 @@ pub use crate::body::ResponseBody;
 pub use crate::budget::Budget;
 pub use crate::close::{CloseCode, CloseFrame};
 pub use crate::connection::Keepalive;
+pub use crate::deflate::Compression;
 pub use crate::error::{BoxError, Error, ErrorKind};
 pub use crate::future::ResponseFuture;
 pub use crate::handler::HandlerOutput;
@@ -40,7 +42,7 @@ pub use crate::manager::Manager;
 pub use crate::message::{Message, MessageKind, Text};
 pub use crate::periodic::PeriodicWrite;
 pub use crate::role::Role;
-pub use crate::service::{NotFound, WebSocketService};
+pub use crate::service::{NotWebSocket, WebSocketService};
 pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;
 pub use crate::upgrade::Upgrade;

@@ -10,11 +10,12 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_sink::Sink;
 use http::request::Parts;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::Shared;
+use crate::connection::{Connection, Shared};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
 use crate::stats::Stats;
@@ -60,8 +61,14 @@ impl Manager {
         Self(Arc::new(Inner { shared, request: Mutex::new(Arc::new(request)), subprotocol }))
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.0.shared
+    /// A handle to a connection without a handler: it runs until its last handle is gone.
+    pub(crate) fn detached<Io>(connection: Connection<Io>, request: Parts, subprotocol: Option<Box<str>>) -> Self
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let manager = Self::new(connection.shared().clone(), request, subprotocol);
+        connection.spawn();
+        manager
     }
 
     /// Receives the next message, or `None` once the connection is closed.

@@ -138,7 +138,8 @@ impl Outgoing {
             let mut slices = [IoSlice::new(&[]); SLICES];
             slices[0] = IoSlice::new(first);
             let rest = self.segments.iter().skip(1);
-            let filled = slices[1..].iter_mut().zip(rest).map(|(slice, segment)| *slice = IoSlice::new(segment.bytes()));
+            let filled =
+                slices[1..].iter_mut().zip(rest).map(|(slice, segment)| *slice = IoSlice::new(segment.bytes()));
             let count = 1 + filled.count();
             transport.poll_write_vectored(cx, &slices[..count])
         } else {

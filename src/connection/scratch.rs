@@ -1,34 +1,40 @@
 //! Memory that belongs to the thread: connections borrow it while they are polled, and own none while they are idle.
 
 use std::cell::RefCell;
+use std::thread::LocalKey;
 
 /// A zeroed buffer of [`READ_SIZE`] bytes for one kernel read.
 pub(super) fn take_read_buffer() -> Box<[u8]> {
-    READ.with_borrow_mut(Option::take).unwrap_or_else(|| vec![0; READ_SIZE].into_boxed_slice())
+    with(&READ, Option::take).flatten().unwrap_or_else(|| vec![0; READ_SIZE].into_boxed_slice())
 }
 
 /// Gives the read buffer back to the thread that is polling now.
 pub(super) fn give_read_buffer(buffer: Box<[u8]>) {
     if buffer.len() == READ_SIZE {
-        READ.with_borrow_mut(|slot| *slot = Some(buffer));
+        with(&READ, |slot| *slot = Some(buffer));
     }
 }
 
 /// An empty buffer to gather bytes in.
 pub(crate) fn take_buffer() -> Vec<u8> {
-    SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
+    with(&SPARE, Vec::pop).flatten().unwrap_or_default()
 }
 
 /// Gives a buffer back. One that grew large is freed, so that a burst does not stay in memory.
 pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
     if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
         buffer.clear();
-        SPARE.with_borrow_mut(|spare| {
+        with(&SPARE, |spare| {
             if spare.len() < MOST_SPARE {
                 spare.push(buffer);
             }
         });
     }
+}
+
+/// `None` while the thread ends.
+fn with<T, R>(local: &'static LocalKey<RefCell<T>>, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+    local.try_with(|value| f(&mut value.borrow_mut())).ok()
 }
 
 /// A burst of small messages or one of 64 KiB arrives in one read.

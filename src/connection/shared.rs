@@ -193,7 +193,7 @@ impl State {
 }
 
 impl Shared {
-    pub(crate) fn new(framing: Framing, outgoing_limit: usize, deflater: Option<Deflater>) -> Arc<Self> {
+    pub(super) fn new(framing: Framing, outgoing_limit: usize, deflater: Option<Deflater>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             deflater: deflater.map(Mutex::new),
@@ -206,10 +206,6 @@ impl Shared {
     /// A panic elsewhere does not spread: every change to the state is complete in itself.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn framing(&self) -> Framing {
-        self.framing
     }
 
     /// The next message; `None` after a close.

@@ -12,14 +12,19 @@ use super::shared::Shared;
 use super::socket::Socket;
 use super::task::Task;
 use super::wire::Wire;
-use crate::close::CloseFrame;
+use crate::close::{CloseCode, CloseFrame};
 use crate::deflate::{Deflater, Inflater};
 use crate::limits::Limits;
 use crate::role::Role;
 
 /// A connection whose opening handshake is done. It lives while it [`run`](Self::run)s.
+#[derive(Debug)]
 pub(crate) struct Connection<Io> {
-    task: Task<Io>,
+    transport: Io,
+    wire: Wire,
+    role: Role,
+    limits: Limits,
+    keepalive: Keepalive,
     shared: Arc<Shared>,
 }
 
@@ -34,14 +39,13 @@ pub(crate) struct Terms {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
-    pub(crate) async fn new(transport: Io, terms: Terms) -> Self {
+    pub(crate) fn new(transport: Io, terms: Terms) -> Self {
         let Terms { role, limits, keepalive, deflate } = terms;
         let (deflater, inflater) = deflate.unzip();
         let framing = Framing { role, vectored: transport.is_write_vectored() };
         let shared = Shared::new(framing, limits.outgoing, deflater);
-        let socket = Socket::new(role, Wire::new(role, Assembler::new(&limits, inflater))).await;
-        let task = Task::new(transport, socket, shared.clone(), &limits, keepalive);
-        Self { task, shared }
+        let wire = Wire::new(role, Assembler::new(&limits, inflater));
+        Self { transport, wire, role, limits, keepalive, shared }
     }
 
     /// What its handles share with it.
@@ -51,6 +55,22 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
 
     /// Runs until the transport and the handler have both ended. What the handler returns is the close frame to send.
     pub(crate) async fn run(self, handler: impl Future<Output = CloseFrame>) {
-        self.task.run(handler).await;
+        let socket = Socket::new(self.role, self.wire).await;
+        Task::new(self.transport, socket, self.shared, &self.limits, self.keepalive).run(handler).await;
+    }
+
+    /// Runs in a task of its own until the last handle is gone, for connections without a handler.
+    pub(crate) fn spawn(self)
+    where
+        Io: Send + 'static,
+    {
+        tokio::spawn(async move {
+            let shared = self.shared.clone();
+            self.run(async move {
+                shared.abandoned().await;
+                CloseFrame::new(CloseCode::NORMAL, "")
+            })
+            .await;
+        });
     }
 }

@@ -64,7 +64,13 @@ struct Ping {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
-    pub(super) fn new(transport: Io, socket: Socket, shared: Arc<Shared>, limits: &Limits, keepalive: Keepalive) -> Self {
+    pub(super) fn new(
+        transport: Io,
+        socket: Socket,
+        shared: Arc<Shared>,
+        limits: &Limits,
+        keepalive: Keepalive,
+    ) -> Self {
         let now = Instant::now();
         Self {
             transport: Some(transport),
@@ -207,11 +213,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
     }
 
-    fn poll_handler(
-        &mut self,
-        handler: &mut Handler<'_, impl Future<Output = CloseFrame>>,
-        cx: &mut Context<'_>,
-    ) {
+    fn poll_handler(&mut self, handler: &mut Handler<'_, impl Future<Output = CloseFrame>>, cx: &mut Context<'_>) {
         if let Poll::Ready(frame) = handler.poll(cx) {
             self.shared.close(frame);
         }
@@ -359,11 +361,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         if self.transport.is_none() {
             return false;
         }
+        if self.closing.is_overdue(self.now) {
+            self.end_transport(cx);
+            return true;
+        }
         let next = match self.closing.deadline() {
-            Some(deadline) if deadline <= self.now => {
-                self.end_transport(cx);
-                return true;
-            }
             Some(deadline) => deadline,
             None => match self.poll_limits() {
                 Ok(next) => next,

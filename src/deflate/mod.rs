@@ -1,6 +1,16 @@
-//! stub
-#[derive(Debug)] pub(crate) struct Inflater;
-#[derive(Debug)] pub(crate) struct Deflater;
-#[derive(Debug)] pub(crate) enum InflateError { TooBig, Invalid }
-impl Inflater { pub(crate) fn inflate(&mut self, _: &[u8], _: usize, _: &mut Vec<u8>) -> Result<(), InflateError> { Err(InflateError::Invalid) } }
-impl Deflater { pub(crate) fn deflate(&mut self, _: &[u8], _: &mut Vec<u8>) -> bool { false } }
+//! permessage-deflate (RFC 7692): settings, negotiation, and the compression of whole messages. All of it is pure.
+
+mod codec;
+mod deflater;
+mod extensions;
+mod inflater;
+mod negotiate;
+mod pool;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::deflater::Deflater;
+pub(crate) use self::inflater::{InflateError, Inflater};
+pub(crate) use self::negotiate::Negotiated;
+pub use self::settings::Compression;

@@ -19,9 +19,13 @@ pub(crate) fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Rejection> 
     if !is_key(key) {
         return Err(Rejection::new(RejectionKind::InvalidKey));
     }
+    Ok(answer(key))
+}
+
+/// The value of `Sec-WebSocket-Accept` for a key.
+pub(super) fn answer(key: &[u8]) -> HeaderValue {
     let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
-    let accept = STANDARD.encode(digest);
-    Ok(HeaderValue::try_from(accept).expect("base64 is a valid header value"))
+    HeaderValue::try_from(STANDARD.encode(digest)).expect("base64 is a valid header value")
 }
 
 /// Whether this is the base64 of 16 bytes, canonical: padded, and without bits beyond the last byte.
@@ -37,13 +41,13 @@ mod tests {
     use super::*;
     use crate::handshake::fixture::parts;
 
-    fn answer(lines: &str) -> Result<HeaderValue, Rejection> {
+    fn answer_to(lines: &str) -> Result<HeaderValue, Rejection> {
         accept_key(&parts(&format!("GET / HTTP/1.1\n{lines}")).headers)
     }
 
     #[test]
     fn answers_the_key_of_the_rfc() {
-        let answer = answer("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==").unwrap();
+        let answer = answer_to("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==").unwrap();
         assert_eq!(answer, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 

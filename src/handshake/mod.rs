@@ -2,11 +2,13 @@
 
 mod accepted;
 mod authority;
+mod compact;
 #[cfg(test)]
 mod fixture;
 mod head;
 mod headers;
 mod key;
+mod opening;
 mod origin;
 mod rejection;
 mod rules;
@@ -14,8 +16,9 @@ mod setting;
 mod subprotocol;
 
 pub(crate) use self::accepted::Accepted;
+pub(crate) use self::head::Head;
 pub use self::head::is_websocket_request;
-pub(crate) use self::head::{Head, Protocol};
+pub(crate) use self::opening::Opening;
 pub use self::origin::{OriginPolicy, OriginRequest};
 pub use self::rejection::{Rejection, RejectionKind};
 pub(crate) use self::rules::Rules;

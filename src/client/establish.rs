@@ -1,0 +1,43 @@
+//! From a request to a connection, whatever carries them.
+
+use http::request::Parts;
+use http::{Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::handshake::{Head, Opening};
+use crate::manager::Manager;
+use crate::role::Role;
+use crate::upgrader::Upgrader;
+
+/// A handshake whose request is on its way.
+#[derive(Debug)]
+pub(crate) struct Handshaking {
+    opening: Opening,
+    request: Parts,
+    settings: Upgrader,
+}
+
+impl Handshaking {
+    /// Makes a request into a handshake. Of the settings, what a client can have counts: compression, keepalive, limits.
+    pub(crate) fn new<B>(request: &mut Request<B>, settings: Upgrader) -> Self {
+        let opening = Opening::new(request, settings.offered().map(|compression| compression.offer()));
+        let parts = Head::from(&*request).compact(request.extensions().clone());
+        Self { opening, request: parts, settings }
+    }
+
+    /// Judges the response, and starts the connection over `transport`.
+    pub(crate) fn finish<B, Io>(self, response: &Response<B>, transport: Io) -> Result<Manager, Error>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let subprotocol = self.opening.confirm(response)?;
+        let deflate = match self.settings.offered() {
+            Some(compression) => compression.confirm(response.headers())?.map(|agreed| (compression, agreed)),
+            None => None,
+        };
+        let terms = self.settings.terms(Role::Client, deflate);
+        Ok(Manager::detached(Connection::new(transport, terms), self.request, subprotocol))
+    }
+}

@@ -1,0 +1,5 @@
+//! The other side: opening connections.
+
+mod establish;
+
+pub(crate) use establish::Handshaking;

@@ -1,0 +1,122 @@
+//! The client's side of the opening handshake (RFC 6455 §4.1, RFC 8441 §5).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::ext::Protocol;
+
+use super::headers::{elements, has_token, single};
+use super::key::answer;
+use crate::error::{Error, ErrorKind};
+
+/// A handshake that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// What the server must answer; HTTP/2 has no key.
+    accept_key: Option<HeaderValue>,
+    subprotocols: HeaderMap,
+}
+
+impl Opening {
+    /// Makes a request into a handshake for its HTTP version. `extensions` are offered.
+    pub(crate) fn new<B>(request: &mut Request<B>, extensions: Option<HeaderValue>) -> Self {
+        let accept_key = if request.version() >= Version::HTTP_2 {
+            *request.method_mut() = Method::CONNECT;
+            request.extensions_mut().insert(Protocol::from_static("websocket"));
+            None
+        } else {
+            *request.method_mut() = Method::GET;
+            let key = STANDARD.encode(rand::random::<[u8; 16]>());
+            let accept_key = answer(key.as_bytes());
+            let headers = request.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_KEY, HeaderValue::from_str(&key).expect("base64 is a valid header value"));
+            Some(accept_key)
+        };
+        let headers = request.headers_mut();
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        if let Some(extensions) = extensions {
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, extensions);
+        }
+        let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().cloned();
+        let subprotocols = offered.map(|value| (SEC_WEBSOCKET_PROTOCOL, value)).collect();
+        Self { accept_key, subprotocols }
+    }
+
+    /// Judges the answer, and tells the subprotocol. The extensions are judged elsewhere.
+    pub(crate) fn confirm<B>(&self, response: &Response<B>) -> Result<Option<Box<str>>, Error> {
+        let headers = response.headers();
+        match &self.accept_key {
+            Some(accept_key) => {
+                require(response.status() == StatusCode::SWITCHING_PROTOCOLS, || {
+                    format!("the server answered {}", response.status())
+                })?;
+                require(has_token(headers, UPGRADE, "websocket") && has_token(headers, CONNECTION, "upgrade"), || {
+                    "the server did not switch to WebSocket".to_owned()
+                })?;
+                require(matches!(single(headers, SEC_WEBSOCKET_ACCEPT), Ok(Some(key)) if key == accept_key), || {
+                    "the server's Sec-WebSocket-Accept does not answer our key".to_owned()
+                })?;
+            }
+            None => require(response.status().is_success(), || format!("the server answered {}", response.status()))?,
+        }
+        let repeated = || refused("the server chose more than one subprotocol");
+        let Some(chosen) = single(headers, SEC_WEBSOCKET_PROTOCOL).map_err(|_| repeated())? else { return Ok(None) };
+        let offered = elements(&self.subprotocols, SEC_WEBSOCKET_PROTOCOL).any(|offer| offer == chosen.as_bytes());
+        require(offered, || "the server chose a subprotocol that was not offered".to_owned())?;
+        Ok(chosen.to_str().ok().map(Box::from))
+    }
+}
+
+fn require(condition: bool, reason: impl FnOnce() -> String) -> Result<(), Error> {
+    if condition { Ok(()) } else { Err(refused(reason())) }
+}
+
+fn refused(reason: impl Into<String>) -> Error {
+    Error::with_source(ErrorKind::Handshake, reason.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer_to(request: &Request<()>) -> http::response::Builder {
+        let key = request.headers()[SEC_WEBSOCKET_KEY].as_bytes();
+        Response::builder()
+            .status(101)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-accept", answer(key))
+    }
+
+    #[test]
+    fn accepts_a_proper_answer() {
+        let mut request = Request::get("/").header("sec-websocket-protocol", "a, b").body(()).unwrap();
+        let opening = Opening::new(&mut request, None);
+        let response = answer_to(&request).header("sec-websocket-protocol", "b").body(()).unwrap();
+        assert_eq!(opening.confirm(&response).unwrap().as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn refuses_what_does_not_answer_the_request() {
+        let mut request = Request::get("/").header("sec-websocket-protocol", "a").body(()).unwrap();
+        let opening = Opening::new(&mut request, None);
+        let answer = || answer_to(&request);
+        for response in [
+            Response::builder().status(403),
+            answer().status(200),
+            answer().header("sec-websocket-protocol", "b"),
+            answer().header("sec-websocket-protocol", "a").header("sec-websocket-protocol", "a"),
+            answer().header("sec-websocket-accept", "x"),
+            Response::builder().status(101).header("connection", "Upgrade").header("upgrade", "websocket"),
+        ] {
+            let error = opening.confirm(&response.body(()).unwrap()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Handshake);
+        }
+    }
+}

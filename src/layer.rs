@@ -1,0 +1,239 @@
+//! The layer that users add.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, Uri};
+use tokio::sync::Semaphore;
+use tower_layer::Layer;
+
+use crate::error::{BoxError, Error};
+use crate::handler::HandlerOutput;
+use crate::handshake::Rejection;
+use crate::manager::Manager;
+use crate::periodic::run_periodic;
+use crate::service::{NotWebSocket, WebSocketService};
+use crate::shutdown::Shutdown;
+use crate::upgrader::Upgrader;
+
+/// A [`Layer`] that answers WebSocket handshakes and runs a handler for each connection.
+///
+/// Every other request goes to the inner service untouched, and costs no allocation. Several layers stack, for several
+/// paths.
+///
+/// ```
+/// use tower::ServiceBuilder;
+/// use tower_websocket::{Error, Manager, WebSocketLayer};
+///
+/// async fn echo(ws: Manager) -> Result<(), Error> {
+///     while let Some(message) = ws.recv().await? {
+///         ws.send(message).await?;
+///     }
+///     Ok(())
+/// }
+///
+/// # async fn page(_: http::Request<String>) -> Result<http::Response<String>, std::convert::Infallible> {
+/// #     Ok(http::Response::default())
+/// # }
+/// let service = ServiceBuilder::new().layer(WebSocketLayer::new(echo).path("/ws")).service_fn(page);
+/// ```
+///
+/// The server must hand upgraded connections over: hyper's `with_upgrades()`, hyper-util's
+/// `serve_connection_with_upgrades`, `axum::serve` and `warp::serve` do; tonic's own `Server` does not.
+#[must_use]
+pub struct WebSocketLayer<H>(Arc<Endpoint<H>>);
+
+/// What a layer and its services share.
+pub(crate) struct Endpoint<H> {
+    pub(crate) handler: Arc<H>,
+    pub(crate) matcher: Matcher,
+    pub(crate) upgrader: Upgrader,
+    pub(crate) connections: Option<Arc<Semaphore>>,
+    pub(crate) shutdown: Option<Shutdown>,
+    pub(crate) on_rejection: Option<Arc<OnRejection>>,
+}
+
+type OnRejection = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
+
+/// Which handshakes a layer takes.
+#[derive(Clone)]
+pub(crate) enum Matcher {
+    All,
+    Path(Arc<str>),
+    Predicate(Arc<dyn Fn(&Uri) -> bool + Send + Sync>),
+}
+
+impl Matcher {
+    pub(crate) fn matches(&self, uri: &Uri) -> bool {
+        match self {
+            Self::All => true,
+            Self::Path(path) => uri.path() == &**path,
+            Self::Predicate(predicate) => predicate(uri),
+        }
+    }
+}
+
+impl<H, F> WebSocketLayer<H>
+where
+    H: Fn(Manager) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    /// A layer that runs `handler` for each connection.
+    ///
+    /// The connection closes when the handler returns; [`HandlerOutput`] tells with which code. A panic in the handler
+    /// closes its own connection with 1011.
+    ///
+    /// Without [`path`](Self::path), it takes the handshakes for every path that reach it.
+    pub fn new(handler: H) -> Self {
+        Self(Arc::new(Endpoint {
+            handler: Arc::new(handler),
+            matcher: Matcher::All,
+            upgrader: Upgrader::new(),
+            connections: None,
+            shutdown: None,
+            on_rejection: None,
+        }))
+    }
+}
+
+impl<H> WebSocketLayer<H> {
+    /// Takes only handshakes for exactly this path. The query is not looked at.
+    pub fn path(self, path: impl Into<String>) -> Self {
+        let matcher = Matcher::Path(path.into().into());
+        self.with(|endpoint| endpoint.matcher = matcher)
+    }
+
+    /// Takes only handshakes whose URI the predicate accepts.
+    pub fn matching(self, predicate: impl Fn(&Uri) -> bool + Send + Sync + 'static) -> Self {
+        let matcher = Matcher::Predicate(Arc::new(predicate));
+        self.with(|endpoint| endpoint.matcher = matcher)
+    }
+
+    /// The settings of this endpoint. An [`Upgrader`] in a request's extensions overrides them for that request.
+    pub fn upgrader(self, upgrader: Upgrader) -> Self {
+        self.with(|endpoint| endpoint.upgrader = upgrader)
+    }
+
+    /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default.
+    ///
+    /// Clones of this layer share the limit.
+    pub fn max_connections(self, connections: usize) -> Self {
+        let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
+        self.with(|endpoint| endpoint.connections = Some(connections))
+    }
+
+    /// Closes the connections with this shutdown.
+    pub fn shutdown(self, shutdown: &Shutdown) -> Self {
+        let shutdown = shutdown.clone();
+        self.with(|endpoint| endpoint.shutdown = Some(shutdown))
+    }
+
+    /// Replaces the responses to refused handshakes.
+    ///
+    /// The function gets the [`Rejection`] and the response that would be sent; `Rejection` stays in the extensions of
+    /// what it returns if it keeps them.
+    pub fn on_rejection(
+        self,
+        replace: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
+    ) -> Self {
+        let replace: Arc<OnRejection> = Arc::new(replace);
+        self.with(|endpoint| endpoint.on_rejection = Some(replace))
+    }
+
+    /// A service of its own, without an inner one: what is no handshake, or not for this path, gets 426.
+    pub fn into_service(self) -> WebSocketService<NotWebSocket, H> {
+        self.layer(NotWebSocket::default())
+    }
+
+    fn with(self, set: impl FnOnce(&mut Endpoint<H>)) -> Self {
+        let mut endpoint = Arc::try_unwrap(self.0).unwrap_or_else(|shared| Endpoint::clone(&shared));
+        set(&mut endpoint);
+        Self(Arc::new(endpoint))
+    }
+}
+
+impl WebSocketLayer<()> {
+    /// A layer whose whole handler is [`Manager::periodic_write`]: the first value at once, later ones when they have
+    /// changed, until the peer leaves. What the peer sends is passed over.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_websocket::{Error, WebSocketLayer};
+    ///
+    /// async fn load() -> Result<f64, Error> {
+    ///     Ok(0.5)
+    /// }
+    ///
+    /// let layer = WebSocketLayer::periodic(Duration::from_secs(5), load).path("/load");
+    /// ```
+    pub fn periodic<G, F, T, E>(
+        interval: Duration,
+        get: G,
+    ) -> WebSocketLayer<
+        impl Fn(Manager) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> + Send + Sync + 'static,
+    >
+    where
+        G: Fn() -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: serde::Serialize + PartialEq + Send + Sync + 'static,
+        E: Into<BoxError> + Send + 'static,
+    {
+        WebSocketLayer::new(move |ws: Manager| run_periodic(ws, interval, get.clone()))
+    }
+}
+
+impl<S, H> Layer<S> for WebSocketLayer<H> {
+    type Service = WebSocketService<S, H>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        WebSocketService::new(inner, self.0.clone())
+    }
+}
+
+impl<H> Clone for WebSocketLayer<H> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<H> Clone for Endpoint<H> {
+    fn clone(&self) -> Self {
+        Self {
+            handler: self.handler.clone(),
+            matcher: self.matcher.clone(),
+            upgrader: self.upgrader.clone(),
+            connections: self.connections.clone(),
+            shutdown: self.shutdown.clone(),
+            on_rejection: self.on_rejection.clone(),
+        }
+    }
+}
+
+impl<H> fmt::Debug for WebSocketLayer<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WebSocketLayer").field(&self.0).finish()
+    }
+}
+
+impl<H> fmt::Debug for Endpoint<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("matcher", &self.matcher)
+            .field("upgrader", &self.upgrader)
+            .field("shutdown", &self.shutdown)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("All"),
+            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Predicate(_) => f.write_str("Predicate"),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Updates that are sent at intervals, when they have changed.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::json::encode;
+use crate::manager::Manager;
+
+/// A future in a box.
+type Boxed<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+
+impl Manager {
+    /// Sends what `get` returns as JSON: the first value at once, later ones every `interval` if they differ from the
+    /// one sent last, until the peer leaves.
+    ///
+    /// While the peer is slow to take a value, ticks are skipped, so that the next value is a fresh one. Messages from
+    /// the peer are left to [`recv`](Self::recv).
+    ///
+    /// Await what this returns, or first choose how values are compared:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_websocket::{Error, Manager};
+    ///
+    /// #[derive(serde::Serialize, PartialEq)]
+    /// struct Status {
+    ///     version: u64,
+    ///     load: f64,
+    /// }
+    ///
+    /// async fn status() -> Result<Status, Error> {
+    ///     Ok(Status { version: 1, load: 0.5 })
+    /// }
+    ///
+    /// async fn handler(ws: Manager) -> Result<(), Error> {
+    ///     ws.periodic_write(Duration::from_secs(5), status).dedup_by_key(|status| status.version).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Source`] when `get` fails; the source is its error.
+    /// - [`ErrorKind::Encode`] when a value cannot be serialised.
+    /// - The reason why the connection failed, if not by the peer's leaving.
+    ///
+    /// # Panics
+    ///
+    /// If `interval` is zero.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, no more values are sent; none is sent in part.
+    pub fn periodic_write<G, F, T, E>(&self, interval: Duration, get: G) -> PeriodicWrite<'_, G, ByValue>
+    where
+        G: FnMut() -> F,
+        F: Future<Output = Result<T, E>>,
+    {
+        PeriodicWrite { ws: self, interval, get, same: ByValue(()) }
+    }
+}
+
+/// Updates about to be sent; made by [`Manager::periodic_write`]. Await it.
+#[must_use = "nothing is sent until this is awaited"]
+pub struct PeriodicWrite<'a, G, D> {
+    ws: &'a Manager,
+    interval: Duration,
+    get: G,
+    same: D,
+}
+
+impl<'a, G, D> PeriodicWrite<'a, G, D> {
+    /// Skips a value when `same(last, current)` says that it is the same as the one sent last.
+    pub fn dedup_by<T, S: FnMut(&T, &T) -> bool>(self, same: S) -> PeriodicWrite<'a, G, By<S>> {
+        self.with(By(same))
+    }
+
+    /// Skips a value when its key equals that of the one sent last.
+    pub fn dedup_by_key<T, K: PartialEq, S: FnMut(&T) -> K>(self, key: S) -> PeriodicWrite<'a, G, ByKey<S>> {
+        self.with(ByKey(key))
+    }
+
+    /// Sends every value.
+    pub fn without_dedup(self) -> PeriodicWrite<'a, G, Never> {
+        self.with(Never(()))
+    }
+
+    fn with<S>(self, same: S) -> PeriodicWrite<'a, G, S> {
+        PeriodicWrite { ws: self.ws, interval: self.interval, get: self.get, same }
+    }
+}
+
+impl<G, D> fmt::Debug for PeriodicWrite<'_, G, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeriodicWrite").field("interval", &self.interval).finish_non_exhaustive()
+    }
+}
+
+/// How two values are compared.
+pub trait Dedup<T> {
+    /// Whether `current` need not be sent after `last`.
+    fn is_same(&mut self, last: &T, current: &T) -> bool;
+}
+
+/// Values are compared as a whole.
+#[derive(Debug)]
+pub struct ByValue(());
+
+/// Values are compared by a function.
+#[derive(Debug)]
+pub struct By<S>(S);
+
+/// Values are compared by a key.
+#[derive(Debug)]
+pub struct ByKey<S>(S);
+
+/// Values are not compared.
+#[derive(Debug)]
+pub struct Never(());
+
+impl<T: PartialEq> Dedup<T> for ByValue {
+    fn is_same(&mut self, last: &T, current: &T) -> bool {
+        last == current
+    }
+}
+
+impl<T, S: FnMut(&T, &T) -> bool> Dedup<T> for By<S> {
+    fn is_same(&mut self, last: &T, current: &T) -> bool {
+        (self.0)(last, current)
+    }
+}
+
+impl<T, K: PartialEq, S: FnMut(&T) -> K> Dedup<T> for ByKey<S> {
+    fn is_same(&mut self, last: &T, current: &T) -> bool {
+        (self.0)(last) == (self.0)(current)
+    }
+}
+
+impl<T> Dedup<T> for Never {
+    fn is_same(&mut self, _: &T, _: &T) -> bool {
+        false
+    }
+}
+
+impl<'a, G, D, F, T, E> IntoFuture for PeriodicWrite<'a, G, D>
+where
+    G: FnMut() -> F + Send + 'a,
+    F: Future<Output = Result<T, E>> + Send + 'a,
+    T: Serialize + Send + Sync + 'a,
+    E: Into<BoxError> + Send + 'a,
+    D: Dedup<T> + Send + 'a,
+{
+    type Output = Result<(), Error>;
+    type IntoFuture = Boxed<'a>;
+
+    fn into_future(self) -> Boxed<'a> {
+        Box::pin(async move {
+            let ws = self.ws;
+            tokio::select! {
+                result = self.send_updates() => result,
+                _ = ws.done() => Ok(()),
+            }
+            .or_else(unless_peer_left)
+        })
+    }
+}
+
+impl<G, D> PeriodicWrite<'_, G, D> {
+    async fn send_updates<F, T, E>(mut self) -> Result<(), Error>
+    where
+        G: FnMut() -> F,
+        F: Future<Output = Result<T, E>>,
+        T: Serialize,
+        E: Into<BoxError>,
+        D: Dedup<T>,
+    {
+        let mut ticks = interval(self.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last = None;
+        loop {
+            ticks.tick().await;
+            let current = (self.get)().await.map_err(|error| Error::with_source(ErrorKind::Source, error))?;
+            if last.as_ref().is_some_and(|last| self.same.is_same(last, &current)) {
+                continue;
+            }
+            self.ws.send(encode(&current)?).await?;
+            self.ws.flush().await?;
+            last = Some(current);
+        }
+    }
+}
+
+/// The whole handler of [`WebSocketLayer::periodic`](crate::WebSocketLayer::periodic).
+pub(crate) fn run_periodic<G, F, T, E>(ws: Manager, interval: Duration, get: G) -> Boxed<'static>
+where
+    G: FnMut() -> F + Send + 'static,
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Serialize + PartialEq + Send + Sync + 'static,
+    E: Into<BoxError> + Send + 'static,
+{
+    Box::pin(async move {
+        // What the peer sends is passed over: left unread, it would hide the peer's leaving.
+        let pass_over = async { while let Ok(Some(_)) = ws.recv().await {} };
+        tokio::select! {
+            result = ws.periodic_write(interval, get) => result,
+            () = pass_over => Ok(()),
+        }
+    })
+}
+
+/// The peer's leaving is how periodic updates are meant to end.
+fn unless_peer_left(error: Error) -> Result<(), Error> {
+    match error.kind() {
+        ErrorKind::Closed | ErrorKind::Disconnected | ErrorKind::KeepaliveTimeout => Ok(()),
+        _ => Err(error),
+    }
+}

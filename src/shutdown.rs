@@ -1,0 +1,169 @@
+//! The end of all connections at once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::close::{CloseCode, CloseFrame};
+use crate::connection::Shared;
+
+/// Closes the connections of one or more layers politely.
+///
+/// Works alike on HTTP/1.1 and HTTP/2, where a server's own graceful shutdown abandons the former and waits for ever for
+/// the latter. Clones are the same shutdown.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let shutdown = Shutdown::new();
+/// let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) }).shutdown(&shutdown);
+/// // .. serve, and when it is time:
+/// shutdown.close_all(CloseCode::GOING_AWAY, "restarting", Duration::from_secs(10)).await;
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct Shutdown(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    state: Mutex<State>,
+    ended: Notify,
+    /// The deadline has passed: what is left is dropped.
+    abort: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    closing: Option<CloseFrame>,
+    next: u64,
+    /// Those that wait for their transport have nothing to close yet.
+    connections: HashMap<u64, Weak<Shared>>,
+}
+
+impl Shutdown {
+    /// A shutdown that no layer has yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.lock().connections.len()
+    }
+
+    /// Whether [`close_all`](Self::close_all) was called.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.lock().closing.is_some()
+    }
+
+    /// Closes every connection with this code, and waits until they and their handlers have ended, for at most `deadline`.
+    ///
+    /// From the first call on, new handshakes get 503. What has not ended by the deadline is dropped, handler and
+    /// transport, and counted in the result. Stop accepting TCP connections before or after this; both work.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, connections go on closing, and the deadline is not kept.
+    pub async fn close_all(&self, code: CloseCode, reason: impl Into<String>, deadline: Duration) -> usize {
+        let frame = CloseFrame::new(code, reason.into());
+        let open: Vec<_> = {
+            let mut state = self.lock();
+            state.closing.get_or_insert_with(|| frame.clone());
+            state.connections.values().filter_map(Weak::upgrade).collect()
+        };
+        for connection in open {
+            connection.close(frame.clone());
+        }
+        if timeout(deadline, self.wait()).await.is_ok() {
+            return 0;
+        }
+        let left = self.connections();
+        self.0.abort.cancel();
+        self.wait().await;
+        left
+    }
+
+    /// Waits for the last connection to end.
+    async fn wait(&self) {
+        loop {
+            let ended = self.0.ended.notified();
+            if self.lock().connections.is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// Counts one more connection, unless the server is shutting down.
+    pub(crate) fn admit(&self) -> Option<Ticket> {
+        let mut state = self.lock();
+        if state.closing.is_some() {
+            return None;
+        }
+        let number = state.next;
+        state.next += 1;
+        state.connections.insert(number, Weak::new());
+        Some(Ticket { shutdown: self.clone(), number })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Shutdown")
+            .field("connections", &state.connections.len())
+            .field("closing", &state.closing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One connection that a shutdown waits for.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    shutdown: Shutdown,
+    number: u64,
+}
+
+impl Ticket {
+    /// Runs the connection, unless and until the deadline of a shutdown has passed.
+    pub(crate) async fn run(self, connection: &Arc<Shared>, run: impl Future<Output = ()>) {
+        let closing = {
+            let mut state = self.shutdown.lock();
+            state.connections.insert(self.number, Arc::downgrade(connection));
+            state.closing.clone()
+        };
+        if let Some(frame) = closing {
+            connection.close(frame);
+        }
+        tokio::select! {
+            () = run => {}
+            () = self.shutdown.0.abort.cancelled() => tracing::warn!("dropped at the shutdown's deadline"),
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut state = self.shutdown.lock();
+        state.connections.remove(&self.number);
+        if state.connections.is_empty() {
+            self.shutdown.0.ended.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Tests without a socket: handlers and whole tower stacks in memory, under tokio's paused clock if you like.
+
+use std::fmt;
+use std::future::poll_fn;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http_body_util::Empty;
+use tokio::io::duplex;
+use tower_service::Service;
+
+use crate::client::Handshaking;
+use crate::connection::Keepalive;
+use crate::manager::Manager;
+use crate::transport::MemoryUpgrade;
+use crate::upgrader::Upgrader;
+
+/// A client and a server that are connected to each other.
+///
+/// The server has the settings of `upgrader`. The client is like a browser: it offers compression, answers pings and has
+/// no keepalive of its own. Each connection closes when its last handle is dropped.
+///
+/// ```
+/// use tower_websocket::{Message, Upgrader, testing};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower_websocket::Error> {
+/// let (client, server) = testing::pair(Upgrader::new());
+/// client.send("hello").await?;
+/// assert_eq!(server.recv().await?, Some(Message::text("hello")));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// Outside of a tokio runtime, and where `upgrader` refuses a client without an `Origin` on the host `localhost`.
+#[must_use]
+pub fn pair(upgrader: Upgrader) -> (Manager, Manager) {
+    let (near, far) = duplex(BUFFER);
+    let mut request = Request::get("/").header("host", "localhost").body(()).expect("the request is valid");
+    request.extensions_mut().insert(MemoryUpgrade::new(far));
+    let client = Handshaking::new(&mut request, browser());
+    let (response, upgrade) = upgrader.upgrade::<_, ()>(&mut request).expect("the upgrader takes a plain client");
+    let client = client.finish(&response, near).expect("our answer is what our client expects");
+    (client, upgrade.detach().expect("the transport is in memory"))
+}
+
+/// A client of a tower service, such as a whole router with its layers, without a socket.
+///
+/// ```
+/// use tower_websocket::{Error, Manager, Message, WebSocketLayer, testing::TestClient};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let hello = WebSocketLayer::new(|ws: Manager| async move { ws.send("hello").await });
+/// let client = TestClient::new(hello.path("/ws").into_service());
+///
+/// let ws = client.connect("/ws").await.expect("the handshake is accepted");
+/// assert_eq!(ws.recv().await?, Some(Message::text("hello")));
+///
+/// let refused = client.connect("/elsewhere").await.unwrap_err();
+/// assert_eq!(refused.status(), 426);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct TestClient<S> {
+    service: S,
+    settings: Upgrader,
+    version: Version,
+}
+
+impl<S> TestClient<S> {
+    /// A client over HTTP/1.1 that is like a browser: it offers compression, answers pings and has no keepalive of its
+    /// own.
+    pub fn new(service: S) -> Self {
+        Self { service, settings: browser(), version: Version::HTTP_11 }
+    }
+
+    /// Makes requests as HTTP/2 does: extended `CONNECT` (RFC 8441).
+    pub fn http2(mut self) -> Self {
+        self.version = Version::HTTP_2;
+        self
+    }
+
+    /// The client's own compression, keepalive and limits.
+    pub fn settings(mut self, settings: Upgrader) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Opens a WebSocket at this path of the host `localhost`.
+    ///
+    /// # Errors
+    ///
+    /// The response that refuses the handshake.
+    ///
+    /// # Panics
+    ///
+    /// When the service fails, or accepts the handshake wrongly.
+    pub async fn connect<R>(&self, path: &str) -> Result<Manager, Response<R>>
+    where
+        S: Service<Request<Empty<Bytes>>, Response = Response<R>, Error: fmt::Debug> + Clone,
+    {
+        self.open(Request::builder().uri(path).body(Empty::new()).expect("the path is valid")).await
+    }
+
+    /// Opens a WebSocket with a request of your own, whose headers, such as `Origin` and `Sec-WebSocket-Protocol`, and
+    /// extensions are kept.
+    ///
+    /// # Errors
+    ///
+    /// The response that refuses the handshake.
+    ///
+    /// # Panics
+    ///
+    /// When the service fails, or accepts the handshake wrongly.
+    pub async fn open<B, R>(&self, mut request: Request<B>) -> Result<Manager, Response<R>>
+    where
+        S: Service<Request<B>, Response = Response<R>, Error: fmt::Debug> + Clone,
+    {
+        let (near, far) = duplex(BUFFER);
+        *request.version_mut() = self.version;
+        if request.uri().host().is_none() && !request.headers().contains_key(HOST) {
+            request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
+        }
+        request.extensions_mut().insert(MemoryUpgrade::new(far));
+        let handshaking = Handshaking::new(&mut request, self.settings.clone());
+        let response = self.call(request).await;
+        let accepted = response.status() == StatusCode::SWITCHING_PROTOCOLS
+            || (self.version == Version::HTTP_2 && response.status() == StatusCode::OK);
+        if !accepted {
+            return Err(response);
+        }
+        Ok(handshaking.finish(&response, near).expect("the handshake is answered as the RFC demands"))
+    }
+
+    /// Sends any request.
+    ///
+    /// # Panics
+    ///
+    /// When the service fails.
+    pub async fn call<B, R>(&self, request: Request<B>) -> Response<R>
+    where
+        S: Service<Request<B>, Response = Response<R>, Error: fmt::Debug> + Clone,
+    {
+        let mut service = self.service.clone();
+        poll_fn(|cx| service.poll_ready(cx)).await.expect("the service is ready");
+        service.call(request).await.expect("the service answers")
+    }
+}
+
+/// What a browser does: no keepalive of its own.
+fn browser() -> Upgrader {
+    Upgrader::new().keepalive(Keepalive::disabled())
+}
+
+/// What fits between the two ends before the writer waits.
+const BUFFER: usize = 64 * 1024;

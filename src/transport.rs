@@ -1,0 +1,50 @@
+//! What an upgraded connection runs over.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::Extensions;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
+use tokio_util::either::Either;
+
+use crate::error::BoxError;
+
+/// A transport that is there: hyper's, or one in memory.
+pub(crate) type Transport = Either<TokioIo<Upgraded>, DuplexStream>;
+
+/// The transport that a request promises, once it is answered.
+#[derive(Debug)]
+pub(crate) enum PendingTransport {
+    Hyper(OnUpgrade),
+    Memory(DuplexStream),
+}
+
+/// Stands in a request's extensions where hyper's [`OnUpgrade`] would, which nobody but hyper can make.
+#[derive(Clone, Debug)]
+pub(crate) struct MemoryUpgrade(Arc<Mutex<Option<DuplexStream>>>);
+
+impl MemoryUpgrade {
+    pub(crate) fn new(stream: DuplexStream) -> Self {
+        Self(Arc::new(Mutex::new(Some(stream))))
+    }
+}
+
+impl PendingTransport {
+    /// Takes the promise out of a request's extensions. Only for a request that is accepted: nobody else can upgrade it
+    /// afterwards.
+    pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
+        if let Some(MemoryUpgrade(stream)) = extensions.remove() {
+            return stream.lock().unwrap_or_else(PoisonError::into_inner).take().map(Self::Memory);
+        }
+        extensions.remove().map(Self::Hyper)
+    }
+
+    /// Waits for the response to be out.
+    pub(crate) async fn ready(self) -> Result<Transport, BoxError> {
+        Ok(match self {
+            Self::Hyper(upgrade) => Either::Left(TokioIo::new(upgrade.await?)),
+            Self::Memory(stream) => Either::Right(stream),
+        })
+    }
+}

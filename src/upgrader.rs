@@ -1,0 +1,200 @@
+//! The settings of one endpoint.
+
+use std::sync::Arc;
+
+use http::{Extensions, Request, Response};
+use tokio_util::sync::CancellationToken;
+
+use crate::connection::{Keepalive, Terms};
+use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
+use crate::handshake::{Accepted, Head, OriginPolicy, Rejection, RejectionKind, Rules, Subprotocols};
+use crate::limits::Limits;
+use crate::role::Role;
+use crate::transport::PendingTransport;
+use crate::upgrade::Upgrade;
+
+/// The settings of one endpoint: who may connect, and on what terms.
+///
+/// Give it to a [`WebSocketLayer`](crate::WebSocketLayer), put it into a request's extensions to override the layer's
+/// for that request, or use it without a layer with [`upgrade`](Self::upgrade). Cloning is cheap.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_websocket::{Compression, Keepalive, OriginPolicy, Upgrader};
+///
+/// let upgrader = Upgrader::new()
+///     .origin(OriginPolicy::list(["https://app.example.com"])?)
+///     .subprotocols(["chat.v2", "chat.v1"])
+///     .compression(Compression::default().threshold(256))
+///     .keepalive(Keepalive::default().interval(Duration::from_secs(20)).timeout(Duration::from_secs(45)));
+/// # Ok::<(), tower_websocket::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Upgrader(Arc<Settings>);
+
+#[derive(Clone, Debug)]
+struct Settings {
+    rules: Rules,
+    compression: Option<Compression>,
+    keepalive: Keepalive,
+    limits: Limits,
+    context: Option<CancellationToken>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            compression: Some(Compression::default()),
+            keepalive: Keepalive::default(),
+            limits: Limits::default(),
+            context: None,
+        }
+    }
+}
+
+impl Upgrader {
+    /// The default settings.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Which origins may connect. [`OriginPolicy::same_host`] by default.
+    pub fn origin(mut self, policy: OriginPolicy) -> Self {
+        self.settings().rules.origin = policy;
+        self
+    }
+
+    /// The subprotocols of this endpoint, the preferred one first (RFC 6455 §1.9). None by default.
+    ///
+    /// The first one that the client offers is agreed on; where none is, the connection opens without a subprotocol.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is not a token, such as an empty one or one with a space.
+    pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
+        self.settings().rules.subprotocols =
+            Subprotocols::list(subprotocols).expect("a subprotocol is a token (RFC 6455 section 4.1)");
+        self
+    }
+
+    /// Chooses the subprotocol by a function of those that the client offers, in the client's order.
+    ///
+    /// What was not offered is not sent (RFC 6455 §4.2.2): the connection then opens without a subprotocol.
+    ///
+    /// ```
+    /// use tower_websocket::Upgrader;
+    ///
+    /// // The client's CSRF token travels as a subprotocol, which must be echoed.
+    /// let upgrader = Upgrader::new().select_subprotocol(|offered| {
+    ///     offered.iter().find(|name| name.starts_with("csrf.")).map(ToString::to_string)
+    /// });
+    /// ```
+    pub fn select_subprotocol(mut self, select: impl Fn(&[&str]) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.settings().rules.subprotocols = Subprotocols::select(select);
+        self
+    }
+
+    /// Accepts permessage-deflate (RFC 7692) with these settings. On by default.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.settings().compression = Some(compression);
+        self
+    }
+
+    /// Accepts no compression.
+    pub fn without_compression(mut self) -> Self {
+        self.settings().compression = None;
+        self
+    }
+
+    /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
+    pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        self.settings().keepalive = keepalive;
+        self
+    }
+
+    /// What a connection may cost.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings().limits = limits;
+        self
+    }
+
+    /// A token whose cancellation closes the connections with 1001. None by default.
+    pub fn context(mut self, context: CancellationToken) -> Self {
+        self.settings().context = Some(context);
+        self
+    }
+
+    /// Answers an opening handshake without a layer, in any handler that gets the whole request.
+    ///
+    /// Send the response, and run the [`Upgrade`] in a task of its own: it waits for the response to be out.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use tower_websocket::{Manager, Rejection, Upgrader};
+    ///
+    /// fn handle<B>(mut request: Request<B>) -> Result<Response<String>, Rejection> {
+    ///     let (response, upgrade) = Upgrader::new().upgrade(&mut request)?;
+    ///     tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
+    ///     Ok(response)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why the handshake is refused; [`Rejection::into_response`] makes the response that says so.
+    pub fn upgrade<B, R: Default>(&self, request: &mut Request<B>) -> Result<(Response<R>, Upgrade), Rejection> {
+        let accepted = self.check(Head::from(&*request))?;
+        let transport = PendingTransport::take(request.extensions_mut())
+            .ok_or_else(|| Rejection::new(RejectionKind::NotUpgradable))?;
+        let head = Head::from(&*request);
+        let extensions = request.extensions().clone();
+        Ok(self.accept(&accepted, head, extensions, transport))
+    }
+}
+
+impl Upgrader {
+    /// Whether this endpoint takes the handshake.
+    pub(crate) fn check(&self, head: Head<'_>) -> Result<Accepted, Rejection> {
+        self.0.rules.check(head)
+    }
+
+    /// Answers a handshake that was taken. `extensions` are those of the request.
+    pub(crate) fn accept<R: Default>(
+        &self,
+        accepted: &Accepted,
+        head: Head<'_>,
+        extensions: Extensions,
+        transport: PendingTransport,
+    ) -> (Response<R>, Upgrade) {
+        let deflate =
+            self.0.compression.as_ref().and_then(|compression| Some((compression, compression.accept(head.headers)?)));
+        let response = accepted.response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
+        let terms = self.terms(Role::Server, deflate);
+        let subprotocol = accepted.subprotocol().map(Box::from);
+        let upgrade = Upgrade::new(transport, terms, head.compact(extensions), subprotocol, self.0.context.clone());
+        (response.map(|()| R::default()), upgrade)
+    }
+
+    /// What a connection with these settings needs to know.
+    pub(crate) fn terms(&self, role: Role, deflate: Option<(&Compression, Negotiated)>) -> Terms {
+        Terms {
+            role,
+            limits: self.0.limits.clone(),
+            keepalive: self.0.keepalive,
+            deflate: deflate.map(|(compression, negotiated)| {
+                (Deflater::new(&negotiated, role, compression), Inflater::new(&negotiated, role))
+            }),
+        }
+    }
+
+    /// The compression that a client offers.
+    pub(crate) fn offered(&self) -> Option<&Compression> {
+        self.0.compression.as_ref()
+    }
+
+    fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.0)
+    }
+}
