@@ -228,9 +228,9 @@ class Chart {
     c.clearRect(0, 0, width, height);
 
     const style = getComputedStyle(document.documentElement);
-    const ink = style.getPropertyValue(color);
+    const ink = style.getPropertyValue(color).trim();
     const quiet = style.getPropertyValue("--quiet");
-    const area = axes ? { left: 0, right: width - 38, top: 8, bottom: height - 22 } : { left: 0, right: width, top: 3, bottom: height };
+    const area = axes ? { left: 0, right: width - 38, top: 8, bottom: height - 22 } : { left: 0, right: width, top: 3, bottom: height - 2 };
 
     // It is drawn a little late, so that each point is known before it enters on the right; and the young chart is
     // stretched, so that there is something to see.
@@ -239,7 +239,7 @@ class Chart {
     const x = (at) => area.right - ((end - at) / span) * (area.right - area.left);
     const y = (value) => area.bottom - (Math.min(value, this.max) / this.max) * (area.bottom - area.top);
 
-    if (axes) this.#grid(c, area, span, x, y, end, style.getPropertyValue("--line"), quiet, style);
+    if (axes) this.#grid(c, area, span, x, y, end, style.getPropertyValue("--line"), quiet);
 
     c.save();
     c.beginPath();
@@ -247,7 +247,7 @@ class Chart {
     c.clip();
     const fill = c.createLinearGradient(0, area.top, 0, area.bottom);
     fill.addColorStop(0, ink);
-    fill.addColorStop(1, "transparent");
+    fill.addColorStop(1, `${ink}00`);
     for (const run of this.#runs(x, y, now)) {
       c.beginPath();
       trace(c, run);
@@ -275,14 +275,13 @@ class Chart {
       else if (run.length) run = void runs.push(run) ?? [];
     }
     if (run.length) {
-      // No news is the same value still.
       run.push({ x: x(now), y: run.at(-1).y });
       runs.push(run);
     }
     return runs.filter((run) => run.length > 1);
   }
 
-  #grid(c, area, span, x, y, end, line, quiet, style) {
+  #grid(c, area, span, x, y, end, line, quiet) {
     c.font = `12px ${getComputedStyle(document.body).fontFamily}`;
     c.fillStyle = quiet;
     c.strokeStyle = line;
@@ -403,7 +402,7 @@ function showStatus(text) {
 
   const share = dedup.produced ? dedup.sent / dedup.produced : 1;
   $("dedup-share").textContent = Math.round(100 * (1 - share));
-  $("dedup-meter").style.transform = `scaleX(${share})`;
+  [...$("dots").children].forEach((dot, i) => dot.classList.toggle("sent", i < Math.round(200 * share)));
   for (const [name, text] of [["produced", count(dedup.produced)], ["sent", count(dedup.sent)]]) {
     $(`dedup-${name}`).textContent = text;
     $(`dedup-${name}`).dataset.value = dedup[name];
@@ -475,7 +474,7 @@ function showEcho(text) {
   const reply = $("echo-reply");
   if (reply.dataset.count) {
     $("echo-history").prepend(element("li", {}, element("span", { textContent: reply.value }), element("b", { textContent: `${millis(Number(reply.dataset.rtt))} ms` })));
-    while ($("echo-history").children.length > 4) $("echo-history").lastChild.remove();
+    while ($("echo-history").children.length > 5) $("echo-history").lastChild.remove();
   }
   reply.value = text;
   reply.dataset.rtt = rtt;
@@ -500,9 +499,9 @@ const STATES = { connecting: "Connecting", open: "Live", waiting: "Reconnecting"
 let last = null;
 
 function showState(state, end) {
-  const label = STATES[state];
   document.body.dataset.state = $("state").dataset.state = state;
-  $("state-text").textContent = label;
+  $("state-text").textContent = STATES[state];
+  $("state-detail").textContent = "";
   for (const id of ["echo-send", "close-ask", "close"]) $(id).disabled = state !== "open";
   if (state === "open") $("banner").hidden = true;
   if (!end) return;
@@ -518,7 +517,7 @@ function showState(state, end) {
     $("close-meaning").textContent = title;
     $("close-reason").textContent = end.reason;
   }
-  $("state-text").textContent = `${label}`;
+  $("state-detail").textContent = `. ${title}. ${meaning}`;
   $("banner-title").textContent = end.wasOpen ? `${title} (${end.code})` : title;
   $("banner-text").textContent = end.wasOpen && end.reason ? `${meaning} It gave the reason “${end.reason}”.` : meaning;
   $("reconnect").textContent = state === "closed" ? "Connect again" : "Reconnect now";
@@ -533,14 +532,17 @@ function tick() {
   if (link.state === "open") {
     $("open-for").textContent = duration(now - link.since);
     $("received").textContent = `${count(link.received.messages)} messages, ${bytes(link.received.characters).join(" ")}`;
+    for (const cell of document.querySelectorAll("[data-since]")) cell.textContent = duration(now - cell.dataset.since);
+    // No news is the same value still.
     if (latest && now - cpuChart.points.at(-1).at > 1500) sample();
   }
-  for (const cell of document.querySelectorAll("[data-since]")) cell.textContent = duration(now - cell.dataset.since);
   const left = link.state === "waiting" ? Math.max(0, last.until - now) : 0;
   $("countdown").textContent =
     link.state === "waiting" ? `Trying again in ${(left / 1000).toFixed(1)} s.` : link.state === "connecting" ? "Trying now …" : "";
   $("fuse").style.transform = `scaleX(${left ? left / last.wait : 0})`;
 }
+
+$("dots").append(...Array.from({ length: 200 }, () => element("i")));
 
 const link = new Link({ status: showStatus, peers: showPeers, echo: showEcho }, showState);
 
