@@ -245,9 +245,6 @@ class Chart {
     c.beginPath();
     c.rect(area.left, 0, area.right - area.left, height);
     c.clip();
-    const fill = c.createLinearGradient(0, area.top, 0, area.bottom);
-    fill.addColorStop(0, ink);
-    fill.addColorStop(1, `${ink}00`);
     for (const run of this.#runs(x, y, now)) {
       c.beginPath();
       trace(c, run);
@@ -255,6 +252,9 @@ class Chart {
       c.lineWidth = axes ? 2 : 1.5;
       c.lineJoin = "round";
       c.stroke();
+      const fill = c.createLinearGradient(0, Math.min(...run.map((point) => point.y)), 0, area.bottom + 1);
+      fill.addColorStop(0, ink);
+      fill.addColorStop(1, `${ink}00`);
       c.lineTo(run.at(-1).x, area.bottom);
       c.lineTo(run[0].x, area.bottom);
       c.globalAlpha = dark.matches ? 0.28 : 0.22;
@@ -448,7 +448,7 @@ function showPeers(text) {
   if (!self) return;
   $("protocol").textContent = `WebSocket over HTTP/${self.http}`;
   $("compression").textContent = self.compressed ? "permessage-deflate" : "none";
-  $("ping").textContent = self.round_trip === null ? "–" : millis(self.round_trip);
+  $("ping").textContent = self.round_trip === null ? "" : millis(self.round_trip);
 }
 
 function element(name, properties = {}, ...children) {
@@ -510,7 +510,7 @@ function showState(state, end) {
   latest = null;
   pending = [];
   sample();
-  for (const id of ["ping", "protocol", "compression", "open-for"]) $(id).textContent = "–";
+  for (const id of ["ping", "protocol", "compression", "open-for"]) $(id).textContent = "";
   const [title, meaning] = end.wasOpen ? closeWords(end.code) : NEVER_OPENED;
   if (end.wasOpen) {
     $("close-code").textContent = end.code;
