@@ -1,0 +1,180 @@
+//! Compresses messages (RFC 7692 §7.2.1).
+
+use super::codec::{Compressor, FLUSH, Params};
+use super::negotiate::{Negotiated, Role};
+use super::pool;
+use super::settings::{Compression, WINDOW_BITS};
+
+/// The outgoing direction of one connection.
+///
+/// Without context takeover it is a few numbers; with it, a compressor from the first compressed message on.
+pub(crate) struct Deflater {
+    params: Params,
+    threshold: usize,
+    context: Context,
+}
+
+enum Context {
+    /// Each message stands alone.
+    None,
+    /// Messages refer to earlier ones.
+    Takeover(Option<Compressor>),
+    /// Everything goes plain.
+    Unsupported,
+}
+
+impl Deflater {
+    pub(crate) fn new(negotiated: &Negotiated, role: Role, settings: &Compression) -> Self {
+        let window_bits = negotiated.window_bits(role);
+        let context = if !WINDOW_BITS.contains(&window_bits) {
+            // A server may demand 8 of a client (RFC 7692 §7.1.2.2). zlib cannot, but nobody has to compress.
+            Context::Unsupported
+        } else if negotiated.context_takeover(role) {
+            Context::Takeover(None)
+        } else {
+            Context::None
+        };
+        Self { params: Params::new(settings, window_bits), threshold: settings.threshold, context }
+    }
+
+    /// Appends the compressed message to `out` and returns true. Or leaves `out` alone and returns false: the message is
+    /// to be sent as it is, because it is below the threshold or would not shrink.
+    pub(crate) fn deflate(&mut self, payload: &[u8], out: &mut Vec<u8>) -> bool {
+        if payload.len() < self.threshold.max(1) {
+            return false;
+        }
+        match &mut self.context {
+            Context::None => {
+                let mut compressor = pool::compressor(self.params);
+                let shrunk = append(&mut compressor, payload, out);
+                // One that stopped halfway is dropped: see `Compressor::reset`.
+                if shrunk {
+                    pool::put_compressor(compressor);
+                }
+                shrunk
+            }
+            Context::Takeover(own) => {
+                let compressor = own.get_or_insert_with(|| Compressor::new(self.params));
+                let shrunk = append(compressor, payload, out);
+                if !shrunk {
+                    // The peer will not see this message as a part of the stream, so nothing later may refer to it. To
+                    // forget what came before is always allowed.
+                    *own = None;
+                }
+                shrunk
+            }
+            Context::Unsupported => false,
+        }
+    }
+}
+
+fn append(compressor: &mut Compressor, payload: &[u8], out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    let mut scratch = pool::scratch();
+    let shrunk = compress(compressor, payload, out, &mut scratch).is_some();
+    pool::put_scratch(scratch);
+    if !shrunk {
+        out.truncate(start);
+    }
+    shrunk
+}
+
+/// `None` as soon as the result is known not to be shorter.
+fn compress(compressor: &mut Compressor, payload: &[u8], out: &mut Vec<u8>, scratch: &mut [u8]) -> Option<()> {
+    let end = out.len() + payload.len() + FLUSH.len();
+    let mut input = payload;
+    loop {
+        let room = scratch.len().min(end - out.len());
+        let (read, written) = compressor.step(input, &mut scratch[..room])?;
+        input = &input[read..];
+        out.extend_from_slice(&scratch[..written]);
+        if written < room && input.is_empty() {
+            break;
+        }
+        if out.len() == end || read + written == 0 {
+            return None;
+        }
+    }
+    // RFC 7692 §7.2.1: the last empty block is sent without its last four bytes.
+    let kept = out.strip_suffix(&FLUSH)?.len();
+    out.truncate(kept);
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{deflater, inflater, json, noise};
+    use super::*;
+
+    fn deflate(deflater: &mut Deflater, payload: &[u8]) -> Option<Vec<u8>> {
+        let mut out = b"kept".to_vec();
+        let shrunk = deflater.deflate(payload, &mut out);
+        assert_eq!(out[..4], *b"kept");
+        assert!(shrunk || out.len() == 4);
+        shrunk.then(|| out[4..].to_vec())
+    }
+
+    #[test]
+    fn leaves_a_message_plain_that_is_short_or_would_not_shrink() {
+        for context_takeover in [false, true] {
+            let mut deflater = deflater(1, context_takeover);
+            assert_eq!(deflate(&mut deflater, b""), None);
+            assert_eq!(deflate(&mut deflater, b"Hello"), None);
+            for size in [1, 100, 16_000, 16_384, 100_000] {
+                assert_eq!(deflate(&mut deflater, &noise(size)), None, "{size}");
+                assert!(deflate(&mut deflater, &json(size + 1_000)).is_some(), "{size}");
+            }
+            deflater.threshold = 200;
+            assert_eq!(deflate(&mut deflater, &[0; 199]), None);
+            assert!(deflate(&mut deflater, &[0; 200]).is_some());
+        }
+    }
+
+    #[test]
+    fn never_refers_to_a_message_that_went_plain() {
+        let noise = noise(2_000);
+        let mut with_noise = json(500);
+        with_noise.extend_from_slice(&noise[..1_000]);
+        for level in 1..=9 {
+            let mut deflater = deflater(level, true);
+            let mut inflater = inflater(true);
+            for payload in [&json(1_000)[..], &noise, &with_noise, &json(1_000), &noise, &with_noise] {
+                if let Some(compressed) = deflate(&mut deflater, payload) {
+                    let mut out = Vec::new();
+                    inflater.inflate(&compressed, usize::MAX, &mut out).unwrap();
+                    assert_eq!(out, payload);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn refers_to_earlier_messages_only_with_context_takeover() {
+        let message = json(1_000);
+        for level in 1..=9 {
+            let mut alone = deflater(level, false);
+            let first = deflate(&mut alone, &message).unwrap();
+            assert_eq!(deflate(&mut alone, &message).unwrap(), first);
+            let mut takeover = deflater(level, true);
+            assert_eq!(deflate(&mut takeover, &message).unwrap(), first);
+            assert!(deflate(&mut takeover, &message).unwrap().len() * 5 < first.len(), "{level}");
+        }
+    }
+
+    #[test]
+    fn holds_no_state_without_context_takeover() {
+        assert!(size_of::<Deflater>() <= 200);
+        let mut deflater = deflater(1, false);
+        assert!(deflate(&mut deflater, &json(1_000)).is_some());
+        assert!(matches!(deflater.context, Context::None));
+    }
+
+    #[test]
+    fn compresses_nothing_for_a_window_that_zlib_does_not_have() {
+        let settings = Compression::default().threshold(0);
+        let headers = [(http::header::SEC_WEBSOCKET_EXTENSIONS, "permessage-deflate; client_max_window_bits=8")];
+        let headers = headers.map(|(name, value)| (name, value.parse().unwrap())).into_iter().collect();
+        let negotiated = settings.confirm(&headers).unwrap().unwrap();
+        assert_eq!(deflate(&mut Deflater::new(&negotiated, Role::Client, &settings), &json(1_000)), None);
+    }
+}

@@ -1,0 +1,188 @@
+//! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 §9.1).
+
+use http::header::{HeaderMap, SEC_WEBSOCKET_EXTENSIONS};
+
+/// One element of the list: a name with its parameters, in the order of the header.
+#[derive(Debug, PartialEq)]
+pub(super) struct Extension<'a> {
+    pub(super) name: &'a str,
+    pub(super) params: Vec<Param<'a>>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Param<'a> {
+    pub(super) name: &'a str,
+    /// Without its quotes.
+    pub(super) value: Option<String>,
+}
+
+/// The element is not of the grammar.
+#[derive(Debug, PartialEq)]
+pub(super) struct Malformed;
+
+/// All elements of all header lines in their order. A malformed one ends at the next comma.
+pub(super) fn extensions(headers: &HeaderMap) -> impl Iterator<Item = Result<Extension<'_>, Malformed>> {
+    headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().flat_map(|value| Elements { rest: value.as_bytes() })
+}
+
+struct Elements<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Result<Extension<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // A list may have empty elements (RFC 9110 §5.6.1).
+        self.skip(|byte| is_space(byte) || byte == b',');
+        if self.rest.is_empty() {
+            return None;
+        }
+        let extension = self.extension().filter(|_| matches!(self.rest.first(), None | Some(b',')));
+        if extension.is_none() {
+            self.skip(|byte| byte != b',');
+        }
+        Some(extension.ok_or(Malformed))
+    }
+}
+
+impl<'a> Elements<'a> {
+    fn extension(&mut self) -> Option<Extension<'a>> {
+        let name = self.token()?;
+        let mut params = Vec::new();
+        while self.eat(b';') {
+            let name = self.token()?;
+            let value = if self.eat(b'=') { Some(self.value()?) } else { None };
+            params.push(Param { name, value });
+        }
+        Some(Extension { name, params })
+    }
+
+    fn value(&mut self) -> Option<String> {
+        self.skip(is_space);
+        if !self.eat(b'"') {
+            return self.token().map(str::to_owned);
+        }
+        let mut value = String::new();
+        loop {
+            match self.byte()? {
+                b'"' => break,
+                b'\\' => value.push(self.byte()?.into()),
+                byte => value.push(byte.into()),
+            }
+        }
+        self.skip(is_space);
+        // RFC 6455 §9.1: what is quoted must be a token all the same.
+        Some(value).filter(|value| !value.is_empty() && value.bytes().all(is_token))
+    }
+
+    fn token(&mut self) -> Option<&'a str> {
+        self.skip(is_space);
+        let end = self.rest.iter().position(|&byte| !is_token(byte)).unwrap_or(self.rest.len());
+        let (token, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        self.skip(is_space);
+        std::str::from_utf8(token).ok().filter(|token| !token.is_empty())
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (&byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(byte)
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let rest = self.rest.strip_prefix(&[byte]);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn skip(&mut self, skipped: impl Fn(u8) -> bool) {
+        let start = self.rest.iter().position(|&byte| !skipped(byte)).unwrap_or(self.rest.len());
+        self.rest = &self.rest[start..];
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(lines: &[&[u8]]) -> Vec<String> {
+        let lines = lines.iter().map(|line| (SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_bytes(line).unwrap()));
+        let headers: HeaderMap = lines.collect();
+        let show = |extension: Extension<'_>| {
+            let params = extension.params.iter().map(|param| match &param.value {
+                Some(value) => format!(";{}={value}", param.name),
+                None => format!(";{}", param.name),
+            });
+            extension.name.to_owned() + &params.collect::<String>()
+        };
+        extensions(&headers).map(|element| element.map_or("?".to_owned(), show)).collect()
+    }
+
+    #[test]
+    fn reads_lists_over_many_lines() {
+        let cases: &[(&[&[u8]], &[&str])] = &[
+            (&[], &[]),
+            (&[b""], &[]),
+            (&[b" , ,\t"], &[]),
+            (&[b"a"], &["a"]),
+            (&[b"a,b", b"c"], &["a", "b", "c"]),
+            (&[b" a ; p ; q = 1 ,, b;r=\"2\" "], &["a;p;q=1", "b;r=2"]),
+            (&[b"a;p=\"\\1\\0\""], &["a;p=10"]),
+            (&[b"a;p;p=1"], &["a;p;p=1"]),
+        ];
+        for (lines, elements) in cases {
+            assert_eq!(read(lines), *elements);
+        }
+    }
+
+    #[test]
+    fn goes_on_behind_a_malformed_element() {
+        for line in [
+            &b";"[..],
+            b"=",
+            b"a b",
+            b"a;",
+            b"a;;p",
+            b"a;=1",
+            b"a;p=",
+            b"a;p==1",
+            b"a;p=\"\"",
+            b"a;p=\"1 2\"",
+            b"a;p=\"1",
+            b"a;p=\"1\\",
+            b"a;p=\"1\"2",
+            b"a;p=\xff",
+            b"a;p=\"\xc3\xa4\"",
+            b"\xc3\xa4",
+            b"a/b",
+        ] {
+            let mut followed = line.to_vec();
+            followed.extend_from_slice(b" , ok");
+            assert_eq!(read(&[line]), ["?"], "{}", line.escape_ascii());
+            assert_eq!(read(&[&followed]).first().map(String::as_str), Some("?"), "{}", line.escape_ascii());
+            assert_eq!(read(&[line, b"ok"]), ["?", "ok"], "{}", line.escape_ascii());
+        }
+        assert_eq!(read(&[b"a b, ok"]), ["?", "ok"]);
+        assert_eq!(read(&[b"a;p=\"1 ,no,\", ok"]), ["?", "ok"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_is_read_without_panic(line in "[a-c;=,\"\\\\ \t\u{80}-\u{ff}]{0,40}") {
+            read(&[line.as_bytes()]);
+        }
+    }
+}

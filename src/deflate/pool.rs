@@ -1,0 +1,95 @@
+//! States that serve one message at a time.
+//!
+//! The pool is a thread's own. Codecs run without awaiting, so a thread never has more than one of a kind in use, and a
+//! state that comes back is still in that core's cache.
+
+use std::cell::RefCell;
+
+use super::codec::{Compressor, Decompressor, Params};
+
+/// A compressor that remembers nothing.
+pub(super) fn compressor(params: Params) -> Compressor {
+    let pooled = with(|pool| {
+        let index = pool.compressors.iter().position(|compressor| compressor.params() == params)?;
+        Some(pool.compressors.remove(index))
+    });
+    match pooled.flatten() {
+        Some(mut compressor) => {
+            compressor.reset();
+            compressor
+        }
+        None => Compressor::new(params),
+    }
+}
+
+pub(super) fn put_compressor(compressor: Compressor) {
+    let oldest = with(|pool| {
+        let oldest = (pool.compressors.len() == MAX_COMPRESSORS).then(|| pool.compressors.remove(0));
+        pool.compressors.push(compressor);
+        oldest
+    });
+    drop(oldest);
+}
+
+/// A decompressor that remembers nothing.
+pub(super) fn decompressor() -> Decompressor {
+    match with(|pool| pool.decompressor.take()).flatten() {
+        Some(mut decompressor) => {
+            decompressor.reset();
+            decompressor
+        }
+        None => Decompressor::new(),
+    }
+}
+
+pub(super) fn put_decompressor(decompressor: Decompressor) {
+    with(|pool| pool.decompressor = Some(decompressor));
+}
+
+/// Room for a codec's output, whose size is not known before.
+pub(super) fn scratch() -> Box<[u8]> {
+    with(|pool| pool.scratch.take()).flatten().unwrap_or_else(|| vec![0; SCRATCH].into())
+}
+
+pub(super) fn put_scratch(scratch: Box<[u8]>) {
+    with(|pool| pool.scratch = Some(scratch));
+}
+
+/// `None` while the thread ends.
+fn with<R>(f: impl FnOnce(&mut Pool) -> R) -> Option<R> {
+    POOL.try_with(|pool| f(&mut pool.borrow_mut())).ok()
+}
+
+struct Pool {
+    /// The least recently used comes first.
+    compressors: Vec<Compressor>,
+    decompressor: Option<Decompressor>,
+    scratch: Option<Box<[u8]>>,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = const {
+        RefCell::new(Pool { compressors: Vec::new(), decompressor: None, scratch: None })
+    };
+}
+
+/// One for the window of nearly all clients, one for that of the others.
+const MAX_COMPRESSORS: usize = 2;
+/// Half of a core's first cache, and more than most messages.
+const SCRATCH: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Compression;
+
+    #[test]
+    fn keeps_the_states_that_were_used_last() {
+        let settings = Compression::default();
+        for bits in [15, 9, 15, 12, 10, 15] {
+            put_compressor(compressor(Params::new(&settings, bits)));
+        }
+        let kept = with(|pool| pool.compressors.iter().map(Compressor::params).collect::<Vec<_>>());
+        assert_eq!(kept, Some(vec![Params::new(&settings, 10), Params::new(&settings, 15)]));
+    }
+}
