@@ -10,7 +10,7 @@ use crate::role::Role;
 /// Without context takeover it is nothing; with it, a decompressor from the first compressed message on.
 pub(crate) struct Inflater {
     context_takeover: bool,
-    own: Option<Decompressor>,
+    own: Option<Box<Decompressor>>,
 }
 
 /// Why a message could not be inflated. The connection is of no more use.
@@ -36,7 +36,7 @@ impl Inflater {
         let start = out.len();
         let mut scratch = pool::scratch();
         let result = if self.context_takeover {
-            let own = self.own.get_or_insert_with(Decompressor::new);
+            let own = self.own.get_or_insert_with(|| Decompressor::new().into());
             append(own, payload, limit, out, &mut scratch)
         } else {
             let mut decompressor = pool::decompressor();
@@ -75,7 +75,7 @@ fn append(
         extend(out, &scratch[..step.written], end);
         input = &input[step.read..];
         if step.is_end {
-            // RFC 7692 §7.2.3.5: the sender may end its stream, and start another one in the same message.
+            // RFC 7692 §7.2.3.4: the sender may end its stream, and start another one in the same message.
             decompressor.reset();
             if input.is_empty() {
                 return Ok(());
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn reads_the_examples_of_the_rfc() {
-        let cases: [(&[u8], &[u8]); _] = [
+        let cases: &[(&[u8], &[u8])] = &[
             (HELLO, b"Hello"),
             // §7.2.3.3: a stored block.
             (&[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00], b"Hello"),
@@ -154,7 +154,7 @@ mod tests {
             (&[0x00, 0x00, 0x00, 0xff, 0xff, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], b"Hello"),
         ];
         for (payload, message) in cases {
-            assert_eq!(inflate(payload, 5).as_deref(), Ok(message), "{payload:x?}");
+            assert_eq!(inflate(payload, 5).as_deref(), Ok(*message), "{payload:x?}");
         }
     }
 

@@ -180,3 +180,203 @@ fn header(params: Params) -> HeaderValue {
 }
 
 const NAME: &str = "permessage-deflate";
+
+#[cfg(test)]
+mod tests {
+    use http::header::SEC_WEBSOCKET_EXTENSIONS;
+
+    use super::*;
+
+    fn headers(lines: &[&str]) -> HeaderMap {
+        lines.iter().map(|line| (SEC_WEBSOCKET_EXTENSIONS, line.parse().unwrap())).collect()
+    }
+
+    fn answer(settings: &Compression, lines: &[&str]) -> Option<String> {
+        let negotiated = settings.accept(&headers(lines))?;
+        Some(negotiated.response_value().to_str().unwrap().to_owned())
+    }
+
+    /// As the RFC's examples assume: a server that limits nothing.
+    fn takeover() -> Compression {
+        Compression::default().server_context_takeover(true).client_context_takeover(true)
+    }
+
+    #[test]
+    fn answers_the_first_offer_that_it_can_keep_to() {
+        for (lines, expected) in [
+            (&[][..], None),
+            (&["permessage-deflate"][..], Some("")),
+            // RFC 7692 §7: what browsers offer, and the examples.
+            (&["permessage-deflate; client_max_window_bits"], Some("")),
+            (
+                &["permessage-deflate; client_max_window_bits; server_max_window_bits=10"],
+                Some("; server_max_window_bits=10"),
+            ),
+            (
+                &[
+                    "permessage-deflate; client_max_window_bits; server_max_window_bits=10, permessage-deflate; client_max_window_bits",
+                ],
+                Some("; server_max_window_bits=10"),
+            ),
+            (&["permessage-deflate; server_no_context_takeover"], Some("; server_no_context_takeover")),
+            (&["permessage-deflate; client_no_context_takeover"], Some("; client_no_context_takeover")),
+            // Lists.
+            (&["x-webkit-deflate-frame, foo; bar=\"a\"", "permessage-deflate;client_max_window_bits = 12"], Some("")),
+            (
+                &["permessage-deflate; unknown", "permessage-deflate; server_max_window_bits=9"],
+                Some("; server_max_window_bits=9"),
+            ),
+            (&["permessage-deflate; server_max_window_bits=8, permessage-deflate"], Some("")),
+            (&["a b, permessage-deflate"], Some("")),
+            (&["x-permessage-deflate, permessage-deflate2, permessage-bzip2"], None),
+            // Values.
+            (&["permessage-deflate; server_max_window_bits=\"10\""], Some("; server_max_window_bits=10")),
+            (&["permessage-deflate; server_max_window_bits=\"1\\0\""], Some("; server_max_window_bits=10")),
+            (&["permessage-deflate; server_max_window_bits=15"], Some("; server_max_window_bits=15")),
+            (&["permessage-deflate; client_max_window_bits=8"], Some("")),
+        ] {
+            let expected = expected.map(|params| format!("permessage-deflate{params}"));
+            assert_eq!(answer(&takeover(), lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn declines_an_offer_with_parameters_that_are_not_valid() {
+        for params in [
+            "server_max_window_bits",
+            "server_max_window_bits=8",
+            "server_max_window_bits=7",
+            "server_max_window_bits=16",
+            "server_max_window_bits=010",
+            "server_max_window_bits=+10",
+            "server_max_window_bits=-10",
+            "server_max_window_bits=1e1",
+            "server_max_window_bits=4294967306",
+            "server_max_window_bits=",
+            "server_max_window_bits=\"\"",
+            "server_max_window_bits=\" 10\"",
+            "client_max_window_bits=7",
+            "client_max_window_bits=16",
+            "client_max_window_bits=09",
+            "client_max_window_bits=\"\"",
+            "server_no_context_takeover=1",
+            "client_no_context_takeover=true",
+            "server_no_context_takeover=10",
+            "Server_No_Context_Takeover",
+            "server_no_context_takeover; server_no_context_takeover",
+            "client_no_context_takeover; client_no_context_takeover",
+            "server_max_window_bits=10; server_max_window_bits=10",
+            "client_max_window_bits; client_max_window_bits=10",
+            "level=1",
+        ] {
+            assert_eq!(answer(&takeover(), &[&format!("permessage-deflate; {params}")]), None, "{params}");
+        }
+    }
+
+    #[test]
+    fn asks_for_what_it_is_set_to() {
+        let default = Compression::default();
+        let small = takeover().server_max_window_bits(11).and_then(|it| it.client_max_window_bits(12)).unwrap();
+        for (settings, offer, expected) in [
+            (&default, "", "; server_no_context_takeover; client_no_context_takeover"),
+            (&default, "; client_max_window_bits=9", "; server_no_context_takeover; client_no_context_takeover"),
+            (&small, "", "; server_max_window_bits=11"),
+            (&small, "; server_max_window_bits=10", "; server_max_window_bits=10"),
+            (&small, "; server_max_window_bits=12", "; server_max_window_bits=11"),
+            (&small, "; client_max_window_bits", "; server_max_window_bits=11; client_max_window_bits=12"),
+            (&small, "; client_max_window_bits=10", "; server_max_window_bits=11; client_max_window_bits=10"),
+            (&small, "; client_max_window_bits=13", "; server_max_window_bits=11; client_max_window_bits=12"),
+        ] {
+            let answer = answer(settings, &[&format!("permessage-deflate{offer}")]);
+            assert_eq!(answer, Some(format!("permessage-deflate{expected}")), "{offer}");
+        }
+    }
+
+    #[test]
+    fn offers_what_it_is_set_to() {
+        let small = takeover().server_max_window_bits(11).and_then(|it| it.client_max_window_bits(12)).unwrap();
+        for (settings, expected) in [
+            (
+                Compression::default(),
+                "; server_no_context_takeover; client_no_context_takeover; client_max_window_bits",
+            ),
+            (takeover(), "; client_max_window_bits"),
+            (small, "; server_max_window_bits=11; client_max_window_bits=12"),
+        ] {
+            assert_eq!(settings.offer(), format!("permessage-deflate{expected}"));
+        }
+    }
+
+    #[test]
+    fn both_sides_of_any_settings_agree() {
+        let flags = [(false, false), (false, true), (true, false), (true, true)];
+        let bits = [(15, 15), (9, 15), (15, 9), (11, 12)];
+        let all = flags.into_iter().flat_map(|(server, client)| {
+            bits.map(|(server_bits, client_bits)| {
+                let settings = Compression::default().server_context_takeover(server).client_context_takeover(client);
+                settings
+                    .server_max_window_bits(server_bits)
+                    .and_then(|it| it.client_max_window_bits(client_bits))
+                    .unwrap()
+            })
+        });
+        for ours in all.clone() {
+            for theirs in all.clone() {
+                let offer = [(SEC_WEBSOCKET_EXTENSIONS, theirs.offer())].into_iter().collect();
+                let server = ours.accept(&offer).unwrap();
+                let answer = [(SEC_WEBSOCKET_EXTENSIONS, server.response_value())].into_iter().collect();
+                let client = theirs.confirm(&answer).unwrap().unwrap();
+                for side in [Role::Client, Role::Server] {
+                    assert_eq!(client.context_takeover(side), server.context_takeover(side));
+                    assert!(client.window_bits(side) <= server.window_bits(side));
+                }
+                assert_eq!(
+                    client.context_takeover(Role::Server),
+                    ours.server_context_takeover && theirs.server_context_takeover
+                );
+                assert!(server.window_bits(Role::Server) <= theirs.server_max_window_bits);
+                assert!(
+                    client.window_bits(Role::Client) <= ours.client_max_window_bits.min(theirs.client_max_window_bits)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn judges_the_answer() {
+        let settings = takeover().server_max_window_bits(12).and_then(|it| it.client_max_window_bits(13)).unwrap();
+        let agreed = |server_no, client_no, server, client| {
+            Ok(Some(Negotiated {
+                server_no_context_takeover: server_no,
+                client_no_context_takeover: client_no,
+                server_max_window_bits: server,
+                client_max_window_bits: Some(client),
+            }))
+        };
+        let failed = Err(ErrorKind::Handshake);
+        for (lines, expected) in [
+            (&[][..], Ok(None)),
+            (&[""][..], Ok(None)),
+            (&["permessage-deflate"], agreed(false, false, None, 13)),
+            (&["permessage-deflate; server_max_window_bits=12"], agreed(false, false, Some(12), 13)),
+            (&["permessage-deflate; server_max_window_bits=8"], agreed(false, false, Some(8), 13)),
+            (&["permessage-deflate; client_max_window_bits=8"], agreed(false, false, None, 8)),
+            (&["permessage-deflate; client_max_window_bits=15"], agreed(false, false, None, 13)),
+            (&["permessage-deflate; server_no_context_takeover"], agreed(true, false, None, 13)),
+            (&["permessage-deflate; client_no_context_takeover"], agreed(false, true, None, 13)),
+            (&["permessage-deflate; server_max_window_bits=13"], failed.clone()),
+            (&["permessage-deflate; server_max_window_bits"], failed.clone()),
+            (&["permessage-deflate; client_max_window_bits"], failed.clone()),
+            (&["permessage-deflate; client_max_window_bits=16"], failed.clone()),
+            (&["permessage-deflate; unknown"], failed.clone()),
+            (&["permessage-deflate; server_no_context_takeover; server_no_context_takeover"], failed.clone()),
+            (&["permessage-deflate, permessage-deflate"], failed.clone()),
+            (&["permessage-deflate", "foo"], failed.clone()),
+            (&["permessage-deflate", "a b"], failed.clone()),
+            (&["foo"], failed.clone()),
+            (&["a b"], failed.clone()),
+        ] {
+            assert_eq!(settings.confirm(&headers(lines)).map_err(|err| err.kind()), expected, "{lines:?}");
+        }
+    }
+}

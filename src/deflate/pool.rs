@@ -75,8 +75,8 @@ thread_local! {
 
 /// One for the window of nearly all clients, one for that of the others.
 const MAX_COMPRESSORS: usize = 2;
-/// Half of a core's first cache, and more than most messages.
-const SCRATCH: usize = 16 << 10;
+/// As much as the window, and more than most messages.
+const SCRATCH: usize = 32 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -82,7 +82,7 @@ impl Compression {
 
     /// Whether what the server compresses may refer to its earlier messages (RFC 7692 §7.1.1.1). Off by default.
     ///
-    /// A stream of similar messages then gets much smaller (JSON of 200 bytes to 33 %) and, as the compressor is not cleared in
+    /// A stream of similar messages then gets much smaller (JSON of 200 bytes to 31 %, in 0.7 µs) and, as the compressor is not cleared in
     /// between, costs less time. The price is memory per connection: on a server, a compressor. The client may still
     /// refuse it.
     pub fn server_context_takeover(mut self, takeover: bool) -> Self {
