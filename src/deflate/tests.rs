@@ -1,5 +1,6 @@
 //! Both directions together, and what the other tests share.
 
+use crate::role::Role;
 use proptest::prelude::*;
 
 use super::*;

@@ -69,7 +69,7 @@ mod tests {
             ("with a space", "Sec-WebSocket-Key: dGhlIHNhbXBs SBub25jZQ=="),
             ("not in ASCII", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\u{e9}=="),
         ] {
-            let kind = answer(lines).map_err(|rejection| rejection.kind());
+            let kind = answer_to(lines).map_err(|rejection| rejection.kind());
             assert_eq!(kind, Err(RejectionKind::InvalidKey), "a key {key}");
         }
     }
