@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What one load run found out; the load client prints it and the comparison reads it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Measurement {
     /// The figure that is compared: server CPU in µs per message or handshake, or resident KiB per connection.
     pub value: f64,
@@ -9,7 +9,9 @@ pub struct Measurement {
     pub per_second: f64,
     /// The part of the measured time that the server was on its core.
     pub server_busy: f64,
-    /// The same for the load client: where it is much higher than the server's, the client was the bottleneck.
+    /// The part of the measured time that the server wanted its core and something else had it.
+    pub server_waiting: f64,
+    /// As `server_busy`, for the load client: where it is much higher than the server's, the client was the bottleneck.
     pub client_busy: f64,
     /// All messages, those of the warm-up included: what system calls are divided by.
     pub messages: u64,

@@ -52,7 +52,7 @@ impl Workload {
     }
 }
 
-pub const WORKLOADS: &[Workload] = &[
+pub static WORKLOADS: [Workload; 14] = [
     Workload::new("64x1", "64 B, 1 in flight", Wire::Plain, echo(64, 1), Payload::Ascii(64)),
     Workload::new("64x16", "64 B, 16 in flight", Wire::Plain, echo(64, 16), Payload::Ascii(64)),
     Workload::new("1k", "1 KiB", Wire::Plain, echo(64, 1), Payload::Ascii(KIB)),

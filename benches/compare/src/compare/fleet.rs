@@ -32,22 +32,24 @@ pub enum Rank {
 
 /// All servers that can be had on this machine. The others are named on standard error, with the reason.
 pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Server> {
-    let makers: [(&'static str, &dyn Fn() -> Result<Server>); 11] = [
-        ("tcp", &|| rust("tcp", Rank::Floor, "bare TCP echo on tokio", "tokio", PLAIN)),
-        ("tungstenite", &|| rust("tungstenite", Rank::RustPeer, "tokio-tungstenite", "tokio-tungstenite", PLAIN)),
+    let makers: [(&'static str, &dyn Fn() -> Result<Server>); NAMES.len()] = [
+        ("tcp", &|| rust("tcp", Rank::Floor, "bare TCP echo on tokio {}", "tokio", PLAIN)),
+        ("tungstenite", &|| {
+            rust("tungstenite", Rank::RustPeer, "tokio-tungstenite {} as it comes", "tokio-tungstenite", PLAIN)
+        }),
         ("tungstenite-tuned", &|| {
-            let title = "the same, 8 KiB read buffer, one flush per burst";
+            let title = "tokio-tungstenite {}, 8 KiB read buffer, one flush per burst";
             rust("tungstenite-tuned", Rank::RustPeer, title, "tokio-tungstenite", PLAIN)
         }),
-        ("axum", &|| rust("axum", Rank::RustPeer, "axum ws", "axum", &[Wire::Plain, Wire::Http2])),
-        ("fastwebsockets", &|| rust("fastwebsockets", Rank::RustPeer, "fastwebsockets", "fastwebsockets", PLAIN)),
+        ("axum", &|| rust("axum", Rank::RustPeer, "axum {} ws", "axum", &[Wire::Plain, Wire::Http2])),
+        ("fastwebsockets", &|| rust("fastwebsockets", Rank::RustPeer, "fastwebsockets {}", "fastwebsockets", PLAIN)),
         ("tokio-websockets", &|| {
-            rust("tokio-websockets", Rank::RustPeer, "tokio-websockets", "tokio-websockets", PLAIN)
+            rust("tokio-websockets", Rank::RustPeer, "tokio-websockets {}", "tokio-websockets", PLAIN)
         }),
-        ("yawc", &|| rust("yawc", Rank::RustPeer, "yawc, one flush per burst", "yawc", DEFLATE)),
+        ("yawc", &|| rust("yawc", Rank::RustPeer, "yawc {}, one flush per burst, pooled deflate", "yawc", DEFLATE)),
         ("ours", &|| {
             let program = ours.map_or_else(ours::build, |path| Ok(path.to_owned()))?;
-            Ok(server("ours", Rank::Ours, "**tower-websocket**".into(), ALL, program, vec![]))
+            Ok(server("ours", Rank::Ours, ours::title()?, ALL, program, vec![]))
         }),
         ("bun", &bun),
         ("ws", &node_ws),
@@ -63,19 +65,31 @@ pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Serv
     fleet
 }
 
-pub const NAMES: &str =
-    "tcp, tungstenite, tungstenite-tuned, axum, fastwebsockets, tokio-websockets, yawc, ours, bun, ws, gorilla";
+/// All servers, in the order of the table.
+pub const NAMES: [&str; 11] = [
+    "tcp",
+    "tungstenite",
+    "tungstenite-tuned",
+    "axum",
+    "fastwebsockets",
+    "tokio-websockets",
+    "yawc",
+    "ours",
+    "bun",
+    "ws",
+    "gorilla",
+];
 
 /// Runs a command quietly and gives what it printed on standard output.
 pub fn output_of(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?} cannot be run"))?;
     let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?} failed: {}", errors.trim());
+    ensure!(output.status.success(), "{}", errors.trim());
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn rust(name: &'static str, rank: Rank, title: &str, package: &str, wires: &'static [Wire]) -> Result<Server> {
-    let title = format!("{title} ({})", locked_version(package)?);
+    let title = title.replace("{}", locked_version(package)?);
     Ok(server(name, rank, title, wires, env::current_exe()?, vec!["serve".into(), name.into()]))
 }
 
@@ -127,11 +141,11 @@ fn script(name: &str) -> String {
 }
 
 /// The version of a dependency that this program was built with. With several, the newest, which is the one we name.
-fn locked_version(package: &str) -> Result<String> {
+fn locked_version(package: &str) -> Result<&'static str> {
     let lock = include_str!("../../Cargo.lock");
     let entry = format!("name = \"{package}\"\nversion = \"");
     let version = lock.rsplit_once(&entry).and_then(|(_, rest)| rest.split('"').next());
-    Ok(version.with_context(|| format!("{package} is not in Cargo.lock"))?.to_owned())
+    version.with_context(|| format!("{package} is not in Cargo.lock"))
 }
 
 const PLAIN: &[Wire] = &[Wire::Plain];

@@ -1,4 +1,5 @@
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -7,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 /// Builds the crate's echo example in the way the peers are built, and gives the program's path.
 pub fn build() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = root();
     let exists = root.join("examples/echo.rs").exists() || root.join("examples/echo/main.rs").exists();
     ensure!(exists, "the crate has no example `echo` yet");
 
@@ -26,7 +27,18 @@ pub fn build() -> Result<PathBuf> {
     Ok(target.join("release/examples/echo"))
 }
 
+/// Its name in the table.
+pub fn title() -> Result<String> {
+    let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
+    let version = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    Ok(format!("**tower-websocket {}**", version.context("the crate has no version")?))
+}
+
 /// Where this package keeps what it builds beside itself.
 pub fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

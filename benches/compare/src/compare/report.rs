@@ -10,11 +10,13 @@ pub struct Row {
     title: String,
     rank: Rank,
     pub figures: Vec<Vec<f64>>,
+    /// The part of each measurement's time that the server was kept from its core.
+    pub waiting: Vec<f64>,
 }
 
 impl Row {
     pub fn new(title: &str, rank: Rank, columns: usize) -> Self {
-        Self { title: title.to_owned(), rank, figures: vec![Vec::new(); columns] }
+        Self { title: title.to_owned(), rank, figures: vec![Vec::new(); columns], waiting: Vec::new() }
     }
 
     fn median(&self, column: usize) -> Option<f64> {
@@ -35,7 +37,7 @@ impl Column {
 }
 
 /// Says what was measured, when and where.
-pub fn print_header(rounds: usize) -> Result<()> {
+pub fn print_header(figures: &str) -> Result<()> {
     let date = output_of(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
     let rust = output_of(Command::new("rustc").arg("--version"))?;
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
@@ -43,8 +45,8 @@ pub fn print_header(rounds: usize) -> Result<()> {
     let model = cpus.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(": ").nth(1));
     let cores = std::thread::available_parallelism()?;
     println!(
-        "{date}, {}, {cores} cores, Linux {}, {rust}, medians of {rounds} interleaved rounds.\n\
-         Server CPU in µs per message or handshake; memory in resident KiB per connection.",
+        "{date}, {}, {cores} cores, Linux {}, {rust}.\n\
+         {figures}",
         model.unwrap_or("unknown processor"),
         kernel.trim(),
     );
@@ -93,6 +95,15 @@ fn print_noise(columns: &[Column], rows: &[Row]) {
     if let Some(typical) = median(&spreads) {
         let worst = spreads.iter().copied().fold(0.0, f64::max);
         println!("\nThe rounds of one figure lie {typical:.0} % apart in the median, {worst:.0} % at worst.");
+    }
+    // Servers with several threads wait for each other, which says nothing about the machine.
+    let rust = rows.iter().filter(|row| row.rank != Rank::OtherPeer);
+    let waiting: Vec<_> = rust.flat_map(|row| row.waiting.iter().copied()).collect();
+    if let Some(most) = waiting.into_iter().reduce(f64::max).filter(|most| *most > 0.1) {
+        println!(
+            "The machine was not idle: something else had a server's core for up to {:.0} % of the time.",
+            most * 100.0
+        );
     }
 }
 

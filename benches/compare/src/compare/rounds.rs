@@ -1,4 +1,7 @@
-use std::path::PathBuf;
+use std::{
+    io::{IsTerminal, stderr},
+    path::PathBuf,
+};
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -27,7 +30,7 @@ pub struct Options {
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Servers, separated by commas.
-    #[arg(long, value_delimiter = ',', long_help = fleet::NAMES)]
+    #[arg(long, value_delimiter = ',')]
     servers: Vec<String>,
     /// The echo example of tower-websocket, already built.
     #[arg(long)]
@@ -43,13 +46,14 @@ pub struct Options {
 /// Measures what was asked for and prints the tables.
 pub fn run(options: &Options) -> Result<()> {
     allow_many_sockets()?;
-    let workloads = options.workloads();
-    ensure!(!workloads.is_empty(), "there is no such workload");
+    let workloads = options.workloads()?;
+    for server in &options.servers {
+        ensure!(fleet::NAMES.contains(&server.as_str()), "there is no server {server}; there are {:?}", fleet::NAMES);
+    }
     let wanted = |name: &str| options.servers.is_empty() || options.servers.iter().any(|server| server == name);
     let fleet = fleet::available(wanted, options.ours.as_deref());
-    ensure!(!fleet.is_empty(), "there is no such server; there are: {}", fleet::NAMES);
 
-    report::print_header(options.rounds)?;
+    report::print_header(&options.figures())?;
     for (wire, title) in WIRES {
         let columns: Vec<_> = workloads.iter().copied().filter(|workload| workload.wire == wire).collect();
         let servers: Vec<_> = fleet.iter().filter(|server| server.wires.contains(&wire)).collect();
@@ -67,13 +71,32 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 impl Options {
-    fn workloads(&self) -> Vec<&'static Workload> {
-        let wanted = |workload: &&Workload| {
-            let exact = self.only.iter().any(|name| name == workload.name);
-            let begins = |name: &String| workload.name.starts_with(name) && Workload::named(name).is_none();
-            self.only.is_empty() || exact || self.only.iter().any(begins)
+    fn figures(&self) -> String {
+        if self.syscalls {
+            return "System calls of the server per message or handshake.".into();
+        }
+        format!(
+            "Server CPU in µs per message or handshake; memory in resident KiB per connection. Medians of {} interleaved \
+             rounds.",
+            self.rounds
+        )
+    }
+
+    fn workloads(&self) -> Result<Vec<&'static Workload>> {
+        let stands_for = |wanted: &str, workload: &Workload| match Workload::named(wanted) {
+            Some(exact) => exact.name == workload.name,
+            None => workload.name.starts_with(wanted),
         };
-        WORKLOADS.iter().filter(wanted).collect()
+        for wanted in &self.only {
+            ensure!(
+                WORKLOADS.iter().any(|workload| stands_for(wanted, workload)),
+                "there is no workload {wanted}; there are {:?}",
+                WORKLOADS.each_ref().map(|workload| workload.name)
+            );
+        }
+        let is_wanted =
+            |workload: &&Workload| self.only.is_empty() || self.only.iter().any(|wanted| stands_for(wanted, workload));
+        Ok(WORKLOADS.iter().filter(is_wanted).collect())
     }
 
     /// Server after server within a round, so that what else the machine does strikes all of them.
@@ -83,15 +106,21 @@ impl Options {
         for round in 1..=self.rounds {
             for (index, workload) in columns.iter().enumerate() {
                 for (server, row) in servers.iter().zip(&mut rows) {
-                    eprint!("\r\x1b[Kround {round} of {}: {} {}", self.rounds, workload.name, server.name);
+                    progress(&format!("round {round} of {}: {} {}", self.rounds, workload.name, server.name));
                     match self.measure(server, workload) {
-                        Ok(measurement) => row.figures[index].push(measurement.value),
-                        Err(reason) => eprintln!("\r\x1b[K{} {} failed: {reason:#}", workload.name, server.name),
+                        Ok(measurement) => {
+                            row.figures[index].push(measurement.value);
+                            row.waiting.push(measurement.server_waiting);
+                        }
+                        Err(reason) => {
+                            progress("");
+                            eprintln!("{} {} failed: {reason:#}", workload.name, server.name);
+                        }
                     }
                 }
             }
         }
-        eprint!("\r\x1b[K");
+        progress("");
         let columns: Vec<_> = columns.iter().map(|column| Column::new(column.title, column.is_memory())).collect();
         report::print_table(&columns, &rows);
     }
@@ -99,12 +128,14 @@ impl Options {
     fn measure(&self, server: &Server, workload: &Workload) -> Result<Measurement> {
         let measurement = Running::start(server, workload.wire)?.measure(workload, self.seconds)?;
         if self.verbose {
-            let Measurement { value, per_second, server_busy, client_busy, .. } = measurement;
+            let Measurement { value, per_second, server_busy, server_waiting, client_busy, .. } = measurement;
+            progress("");
             eprintln!(
-                "\r\x1b[K{} {}: {value:.2}, {per_second:.0} per second, server {:.0} % busy, client {:.0} %",
+                "{} {}: {value:.2}, {per_second:.0} per second, server {:.0} % busy, {:.0} % waiting, client {:.0} % busy",
                 workload.name,
                 server.name,
                 server_busy * 100.0,
+                server_waiting * 100.0,
                 client_busy * 100.0
             );
         }
@@ -132,6 +163,13 @@ impl Options {
         let calls = trace.finish()?;
         let per_message = [calls.reads, calls.writes, calls.waits, calls.others].map(|count| count as f64 / messages);
         Ok(per_message.map(|calls| format!("{calls:.2}")).join(" | "))
+    }
+}
+
+/// Shows what is being done, in place of what was.
+fn progress(text: &str) {
+    if stderr().is_terminal() {
+        eprint!("\r\x1b[K{text}");
     }
 }
 

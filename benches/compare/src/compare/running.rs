@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::fleet::{Rank, Server};
+use super::fleet::{Rank, Server, output_of};
 use crate::{
     measurement::Measurement,
     workload::{Wire, Workload},
@@ -43,13 +43,13 @@ impl Running {
     /// Puts a load on the server from another core.
     pub fn measure(&self, workload: &Workload, seconds: f64) -> Result<Measurement> {
         let mut load = pinned(CLIENT_CORE);
-        load.arg(std::env::current_exe()?).args(["load", "--workload", workload.name]);
+        load.arg(std::env::current_exe()?).args(["load", "--workload", workload.name]).env("RUST_BACKTRACE", "0");
         load.args(["--address", &self.address.to_string(), "--pid", &self.pid().to_string()]);
         load.args(["--seconds", &seconds.to_string()]);
         if self.is_raw {
             load.arg("--raw");
         }
-        Ok(serde_json::from_str(&super::fleet::output_of(&mut load)?)?)
+        Ok(serde_json::from_str(&output_of(&mut load)?)?)
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {

@@ -44,9 +44,10 @@ pub async fn open(address: SocketAddr, conversations: Vec<Conversation>) -> Resu
         .initial_connection_window_size(8 * WINDOW)
         .handshake(stream)
         .await?;
-    tokio::spawn(connection);
+    let connection = tokio::spawn(connection);
     let mut requests = requests.ready().await?;
     while !requests.is_extended_connect_protocol_enabled() {
+        ensure!(!connection.is_finished(), "the server does not speak HTTP/2");
         yield_now().await;
     }
 

@@ -6,15 +6,25 @@ use anyhow::{Context, Result};
 #[derive(Clone, Copy, Debug)]
 pub struct Process(pub u32);
 
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu {
+    pub busy: Duration,
+    pub waiting: Duration,
+}
+
 impl Process {
-    /// The time its threads have spent on a core, to the nanosecond.
-    pub fn cpu(self) -> Result<Duration> {
-        let mut total = 0;
+    /// The time its threads have spent on a core, and waiting for one, to the nanosecond.
+    pub fn cpu(self) -> Result<Cpu> {
+        let mut cpu = Cpu::default();
         for thread in fs::read_dir(format!("/proc/{}/task", self.0))? {
             let statistics = fs::read_to_string(thread?.path().join("schedstat"))?;
-            total += statistics.split(' ').next().unwrap_or_default().parse::<u64>()?;
+            let mut fields = statistics.split_whitespace().map(str::parse);
+            let mut next =
+                || fields.next().context("schedstat is too short").map(|field| field.map(Duration::from_nanos));
+            cpu.busy += next()??;
+            cpu.waiting += next()??;
         }
-        Ok(Duration::from_nanos(total))
+        Ok(cpu)
     }
 
     /// Its resident memory in KiB.

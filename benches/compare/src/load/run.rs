@@ -18,7 +18,7 @@ use super::{
     conversation::{Conversation, Phase},
     handshake::Target,
     http2::{self, Stream},
-    meter::Process,
+    meter::{Cpu, Process},
     script::Script,
     socket::Socket,
 };
@@ -117,7 +117,7 @@ impl Load {
         sleep(SETTLE).await;
         let value = (self.server.resident()? - before) / IDLE_CONNECTIONS as f64;
         let messages = received(&first) + received(&crowd);
-        Ok(Measurement { value, per_second: 0.0, server_busy: 0.0, client_busy: 0.0, messages })
+        Ok(Measurement { value, messages, ..Measurement::default() })
     }
 
     async fn open(&self, connections: usize, in_flight: usize) -> Result<Vec<Connection>> {
@@ -173,8 +173,8 @@ fn received(crowd: &[Connection]) -> u64 {
 /// The meters before a measured phase.
 struct Reading {
     server: Process,
-    server_cpu: Duration,
-    client_cpu: Duration,
+    server_cpu: Cpu,
+    client_cpu: Cpu,
     time: Instant,
 }
 
@@ -189,12 +189,14 @@ impl Reading {
     async fn finish(self, measured: u64, messages: u64) -> Result<Measurement> {
         let seconds = self.time.elapsed().as_secs_f64();
         let now = Self::take(self.server).await?;
-        let server = (now.server_cpu - self.server_cpu).as_secs_f64();
-        let client = (now.client_cpu - self.client_cpu).as_secs_f64();
+        let server = (now.server_cpu.busy - self.server_cpu.busy).as_secs_f64();
+        let waiting = (now.server_cpu.waiting - self.server_cpu.waiting).as_secs_f64();
+        let client = (now.client_cpu.busy - self.client_cpu.busy).as_secs_f64();
         Ok(Measurement {
             value: server * 1e6 / measured as f64,
             per_second: measured as f64 / seconds,
             server_busy: server / seconds,
+            server_waiting: waiting / seconds,
             client_busy: client / seconds,
             messages,
         })
@@ -213,4 +215,4 @@ const STREAMS: usize = 16;
 const READ_SIZE: usize = 256 * 1024;
 const PAUSE: Duration = Duration::from_millis(20);
 const SETTLE: Duration = Duration::from_millis(250);
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
