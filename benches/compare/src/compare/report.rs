@@ -24,6 +24,9 @@ impl Row {
     }
 }
 
+/// The part of the time that a server may be kept from its core before its figure is in doubt.
+pub const DISTURBED: f64 = 0.1;
+
 #[derive(Debug)]
 pub struct Column {
     title: &'static str,
@@ -99,7 +102,7 @@ fn print_noise(columns: &[Column], rows: &[Row]) {
     // Servers with several threads wait for each other, which says nothing about the machine.
     let rust = rows.iter().filter(|row| row.rank != Rank::OtherPeer);
     let waiting: Vec<_> = rust.flat_map(|row| row.waiting.iter().copied()).collect();
-    if let Some(most) = waiting.into_iter().reduce(f64::max).filter(|most| *most > 0.1) {
+    if let Some(most) = waiting.into_iter().reduce(f64::max).filter(|most| *most > DISTURBED) {
         println!(
             "The machine was not idle: something else had a server's core for up to {:.0} % of the time.",
             most * 100.0
