@@ -22,6 +22,8 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
+    /// The deadline of a [`Shutdown`](crate::Shutdown) passed and the connection was dropped.
+    Aborted,
     /// A memory budget shared by many operations was used up. The connection stays usable.
     BudgetExceeded,
     /// The connection is closed; the source is the [`CloseFrame`] that ended it.
@@ -97,6 +99,7 @@ impl fmt::Debug for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            ErrorKind::Aborted => "connection was dropped at the deadline of a shutdown",
             ErrorKind::BudgetExceeded => "memory budget used up",
             ErrorKind::Closed => "connection is closed",
             ErrorKind::Connect => "could not connect",

@@ -21,3 +21,4 @@ mod wire;
 pub use keepalive::Keepalive;
 pub(crate) use shared::Shared;
 pub(crate) use start::{Connection, Terms};
+pub(crate) use task::Running;

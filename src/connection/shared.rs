@@ -12,7 +12,7 @@ use super::scratch;
 use super::wakers::Wakers;
 use crate::close::{CloseCode, CloseFrame};
 use crate::deflate::Deflater;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::message::Message;
 use crate::stats::Stats;
 
@@ -36,7 +36,9 @@ pub(super) struct State {
     pub(super) accepted: u64,
     pub(super) written: u64,
     pub(super) close: Option<CloseFrame>,
-    pub(super) abort: bool,
+    /// The transport is to be dropped; with `abort`, the handler too.
+    fail: bool,
+    abort: bool,
     pub(super) ping: bool,
     pub(super) pings_asked: u64,
     pub(super) pings_answered: u64,
@@ -76,6 +78,7 @@ impl End {
 /// What the handles ask of the task.
 #[derive(Debug)]
 pub(super) struct Requests {
+    pub(super) fail: bool,
     pub(super) abort: bool,
     pub(super) close: Option<CloseFrame>,
     pub(super) inbox_full: bool,
@@ -87,6 +90,7 @@ impl State {
     pub(super) fn take_requests(&mut self) -> Requests {
         self.asked = false;
         Requests {
+            fail: std::mem::take(&mut self.fail),
             abort: std::mem::take(&mut self.abort),
             close: self.close.take(),
             inbox_full: self.inbox.is_some(),
@@ -314,6 +318,14 @@ impl Shared {
     pub(crate) fn fail(&self, error: Error) {
         let mut state = self.lock();
         state.set_end(End::Failed(error), Waker::noop());
+        state.fail = true;
+        state.ask();
+    }
+
+    /// Drops the transport and the handler.
+    pub(crate) fn abort(&self) {
+        let mut state = self.lock();
+        state.set_end(End::Failed(Error::new(ErrorKind::Aborted)), Waker::noop());
         state.abort = true;
         state.ask();
     }

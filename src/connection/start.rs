@@ -10,14 +10,14 @@ use super::keepalive::Keepalive;
 use super::outgoing::Framing;
 use super::shared::Shared;
 use super::socket::Socket;
-use super::task::Task;
+use super::task::{Running, Task};
 use super::wire::Wire;
-use crate::close::{CloseCode, CloseFrame};
 use crate::deflate::{Deflater, Inflater};
+use crate::handler::HandlerOutput;
 use crate::limits::Limits;
 use crate::role::Role;
 
-/// A connection whose opening handshake is done. It lives while it [`run`](Self::run)s.
+/// A connection whose opening handshake is done.
 #[derive(Debug)]
 pub(crate) struct Connection<Io> {
     transport: Io,
@@ -53,10 +53,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         &self.shared
     }
 
-    /// Runs until the transport and the handler have both ended. What the handler returns is the close frame to send.
-    pub(crate) async fn run(self, handler: impl Future<Output = CloseFrame>) {
+    /// The future that runs until the transport and the handler have both ended. Only what it needs is in it, as it is
+    /// most of the memory of an idle connection.
+    pub(crate) async fn start<H: Future<Output: HandlerOutput>>(self, handler: H) -> Running<Io, H> {
         let socket = Socket::new(self.role, self.wire).await;
-        Task::new(self.transport, socket, self.shared, &self.limits, self.keepalive).run(handler).await;
+        let task = Task::new(self.transport, socket, self.shared, &self.limits, self.keepalive);
+        Running::new(task, handler)
     }
 
     /// Runs in a task of its own until the last handle is gone, for connections without a handler.
@@ -64,13 +66,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
     where
         Io: Send + 'static,
     {
+        let shared = self.shared.clone();
         tokio::spawn(async move {
-            let shared = self.shared.clone();
-            self.run(async move {
-                shared.abandoned().await;
-                CloseFrame::new(CloseCode::NORMAL, "")
-            })
-            .await;
+            let running = self.start(async move { shared.abandoned().await }).await;
+            tokio::spawn(running);
         });
     }
 }
