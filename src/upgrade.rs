@@ -4,18 +4,16 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
 use pin_project_lite::pin_project;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
-use tokio_util::either::Either;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tracing::Instrument;
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{Connection, Running, Shared, Terms};
+use crate::connection::{self, Running, Shared, Terms};
 use crate::debug::visible;
 use crate::handler::HandlerOutput;
 use crate::manager::Manager;
@@ -69,78 +67,59 @@ impl Upgrade {
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
     {
-        if let Some(opened) = self.open(handler).await {
-            Box::pin(opened).await;
-        }
+        self.start(handler).await;
     }
 
-    /// Runs in the background. In tasks of two sizes: the one that waits is gone when the one that stays begins.
+    /// Runs in a task of its own.
     pub(crate) fn spawn<H, F>(self, handler: H)
     where
         H: FnOnce(Manager) -> F + Send + 'static,
         F: Future<Output: HandlerOutput> + Send + 'static,
     {
-        tokio::spawn(async move {
-            if let Some(opened) = self.open(handler).await {
-                tokio::spawn(opened);
-            }
-        });
+        tokio::spawn(self.start(handler));
     }
 
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
     pub(crate) fn detach(self) -> Option<Manager> {
-        let PendingTransport::Memory(transport) = self.transport else { return None };
-        let transport: Transport = Either::Right(transport);
-        Some(Manager::detached(Connection::new(transport, self.terms), self.request, self.subprotocol))
+        let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
+        Some(Manager::detached(transport, self.terms, self.request, self.subprotocol))
     }
 
-    /// Waits for the transport.
-    async fn open<H, F>(self, handler: H) -> Option<impl Future<Output = ()> + use<H, F>>
+    fn start<H, F>(self, handler: H) -> impl Future<Output = ()> + use<H, F>
     where
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
     {
-        let peer = self.request.extensions.get::<SocketAddr>().map(tracing::field::display);
         let span = tracing::info_span!(
             target: "tower_websocket",
             "websocket",
             path = self.request.uri.path(),
-            peer,
+            peer = self.request.extensions.get::<SocketAddr>().map(tracing::field::display),
             subprotocol = self.subprotocol.as_deref(),
         );
-        let transport = match timeout(self.terms.limits.handshake_time, self.transport.ready()).await {
-            Ok(Ok(transport)) => transport,
-            Ok(Err(error)) => {
-                span.in_scope(|| tracing::error!(%error, "{NO_UPGRADE}"));
-                return None;
-            }
-            Err(_) => {
-                span.in_scope(|| tracing::error!("{NO_RESPONSE}"));
-                return None;
-            }
-        };
-        let connection = Connection::new(transport, self.terms);
-        let shared = connection.shared().clone();
-        let handler = handler(Manager::new(shared.clone(), self.request, self.subprotocol));
+        let (running, shared) = connection::prepare(self.terms);
         if let Some(ticket) = &self.ticket {
             ticket.attach(&shared);
         }
-        let running = Counted {
-            running: connection.start(handler).await,
+        let manager = Manager::new(shared.clone(), self.request, self.subprotocol);
+        let upgraded = Upgraded {
+            waiting: Some(Waiting { transport: self.transport, handler, manager }),
+            running,
             context: self.context.map(|context| Box::pin(context.cancelled_owned())),
             shared,
             _ticket: self.ticket,
             _permit: self.permit,
         };
-        Some(visible(running.instrument(span)))
+        visible(upgraded.instrument(span))
     }
 }
 
 pin_project! {
-    /// A connection with what counts it and what may end it.
-    struct Counted<H> {
+    /// A connection, first without its transport, with what counts it and what may end it.
+    struct Upgraded<H, F> {
+        waiting: Option<Waiting<H>>,
         #[pin]
-        running: Running<Transport, H>,
+        running: Running<Transport, F>,
         context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
         shared: Arc<Shared>,
         _ticket: Option<Ticket>,
@@ -148,11 +127,35 @@ pin_project! {
     }
 }
 
-impl<H: Future<Output: HandlerOutput>> Future for Counted<H> {
+struct Waiting<H> {
+    transport: PendingTransport,
+    handler: H,
+    manager: Manager,
+}
+
+impl<H, F> Future for Upgraded<H, F>
+where
+    H: FnOnce(Manager) -> F,
+    F: Future<Output: HandlerOutput>,
+{
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
+        let mut this = self.project();
+        if let Some(waiting) = this.waiting {
+            let transport = match waiting.transport.poll_ready(cx) {
+                Poll::Ready(Ok(transport)) => transport,
+                Poll::Ready(Err(error)) => return Poll::Ready(tracing::error!(%error, "{NO_UPGRADE}")),
+                Poll::Pending => {
+                    ready!(this.running.poll_overdue(cx));
+                    return Poll::Ready(tracing::error!("{NO_RESPONSE}"));
+                }
+            };
+            if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {
+                tracing::debug!("open");
+                this.running.as_mut().open(transport, handler(manager));
+            }
+        }
         if this.context.as_mut().is_some_and(|context| context.as_mut().poll(cx).is_ready()) {
             *this.context = None;
             this.shared.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));

@@ -1,11 +1,12 @@
 //! tungstenite, and the only file that names it: it judges every frame that arrives and answers pings and closes.
 
-use std::task::{Context, Poll};
+use std::future::Future as _;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_core::Stream as _;
 use futures_sink::Sink as _;
-use std::pin::Pin;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
 use tungstenite::error::ProtocolError;
@@ -36,7 +37,7 @@ pub(super) enum Event {
 }
 
 impl Socket {
-    pub(super) async fn new(role: Role, wire: Wire) -> Self {
+    pub(super) fn new(role: Role, wire: Wire) -> Self {
         let role = match role {
             Role::Client => tungstenite::protocol::Role::Client,
             Role::Server => tungstenite::protocol::Role::Server,
@@ -46,7 +47,11 @@ impl Socket {
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_frame_size(Some(MAX_CONTROL));
-        Self(WebSocketStream::from_raw_socket(wire, role, Some(config)).await)
+        let made = pin!(WebSocketStream::from_raw_socket(wire, role, Some(config)));
+        match made.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(stream) => Self(stream),
+            Poll::Pending => unreachable!("without a handshake there is nothing to wait for"),
+        }
     }
 
     pub(super) fn wire(&mut self) -> &mut Wire {

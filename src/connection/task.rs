@@ -27,7 +27,7 @@ use crate::message::Message;
 
 /// One connection, until its transport and its handler are both done.
 pub(super) struct Task<Io> {
-    /// None once it is over.
+    /// None before it is there, and once it is over.
     transport: Option<Io>,
     socket: Socket,
     shared: Arc<Shared>,
@@ -68,16 +68,10 @@ struct Ping {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
-    pub(super) fn new(
-        transport: Io,
-        socket: Socket,
-        shared: Arc<Shared>,
-        limits: &Limits,
-        keepalive: Keepalive,
-    ) -> Self {
+    pub(super) fn new(socket: Socket, shared: Arc<Shared>, limits: &Limits, keepalive: Keepalive) -> Self {
         let now = Instant::now();
         Self {
-            transport: Some(transport),
+            transport: None,
             socket,
             shared,
             writing: Outgoing::default(),
@@ -100,6 +94,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             timer_polled: false,
             now,
         }
+    }
+
+    fn open(&mut self, transport: Io) {
+        self.now = Instant::now();
+        self.liveness.seen(self.now);
+        self.shared.set_vectored(transport.is_write_vectored());
+        self.transport = Some(transport);
     }
 
     /// Everything that can be done now. Ready when the transport and the handler are both over.
@@ -438,10 +439,28 @@ pin_project! {
     }
 }
 
-impl<Io, H> Running<Io, H> {
-    pub(super) fn new(task: Task<Io>, handler: H) -> Self {
-        let timer = sleep_until(task.now + FAR);
-        Self { task, handler: Some(handler), timer }
+impl<Io, H> Running<Io, H>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    H: Future<Output: HandlerOutput>,
+{
+    /// A connection that waits for its transport, for at most `allowed`.
+    pub(super) fn new(task: Task<Io>, allowed: Duration) -> Self {
+        let timer = sleep_until(task.now + allowed);
+        Self { task, handler: None, timer }
+    }
+
+    /// Ready when the transport did not come in time.
+    pub(crate) fn poll_overdue(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().timer.poll(cx)
+    }
+
+    /// The transport is there.
+    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: H) {
+        let mut this = self.project();
+        this.task.open(transport);
+        this.handler.set(Some(handler));
+        this.timer.reset(this.task.now + FAR);
     }
 }
 
