@@ -75,13 +75,26 @@ pub struct PeriodicWrite<'a, G, D> {
 }
 
 impl<'a, G, D> PeriodicWrite<'a, G, D> {
+    // The bounds on `G` tell the compiler what `T` is, so that closures need no type annotations.
+
     /// Skips a value when `same(last, current)` says that it is the same as the one sent last.
-    pub fn dedup_by<T, S: FnMut(&T, &T) -> bool>(self, same: S) -> PeriodicWrite<'a, G, By<S>> {
+    pub fn dedup_by<F, T, E, S>(self, same: S) -> PeriodicWrite<'a, G, By<S>>
+    where
+        G: FnMut() -> F,
+        F: Future<Output = Result<T, E>>,
+        S: FnMut(&T, &T) -> bool,
+    {
         self.with(By(same))
     }
 
     /// Skips a value when its key equals that of the one sent last.
-    pub fn dedup_by_key<T, K: PartialEq, S: FnMut(&T) -> K>(self, key: S) -> PeriodicWrite<'a, G, ByKey<S>> {
+    pub fn dedup_by_key<F, T, E, K, S>(self, key: S) -> PeriodicWrite<'a, G, ByKey<S>>
+    where
+        G: FnMut() -> F,
+        F: Future<Output = Result<T, E>>,
+        K: PartialEq,
+        S: FnMut(&T) -> K,
+    {
         self.with(ByKey(key))
     }
 
