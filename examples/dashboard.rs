@@ -68,7 +68,6 @@ async fn serve() -> Result<(), Box<dyn StdError>> {
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async move {
             stop.await;
-            println!("Closing {} connections.", shutdown.connections());
             shutdown.close_all(CloseCode::GOING_AWAY, "restarting", Duration::from_secs(10)).await;
         })
         .await?;
