@@ -109,8 +109,21 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Debug> Socket<Io> {
     }
 
     pub(crate) async fn receive_json(&mut self) -> Value {
-        let message = self.receive().await;
-        serde_json::from_str(message.to_text().expect("text")).expect("JSON")
+        self.receive_json_when(|_| true).await
+    }
+
+    /// The next JSON message for which the condition holds.
+    pub(crate) async fn receive_json_when(&mut self, condition: impl Fn(&Value) -> bool) -> Value {
+        within(async {
+            loop {
+                let message = self.receive().await;
+                let value = serde_json::from_str(message.to_text().expect("text")).expect("JSON");
+                if condition(&value) {
+                    return value;
+                }
+            }
+        })
+        .await
     }
 
     /// Text and binary messages come back as they were; then the connection is closed.

@@ -37,15 +37,9 @@ async fn sends_the_load_and_what_was_saved() {
 
     // Who is connected changes seldom, so its updates are saved.
     let _peers = open(example.address(), "/ws/peers").await;
-    let saved = loop {
-        let dedup = &status.receive_json().await["dedup"];
-        let [produced, sent, saved] = ["produced", "sent", "bytes_saved"].map(|name| dedup[name].as_u64().unwrap());
-        assert!(sent <= produced, "{dedup}");
-        if sent < produced {
-            break saved;
-        }
-    };
-    assert!(saved > 0);
+    let is_saved = |status: &Value| status["dedup"]["sent"].as_u64() < status["dedup"]["produced"].as_u64();
+    let status = status.receive_json_when(is_saved).await;
+    assert!(status["dedup"]["bytes_saved"].as_u64() > Some(0), "{status}");
 }
 
 #[tokio::test]
@@ -75,12 +69,11 @@ async fn lists_who_is_connected() {
     drop(two);
 
     // The second one is gone after a while, and the first one's ping was answered.
-    loop {
-        let peers = &one.receive_json().await["peers"];
-        if peers.as_array().unwrap().len() == 1 && peers[0]["round_trip"].as_f64().is_some_and(|time| time > 0.0) {
-            break;
-        }
-    }
+    one.receive_json_when(|update| {
+        let peers = update["peers"].as_array().expect("a list");
+        peers.len() == 1 && peers[0]["round_trip"].as_f64().is_some_and(|time| time > 0.0)
+    })
+    .await;
 }
 
 #[tokio::test]
