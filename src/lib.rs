@@ -40,7 +40,7 @@ pub use crate::layer::WebSocketLayer;
 pub use crate::limits::Limits;
 pub use crate::manager::Manager;
 pub use crate::message::{Message, MessageKind, Text};
-pub use crate::periodic::PeriodicWrite;
+pub use crate::periodic::{PeriodicFuture, PeriodicWrite};
 pub use crate::role::Role;
 pub use crate::service::{NotWebSocket, WebSocketService};
 pub use crate::shutdown::Shutdown;

@@ -13,15 +13,18 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::json::encode;
 use crate::manager::Manager;
 
-/// A future in a box.
-type Boxed<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+/// The future of periodic updates.
+pub type PeriodicFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
 impl Manager {
     /// Sends what `get` returns as JSON: the first value at once, later ones every `interval` if they differ from the
     /// one sent last, until the peer leaves.
     ///
-    /// While the peer is slow to take a value, ticks are skipped, so that the next value is a fresh one. Messages from
-    /// the peer are left to [`recv`](Self::recv).
+    /// While the peer is slow to take a value, ticks are skipped, so that the next value is a fresh one.
+    ///
+    /// Messages from the peer are left to [`recv`](Self::recv), and unread ones hide what comes behind them, a close
+    /// frame too: a handler that has nothing else to do is better made by
+    /// [`WebSocketLayer::periodic`](crate::WebSocketLayer::periodic), which passes them over.
     ///
     /// Await what this returns, or first choose how values are compared:
     ///
@@ -158,9 +161,9 @@ where
     D: Dedup<T> + Send + 'a,
 {
     type Output = Result<(), Error>;
-    type IntoFuture = Boxed<'a>;
+    type IntoFuture = PeriodicFuture<'a>;
 
-    fn into_future(self) -> Boxed<'a> {
+    fn into_future(self) -> PeriodicFuture<'a> {
         Box::pin(async move {
             let ws = self.ws;
             tokio::select! {
@@ -198,7 +201,7 @@ impl<G, T, D> PeriodicWrite<'_, G, T, D> {
 }
 
 /// The whole handler of [`WebSocketLayer::periodic`](crate::WebSocketLayer::periodic).
-pub(crate) fn run_periodic<G, F, T, E>(ws: Manager, interval: Duration, get: G) -> Boxed<'static>
+pub(crate) fn run_periodic<G, F, T, E>(ws: Manager, interval: Duration, get: G) -> PeriodicFuture<'static>
 where
     G: FnMut() -> F + Send + 'static,
     F: Future<Output = Result<T, E>> + Send + 'static,

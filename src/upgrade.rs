@@ -145,10 +145,14 @@ where
         if let Some(waiting) = this.waiting {
             let transport = match waiting.transport.poll_ready(cx) {
                 Poll::Ready(Ok(transport)) => transport,
-                Poll::Ready(Err(error)) => return Poll::Ready(tracing::error!(%error, "{NO_UPGRADE}")),
+                Poll::Ready(Err(error)) => {
+                    tracing::error!(%error, "{NO_UPGRADE}");
+                    return Poll::Ready(());
+                }
                 Poll::Pending => {
                     ready!(this.running.poll_overdue(cx));
-                    return Poll::Ready(tracing::error!("{NO_RESPONSE}"));
+                    tracing::error!("{NO_RESPONSE}");
+                    return Poll::Ready(());
                 }
             };
             if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {

@@ -216,14 +216,15 @@ impl Wire {
                 self.assembler.begin(kind, header.first & RSV1 != 0);
             }
             self.assembler.admit(header.len)?;
-            if !self.in_message && header.is_final() {
-                if let Some(payload) = self.input.bytes_mut().get_mut(..header.len as usize) {
-                    unmask(payload, header, 0);
-                    // A message in one frame changes nothing in tungstenite's state, so it need not be shown.
-                    self.message = Some(self.assembler.whole(payload)?);
-                    self.input.consume(header.len as usize);
-                    return Ok(true);
-                }
+            if !self.in_message
+                && header.is_final()
+                && let Some(payload) = self.input.bytes_mut().get_mut(..header.len as usize)
+            {
+                unmask(payload, header, 0);
+                // A message in one frame changes nothing in tungstenite's state, so it need not be shown.
+                self.message = Some(self.assembler.whole(payload)?);
+                self.input.consume(header.len as usize);
+                return Ok(true);
             }
         }
         self.in_message = true;
