@@ -17,14 +17,9 @@ pub(super) enum JsonSplitter {
     /// In a number or a literal, which ends where something else begins.
     Scalar,
     /// In a string: of its own where the depth is 0, else within so many arrays and objects.
-    String {
-        depth: usize,
-        escaped: bool,
-    },
+    String { depth: usize, escaped: bool },
     /// In so many arrays and objects.
-    Nested {
-        depth: usize,
-    },
+    Nested { depth: usize },
 }
 
 impl Pieces for JsonSplitter {
@@ -156,11 +151,30 @@ mod tests {
 
     /// JSON values, whitespace, and things that are neither, in any order.
     fn soup() -> impl Strategy<Value = String> {
-        let words = [
-            "{", "}", "[", "]", "\"", "\\", ",", ":", " ", "\n", "1", "-2.5e3", "true", "null", "x", "ä", "{}",
-            "[[]]", "\"a\\\"b\"", "{\"key\":[1,\"}\"]}", "\\u00e4",
+        const WORDS: &[&str] = &[
+            "{",
+            "}",
+            "[",
+            "]",
+            "\"",
+            "\\",
+            ",",
+            ":",
+            " ",
+            "\n",
+            "1",
+            "-2.5e3",
+            "true",
+            "null",
+            "x",
+            "ä",
+            "{}",
+            "[[]]",
+            "\"a\\\"b\"",
+            "{\"key\":[1,\"}\"]}",
+            "\\u00e4",
         ];
-        prop::collection::vec(prop::sample::select(&words[..]), 0..40).prop_map(|words| words.concat())
+        prop::collection::vec(prop::sample::select(WORDS), 0..40).prop_map(|words| words.concat())
     }
 
     proptest! {
