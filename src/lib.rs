@@ -36,6 +36,7 @@ pub use crate::error::{BoxError, Error, ErrorKind};
 pub use crate::future::ResponseFuture;
 pub use crate::handler::HandlerOutput;
 pub use crate::handshake::{OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request};
+pub use crate::io::{Reader, Writer};
 pub use crate::layer::WebSocketLayer;
 pub use crate::limits::Limits;
 pub use crate::manager::Manager;

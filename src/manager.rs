@@ -282,6 +282,11 @@ impl Manager {
         self.0.shared.stats()
     }
 
+    /// For the byte adapters, which poll.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
     /// Buffers a message when there is room, and returns the mark of its last byte.
     async fn buffer(&self, message: Message, compress: bool) -> Result<u64, Error> {
         let mut message = Some(message);

@@ -1,3 +1,4 @@
 //! The integration tests, one module per behaviour.
 
+mod io;
 mod messages;
