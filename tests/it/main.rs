@@ -1,3 +1,6 @@
 //! The integration tests, one module per behaviour.
 
+#[cfg(feature = "client")]
+mod client;
 mod messages;
+mod net;
