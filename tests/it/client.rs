@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderValue, Request, Response, Uri, Version, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional, duplex};
 use tokio::net::{TcpListener, UnixStream};
+use tokio::time::{Instant, timeout};
 use tower::service_fn;
 use tower_websocket::{
     CloseCode, Connector, ErrorKind, Keepalive, Limits, Manager, Message, OriginPolicy, Role, Shutdown, Target,
@@ -211,7 +212,7 @@ async fn a_silent_server_takes_no_longer_than_the_limit() {
     for (version, client) in clients() {
         let (near, _far) = duplex(1024);
         let client = client.limits(Limits::default().handshake_time(Duration::from_secs(3)));
-        let start = tokio::time::Instant::now();
+        let start = Instant::now();
         let error = client.connect_over(near, "ws://h/").await.unwrap_err();
         assert_eq!((error.kind(), start.elapsed().as_secs()), (ErrorKind::Connect, 3), "{version:?}");
     }
@@ -313,6 +314,55 @@ async fn http2_without_extended_connect_is_an_error_that_says_so() {
     let error = Connector::new().http2().connect_over(near, "ws://h/").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Handshake);
     assert!(error.source().unwrap().to_string().contains("extended CONNECT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_transport_ends_with_the_websocket() {
+    for (version, client) in clients() {
+        let (near, far) = duplex(1024);
+        let server = tokio::spawn(serve_stream(far, WebSocketLayer::new(echo).into_service()));
+        let ws = client.connect_over(near, "ws://h/").await.unwrap();
+        let start = Instant::now();
+        ws.close().await.unwrap();
+        server.await.unwrap();
+        assert_eq!(start.elapsed(), Duration::ZERO, "{version:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_transport_ends_with_the_attempt() {
+    for (version, client) in clients() {
+        let (near, mut far) = duplex(1024);
+        let mut request = Vec::new();
+        let connect = timeout(Duration::from_secs(1), client.connect_over(near, "ws://h/"));
+        let (attempt, read) = tokio::join!(connect, far.read_to_end(&mut request));
+        assert!(attempt.is_err() && read.is_ok() && !request.is_empty(), "{version:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_transport_ends_when_the_server_takes_nothing() {
+    for (version, client) in clients() {
+        let (layer, mut handlers) = handed_over();
+        let upgrader = Upgrader::new().keepalive(Keepalive::disabled());
+        let (near, far) = duplex(1024);
+        let mut server = tokio::spawn(serve_stream(far, layer.upgrader(upgrader).into_service()));
+        let client = client.keepalive(Keepalive::disabled()).without_compression();
+        let ws = client.connect_over(near, "ws://h/").await.unwrap();
+        let handler = handlers.recv().await.unwrap();
+        let start = Instant::now();
+        let error = loop {
+            if let Err(error) = ws.send(vec![0; 16 * 1024]).await {
+                break error;
+            }
+        };
+        assert_eq!((error.kind(), start.elapsed().as_secs()), (ErrorKind::WriteTimeout, 10), "{version:?}");
+        if version == Version::HTTP_2 {
+            timeout(Duration::from_secs(2), &mut server).await.unwrap().unwrap();
+        }
+        while handler.recv().await.is_ok_and(|message| message.is_some()) {}
+        assert_eq!(handler.done().await.unwrap_err().kind(), ErrorKind::Disconnected, "{version:?}");
+    }
 }
 
 #[cfg(feature = "rustls")]

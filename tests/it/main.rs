@@ -2,5 +2,6 @@
 
 #[cfg(feature = "client")]
 mod client;
+mod http2;
 mod messages;
 mod net;

@@ -19,7 +19,13 @@ use tower_websocket::{Error, HandlerOutput, Manager, WebSocketLayer};
 /// hyper's HTTP/1.1 and HTTP/2 server, extended CONNECT turned on.
 pub(crate) fn http_server() -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http2().enable_connect_protocol();
+    // The window of a connection must be larger than that of a stream (hyper has 1 MiB for both), or one handler that does
+    // not read stops all others on its connection.
+    server
+        .http2()
+        .enable_connect_protocol()
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(16 * 1024 * 1024);
     server
 }
 
