@@ -151,9 +151,17 @@ impl Ticket {
         if let Some(frame) = closing {
             connection.close(frame);
         }
+        self.unless_aborted(run).await;
+    }
+
+    /// Runs this, unless and until the deadline of a shutdown has passed.
+    pub(crate) async fn unless_aborted<T>(&self, run: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
-            () = run => {}
-            () = self.shutdown.0.abort.cancelled() => tracing::warn!("dropped at the shutdown's deadline"),
+            output = run => Some(output),
+            () = self.shutdown.0.abort.cancelled() => {
+                tracing::warn!("dropped at the shutdown's deadline");
+                None
+            }
         }
     }
 }

@@ -87,7 +87,15 @@ impl Upgrade {
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
     {
-        let transport = match timeout(self.terms.limits.handshake_time, self.transport.ready()).await {
+        let ready = timeout(self.terms.limits.handshake_time, self.transport.ready());
+        let ready = async {
+            match &self.ticket {
+                Some(ticket) => ticket.unless_aborted(ready).await,
+                None => Some(ready.await),
+            }
+        };
+        let Some(ready) = ready.await else { return };
+        let transport = match ready {
             Ok(Ok(transport)) => transport,
             Ok(Err(error)) => return tracing::error!(%error, "{NO_UPGRADE}"),
             Err(_) => return tracing::error!("{NO_RESPONSE}"),
@@ -95,8 +103,9 @@ impl Upgrade {
         tracing::debug!("open");
         let connection = Connection::new(transport, self.terms);
         let shared = connection.shared().clone();
-        let handler = handler(Manager::new(shared.clone(), self.request, self.subprotocol));
-        let handler = async { close_frame(handler.await) };
+        let manager = Manager::new(shared.clone(), self.request, self.subprotocol);
+        // The handler is called within the connection: it may panic before it returns its future.
+        let handler = async { close_frame(handler(manager).await) };
         let run = async {
             match self.context {
                 Some(context) => connection.run(close_on(context, &shared, handler)).await,

@@ -5,7 +5,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -164,7 +164,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Whether the handler waits for what happened.
     fn on_event(&mut self, event: Event, cx: &mut Context<'_>) -> bool {
         match event {
-            Event::Message(message) => self.deliver(message, cx),
+            Event::Message(message) => {
+                // The next one may have begun in the same read.
+                self.mid_message = None;
+                self.deliver(message, cx)
+            }
             Event::Ping => {
                 self.urgent.get_or_insert(self.now);
                 false
@@ -193,8 +197,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     fn deliver(&mut self, message: Message, cx: &mut Context<'_>) -> bool {
         if self.text_heartbeat && message.as_text() == Some("ping") {
-            // The queue is closed only after a close frame, and then no answer is wanted.
-            let _ = self.shared.queue(Message::text("pong"), false);
+            // A peer that does not read gets no more answers than the outgoing buffer holds.
+            if self.shared.has_room() {
+                // The queue is closed only after a close frame, and then no answer is wanted.
+                let _ = self.shared.queue(Message::text("pong"), false);
+            }
             return false;
         }
         self.shared.lock().deliver(message, cx.waker())
@@ -273,8 +280,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         let mut transport = Pin::new(transport);
         if self.flush_due {
             match transport.as_mut().poll_flush(cx) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(())) => self.flush_due = false,
+                Poll::Pending => {
+                    self.stalled.get_or_insert(self.now);
+                    return false;
+                }
+                Poll::Ready(Ok(())) => {
+                    self.stalled = None;
+                    self.flush_due = false;
+                }
                 Poll::Ready(Err(error)) => return self.fail(Fault::Disconnected(Some(error.into())), cx),
             }
         }
@@ -313,7 +326,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 self.shared.lock().stats.wire_received += read as u64;
             }
             Err(error) => {
-                self.fail(Fault::Disconnected(Some(error.into())), cx);
+                if self.fail(Fault::Disconnected(Some(error.into())), cx) {
+                    // The handler is not polled in this turn any more.
+                    cx.waker().wake_by_ref();
+                }
             }
         }
         Poll::Ready(())
@@ -392,16 +408,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     /// The limits of an open connection: when the next of them is due, or which was not kept.
     fn poll_limits(&mut self) -> Result<Instant, Fault> {
-        let patience = if self.urgent.is_some() { self.limits.write.min(PONG_TIME) } else { self.limits.write };
         let wire = self.socket.wire();
         if !wire.is_mid_message() || wire.is_held_up() {
             self.mid_message = None;
         } else {
             self.mid_message.get_or_insert(self.now);
         }
+        // A pong has its own time once it is due and writing is stalled, whichever came last.
+        let pong = self.stalled.zip(self.urgent).map(|(stalled, urgent)| stalled.max(urgent) + PONG_TIME);
         let mut next = self.now + FAR;
         for (due, fault) in [
-            (self.stalled.map(|since| since + patience), Fault::WriteTimeout),
+            (self.stalled.map(|since| since + self.limits.write), Fault::WriteTimeout),
+            (pong, Fault::WriteTimeout),
             (self.mid_message.map(|since| since + self.limits.message), Fault::MessageTimeout),
             (self.limits.end_of_life, Fault::LifetimeExceeded),
         ] {
@@ -424,7 +442,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Gives memory back and sleeps, unless a handle has asked for something.
     fn park(&mut self, cx: &mut Context<'_>) -> bool {
         self.socket.wire().park();
-        self.shared.lock().park(cx.waker())
+        self.shared.lock().park(!self.writing.is_empty(), cx.waker())
+    }
+}
+
+impl<Io> Drop for Task<Io> {
+    /// A task that is dropped before its time, at a shutdown's deadline or with its runtime, takes the connection along.
+    fn drop(&mut self) {
+        self.shared.lock().set_end(End::Failed(Fault::Disconnected(None).into_error()), Waker::noop());
+        self.shared.set_ended(Waker::noop());
     }
 }
 

@@ -1,3 +1,5 @@
 //! The integration tests, one module per behaviour.
 
+mod disconnecting;
 mod messages;
+mod support;
