@@ -3,7 +3,7 @@
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tower::ServiceBuilder;
-use tower_websocket::{CloseCode, ErrorKind, Keepalive, Limits, Manager, Shutdown, Upgrader, WebSocketLayer};
+use tower_websocket::{CloseCode, ErrorKind, Keepalive, Manager, Shutdown, Upgrader, WebSocketLayer};
 
 use crate::support::{
     Peer, binary, close, kind, millis, open, open_over, ping, pong, secs, serve, serve_over, tap, text,

@@ -1,5 +1,19 @@
 //! The integration tests, one module per behaviour.
 
+mod closing;
+mod compression;
+mod debugging;
 mod disconnecting;
+mod handshake;
+mod keepalive;
+mod layer;
+mod limits;
 mod messages;
+mod origin;
+mod periodic;
+mod properties;
+mod receiving;
+mod sending;
+mod shutdown;
 mod support;
+mod violations;

@@ -10,7 +10,7 @@ pub(crate) use deflate::{Deflate, Inflate, deflate, inflate};
 pub(crate) use frame::{Frame, binary, close, continuation, ping, pong, text};
 pub(crate) use peer::{ACCEPT, DEFLATE, KEY, Peer};
 pub(crate) use server::{handler, open, open_over, open_with, serve, serve_over};
-pub(crate) use tap::{Knobs, Tap, tap};
+pub(crate) use tap::{Tap, tap};
 
 use std::time::Duration;
 

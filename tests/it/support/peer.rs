@@ -91,7 +91,7 @@ impl Peer {
             if let Some(frame) = Frame::take(&mut self.received) {
                 return Some(frame);
             }
-            if !timeout(secs(60), self.read()).await.expect("a frame arrives within a minute") {
+            if !timeout(secs(24 * 3600), self.read()).await.expect("a frame arrives within a day") {
                 assert!(self.received.is_empty(), "cut off: {}", self.received.escape_ascii());
                 return None;
             }
