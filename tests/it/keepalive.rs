@@ -116,9 +116,8 @@ async fn ping_measures_a_round_trip_that_is_longer_than_the_interval() {
     let mut answers = std::collections::VecDeque::new();
     let start = Instant::now();
     while start.elapsed() < secs(30) && !measured.is_finished() {
-        match tokio::time::timeout(millis(100), peer.recv()).await {
-            Ok(frame) => answers.push_back((Instant::now() + millis(3300), frame.unwrap())),
-            Err(_) => {}
+        if let Ok(frame) = tokio::time::timeout(millis(100), peer.recv()).await {
+            answers.push_back((Instant::now() + millis(3300), frame.unwrap()));
         }
         while answers.front().is_some_and(|(time, _)| *time <= Instant::now()) {
             peer.send(pong(answers.pop_front().unwrap().1.payload)).await;

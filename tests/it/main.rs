@@ -1,5 +1,7 @@
 //! The integration tests, one module per behaviour.
 
+#![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
+
 mod closing;
 mod compression;
 mod debugging;
