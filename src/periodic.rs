@@ -168,7 +168,7 @@ where
             let ws = self.ws;
             tokio::select! {
                 result = self.send_updates() => result,
-                _ = ws.done() => Ok(()),
+                end = ws.done() => end.map(drop),
             }
             .or_else(unless_peer_left)
         })

@@ -137,9 +137,10 @@ impl State {
         [readers, writers, watchers].map(|wakers| wakers.wake_others(own)).contains(&true)
     }
 
-    /// Lets the task sleep unless there is something that it has not seen.
-    pub(super) fn park(&mut self, waker: &Waker) -> bool {
-        if self.asked || self.sent {
+    /// Lets the task sleep unless there is something that it has not seen. While its writing is `blocked`, it waits for
+    /// the transport: what is queued is taken after that.
+    pub(super) fn park(&mut self, blocked: bool, waker: &Waker) -> bool {
+        if self.asked || (self.sent && !blocked) {
             return false;
         }
         self.sleeper = Some(waker.clone());
@@ -268,6 +269,11 @@ impl Shared {
         })
     }
 
+    /// Whether another message may be queued now.
+    pub(super) fn has_room(&self) -> bool {
+        self.lock().pending() < self.outgoing_limit as u64
+    }
+
     /// Queues the message whether there is room or not.
     pub(crate) fn queue(&self, message: Message, compress: bool) -> Result<u64, Error> {
         let Some(deflater) = self.deflater.as_ref().filter(|_| compress) else {
@@ -334,6 +340,16 @@ impl Shared {
         state.set_end(End::Failed(Error::new(ErrorKind::Aborted)), Waker::noop());
         state.abort = true;
         state.ask();
+    }
+
+    /// Waits for an abort, for a task that has no transport yet and sleeps here.
+    pub(super) fn poll_aborted(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.abort {
+            return Poll::Ready(());
+        }
+        state.sleeper = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Waits for the end of the transport.
@@ -419,12 +435,20 @@ impl Shared {
     pub(crate) fn abandon(&self) {
         let mut state = self.lock();
         state.abandoned = true;
+        state.watchers.wake_others(Waker::noop());
         state.ask();
     }
 
     /// Waits for the last handle to go, as a handler that does nothing else.
     pub(crate) async fn abandoned(&self) {
-        // No waker: the task polls its handler whenever a handle asks for something.
-        poll_fn(|_| if self.lock().abandoned { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if state.abandoned {
+                return Poll::Ready(());
+            }
+            state.watchers.register(cx.waker());
+            Poll::Pending
+        })
+        .await;
     }
 }

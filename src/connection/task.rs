@@ -5,7 +5,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -163,7 +163,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Whether the handler waits for what happened.
     fn on_event(&mut self, event: Event, cx: &mut Context<'_>) -> bool {
         match event {
-            Event::Message(message) => self.deliver(message, cx),
+            Event::Message(message) => {
+                // The next one may have begun in the same read.
+                self.mid_message = None;
+                self.deliver(message, cx)
+            }
             Event::Ping => {
                 self.urgent.get_or_insert(self.now);
                 false
@@ -192,8 +196,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     fn deliver(&mut self, message: Message, cx: &mut Context<'_>) -> bool {
         if self.text_heartbeat && message.as_text() == Some("ping") {
-            // The queue is closed only after a close frame, and then no answer is wanted.
-            let _ = self.shared.queue(Message::text("pong"), false);
+            // A peer that does not read gets no more answers than the outgoing buffer holds.
+            if self.shared.has_room() {
+                // The queue is closed only after a close frame, and then no answer is wanted.
+                let _ = self.shared.queue(Message::text("pong"), false);
+            }
             return false;
         }
         self.shared.lock().deliver(message, cx.waker())
@@ -272,8 +279,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         let mut transport = Pin::new(transport);
         if self.flush_due {
             match transport.as_mut().poll_flush(cx) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(())) => self.flush_due = false,
+                Poll::Pending => {
+                    self.stalled.get_or_insert(self.now);
+                    return false;
+                }
+                Poll::Ready(Ok(())) => {
+                    self.stalled = None;
+                    self.flush_due = false;
+                }
                 Poll::Ready(Err(error)) => return self.fail(Fault::Disconnected(Some(error.into())), cx),
             }
         }
@@ -312,7 +325,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 self.shared.lock().stats.wire_received += read as u64;
             }
             Err(error) => {
-                self.fail(Fault::Disconnected(Some(error.into())), cx);
+                if self.fail(Fault::Disconnected(Some(error.into())), cx) {
+                    // The handler is not polled in this turn any more.
+                    cx.waker().wake_by_ref();
+                }
             }
         }
         Poll::Ready(())
@@ -391,16 +407,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     /// The limits of an open connection: when the next of them is due, or which was not kept.
     fn poll_limits(&mut self) -> Result<Instant, Fault> {
-        let patience = if self.urgent.is_some() { self.limits.write.min(PONG_TIME) } else { self.limits.write };
         let wire = self.socket.wire();
         if !wire.is_mid_message() || wire.is_held_up() {
             self.mid_message = None;
         } else {
             self.mid_message.get_or_insert(self.now);
         }
+        // A pong has its own time once it is due and writing is stalled, whichever came last.
+        let pong = self.stalled.zip(self.urgent).map(|(stalled, urgent)| stalled.max(urgent) + PONG_TIME);
         let mut next = self.now + FAR;
         for (due, fault) in [
-            (self.stalled.map(|since| since + patience), Fault::WriteTimeout),
+            (self.stalled.map(|since| since + self.limits.write), Fault::WriteTimeout),
+            (pong, Fault::WriteTimeout),
             (self.mid_message.map(|since| since + self.limits.message), Fault::MessageTimeout),
             (self.limits.end_of_life, Fault::LifetimeExceeded),
         ] {
@@ -423,7 +441,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Gives memory back and sleeps, unless a handle has asked for something.
     fn park(&mut self, cx: &mut Context<'_>) -> bool {
         self.socket.wire().park();
-        self.shared.lock().park(cx.waker())
+        self.shared.lock().park(!self.writing.is_empty(), cx.waker())
+    }
+}
+
+impl<Io> Drop for Task<Io> {
+    /// A task that is dropped before its time, at a shutdown's deadline or with its runtime, takes the connection along.
+    fn drop(&mut self) {
+        self.shared.lock().set_end(End::Failed(Fault::Disconnected(None).into_error()), Waker::noop());
+        self.shared.set_ended(Waker::noop());
     }
 }
 
@@ -450,17 +476,24 @@ where
         Self { task, handler: None, timer }
     }
 
-    /// Ready when the transport did not come in time.
-    pub(crate) fn poll_overdue(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.project().timer.poll(cx)
+    /// Waits for the transport to come no more: it is overdue, or the connection was aborted.
+    pub(crate) fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<GivenUp> {
+        let this = self.project();
+        if this.timer.poll(cx).is_ready() {
+            return Poll::Ready(GivenUp::Overdue);
+        }
+        this.task.shared.poll_aborted(cx).map(|()| GivenUp::Aborted)
     }
 
-    /// The transport is there.
-    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: H) {
+    /// The transport is there. `handler` makes the handler's future; a panic in it is the handler's.
+    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: impl FnOnce() -> H) {
         let mut this = self.project();
         this.task.open(transport);
-        this.handler.set(Some(handler));
         this.timer.reset(this.task.now + FAR);
+        match catch_unwind(AssertUnwindSafe(handler)) {
+            Ok(handler) => this.handler.set(Some(handler)),
+            Err(_) => this.task.shared.close(panicked()),
+        }
     }
 }
 
@@ -492,14 +525,24 @@ impl<H: Future<Output: HandlerOutput>> Handler<'_, H> {
         let frame = match catch_unwind(AssertUnwindSafe(|| future.poll(cx).map(close_frame))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(frame)) => frame,
-            Err(_) => {
-                tracing::error!("handler panicked");
-                CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
-            }
+            Err(_) => panicked(),
         };
         self.0.set(None);
         Poll::Ready(frame)
     }
+}
+
+/// Why a connection is given up before it had a transport.
+#[derive(Debug)]
+pub(crate) enum GivenUp {
+    Aborted,
+    Overdue,
+}
+
+/// What the peer is told of a panic, which its own thread has reported.
+fn panicked() -> CloseFrame {
+    tracing::error!("handler panicked");
+    CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
 }
 
 /// A pong must be on its way in this time, or the peer takes nothing.

@@ -1,0 +1,141 @@
+//! The opening handshake as bytes.
+
+use http::Response;
+use tower_websocket::{Manager, OriginPolicy, RejectionKind, Upgrader, WebSocketLayer};
+
+use crate::support::{ACCEPT, DEFLATE, KEY, Peer, handler, open, serve, text};
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_is_the_one_of_the_rfc() {
+    let (service, _managers) = handler(Upgrader::new());
+    let head = serve(service).handshake("").await.to_ascii_lowercase();
+    let mut lines: Vec<_> = head.trim_end().split("\r\n").filter(|line| !line.starts_with("date:")).collect();
+    lines[1..].sort_unstable();
+    let accept = format!("sec-websocket-accept: {}", ACCEPT.to_ascii_lowercase());
+    assert_eq!(lines, ["http/1.1 101 switching protocols", "connection: upgrade", &accept, "upgrade: websocket"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_in_the_packet_of_the_request_is_not_lost() {
+    let (service, mut managers) = handler(Upgrader::new());
+    let mut peer = serve(service);
+    let request = [Peer::request("").into_bytes(), text("early").masked()].concat();
+    peer.send_raw(request).await;
+    assert!(peer.read_head().await.starts_with("HTTP/1.1 101 "));
+    let ws = managers.recv().await.unwrap();
+    assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some("early"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subprotocol_and_compression_are_answered() {
+    let (service, mut managers) = handler(Upgrader::new().subprotocols(["b", "a"]));
+    let head = serve(service).handshake(&format!("Sec-WebSocket-Protocol: a, b\r\n{DEFLATE}")).await;
+    assert!(head.contains("sec-websocket-protocol: b\r\n"), "{head}");
+    assert!(head.contains("sec-websocket-extensions: permessage-deflate"), "{head}");
+    assert_eq!(managers.recv().await.unwrap().subprotocol(), Some("b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_refusal_says_what_was_wrong() {
+    let upgrade = "Host: localhost\r\nConnection: keep-alive\r\nConnection: UPGRADE\r\nUpgrade: h2c, WebSocket\r\n";
+    let key = format!("Sec-WebSocket-Key: {KEY}\r\n");
+    let v13 = "Sec-WebSocket-Version: 13\r\n";
+    for (request, status, header, body) in [
+        (format!("POST / HTTP/1.1\r\n{upgrade}{v13}{key}\r\n"), "405 ", "allow: GET", "must use the method GET"),
+        (
+            format!("GET / HTTP/1.1\r\n{upgrade}Sec-WebSocket-Version: 8\r\n{key}\r\n"),
+            "426 ",
+            "sec-websocket-version: 13",
+            "must be 13",
+        ),
+        (format!("GET / HTTP/1.1\r\n{upgrade}{v13}\r\n"), "400 ", "content-type: text/plain", "Sec-WebSocket-Key"),
+        (
+            format!("GET / HTTP/1.1\r\n{upgrade}{v13}{key}{key}\r\n"),
+            "400 ",
+            "content-type: text/plain",
+            "Sec-WebSocket-Key",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{upgrade}{v13}Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAA\r\n\r\n"),
+            "400 ",
+            "content-type: text/plain",
+            "Sec-WebSocket-Key",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{upgrade}{v13}{key}Origin: https://evil.example\r\n\r\n"),
+            "403 ",
+            "content-type: text/plain",
+            "pages of this origin",
+        ),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), "426 ", "upgrade: websocket", "only WebSocket"),
+    ] {
+        let (service, _managers) = handler(Upgrader::new());
+        let mut peer = serve(service);
+        let head = peer.ask(&request).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        assert!(head.contains(&format!("\r\n{header}")), "{header}: {head}");
+        let len = head.split("content-length: ").nth(1).expect("a length").lines().next().unwrap().parse().unwrap();
+        let text = peer.read_body(len).await;
+        assert!(text.contains(body) && text.lines().count() == 1, "{text}: {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unusual_but_proper_requests_are_accepted() {
+    let (service, _managers) = handler(Upgrader::new());
+    let request = format!(
+        "GET http://localhost:80/?q HTTP/1.1\r\nHost: localhost\r\nconnection: keep-alive\r\nCONNECTION: x,UPGRADE\r\n\
+         upgrade: h2c\r\nUPGRADE: WebSocket\r\nContent-Length: 0\r\nOrigin: http://LOCALHOST:3000\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
+    );
+    assert!(serve(service).ask(&request).await.starts_with("HTTP/1.1 101 "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_can_be_replaced() {
+    let layer = WebSocketLayer::new(|_: Manager| async {}).on_rejection(|rejection, mut response| {
+        assert_eq!(rejection.kind(), RejectionKind::Origin);
+        *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
+        response
+    });
+    let head = serve(layer.into_service()).ask(&Peer::request("Origin: http://evil.example\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 418 "), "{head}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrader_in_the_request_overrides_the_layers() {
+    let (service, mut managers) = handler(Upgrader::new().subprotocols(["layer"]));
+    let service = tower::ServiceBuilder::new()
+        .map_request(|mut request: http::Request<hyper::body::Incoming>| {
+            let upgrader = Upgrader::new().origin(OriginPolicy::insecure_any()).subprotocols(["request"]);
+            request.extensions_mut().insert(upgrader.without_compression());
+            request
+        })
+        .service(service);
+    let more = format!("Origin: https://evil.example\r\nSec-WebSocket-Protocol: layer, request\r\n{DEFLATE}");
+    let head = serve(service).handshake(&more).await;
+    assert!(!head.contains("permessage-deflate"), "{head}");
+    assert_eq!(managers.recv().await.unwrap().subprotocol(), Some("request"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_works_without_the_layer() {
+    let service = tower::service_fn(|mut request: http::Request<hyper::body::Incoming>| async move {
+        let (response, upgrade) = Upgrader::new().upgrade(&mut request).unwrap();
+        tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("hello").await }));
+        Ok::<Response<String>, std::convert::Infallible>(response)
+    });
+    let mut peer = serve(service);
+    peer.handshake("").await;
+    peer.expect(text("hello")).await;
+    peer.expect_close(1000).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_request_can_be_seen_and_dropped() {
+    let (ws, _peer) = open(Upgrader::new()).await;
+    assert_eq!(ws.request().uri.path(), "/ws");
+    assert_eq!(ws.request().headers["host"], "localhost");
+    ws.drop_request();
+    assert_eq!(ws.request().uri.path(), "/");
+}

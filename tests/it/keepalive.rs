@@ -1,0 +1,128 @@
+//! Pings, pongs and the end of silent peers.
+
+use tokio::time::Instant;
+use tower_websocket::{ErrorKind, Keepalive, Manager, Upgrader, WebSocketLayer};
+
+use crate::support::{binary, continuation, kind, millis, open, ping, pong, said, secs, serve, text};
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_pinged_after_3_seconds_and_given_up_after_5() {
+    let (ws, mut peer) = open(Upgrader::new()).await;
+    let start = Instant::now();
+    assert_eq!(peer.recv().await.unwrap().first, 0x89);
+    assert_eq!(start.elapsed().as_secs(), 3);
+    assert_eq!(kind(ws.recv().await), ErrorKind::KeepaliveTimeout);
+    assert_eq!(start.elapsed().as_secs(), 5);
+    peer.expect_close(1011).await;
+    assert_eq!(kind(ws.done().await), ErrorKind::KeepaliveTimeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_keeps_the_connection_and_measures_the_round_trip() {
+    let (ws, mut peer) = open(Upgrader::new()).await;
+    assert_eq!(ws.round_trip(), None);
+    for _ in 0..20 {
+        let frame = peer.recv().await.unwrap();
+        assert_eq!(frame.first, 0x89);
+        tokio::time::sleep(millis(250)).await;
+        peer.send(pong(frame.payload)).await;
+    }
+    peer.settle().await;
+    assert_eq!(ws.round_trip().unwrap().as_millis() / 10, 25);
+    assert!(ws.end().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn ping_waits_for_its_own_pong() {
+    let (ws, mut peer) = open(Upgrader::new()).await;
+    let (time, ()) = tokio::join!(ws.ping(), async {
+        let frame = peer.recv().await.unwrap();
+        peer.send(pong("another")).await;
+        tokio::time::sleep(secs(1)).await;
+        peer.send(pong(frame.payload)).await;
+    });
+    assert_eq!(time.unwrap().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_frame_counts_as_life() {
+    let (ws, mut peer) = open(Upgrader::new()).await;
+    let reader = tokio::spawn(async move { while ws.recv().await.unwrap().is_some() {} });
+    for frame in [text("a"), pong(""), binary("b").more(), continuation("c"), ping(""), text("d")] {
+        tokio::time::sleep(millis(4500)).await;
+        peer.send(frame).await;
+    }
+    tokio::time::sleep(millis(4500)).await;
+    peer.send(crate::support::close(1000, "")).await;
+    reader.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_not_held_against_the_peer_while_messages_are_unread() {
+    let (ws, mut peer) = open(Upgrader::new()).await;
+    peer.send_all([text("one"), text("two")]).await;
+    tokio::time::sleep(secs(60)).await;
+    assert!(ws.end().is_none());
+    assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some("one"));
+    assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some("two"));
+    // From here on it is.
+    let start = Instant::now();
+    assert_eq!(kind(ws.recv().await), ErrorKind::KeepaliveTimeout);
+    assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_are_answered_while_the_handler_does_not_read() {
+    let mut peer = serve(WebSocketLayer::new(|_: Manager| std::future::pending::<()>()).into_service());
+    peer.handshake("").await;
+    peer.send(ping("before")).await;
+    peer.expect(pong("before")).await;
+    peer.send_all([text("unread"), ping("after")]).await;
+    peer.expect(pong("after")).await;
+    for number in 0..100 {
+        peer.send(ping(number.to_string())).await;
+        peer.expect(pong(number.to_string())).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_heartbeat_is_answered_and_hidden() {
+    let (ws, mut peer) = open(Upgrader::new().keepalive(Keepalive::default().text_heartbeat())).await;
+    peer.send_all([text("ping"), text("pin").more(), continuation("g"), binary("ping"), text("ping ")]).await;
+    peer.expect(text("pong")).await;
+    peer.expect(text("pong")).await;
+    assert_eq!(ws.recv().await.unwrap().unwrap(), b"ping".to_vec().into());
+    assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some("ping "));
+    let (ws, mut peer) = open(Upgrader::new()).await;
+    peer.send(text("ping")).await;
+    assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some("ping"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disabled_keepalive_leaves_a_silent_peer_alone() {
+    let (ws, mut peer) = open(Upgrader::new().keepalive(Keepalive::disabled())).await;
+    peer.expect_silence(secs(3600)).await;
+    assert!(ws.end().is_none());
+    peer.send(crate::support::close(1000, "")).await;
+    assert_eq!(said(ws.done().await).0, 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ping_measures_a_round_trip_that_is_longer_than_the_interval() {
+    let keepalive = Keepalive::default().interval(secs(1)).timeout(secs(60));
+    let (ws, mut peer) = open(Upgrader::new().keepalive(keepalive)).await;
+    let measured = tokio::spawn(async move { ws.ping().await });
+    // A link on which each answer takes 3.3 s.
+    let mut answers = std::collections::VecDeque::new();
+    let start = Instant::now();
+    while start.elapsed() < secs(30) && !measured.is_finished() {
+        if let Ok(frame) = tokio::time::timeout(millis(100), peer.recv()).await {
+            answers.push_back((Instant::now() + millis(3300), frame.unwrap()));
+        }
+        while answers.front().is_some_and(|(time, _)| *time <= Instant::now()) {
+            peer.send(pong(answers.pop_front().unwrap().1.payload)).await;
+        }
+    }
+    assert!(measured.is_finished(), "no pong was ever taken for an answer");
+    assert_eq!(measured.await.unwrap().unwrap().as_millis() / 1000, 3);
+}

@@ -1,0 +1,146 @@
+//! What one connection may cost.
+
+use std::fs;
+
+use tokio::time::Instant;
+use tower_websocket::{Budget, ErrorKind, Keepalive, Limits, Upgrader};
+
+use crate::support::{DEFLATE, binary, continuation, deflate, kind, open, open_with, secs, text};
+
+fn limited(limits: Limits) -> Upgrader {
+    Upgrader::new().keepalive(Keepalive::disabled()).limits(limits)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_at_the_limit_passes() {
+    let (ws, mut peer) = open_with(limited(Limits::default().message(1000)), DEFLATE).await;
+    peer.send_all([
+        binary([1; 1000]),
+        binary([1; 500]).more(),
+        continuation([1; 500]),
+        binary(deflate([1; 1000])).compressed(),
+    ])
+    .await;
+    for _ in 0..3 {
+        assert_eq!(ws.recv().await.unwrap().unwrap().as_bytes(), [1; 1000]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_over_the_limit_is_answered_with_1009() {
+    let compressed = deflate([1; 1001]);
+    let (head, tail) = compressed.split_at(3);
+    for bytes in [
+        // By the header alone.
+        binary("").announce(1001),
+        text("").announce(u64::from(u32::MAX)),
+        text("").announce(u64::MAX),
+        [binary([1; 600]).more().masked(), continuation("").announce(401)].concat(),
+        [binary([1; 1000]).more().masked(), continuation([]).more().masked(), continuation([1]).masked()].concat(),
+        binary(&compressed).compressed().masked(),
+        [binary(head).compressed().more().masked(), continuation(tail).masked()].concat(),
+    ] {
+        let (ws, mut peer) = open_with(limited(Limits::default().message(1000)), DEFLATE).await;
+        peer.send_raw(bytes).await;
+        peer.expect_close(1009).await;
+        assert_eq!(kind(ws.recv().await), ErrorKind::MessageTooBig);
+        assert_eq!(kind(ws.done().await), ErrorKind::MessageTooBig);
+        peer.shutdown().await;
+        peer.expect_end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_default_limit_is_1_mib() {
+    let (_ws, mut peer) = open(limited(Limits::default())).await;
+    peer.send_raw(binary("").announce(1024 * 1024 + 1)).await;
+    peer.expect_close(1009).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_may_stay_unfinished_for_30_seconds() {
+    for beginning in [binary("").announce(10), text("a").more().masked()] {
+        let (ws, mut peer) = open(limited(Limits::default())).await;
+        let start = Instant::now();
+        peer.send_raw(beginning).await;
+        assert_eq!(kind(ws.recv().await), ErrorKind::ReadTimeout);
+        assert_eq!(start.elapsed().as_secs(), 30);
+        peer.expect_close(1008).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trickled_bytes_do_not_extend_the_time_of_a_message() {
+    let (ws, mut peer) = open(limited(Limits::default())).await;
+    let start = Instant::now();
+    peer.send_raw(binary("").announce(1000)).await;
+    let ended = tokio::spawn(async move { (kind(ws.recv().await), start.elapsed().as_secs()) });
+    while peer.try_send_raw([0]).await.is_ok() && !ended.is_finished() {
+        tokio::time::sleep(secs(1)).await;
+    }
+    assert_eq!(ended.await.unwrap(), (ErrorKind::ReadTimeout, 30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_lives_no_longer_than_its_lifetime() {
+    let (ws, mut peer) = open(limited(Limits::default().lifetime(secs(100)))).await;
+    let start = Instant::now();
+    peer.expect_close(1001).await;
+    assert_eq!(start.elapsed().as_secs(), 100);
+    assert_eq!(kind(ws.done().await), ErrorKind::LifetimeExceeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_share_a_budget_for_large_messages() {
+    let budget = Budget::new(300_000);
+    let upgrader = limited(Limits::default().budget(budget.clone()));
+    let (first, mut one) = open(upgrader.clone()).await;
+    let (second, mut two) = open(upgrader.clone()).await;
+    let big = binary([0; 200_000]).masked();
+    one.send_raw(&big[..150_000]).await;
+    one.settle().await;
+    assert!((100_000..=300_000).contains(&budget.used()), "{budget:?}");
+    two.send_raw(&big[..150_000]).await;
+    two.expect_close(1013).await;
+    assert_eq!(kind(second.recv().await), ErrorKind::BudgetExceeded);
+    one.send_raw(&big[150_000..]).await;
+    assert_eq!(first.recv().await.unwrap().unwrap().len(), 200_000);
+    drop((first, second, one, two));
+    tokio::time::sleep(secs(20)).await;
+    assert_eq!(budget.used(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_grows_with_what_arrives_and_not_with_what_is_announced() {
+    let budget = Budget::new(usize::MAX);
+    let limits = Limits::default().message(1 << 40).budget(budget.clone());
+    let (_ws, mut peer) = open(limited(limits)).await;
+    peer.send_raw(binary("").announce(1 << 40)).await;
+    peer.settle().await;
+    assert!(budget.used() <= 512 * 1024, "{budget:?}");
+    peer.send_raw(vec![0; 4_000_000]).await;
+    peer.settle().await;
+    assert!((4_000_000..=9_000_000).contains(&budget.used()), "{budget:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bomb_is_not_inflated_beyond_the_limit() {
+    // A block that ends on a byte inflates to 1 MiB, a thousand times: 1 GiB from 1 MiB.
+    let mut block = deflate(vec![0; 1 << 20]);
+    block.extend_from_slice(&[0, 0, 0xff, 0xff]);
+    let bomb = block.repeat(1000);
+    assert!(bomb.len() < 1_100_000, "{}", bomb.len());
+    let (ws, mut peer) = open_with(limited(Limits::default()), DEFLATE).await;
+    let before = peak();
+    peer.send(binary(bomb).compressed()).await;
+    peer.expect_close(1009).await;
+    assert_eq!(kind(ws.recv().await), ErrorKind::MessageTooBig);
+    assert!(peak() - before < 256 * 1024, "{} kB", peak() - before);
+}
+
+/// The most memory that this process had, in kB. Other tests run beside this one: the bound above leaves room for them.
+fn peak() -> usize {
+    let Ok(status) = fs::read_to_string("/proc/self/status") else { return 0 };
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or("VmHWM: 0 kB");
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}

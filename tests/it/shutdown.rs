@@ -1,0 +1,87 @@
+//! All connections' end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::time::Instant;
+use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
+
+use crate::support::{Peer, close, millis, secs, serve};
+
+#[tokio::test(start_paused = true)]
+async fn every_connection_gets_1001_and_new_handshakes_get_503() {
+    let shutdown = Shutdown::new();
+    let layer = WebSocketLayer::new(|ws: Manager| async move { while let Ok(Some(_)) = ws.recv().await {} });
+    let service = layer.shutdown(&shutdown).into_service();
+    let mut peers = Vec::new();
+    for _ in 0..5 {
+        let mut peer = serve(service.clone());
+        peer.handshake("").await;
+        peers.push(peer);
+    }
+    assert_eq!(shutdown.connections(), 5);
+    let closing = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { shutdown.close_all(CloseCode::GOING_AWAY, "restarting", secs(10)).await }
+    });
+    tokio::time::sleep(millis(1)).await;
+    assert!(shutdown.is_closing());
+    let head = serve(service).ask(&Peer::request("")).await;
+    assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: "), "{head}");
+    for peer in &mut peers {
+        assert_eq!(peer.expect_close(1001).await, "restarting");
+        peer.send(close(1001, "")).await;
+        peer.expect_end().await;
+    }
+    drop(peers);
+    assert_eq!(closing.await.unwrap(), 0);
+    assert_eq!(shutdown.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_are_awaited_and_stuck_ones_dropped_at_the_deadline_and_counted() {
+    struct Dropped(Arc<AtomicUsize>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    let shutdown = Shutdown::new();
+    let (finished, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let layer = WebSocketLayer::new({
+        let (finished, dropped) = (finished.clone(), dropped.clone());
+        move |ws: Manager| {
+            let (finished, dropped) = (finished.clone(), Dropped(dropped.clone()));
+            async move {
+                let _dropped = dropped;
+                let time = if ws.request().uri.query() == Some("stuck") { 1000 } else { 7 };
+                let _ = ws.done().await;
+                tokio::time::sleep(secs(time)).await;
+                finished.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let service = layer.shutdown(&shutdown).into_service();
+    let mut peers = Vec::new();
+    for query in ["", "?stuck", "?stuck"] {
+        let mut peer = serve(service.clone());
+        let head = peer.ask(&Peer::request("").replace("/ws", &format!("/ws{query}"))).await;
+        assert!(head.starts_with("HTTP/1.1 101"));
+        peers.push(peer);
+    }
+    for peer in &mut peers {
+        peer.send(close(1000, "")).await;
+    }
+    let start = Instant::now();
+    assert_eq!(shutdown.close_all(CloseCode::SERVICE_RESTART, "", secs(10)).await, 2);
+    assert_eq!(start.elapsed().as_secs(), 10);
+    assert_eq!((finished.load(Ordering::Relaxed), dropped.load(Ordering::Relaxed)), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_without_connections_ends_at_once() {
+    let start = Instant::now();
+    assert_eq!(Shutdown::new().close_all(CloseCode::GOING_AWAY, "", secs(10)).await, 0);
+    assert!(start.elapsed() < secs(1));
+}

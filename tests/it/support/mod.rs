@@ -1,0 +1,43 @@
+//! A scripted peer: frames are made and read by hand, over a connection that hyper has upgraded.
+
+mod deflate;
+mod frame;
+mod peer;
+mod server;
+mod tap;
+
+pub(crate) use deflate::{Deflate, Inflate, deflate, inflate};
+pub(crate) use frame::{Frame, binary, close, continuation, ping, pong, text};
+pub(crate) use peer::{ACCEPT, DEFLATE, KEY, Peer};
+pub(crate) use server::{handler, open, open_over, open_with, serve, serve_over};
+pub(crate) use tap::{Tap, tap};
+
+use std::time::Duration;
+
+use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind};
+
+/// So many seconds.
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// So many milliseconds.
+pub(crate) const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A code of any number.
+pub(crate) fn code(number: u16) -> CloseCode {
+    CloseCode::new(number).unwrap()
+}
+
+/// The code and the reason of a close frame.
+pub(crate) fn said(end: Result<CloseFrame, Error>) -> (u16, String) {
+    let frame = end.unwrap();
+    (frame.code().get(), frame.reason().to_owned())
+}
+
+/// The kind of the error that this is.
+pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T, Error>) -> ErrorKind {
+    result.unwrap_err().kind()
+}
