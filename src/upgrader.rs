@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Extensions, Request, Response};
+use http::{Extensions, Request, Response, Version};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::{Keepalive, Terms};
@@ -171,7 +171,8 @@ impl Upgrader {
         let deflate =
             self.0.compression.as_ref().and_then(|compression| Some((compression, compression.accept(head.headers)?)));
         let response = accepted.response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
-        let terms = self.terms(Role::Server, deflate);
+        // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
+        let terms = Terms { read_to_end: head.version >= Version::HTTP_2, ..self.terms(Role::Server, deflate) };
         let subprotocol = accepted.subprotocol().map(Box::from);
         let upgrade = Upgrade::new(transport, terms, head.compact(extensions), subprotocol, self.0.context.clone());
         (response.map(|()| R::default()), upgrade)
@@ -183,6 +184,7 @@ impl Upgrader {
             role,
             limits: self.0.limits.clone(),
             keepalive: self.0.keepalive,
+            read_to_end: true,
             deflate: deflate.map(|(compression, negotiated)| {
                 (Deflater::new(&negotiated, role, compression), Inflater::new(&negotiated, role))
             }),

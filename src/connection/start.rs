@@ -22,6 +22,8 @@ pub(crate) struct Terms {
     pub(crate) role: Role,
     pub(crate) limits: Limits,
     pub(crate) keepalive: Keepalive,
+    /// Whether the transport is read to its end after the closing handshake: it is a stream of HTTP/2.
+    pub(crate) read_to_end: bool,
     /// permessage-deflate, where it was agreed upon.
     pub(crate) deflate: Option<(Deflater, Inflater)>,
 }
@@ -35,11 +37,11 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
     H: Future<Output: HandlerOutput>,
 {
-    let Terms { role, limits, keepalive, deflate } = terms;
+    let Terms { role, limits, keepalive, read_to_end, deflate } = terms;
     let (deflater, inflater) = deflate.unzip();
     let shared = Shared::new(role, limits.outgoing, deflater);
     let socket = Socket::new(role, Wire::new(role, Assembler::new(&limits, inflater)));
-    let task = Task::new(socket, shared.clone(), &limits, keepalive);
+    let task = Task::new(socket, shared.clone(), &limits, keepalive, read_to_end);
     (Running::new(task, limits.handshake_time), shared)
 }
 

@@ -45,6 +45,9 @@ pub(super) struct Task<Io> {
     ping: Option<Ping>,
     /// tungstenite has nothing more to say.
     socket_over: bool,
+    peer_closed: bool,
+    /// HTTP/2: the stream is to be read to its end even after the peer's close frame.
+    read_to_end: bool,
     /// Not even the handler is waited for.
     aborted: bool,
     flush_due: bool,
@@ -68,7 +71,13 @@ struct Ping {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
-    pub(super) fn new(socket: Socket, shared: Arc<Shared>, limits: &Limits, keepalive: Keepalive) -> Self {
+    pub(super) fn new(
+        socket: Socket,
+        shared: Arc<Shared>,
+        limits: &Limits,
+        keepalive: Keepalive,
+        read_to_end: bool,
+    ) -> Self {
         let now = Instant::now();
         Self {
             transport: None,
@@ -89,6 +98,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             mid_message: None,
             ping: None,
             socket_over: false,
+            peer_closed: false,
+            read_to_end,
             aborted: false,
             flush_due: false,
             timer_polled: false,
@@ -175,6 +186,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             Event::Pong(payload) => self.on_pong(&payload, cx),
             Event::Close(frame) => {
                 tracing::debug!(%frame, "peer closes");
+                self.peer_closed = true;
                 self.socket.wire().set_discard();
                 self.closing.finish(self.now);
                 self.shared.lock().set_end(End::Closed(frame), cx.waker())
@@ -295,6 +307,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
         match transport.poll_shutdown(cx) {
             Poll::Pending => false,
+            // Both close frames have passed: over HTTP/1.1 nothing more can come.
+            Poll::Ready(Ok(())) if self.peer_closed && !self.read_to_end => self.end_transport(cx),
             Poll::Ready(Ok(())) => {
                 self.closing.flushed(self.now);
                 self.shared.set_ended(cx.waker())
