@@ -5,18 +5,19 @@ use std::future::Future;
 use std::io;
 use std::sync::OnceLock;
 
+use tokio_util::either::Either;
 use tracing::Dispatch;
-use tracing::instrument::WithSubscriber;
+use tracing::instrument::{WithDispatch, WithSubscriber};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 
 /// Makes the events of a connection visible where the environment asks for it and the program does not look itself.
-pub(crate) async fn visible<F: Future<Output = ()>>(connection: F) {
+pub(crate) fn visible<F: Future<Output = ()>>(connection: F) -> Either<WithDispatch<F>, F> {
     match dispatch().filter(|_| !tracing::dispatcher::has_been_set()) {
-        Some(dispatch) => connection.with_subscriber(dispatch.clone()).await,
-        None => connection.await,
+        Some(dispatch) => Either::Left(connection.with_subscriber(dispatch.clone())),
+        None => Either::Right(connection),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one error type.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use crate::close::CloseFrame;
@@ -22,6 +23,8 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
+    /// The deadline of a [`Shutdown`](crate::Shutdown) passed and the connection was dropped.
+    Aborted,
     /// A memory budget shared by many operations was used up. The connection stays usable.
     BudgetExceeded,
     /// The connection is closed; the source is the [`CloseFrame`] that ended it.
@@ -97,6 +100,7 @@ impl fmt::Debug for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            ErrorKind::Aborted => "connection was dropped at the deadline of a shutdown",
             ErrorKind::BudgetExceeded => "memory budget used up",
             ErrorKind::Closed => "connection is closed",
             ErrorKind::Connect => "could not connect",
@@ -119,5 +123,34 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// For code that reads and writes bytes. [`io::Error::downcast`] gives the error back.
+///
+/// ```
+/// # use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind};
+/// use std::io;
+///
+/// let closed = Error::from(CloseFrame::new(CloseCode::GOING_AWAY, "restarting"));
+/// let error = io::Error::from(closed);
+/// assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+/// assert_eq!(error.downcast::<Error>().unwrap().kind(), ErrorKind::Closed);
+/// ```
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind {
+            ErrorKind::BudgetExceeded => io::ErrorKind::OutOfMemory,
+            ErrorKind::Closed => io::ErrorKind::BrokenPipe,
+            ErrorKind::Connect | ErrorKind::Handshake | ErrorKind::Source => io::ErrorKind::Other,
+            ErrorKind::Decode | ErrorKind::Encode | ErrorKind::MessageTooBig | ErrorKind::Protocol => {
+                io::ErrorKind::InvalidData
+            }
+            ErrorKind::Disconnected => io::ErrorKind::ConnectionReset,
+            ErrorKind::InvalidSetting => io::ErrorKind::InvalidInput,
+            ErrorKind::LifetimeExceeded => io::ErrorKind::ConnectionAborted,
+            ErrorKind::KeepaliveTimeout | ErrorKind::ReadTimeout | ErrorKind::WriteTimeout => io::ErrorKind::TimedOut,
+        };
+        Self::new(kind, error)
     }
 }

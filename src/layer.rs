@@ -10,11 +10,11 @@ use http::{Response, Uri};
 use tokio::sync::Semaphore;
 use tower_layer::Layer;
 
-use crate::error::{BoxError, Error};
+use crate::error::BoxError;
 use crate::handler::HandlerOutput;
 use crate::handshake::Rejection;
 use crate::manager::Manager;
-use crate::periodic::run_periodic;
+use crate::periodic::{PeriodicFuture, run_periodic};
 use crate::service::{NotWebSocket, WebSocketService};
 use crate::shutdown::Shutdown;
 use crate::upgrader::Upgrader;
@@ -172,9 +172,7 @@ impl WebSocketLayer<()> {
     pub fn periodic<G, F, T, E>(
         interval: Duration,
         get: G,
-    ) -> WebSocketLayer<
-        impl Fn(Manager) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> + Send + Sync + 'static,
-    >
+    ) -> WebSocketLayer<impl Fn(Manager) -> PeriodicFuture<'static> + Send + Sync + 'static>
     where
         G: Fn() -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,

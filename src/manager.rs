@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{Connection, Shared};
+use crate::connection::{self, Shared, Terms};
 use crate::error::{Error, ErrorKind};
 use crate::message::Message;
 use crate::stats::Stats;
@@ -62,13 +62,11 @@ impl Manager {
     }
 
     /// A handle to a connection without a handler: it runs until its last handle is gone.
-    pub(crate) fn detached<Io>(connection: Connection<Io>, request: Parts, subprotocol: Option<Box<str>>) -> Self
+    pub(crate) fn detached<Io>(transport: Io, terms: Terms, request: Parts, subprotocol: Option<Box<str>>) -> Self
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let manager = Self::new(connection.shared().clone(), request, subprotocol);
-        connection.spawn();
-        manager
+        Self::new(connection::spawn(transport, terms), request, subprotocol)
     }
 
     /// Receives the next message, or `None` once the connection is closed.
@@ -282,6 +280,11 @@ impl Manager {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.0.shared.stats()
+    }
+
+    /// For the byte adapters, which poll.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
     }
 
     /// Buffers a message when there is room, and returns the mark of its last byte.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -12,15 +13,18 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::json::encode;
 use crate::manager::Manager;
 
-/// A future in a box.
-type Boxed<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+/// The future of periodic updates.
+pub type PeriodicFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
 impl Manager {
     /// Sends what `get` returns as JSON: the first value at once, later ones every `interval` if they differ from the
     /// one sent last, until the peer leaves.
     ///
-    /// While the peer is slow to take a value, ticks are skipped, so that the next value is a fresh one. Messages from
-    /// the peer are left to [`recv`](Self::recv).
+    /// While the peer is slow to take a value, ticks are skipped, so that the next value is a fresh one.
+    ///
+    /// Messages from the peer are left to [`recv`](Self::recv), and unread ones hide what comes behind them, a close
+    /// frame too: a handler that has nothing else to do is better made by
+    /// [`WebSocketLayer::periodic`](crate::WebSocketLayer::periodic), which passes them over.
     ///
     /// Await what this returns, or first choose how values are compared:
     ///
@@ -56,46 +60,47 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped, no more values are sent; none is sent in part.
-    pub fn periodic_write<G, F, T, E>(&self, interval: Duration, get: G) -> PeriodicWrite<'_, G, ByValue>
+    pub fn periodic_write<G, F, T, E>(&self, interval: Duration, get: G) -> PeriodicWrite<'_, G, T, ByValue>
     where
         G: FnMut() -> F,
         F: Future<Output = Result<T, E>>,
     {
-        PeriodicWrite { ws: self, interval, get, same: ByValue(()) }
+        PeriodicWrite { ws: self, interval, get, same: ByValue(()), value: PhantomData }
     }
 }
 
 /// Updates about to be sent; made by [`Manager::periodic_write`]. Await it.
 #[must_use = "nothing is sent until this is awaited"]
-pub struct PeriodicWrite<'a, G, D> {
+pub struct PeriodicWrite<'a, G, T, D> {
     ws: &'a Manager,
     interval: Duration,
     get: G,
     same: D,
+    value: PhantomData<fn() -> T>,
 }
 
-impl<'a, G, D> PeriodicWrite<'a, G, D> {
+impl<'a, G, T, D> PeriodicWrite<'a, G, T, D> {
     /// Skips a value when `same(last, current)` says that it is the same as the one sent last.
-    pub fn dedup_by<T, S: FnMut(&T, &T) -> bool>(self, same: S) -> PeriodicWrite<'a, G, By<S>> {
+    pub fn dedup_by<S: FnMut(&T, &T) -> bool>(self, same: S) -> PeriodicWrite<'a, G, T, By<S>> {
         self.with(By(same))
     }
 
     /// Skips a value when its key equals that of the one sent last.
-    pub fn dedup_by_key<T, K: PartialEq, S: FnMut(&T) -> K>(self, key: S) -> PeriodicWrite<'a, G, ByKey<S>> {
+    pub fn dedup_by_key<K: PartialEq, S: FnMut(&T) -> K>(self, key: S) -> PeriodicWrite<'a, G, T, ByKey<S>> {
         self.with(ByKey(key))
     }
 
     /// Sends every value.
-    pub fn without_dedup(self) -> PeriodicWrite<'a, G, Never> {
+    pub fn without_dedup(self) -> PeriodicWrite<'a, G, T, Never> {
         self.with(Never(()))
     }
 
-    fn with<S>(self, same: S) -> PeriodicWrite<'a, G, S> {
-        PeriodicWrite { ws: self.ws, interval: self.interval, get: self.get, same }
+    fn with<S>(self, same: S) -> PeriodicWrite<'a, G, T, S> {
+        PeriodicWrite { ws: self.ws, interval: self.interval, get: self.get, same, value: PhantomData }
     }
 }
 
-impl<G, D> fmt::Debug for PeriodicWrite<'_, G, D> {
+impl<G, T, D> fmt::Debug for PeriodicWrite<'_, G, T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeriodicWrite").field("interval", &self.interval).finish_non_exhaustive()
     }
@@ -147,18 +152,18 @@ impl<T> Dedup<T> for Never {
     }
 }
 
-impl<'a, G, D, F, T, E> IntoFuture for PeriodicWrite<'a, G, D>
+impl<'a, G, D, F, T, E> IntoFuture for PeriodicWrite<'a, G, T, D>
 where
     G: FnMut() -> F + Send + 'a,
     F: Future<Output = Result<T, E>> + Send + 'a,
-    T: Serialize + Send + Sync + 'a,
+    T: Serialize + Send + 'a,
     E: Into<BoxError> + Send + 'a,
     D: Dedup<T> + Send + 'a,
 {
     type Output = Result<(), Error>;
-    type IntoFuture = Boxed<'a>;
+    type IntoFuture = PeriodicFuture<'a>;
 
-    fn into_future(self) -> Boxed<'a> {
+    fn into_future(self) -> PeriodicFuture<'a> {
         Box::pin(async move {
             let ws = self.ws;
             tokio::select! {
@@ -170,8 +175,8 @@ where
     }
 }
 
-impl<G, D> PeriodicWrite<'_, G, D> {
-    async fn send_updates<F, T, E>(mut self) -> Result<(), Error>
+impl<G, T, D> PeriodicWrite<'_, G, T, D> {
+    async fn send_updates<F, E>(mut self) -> Result<(), Error>
     where
         G: FnMut() -> F,
         F: Future<Output = Result<T, E>>,
@@ -196,7 +201,7 @@ impl<G, D> PeriodicWrite<'_, G, D> {
 }
 
 /// The whole handler of [`WebSocketLayer::periodic`](crate::WebSocketLayer::periodic).
-pub(crate) fn run_periodic<G, F, T, E>(ws: Manager, interval: Duration, get: G) -> Boxed<'static>
+pub(crate) fn run_periodic<G, F, T, E>(ws: Manager, interval: Duration, get: G) -> PeriodicFuture<'static>
 where
     G: FnMut() -> F + Send + 'static,
     F: Future<Output = Result<T, E>> + Send + 'static,

@@ -92,7 +92,7 @@ where
         let extensions = std::mem::take(&mut parts.extensions);
         let (response, upgrade) = upgrader.accept(&accepted, Head::from(&parts), extensions, transport);
         let handler = self.handler.clone();
-        tokio::spawn(upgrade.counted(ticket, permit).run(move |ws| handler(ws)));
+        upgrade.counted(ticket, permit).spawn(move |ws| handler(ws));
         Ok(response)
     }
 }

@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::Shared;
@@ -37,16 +35,16 @@ pub struct Shutdown(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     ended: Notify,
-    /// The deadline has passed: what is left is dropped.
-    abort: CancellationToken,
 }
 
 #[derive(Default)]
 struct State {
     closing: Option<CloseFrame>,
+    /// The deadline has passed.
+    overdue: bool,
     next: u64,
     /// Those that wait for their transport have nothing to close yet.
-    connections: HashMap<u64, Weak<Shared>>,
+    connections: HashMap<u64, Option<Weak<Shared>>>,
 }
 
 impl Shutdown {
@@ -81,25 +79,31 @@ impl Shutdown {
         let open: Vec<_> = {
             let mut state = self.lock();
             state.closing.get_or_insert_with(|| frame.clone());
-            state.connections.values().filter_map(Weak::upgrade).collect()
+            state.connections.values().flatten().filter_map(Weak::upgrade).collect()
         };
         for connection in open {
             connection.close(frame.clone());
         }
-        if timeout(deadline, self.wait()).await.is_ok() {
+        if timeout(deadline, self.wait_until(|state| state.connections.is_empty())).await.is_ok() {
             return 0;
         }
-        let left = self.connections();
-        self.0.abort.cancel();
-        self.wait().await;
-        left
+        let left: Vec<_> = {
+            let mut state = self.lock();
+            state.overdue = true;
+            state.connections.values().cloned().collect()
+        };
+        for connection in left.iter().flatten().filter_map(Weak::upgrade) {
+            connection.abort();
+        }
+        // Those without a transport yet are aborted when they get it.
+        self.wait_until(|state| state.connections.values().all(Option::is_none)).await;
+        left.len()
     }
 
-    /// Waits for the last connection to end.
-    async fn wait(&self) {
+    async fn wait_until(&self, condition: impl Fn(&State) -> bool) {
         loop {
             let ended = self.0.ended.notified();
-            if self.lock().connections.is_empty() {
+            if condition(&self.lock()) {
                 return;
             }
             ended.await;
@@ -114,7 +118,7 @@ impl Shutdown {
         }
         let number = state.next;
         state.next += 1;
-        state.connections.insert(number, Weak::new());
+        state.connections.insert(number, None);
         Some(Ticket { shutdown: self.clone(), number })
     }
 
@@ -141,27 +145,14 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Runs the connection, unless and until the deadline of a shutdown has passed.
-    pub(crate) async fn run(self, connection: &Arc<Shared>, run: impl Future<Output = ()>) {
-        let closing = {
-            let mut state = self.shutdown.lock();
-            state.connections.insert(self.number, Arc::downgrade(connection));
-            state.closing.clone()
-        };
-        if let Some(frame) = closing {
-            connection.close(frame);
-        }
-        self.unless_aborted(run).await;
-    }
-
-    /// Runs this, unless and until the deadline of a shutdown has passed.
-    pub(crate) async fn unless_aborted<T>(&self, run: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            output = run => Some(output),
-            () = self.shutdown.0.abort.cancelled() => {
-                tracing::warn!("dropped at the shutdown's deadline");
-                None
-            }
+    /// The connection is open, and can be closed from now on.
+    pub(crate) fn attach(&self, connection: &Arc<Shared>) {
+        let mut state = self.shutdown.lock();
+        state.connections.insert(self.number, Some(Arc::downgrade(connection)));
+        if state.overdue {
+            connection.abort();
+        } else if let Some(frame) = &state.closing {
+            connection.close(frame.clone());
         }
     }
 }
@@ -170,7 +161,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.shutdown.lock();
         state.connections.remove(&self.number);
-        if state.connections.is_empty() {
+        if state.closing.is_some() {
             self.shutdown.0.ended.notify_waiters();
         }
     }

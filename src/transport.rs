@@ -1,6 +1,9 @@
 //! What an upgraded connection runs over.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use http::Extensions;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -17,7 +20,7 @@ pub(crate) type Transport = Either<TokioIo<Upgraded>, DuplexStream>;
 #[derive(Debug)]
 pub(crate) enum PendingTransport {
     Hyper(OnUpgrade),
-    Memory(DuplexStream),
+    Memory(Option<DuplexStream>),
 }
 
 /// Stands in a request's extensions where hyper's [`OnUpgrade`] would, which nobody but hyper can make.
@@ -35,16 +38,22 @@ impl PendingTransport {
     /// afterwards.
     pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
         if let Some(MemoryUpgrade(stream)) = extensions.remove() {
-            return stream.lock().unwrap_or_else(PoisonError::into_inner).take().map(Self::Memory);
+            return stream
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()
+                .map(|stream| Self::Memory(Some(stream)));
         }
         extensions.remove().map(Self::Hyper)
     }
 
-    /// Waits for the response to be out.
-    pub(crate) async fn ready(self) -> Result<Transport, BoxError> {
-        Ok(match self {
-            Self::Hyper(upgrade) => Either::Left(TokioIo::new(upgrade.await?)),
-            Self::Memory(stream) => Either::Right(stream),
-        })
+    /// Waits for the response to be out. Not to be called again after it was ready.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Transport, BoxError>> {
+        match self {
+            Self::Hyper(upgrade) => {
+                Pin::new(upgrade).poll(cx).map_ok(|upgraded| Either::Left(TokioIo::new(upgraded))).map_err(Into::into)
+            }
+            Self::Memory(stream) => Poll::Ready(stream.take().map(Either::Right).ok_or_else(|| "already taken".into())),
+        }
     }
 }

@@ -2,21 +2,23 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
+use pin_project_lite::pin_project;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tracing::Instrument;
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{Connection, Shared, Terms};
+use crate::connection::{self, Running, Shared, Terms};
 use crate::debug::visible;
-use crate::handler::{HandlerOutput, close_frame};
+use crate::handler::HandlerOutput;
 use crate::manager::Manager;
 use crate::shutdown::Ticket;
-use crate::transport::PendingTransport;
+use crate::transport::{PendingTransport, Transport};
 
 /// A handshake that was accepted: once the response is out, the connection can [`run`](Self::run).
 ///
@@ -31,7 +33,7 @@ pub struct Upgrade {
     context: Option<CancellationToken>,
     ticket: Option<Ticket>,
     /// Held for as long as the connection counts against `max_connections`.
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Upgrade {
@@ -42,13 +44,13 @@ impl Upgrade {
         subprotocol: Option<Box<str>>,
         context: Option<CancellationToken>,
     ) -> Self {
-        Self { transport, terms, request, subprotocol, context, ticket: None, _permit: None }
+        Self { transport, terms, request, subprotocol, context, ticket: None, permit: None }
     }
 
     /// Counts this connection until it is over.
     pub(crate) fn counted(mut self, ticket: Option<Ticket>, permit: Option<OwnedSemaphorePermit>) -> Self {
         self.ticket = ticket;
-        self._permit = permit;
+        self.permit = permit;
         self
     }
 
@@ -65,77 +67,105 @@ impl Upgrade {
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
     {
-        let peer = self.request.extensions.get::<SocketAddr>().map(tracing::field::display);
-        let span = tracing::info_span!(
-            target: "tower_websocket",
-            "websocket",
-            path = self.request.uri.path(),
-            peer,
-            subprotocol = self.subprotocol.as_deref(),
-        );
-        visible(self.run_in_span(handler).instrument(span)).await;
+        self.start(handler).await;
+    }
+
+    /// Runs in a task of its own.
+    pub(crate) fn spawn<H, F>(self, handler: H)
+    where
+        H: FnOnce(Manager) -> F + Send + 'static,
+        F: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        tokio::spawn(self.start(handler));
     }
 
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
     pub(crate) fn detach(self) -> Option<Manager> {
-        let PendingTransport::Memory(transport) = self.transport else { return None };
-        Some(Manager::detached(Connection::new(transport, self.terms), self.request, self.subprotocol))
+        let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
+        Some(Manager::detached(transport, self.terms, self.request, self.subprotocol))
     }
 
-    async fn run_in_span<H, F>(self, handler: H)
+    fn start<H, F>(self, handler: H) -> impl Future<Output = ()> + use<H, F>
     where
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
     {
-        let ready = timeout(self.terms.limits.handshake_time, self.transport.ready());
-        let ready = async {
-            match &self.ticket {
-                Some(ticket) => ticket.unless_aborted(ready).await,
-                None => Some(ready.await),
-            }
-        };
-        let Some(ready) = ready.await else { return };
-        let transport = match ready {
-            Ok(Ok(transport)) => transport,
-            Ok(Err(error)) => return tracing::error!(%error, "{NO_UPGRADE}"),
-            Err(_) => return tracing::error!("{NO_RESPONSE}"),
-        };
-        tracing::debug!("open");
-        let connection = Connection::new(transport, self.terms);
-        let shared = connection.shared().clone();
+        let span = tracing::info_span!(
+            target: "tower_websocket",
+            "websocket",
+            path = self.request.uri.path(),
+            peer = self.request.extensions.get::<SocketAddr>().map(tracing::field::display),
+            subprotocol = self.subprotocol.as_deref(),
+        );
+        let (running, shared) = connection::prepare(self.terms);
+        if let Some(ticket) = &self.ticket {
+            ticket.attach(&shared);
+        }
         let manager = Manager::new(shared.clone(), self.request, self.subprotocol);
-        // The handler is called within the connection: it may panic before it returns its future.
-        let handler = async { close_frame(handler(manager).await) };
-        let run = async {
-            match self.context {
-                Some(context) => connection.run(close_on(context, &shared, handler)).await,
-                None => connection.run(handler).await,
-            }
+        let upgraded = Upgraded {
+            waiting: Some(Waiting { transport: self.transport, handler, manager }),
+            running,
+            context: self.context.map(|context| Box::pin(context.cancelled_owned())),
+            shared,
+            _ticket: self.ticket,
+            _permit: self.permit,
         };
-        match self.ticket {
-            Some(ticket) => ticket.run(&shared, run).await,
-            None => run.await,
-        }
-        match shared.end() {
-            Some(Err(error)) => tracing::debug!(%error, "failed"),
-            Some(Ok(frame)) => tracing::debug!(%frame, "closed"),
-            None => {}
-        }
+        visible(upgraded.instrument(span))
     }
 }
 
-/// Runs the handler, and closes the connection when the token is cancelled.
-async fn close_on(
-    context: CancellationToken,
-    shared: &Shared,
-    handler: impl Future<Output = CloseFrame>,
-) -> CloseFrame {
-    let mut handler = pin!(handler);
-    tokio::select! {
-        frame = &mut handler => return frame,
-        () = context.cancelled_owned() => shared.close(CloseFrame::new(CloseCode::GOING_AWAY, "")),
+pin_project! {
+    /// A connection, first without its transport, with what counts it and what may end it.
+    struct Upgraded<H, F> {
+        waiting: Option<Waiting<H>>,
+        #[pin]
+        running: Running<Transport, F>,
+        context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+        shared: Arc<Shared>,
+        _ticket: Option<Ticket>,
+        _permit: Option<OwnedSemaphorePermit>,
     }
-    handler.await
+}
+
+struct Waiting<H> {
+    transport: PendingTransport,
+    handler: H,
+    manager: Manager,
+}
+
+impl<H, F> Future for Upgraded<H, F>
+where
+    H: FnOnce(Manager) -> F,
+    F: Future<Output: HandlerOutput>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if let Some(waiting) = this.waiting {
+            let transport = match waiting.transport.poll_ready(cx) {
+                Poll::Ready(Ok(transport)) => transport,
+                Poll::Ready(Err(error)) => {
+                    tracing::error!(%error, "{NO_UPGRADE}");
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {
+                    ready!(this.running.poll_overdue(cx));
+                    tracing::error!("{NO_RESPONSE}");
+                    return Poll::Ready(());
+                }
+            };
+            if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {
+                tracing::debug!("open");
+                this.running.as_mut().open(transport, handler(manager));
+            }
+        }
+        if this.context.as_mut().is_some_and(|context| context.as_mut().poll(cx).is_ready()) {
+            *this.context = None;
+            this.shared.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
+        }
+        this.running.poll(cx)
+    }
 }
 
 const NO_UPGRADE: &str = "the server did not hand the upgraded connection over; serve it with hyper's \

@@ -531,7 +531,7 @@ function tick() {
   const now = Date.now();
   if (link.state === "open") {
     $("open-for").textContent = duration(now - link.since);
-    $("received").textContent = `${count(link.received.messages)} messages, ${bytes(link.received.characters).join(" ")}`;
+    $("received").textContent = `${count(link.received.messages)} message${link.received.messages === 1 ? "" : "s"}, ${bytes(link.received.characters).join(" ")}`;
     for (const cell of document.querySelectorAll("[data-since]")) cell.textContent = duration(now - cell.dataset.since);
     // No news is the same value still.
     if (latest && now - cpuChart.points.at(-1).at > 1500) sample();

@@ -4,7 +4,6 @@ use http::request::Parts;
 use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::connection::Connection;
 use crate::error::Error;
 use crate::handshake::{Head, Opening};
 use crate::manager::Manager;
@@ -38,6 +37,6 @@ impl Handshaking {
             None => None,
         };
         let terms = self.settings.terms(Role::Client, deflate);
-        Ok(Manager::detached(Connection::new(transport, terms), self.request, subprotocol))
+        Ok(Manager::detached(transport, terms, self.request, subprotocol))
     }
 }

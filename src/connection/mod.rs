@@ -20,4 +20,5 @@ mod wire;
 
 pub use keepalive::Keepalive;
 pub(crate) use shared::Shared;
-pub(crate) use start::{Connection, Terms};
+pub(crate) use start::{Terms, prepare, spawn};
+pub(crate) use task::Running;

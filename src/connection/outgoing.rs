@@ -21,6 +21,8 @@ pub(super) struct Outgoing {
     /// How much of the first segment is written.
     written: usize,
     len: usize,
+    /// Whether the transport writes from several places at once, so that large payloads need no copy.
+    vectored: bool,
 }
 
 #[derive(Debug)]
@@ -38,15 +40,11 @@ impl Segment {
     }
 }
 
-/// How one connection's frames are made.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Framing {
-    pub(super) role: Role,
-    /// Whether the transport writes from several places at once, so that large payloads need no copy.
-    pub(super) vectored: bool,
-}
-
 impl Outgoing {
+    pub(super) fn set_vectored(&mut self, vectored: bool) {
+        self.vectored = vectored;
+    }
+
     /// The bytes not yet written.
     pub(super) fn len(&self) -> usize {
         self.len
@@ -57,11 +55,11 @@ impl Outgoing {
     }
 
     /// Appends a message as one frame.
-    pub(super) fn push_message(&mut self, framing: Framing, message: Message) {
+    pub(super) fn push_message(&mut self, role: Role, message: Message) {
         let first = FIN | opcode(message.kind());
-        let mask = mask(framing.role);
+        let mask = mask(role);
         let header = Header { first, mask, len: message.len() as u64 };
-        if message.len() >= LARGE && framing.vectored && mask.is_none() {
+        if message.len() >= LARGE && self.vectored && mask.is_none() {
             let payload = message.into_bytes();
             self.push_header(header, 0);
             self.len += payload.len();
@@ -72,9 +70,9 @@ impl Outgoing {
     }
 
     /// Appends a payload that is compressed already (RFC 7692 §6).
-    pub(super) fn push_compressed(&mut self, framing: Framing, kind: MessageKind, payload: &[u8]) {
+    pub(super) fn push_compressed(&mut self, role: Role, kind: MessageKind, payload: &[u8]) {
         let first = FIN | RSV1 | opcode(kind);
-        self.push_frame(Header { first, mask: mask(framing.role), len: payload.len() as u64 }, payload);
+        self.push_frame(Header { first, mask: mask(role), len: payload.len() as u64 }, payload);
     }
 
     /// Appends whole frames as they are.
@@ -118,10 +116,10 @@ impl Outgoing {
 
     /// Takes everything from `other`. Nothing of it may have been written.
     pub(super) fn append(&mut self, other: &mut Self) {
-        if self.is_empty() {
-            std::mem::swap(self, other);
+        self.len += std::mem::take(&mut other.len);
+        if self.segments.is_empty() {
+            std::mem::swap(&mut self.segments, &mut other.segments);
         } else {
-            self.len += std::mem::take(&mut other.len);
             self.segments.append(&mut other.segments);
         }
     }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::outgoing::{Framing, Outgoing};
+use super::outgoing::Outgoing;
 use super::scratch;
 use super::wakers::Wakers;
 use crate::close::{CloseCode, CloseFrame};
 use crate::deflate::Deflater;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::message::Message;
+use crate::role::Role;
 use crate::stats::Stats;
 
 /// The state of one connection.
@@ -22,7 +23,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// Held from compressing to queueing: with context takeover, frames must leave in the order of their compression.
     deflater: Option<Mutex<Deflater>>,
-    framing: Framing,
+    role: Role,
     outgoing_limit: usize,
     context: OnceLock<CancellationToken>,
 }
@@ -36,7 +37,9 @@ pub(super) struct State {
     pub(super) accepted: u64,
     pub(super) written: u64,
     pub(super) close: Option<CloseFrame>,
-    pub(super) abort: bool,
+    /// The transport is to be dropped; with `abort`, the handler too.
+    fail: bool,
+    abort: bool,
     pub(super) ping: bool,
     pub(super) pings_asked: u64,
     pub(super) pings_answered: u64,
@@ -76,6 +79,7 @@ impl End {
 /// What the handles ask of the task.
 #[derive(Debug)]
 pub(super) struct Requests {
+    pub(super) fail: bool,
     pub(super) abort: bool,
     pub(super) close: Option<CloseFrame>,
     pub(super) inbox_full: bool,
@@ -87,6 +91,7 @@ impl State {
     pub(super) fn take_requests(&mut self) -> Requests {
         self.asked = false;
         Requests {
+            fail: std::mem::take(&mut self.fail),
             abort: std::mem::take(&mut self.abort),
             close: self.close.take(),
             inbox_full: self.inbox.is_some(),
@@ -161,13 +166,13 @@ impl State {
         }
     }
 
-    fn push_message(&mut self, framing: Framing, message: Message) -> u64 {
+    fn push_message(&mut self, role: Role, message: Message) -> u64 {
         let len = message.len();
-        self.push(len, |queued| queued.push_message(framing, message))
+        self.push(len, |queued| queued.push_message(role, message))
     }
 
-    fn push_compressed(&mut self, framing: Framing, message: Message, compressed: &[u8]) -> u64 {
-        self.push(message.len(), |queued| queued.push_compressed(framing, message.kind(), compressed))
+    fn push_compressed(&mut self, role: Role, message: Message, compressed: &[u8]) -> u64 {
+        self.push(message.len(), |queued| queued.push_compressed(role, message.kind(), compressed))
     }
 
     fn push(&mut self, payload: usize, push: impl FnOnce(&mut Outgoing)) -> u64 {
@@ -194,11 +199,11 @@ impl State {
 }
 
 impl Shared {
-    pub(super) fn new(framing: Framing, outgoing_limit: usize, deflater: Option<Deflater>) -> Arc<Self> {
+    pub(super) fn new(role: Role, outgoing_limit: usize, deflater: Option<Deflater>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             deflater: deflater.map(Mutex::new),
-            framing,
+            role,
             outgoing_limit,
             context: OnceLock::new(),
         })
@@ -207,6 +212,11 @@ impl Shared {
     /// A panic elsewhere does not spread: every change to the state is complete in itself.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the transport writes from several places at once.
+    pub(super) fn set_vectored(&self, vectored: bool) {
+        self.lock().queued.set_vectored(vectored);
     }
 
     /// The next message; `None` after a close.
@@ -251,7 +261,7 @@ impl Shared {
         let mut state = std::task::ready!(self.poll_room(cx))?;
         Poll::Ready(match message.take() {
             None => Ok(state.accepted),
-            Some(message) if self.deflater.is_none() || !compress => Ok(state.push_message(self.framing, message)),
+            Some(message) if self.deflater.is_none() || !compress => Ok(state.push_message(self.role, message)),
             Some(message) => {
                 drop(state);
                 self.queue(message, true)
@@ -269,7 +279,7 @@ impl Shared {
         let Some(deflater) = self.deflater.as_ref().filter(|_| compress) else {
             let mut state = self.lock();
             state.check_open()?;
-            return Ok(state.push_message(self.framing, message));
+            return Ok(state.push_message(self.role, message));
         };
         let mut compressed = scratch::take_buffer();
         // This lock stays until the frame is queued.
@@ -278,9 +288,9 @@ impl Shared {
         let mut state = self.lock();
         state.check_open()?;
         let mark = if smaller {
-            state.push_compressed(self.framing, message, &compressed)
+            state.push_compressed(self.role, message, &compressed)
         } else {
-            state.push_message(self.framing, message)
+            state.push_message(self.role, message)
         };
         drop(state);
         drop(deflater);
@@ -320,6 +330,14 @@ impl Shared {
     pub(crate) fn fail(&self, error: Error) {
         let mut state = self.lock();
         state.set_end(End::Failed(error), Waker::noop());
+        state.fail = true;
+        state.ask();
+    }
+
+    /// Drops the transport and the handler.
+    pub(crate) fn abort(&self) {
+        let mut state = self.lock();
+        state.set_end(End::Failed(Error::new(ErrorKind::Aborted)), Waker::noop());
         state.abort = true;
         state.ask();
     }

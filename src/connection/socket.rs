@@ -1,11 +1,12 @@
 //! tungstenite, and the only file that names it: it judges every frame that arrives and answers pings and closes.
 
-use std::task::{Context, Poll};
+use std::future::Future as _;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use futures_core::Stream as _;
 use futures_sink::Sink as _;
-use std::pin::Pin;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
 use tungstenite::error::ProtocolError;
@@ -20,7 +21,11 @@ use crate::role::Role;
 
 /// The protocol's state machine over a [`Wire`]. It does no I/O: it answers from what the wire was fed.
 #[derive(Debug)]
-pub(super) struct Socket(WebSocketStream<Wire>);
+pub(super) struct Socket {
+    stream: WebSocketStream<Wire>,
+    /// tungstenite writes its answer to a ping or a close frame when it is polled next.
+    answer_due: bool,
+}
 
 /// What arrived.
 #[derive(Debug)]
@@ -36,7 +41,7 @@ pub(super) enum Event {
 }
 
 impl Socket {
-    pub(super) async fn new(role: Role, wire: Wire) -> Self {
+    pub(super) fn new(role: Role, wire: Wire) -> Self {
         let role = match role {
             Role::Client => tungstenite::protocol::Role::Client,
             Role::Server => tungstenite::protocol::Role::Server,
@@ -46,39 +51,59 @@ impl Socket {
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_frame_size(Some(MAX_CONTROL));
-        Self(WebSocketStream::from_raw_socket(wire, role, Some(config)).await)
+        let made = pin!(WebSocketStream::from_raw_socket(wire, role, Some(config)));
+        match made.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(stream) => Self { stream, answer_due: false },
+            Poll::Pending => unreachable!("without a handshake there is nothing to wait for"),
+        }
     }
 
     pub(super) fn wire(&mut self) -> &mut Wire {
-        self.0.get_mut()
+        self.stream.get_mut()
     }
 
     /// The next event in what the wire was fed, or `Pending` when it must be fed more.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
-            let next = Pin::new(&mut self.0).poll_next(cx);
-            // What stopped the wire comes before what tungstenite makes of the silence.
+            if let Some(message) = self.wire().take_whole_message() {
+                return Poll::Ready(Event::Message(message));
+            }
             if let Some(fault) = self.wire().take_fault() {
                 return Poll::Ready(Event::Fault(fault));
             }
+            if !self.answer_due && !self.wire().has_news() {
+                return Poll::Pending;
+            }
+            self.answer_due = false;
+            let next = ready!(Pin::new(&mut self.stream).poll_next(cx));
             return Poll::Ready(match next {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => Event::End,
-                Poll::Ready(Some(Ok(message))) => match message {
-                    tungstenite::Message::Ping(_) => Event::Ping,
+                None => Event::End,
+                Some(Ok(message)) => match message {
+                    tungstenite::Message::Ping(_) => {
+                        self.answer_due = true;
+                        Event::Ping
+                    }
                     tungstenite::Message::Pong(payload) => Event::Pong(payload),
-                    tungstenite::Message::Close(frame) => Event::Close(self.received(frame)),
+                    tungstenite::Message::Close(frame) => {
+                        self.answer_due = true;
+                        Event::Close(self.received(frame))
+                    }
                     _ => match self.wire().take_message() {
                         Some(message) => Event::Message(message),
                         None => continue,
                     },
                 },
-                Poll::Ready(Some(Err(error))) => match error {
-                    tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
-                    | tungstenite::Error::ConnectionClosed
-                    | tungstenite::Error::AlreadyClosed => Event::End,
-                    tungstenite::Error::Utf8(_) => Event::Fault(Fault::InvalidText),
-                    error => Event::Fault(Fault::Protocol(error.into())),
+                // What stopped the wire comes before what tungstenite makes of the silence.
+                Some(Err(error)) => match (self.wire().take_fault(), error) {
+                    (Some(fault), _) => Event::Fault(fault),
+                    (
+                        None,
+                        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+                        | tungstenite::Error::ConnectionClosed
+                        | tungstenite::Error::AlreadyClosed,
+                    ) => Event::End,
+                    (None, tungstenite::Error::Utf8(_)) => Event::Fault(Fault::InvalidText),
+                    (None, error) => Event::Fault(Fault::Protocol(error.into())),
                 },
             });
         }
@@ -99,7 +124,7 @@ impl Socket {
 
     /// Writing to memory fails only after a close frame, and then there is nothing left to say.
     fn write(&mut self, message: tungstenite::Message) {
-        if let Err(error) = Pin::new(&mut self.0).start_send(message) {
+        if let Err(error) = Pin::new(&mut self.stream).start_send(message) {
             tracing::trace!(%error, "control frame not sent");
         }
     }

@@ -7,26 +7,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::assembler::Assembler;
 use super::keepalive::Keepalive;
-use super::outgoing::Framing;
 use super::shared::Shared;
 use super::socket::Socket;
-use super::task::Task;
+use super::task::{Running, Task};
 use super::wire::Wire;
-use crate::close::{CloseCode, CloseFrame};
 use crate::deflate::{Deflater, Inflater};
+use crate::handler::HandlerOutput;
 use crate::limits::Limits;
 use crate::role::Role;
-
-/// A connection whose opening handshake is done. It lives while it [`run`](Self::run)s.
-#[derive(Debug)]
-pub(crate) struct Connection<Io> {
-    transport: Io,
-    wire: Wire,
-    role: Role,
-    limits: Limits,
-    keepalive: Keepalive,
-    shared: Arc<Shared>,
-}
 
 /// What a connection needs to know before its first frame.
 #[derive(Debug)]
@@ -38,39 +26,32 @@ pub(crate) struct Terms {
     pub(crate) deflate: Option<(Deflater, Inflater)>,
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
-    pub(crate) fn new(transport: Io, terms: Terms) -> Self {
-        let Terms { role, limits, keepalive, deflate } = terms;
-        let (deflater, inflater) = deflate.unzip();
-        let framing = Framing { role, vectored: transport.is_write_vectored() };
-        let shared = Shared::new(framing, limits.outgoing, deflater);
-        let wire = Wire::new(role, Assembler::new(&limits, inflater));
-        Self { transport, wire, role, limits, keepalive, shared }
-    }
+/// Makes a connection that waits for its transport, and what its handles share with it.
+///
+/// All that lives as long as the connection is made here, while what serves the handshake is still in memory: made later,
+/// it would go into the holes which that leaves behind, and the next handshake would need new memory.
+pub(crate) fn prepare<Io, H>(terms: Terms) -> (Running<Io, H>, Arc<Shared>)
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    H: Future<Output: HandlerOutput>,
+{
+    let Terms { role, limits, keepalive, deflate } = terms;
+    let (deflater, inflater) = deflate.unzip();
+    let shared = Shared::new(role, limits.outgoing, deflater);
+    let socket = Socket::new(role, Wire::new(role, Assembler::new(&limits, inflater)));
+    let task = Task::new(socket, shared.clone(), &limits, keepalive);
+    (Running::new(task, limits.handshake_time), shared)
+}
 
-    /// What its handles share with it.
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    /// Runs until the transport and the handler have both ended. What the handler returns is the close frame to send.
-    pub(crate) async fn run(self, handler: impl Future<Output = CloseFrame>) {
-        let socket = Socket::new(self.role, self.wire).await;
-        Task::new(self.transport, socket, self.shared, &self.limits, self.keepalive).run(handler).await;
-    }
-
-    /// Runs in a task of its own until the last handle is gone, for connections without a handler.
-    pub(crate) fn spawn(self)
-    where
-        Io: Send + 'static,
-    {
-        tokio::spawn(async move {
-            let shared = self.shared.clone();
-            self.run(async move {
-                shared.abandoned().await;
-                CloseFrame::new(CloseCode::NORMAL, "")
-            })
-            .await;
-        });
-    }
+/// Runs a connection over this transport in a task of its own, until its last handle is gone.
+pub(crate) fn spawn<Io>(transport: Io, terms: Terms) -> Arc<Shared>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (running, shared) = prepare(terms);
+    let mut running = Box::pin(running);
+    let handles = shared.clone();
+    running.as_mut().open(transport, async move { handles.abandoned().await });
+    tokio::spawn(running);
+    shared
 }

@@ -1,14 +1,15 @@
 //! The one task of a connection: it polls the transport and the handler together, and only it touches the transport.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -20,12 +21,13 @@ use super::scratch;
 use super::shared::{End, Shared};
 use super::socket::{Event, Socket};
 use crate::close::{CloseCode, CloseFrame};
+use crate::handler::{HandlerOutput, close_frame};
 use crate::limits::Limits;
 use crate::message::Message;
 
 /// One connection, until its transport and its handler are both done.
 pub(super) struct Task<Io> {
-    /// None once it is over.
+    /// None before it is there, and once it is over.
     transport: Option<Io>,
     socket: Socket,
     shared: Arc<Shared>,
@@ -43,6 +45,8 @@ pub(super) struct Task<Io> {
     ping: Option<Ping>,
     /// tungstenite has nothing more to say.
     socket_over: bool,
+    /// Not even the handler is waited for.
+    aborted: bool,
     flush_due: bool,
     timer_polled: bool,
     now: Instant,
@@ -64,16 +68,10 @@ struct Ping {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
-    pub(super) fn new(
-        transport: Io,
-        socket: Socket,
-        shared: Arc<Shared>,
-        limits: &Limits,
-        keepalive: Keepalive,
-    ) -> Self {
+    pub(super) fn new(socket: Socket, shared: Arc<Shared>, limits: &Limits, keepalive: Keepalive) -> Self {
         let now = Instant::now();
         Self {
-            transport: Some(transport),
+            transport: None,
             socket,
             shared,
             writing: Outgoing::default(),
@@ -91,25 +89,25 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             mid_message: None,
             ping: None,
             socket_over: false,
+            aborted: false,
             flush_due: false,
             timer_polled: false,
             now,
         }
     }
 
-    /// Runs the connection and its handler. What the handler returns is the close frame to send.
-    pub(super) async fn run(mut self, handler: impl Future<Output = CloseFrame>) {
-        let mut handler = Handler(Some(pin!(handler)));
-        let mut timer = pin!(sleep_until(self.now + FAR));
-        poll_fn(|cx| self.poll(&mut handler, timer.as_mut(), cx)).await;
+    fn open(&mut self, transport: Io) {
+        self.now = Instant::now();
+        self.liveness.seen(self.now);
+        self.shared.set_vectored(transport.is_write_vectored());
+        self.transport = Some(transport);
     }
 
-    fn poll(
-        &mut self,
-        handler: &mut Handler<'_, impl Future<Output = CloseFrame>>,
-        mut timer: Pin<&mut Sleep>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
+    /// Everything that can be done now. Ready when the transport and the handler are both over.
+    fn poll<H>(&mut self, mut handler: Handler<'_, H>, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()>
+    where
+        H: Future<Output: HandlerOutput>,
+    {
         self.now = Instant::now();
         self.shared.lock().unpark();
         // Polled at least once, as it may wait for things of its own; a message that it waits for saves that turn.
@@ -117,18 +115,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         loop {
             while let Poll::Ready(event) = self.poll_event(cx) {
                 if self.on_event(event, cx) {
-                    self.poll_handler(handler, cx);
+                    self.poll_handler(&mut handler, cx);
                     handler_due = false;
                 }
             }
             if handler_due {
-                self.poll_handler(handler, cx);
+                self.poll_handler(&mut handler, cx);
             }
             handler_due = self.write(cx);
             if self.poll_read(cx).is_ready() || handler_due {
                 continue;
             }
-            if self.transport.is_none() && handler.0.is_none() {
+            if self.aborted || (self.transport.is_none() && handler.is_done()) {
                 return Poll::Ready(());
             }
             if self.poll_timer(timer.as_mut(), cx) {
@@ -142,7 +140,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Does what the handles ask for, then looks at what was read.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let requests = self.shared.lock().take_requests();
-        if requests.abort {
+        if requests.fail || requests.abort {
+            self.aborted = requests.abort;
             self.end_transport(cx);
         }
         if let Some(number) = requests.ping {
@@ -220,7 +219,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
     }
 
-    fn poll_handler(&mut self, handler: &mut Handler<'_, impl Future<Output = CloseFrame>>, cx: &mut Context<'_>) {
+    fn poll_handler<H: Future<Output: HandlerOutput>>(&mut self, handler: &mut Handler<'_, H>, cx: &mut Context<'_>) {
         if let Poll::Ready(frame) = handler.poll(cx) {
             self.shared.close(frame);
         }
@@ -454,22 +453,77 @@ impl<Io> Drop for Task<Io> {
     }
 }
 
-/// The user's part of the task, until it returns.
-struct Handler<'a, F>(Option<Pin<&'a mut F>>);
+pin_project! {
+    /// A task with the user's part of it: the future of one connection, in one piece of memory.
+    pub(crate) struct Running<Io, H> {
+        task: Task<Io>,
+        // None once it has returned.
+        #[pin]
+        handler: Option<H>,
+        #[pin]
+        timer: Sleep,
+    }
+}
 
-impl<F: Future<Output = CloseFrame>> Handler<'_, F> {
+impl<Io, H> Running<Io, H>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    H: Future<Output: HandlerOutput>,
+{
+    /// A connection that waits for its transport, for at most `allowed`.
+    pub(super) fn new(task: Task<Io>, allowed: Duration) -> Self {
+        let timer = sleep_until(task.now + allowed);
+        Self { task, handler: None, timer }
+    }
+
+    /// Ready when the transport did not come in time.
+    pub(crate) fn poll_overdue(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().timer.poll(cx)
+    }
+
+    /// The transport is there.
+    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: H) {
+        let mut this = self.project();
+        this.task.open(transport);
+        this.handler.set(Some(handler));
+        this.timer.reset(this.task.now + FAR);
+    }
+}
+
+impl<Io, H> Future for Running<Io, H>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    H: Future<Output: HandlerOutput>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        this.task.poll(Handler(this.handler), this.timer, cx)
+    }
+}
+
+/// The user's part of the task.
+struct Handler<'a, H>(Pin<&'a mut Option<H>>);
+
+impl<H: Future<Output: HandlerOutput>> Handler<'_, H> {
+    fn is_done(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Ready with the close frame to send, once.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseFrame> {
-        let Some(future) = &mut self.0 else { return Poll::Pending };
-        // A panic ends this connection alone. The future is not touched again.
-        let frame = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        let Some(future) = self.0.as_mut().as_pin_mut() else { return Poll::Pending };
+        // A panic ends this connection alone. The future is not polled again.
+        let frame = match catch_unwind(AssertUnwindSafe(|| future.poll(cx).map(close_frame))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(frame)) => frame,
             Err(_) => {
-                tracing::error!("WebSocket handler panicked");
+                tracing::error!("handler panicked");
                 CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
             }
         };
-        self.0 = None;
+        self.0.set(None);
         Poll::Ready(frame)
     }
 }

@@ -1,1 +1,17 @@
-//! Byte streams over messages.
+//! Byte streams over messages, and messages out of byte streams.
+//!
+//! [`Reader`] and [`Writer`] know nothing of boundaries: bytes are joined on the way in and cut on the way out. The
+//! copies make one message of each line, or of each JSON value, that a source of bytes contains. What they have in common
+//! is `copy`; where a piece ends is told by `line_splitter` and `json_splitter`, which know no source and no socket.
+
+mod copy;
+mod json_splitter;
+mod json_values;
+mod line_splitter;
+mod lines;
+mod reader;
+mod utf8;
+mod writer;
+
+pub use reader::Reader;
+pub use writer::Writer;

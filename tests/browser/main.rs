@@ -2,7 +2,10 @@
 //!
 //! Where there is no Chromium they say so and pass. `CHROMIUM` names one that is not on the `PATH`.
 
+mod dashboard;
 mod driver;
+#[path = "../examples/process.rs"]
+mod process;
 
 use std::time::Duration;
 

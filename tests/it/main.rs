@@ -7,6 +7,7 @@ mod compression;
 mod debugging;
 mod disconnecting;
 mod handshake;
+mod io;
 mod keepalive;
 mod layer;
 mod limits;

@@ -1,0 +1,59 @@
+use std::{ops::Range, rc::Rc, time::Instant};
+
+use anyhow::Result;
+
+use super::{replies::Replies, script::Script};
+
+/// One connection's part: what it has said and heard so far. Knows no transport.
+#[derive(Debug)]
+pub struct Conversation {
+    pub script: Rc<Script>,
+    sent: u64,
+    received: u64,
+    replies: Replies,
+}
+
+/// How long connections talk. Each then waits for the replies it still expects, so that nothing is under way between two
+/// phases, when the meters are read.
+#[derive(Debug)]
+pub struct Phase {
+    pub until: Instant,
+    /// Replies that each connection must have had in all, however long it takes.
+    pub at_least: u64,
+    /// Whether replies are compared byte by byte.
+    pub verify: bool,
+}
+
+impl Conversation {
+    pub fn new(script: Rc<Script>) -> Self {
+        Self { script, sent: 0, received: 0, replies: Replies::default() }
+    }
+
+    /// The place of the next `count` messages in the script; they are now sent.
+    pub fn say(&mut self, count: usize) -> Range<usize> {
+        let burst = self.script.burst(self.sent, count);
+        self.sent += count as u64;
+        burst
+    }
+
+    /// Takes in what came, and tells how many messages to send in return.
+    pub fn hear(&mut self, bytes: &[u8], phase: &Phase) -> Result<usize> {
+        let before = self.received;
+        self.replies.feed(bytes, phase.verify, |reply| {
+            self.script.check(self.received, &reply)?;
+            self.received += 1;
+            Ok(())
+        })?;
+        let goes_on = self.received < phase.at_least || Instant::now() < phase.until;
+        Ok(if goes_on { (self.received - before) as usize } else { 0 })
+    }
+
+    /// Whether every message was answered.
+    pub fn is_quiet(&self) -> bool {
+        self.sent == self.received
+    }
+
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+}

@@ -1,0 +1,68 @@
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::script::{CLOSE, FIN, masked};
+use crate::workload::Wire;
+
+/// Where to connect, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    pub address: SocketAddr,
+    pub wire: Wire,
+    /// The bare TCP echo is sent the same bytes, and must send them back.
+    pub raw: bool,
+}
+
+impl Target {
+    /// Performs the opening handshake of HTTP/1.1.
+    pub async fn open(&self) -> Result<TcpStream> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let extensions = match self.wire {
+            Wire::Deflate => {
+                "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+            }
+            Wire::Plain | Wire::Http2 => "",
+        };
+        let request = format!(
+            "GET /ws HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extensions}\r\n",
+            self.address
+        );
+        stream.write_all(request.as_bytes()).await?;
+
+        let head = read_head(&mut stream).await?;
+        if !self.raw {
+            ensure!(head.starts_with("HTTP/1.1 101 "), "the handshake was refused: {head}");
+            ensure!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the handshake was answered wrongly: {head}");
+            let agreed = head.contains("server_no_context_takeover");
+            ensure!(agreed == (self.wire == Wire::Deflate), "not the extensions that were asked for: {head}");
+        }
+        Ok(stream)
+    }
+
+    /// Opens a connection, performs the closing handshake, and leaves.
+    pub async fn open_and_close(&self) -> Result<()> {
+        const NORMAL: [u8; 2] = 1000_u16.to_be_bytes();
+        let mut stream = self.open().await?;
+        stream.write_all(&masked(FIN | CLOSE, &NORMAL)).await?;
+        let mut reply = [0; 16];
+        let length = stream.read(&mut reply).await?;
+        ensure!(length > 0 && reply[0] == FIN | CLOSE, "the close frame was not answered");
+        Ok(())
+    }
+}
+
+async fn read_head(stream: &mut TcpStream) -> Result<String> {
+    let mut head = Vec::with_capacity(1024);
+    while !head.ends_with(b"\r\n\r\n") {
+        ensure!(stream.read_buf(&mut head).await? > 0, "the server closed the connection during the handshake");
+        ensure!(head.len() < 8 * 1024, "the server's answer to the handshake is too long");
+    }
+    String::from_utf8(head).context("the answer to the handshake is not text")
+}

@@ -1,0 +1,57 @@
+//! WebSockets as routes of axum, and how a handler gets at the application's state and at the peer's address.
+//!
+//! `cargo run --example axum` listens on `127.0.0.1:3000`, or on `ADDR`.
+
+use std::env;
+use std::error::Error as StdError;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::routing::{any, get};
+use tokio::net::TcpListener;
+use tower_websocket::{Error, Manager, WebSocketLayer};
+
+#[derive(Default)]
+struct App {
+    visitors: AtomicU64,
+}
+
+/// Greets the visitor, then echoes.
+async fn echo(ws: Manager, app: Arc<App>) -> Result<(), Error> {
+    let number = app.visitors.fetch_add(1, Ordering::Relaxed) + 1;
+    // The handshake's request is kept with what outer layers put into its extensions.
+    let request = ws.request();
+    let address = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address);
+    let address = address.map_or_else(|| "an unknown address".to_owned(), ToString::to_string);
+    ws.send(format!("Hello, visitor {number} from {address}!")).await?;
+
+    while let Some(message) = ws.recv().await? {
+        ws.send(message).await?;
+    }
+    Ok(())
+}
+
+async fn page() -> &'static str {
+    "A page of axum's. The WebSocket is at /ws.\n"
+}
+
+/// What answers at the WebSocket's path when the request is no handshake.
+async fn about() -> &'static str {
+    "This is a WebSocket: open it as one.\n"
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn StdError>> {
+    let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+
+    let app = Arc::new(App::default());
+    let echo = WebSocketLayer::new(move |ws| echo(ws, app.clone()));
+    // `any`, as over HTTP/2 a handshake is a CONNECT.
+    let router = Router::new().route("/", get(page)).route("/ws", any(about).layer(echo));
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! WebSockets beside warp's filters.
+//!
+//! `warp::serve` takes filters only, so the layer goes around `warp::service`, which hyper-util serves.
+//!
+//! `cargo run --example warp` listens on `127.0.0.1:3000`, or on `ADDR`.
+
+use std::env;
+use std::error::Error as StdError;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tower::Layer;
+use tower_websocket::{Error, Manager, WebSocketLayer};
+use warp::Filter;
+
+async fn echo(ws: Manager) -> Result<(), Error> {
+    while let Some(message) = ws.recv().await? {
+        ws.send(message).await?;
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn StdError>> {
+    let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+
+    let page = warp::path::end().map(|| String::from("A page of warp's. The WebSocket is at /ws.\n"));
+    let hello = warp::path!("hello" / String).map(|name| format!("Hello, {name}!\n"));
+    let service = WebSocketLayer::new(echo).path("/ws").layer(warp::service(page.or(hello)));
+
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    // WebSockets over HTTP/2 (RFC 8441). Over TLS, browsers use it as soon as it is offered.
+    server.http2().enable_connect_protocol();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let server = server.clone();
+        let service = TowerToHyperService::new(service.clone());
+        tokio::spawn(async move {
+            // `with_upgrades`, or else the socket never becomes a WebSocket.
+            if let Err(error) = server.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
+                eprintln!("connection failed: {error}");
+            }
+        });
+    }
+}

@@ -1,0 +1,126 @@
+//! The payloads of incoming messages as one stream of bytes.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+
+use crate::manager::Manager;
+
+impl Manager {
+    /// The payloads of the messages that arrive, text and binary, one behind the other.
+    ///
+    /// A buffer of any size will do: what does not fit is returned by the next read. Empty messages are passed over.
+    /// The stream ends once the connection is closed, by whatever close code; [`done`](Self::done) tells which.
+    ///
+    /// ```
+    /// # use tower_websocket::{Upgrader, testing};
+    /// use tokio::io::AsyncReadExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (client, ws) = testing::pair(Upgrader::new());
+    /// # tokio::spawn(async move {
+    /// client.send("mess").await?;
+    /// client.send("ages").await?;
+    /// client.close().await?;
+    /// # Ok::<_, tower_websocket::Error>(())
+    /// # });
+    /// let mut all = String::new();
+    /// ws.reader().read_to_string(&mut all).await?;
+    /// assert_eq!(all, "messages");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`tokio::io::copy`] works in both directions; [`tokio::io::copy_buf`] into a [`writer`](Self::writer) keeps the
+    /// boundaries of messages of up to 64 KiB:
+    ///
+    /// ```
+    /// # use std::io;
+    /// # use tower_websocket::{Manager, MessageKind};
+    /// async fn echo(ws: Manager) -> io::Result<()> {
+    ///     tokio::io::copy_buf(&mut ws.reader(), &mut ws.writer(MessageKind::Binary)).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader { ws: self.clone(), rest: Bytes::new() }
+    }
+}
+
+/// Reads the payloads of incoming messages; made by [`Manager::reader`].
+///
+/// Like every clone of a [`Manager`] it takes whole messages: each goes to one reader or one caller of
+/// [`recv`](Manager::recv), and a reader that is dropped in the middle of a message takes the rest of it along.
+///
+/// # Errors
+///
+/// The reason why the connection failed, the same on every read, as an [`io::Error`] with the crate's
+/// [`Error`](crate::Error) inside:
+///
+/// | [`ErrorKind`](crate::ErrorKind) | [`io::ErrorKind`] |
+/// | --- | --- |
+/// | `Disconnected` | `ConnectionReset` |
+/// | `KeepaliveTimeout`, `ReadTimeout`, `WriteTimeout` | `TimedOut` |
+/// | `MessageTooBig`, `Protocol` | `InvalidData` |
+/// | `LifetimeExceeded` | `ConnectionAborted` |
+/// | `BudgetExceeded` | `OutOfMemory` |
+///
+/// # Cancel safety
+///
+/// Dropping a future that reads loses nothing but what that future itself has gathered: `read` is cancel-safe, and
+/// `read_exact` is not, as for every [`AsyncRead`].
+///
+/// # Memory
+///
+/// At most one message is held, in the buffer it was received in.
+pub struct Reader {
+    ws: Manager,
+    rest: Bytes,
+}
+
+impl AsyncRead for Reader {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let unread = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let len = unread.len().min(buf.remaining());
+        buf.put_slice(&unread[..len]);
+        self.consume(len);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncBufRead for Reader {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let Self { ws, rest } = self.get_mut();
+        // An empty message is not the end.
+        while rest.is_empty() {
+            match ready!(ws.shared().poll_recv(cx))? {
+                Some(message) => *rest = message.into_bytes(),
+                None => break,
+            }
+        }
+        Poll::Ready(Ok(rest))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, len: usize) {
+        self.rest.advance(len);
+        if self.rest.is_empty() {
+            // Empty as it is, it would keep the message's memory until the next one arrives.
+            self.rest = Bytes::new();
+        }
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("ws", &self.ws).field("unread", &self.rest.len()).finish()
+    }
+}

@@ -1,0 +1,99 @@
+//! A stream of bytes as outgoing messages.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+
+use super::utf8::Utf8Tail;
+use crate::manager::Manager;
+use crate::message::{Message, MessageKind};
+
+impl Manager {
+    /// Sends bytes as messages of one kind: each write is one message, of at most 64 KiB.
+    ///
+    /// A longer write is taken in part, as [`AsyncWrite`] allows; `write_all` then makes several messages of it. A write
+    /// of nothing sends nothing.
+    ///
+    /// Text may be cut anywhere: when a write ends within a character, the begun character (at most 3 bytes) waits for
+    /// the next write and leaves with it.
+    ///
+    /// ```
+    /// # use tower_websocket::{Message, MessageKind, Upgrader, testing};
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (client, ws) = testing::pair(Upgrader::new());
+    /// let mut writer = ws.writer(MessageKind::Text);
+    /// let (left, right) = "grün".as_bytes().split_at(3);
+    /// writer.write_all(left).await?;
+    /// writer.write_all(right).await?;
+    /// assert_eq!(client.recv().await?, Some(Message::text("gr")));
+    /// assert_eq!(client.recv().await?, Some(Message::text("ün")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn writer(&self, kind: MessageKind) -> Writer {
+        Writer { ws: self.clone(), kind, tail: Utf8Tail::default(), mark: 0 }
+    }
+}
+
+/// Sends what is written as messages; made by [`Manager::writer`].
+///
+/// - A write returns when its message is in the outgoing buffer, and waits while that is full
+///   ([`Limits::outgoing`](crate::Limits::outgoing)). As with [`Manager::send`] nothing needs a flush to leave.
+/// - A flush waits until the operating system has taken all that this writer has sent. A begun character stays behind.
+/// - A shutdown is a flush. It does **not** close the WebSocket, whose other direction may still be read and which has
+///   other handles: that is left to [`Manager::close`].
+///
+/// # Errors
+///
+/// - [`io::ErrorKind::InvalidData`] for bytes that are not UTF-8 in a writer of text, of which nothing is sent, and for
+///   a shutdown within a character. The connection stays usable.
+/// - [`io::ErrorKind::BrokenPipe`] once the connection is closed, or the reason why it failed; the crate's
+///   [`Error`](crate::Error) is inside.
+///
+/// # Cancel safety
+///
+/// When the future of a `write` is dropped before it is ready, nothing was taken. How much a `write_all` has sent by
+/// then is not known, as for every [`AsyncWrite`].
+#[derive(Debug)]
+pub struct Writer {
+    ws: Manager,
+    kind: MessageKind,
+    tail: Utf8Tail,
+    /// Up to where the connection must have written for our last message to be out.
+    mark: u64,
+}
+
+impl AsyncWrite for Writer {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.ws.shared().poll_ready(cx))?;
+        let chunk = &buf[..buf.len().min(LARGEST)];
+        let message = match this.kind {
+            MessageKind::Binary => Message::Binary(Bytes::copy_from_slice(chunk)),
+            MessageKind::Text => this.tail.join(chunk)?.into(),
+        };
+        if !message.is_empty() {
+            this.mark = this.ws.shared().queue(message, true)?;
+        }
+        Poll::Ready(Ok(chunk.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.ws.shared().poll_written(self.mark, cx).map_err(Into::into)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_ref().get_ref().ws.shared().poll_written(self.mark, cx))?;
+        Poll::Ready(self.tail.finish().map_err(Into::into))
+    }
+}
+
+/// What one write takes at most.
+const LARGEST: usize = 64 * 1024;

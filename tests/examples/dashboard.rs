@@ -1,0 +1,132 @@
+//! The dashboard without a browser; `tests/browser` looks at it with one.
+
+use http::StatusCode;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::client::{Http2, get, handshake_from, open};
+use crate::process::{Example, PATIENCE, command};
+
+#[tokio::test]
+async fn serves_its_page_under_a_strict_policy() {
+    let example = Example::start("dashboard").await;
+    for (path, content_type) in [("/", "text/html"), ("/style.css", "text/css"), ("/app.js", "text/javascript")] {
+        let (status, headers, body) = get(example.address(), path).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(headers[CONTENT_TYPE], format!("{content_type}; charset=utf-8"));
+        assert!(headers[CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'none';"));
+        assert!(body.len() > 1000);
+    }
+    assert_eq!(get(example.address(), "/ws/echo").await.0, StatusCode::UPGRADE_REQUIRED);
+    assert_eq!(get(example.address(), "/elsewhere").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn sends_the_load_and_what_was_saved() {
+    let example = Example::start("dashboard").await;
+    let mut status = open(example.address(), "/ws/status").await;
+    let first = status.receive_json().await;
+    let cores = first["cpu"].as_array().unwrap();
+    assert!(!cores.is_empty());
+    assert!(cores.iter().all(|load| (0.0..=100.0).contains(&load.as_f64().unwrap())), "{first}");
+    let memory = |name: &str| first["memory"][name].as_u64().unwrap();
+    assert!(0 < memory("used") && memory("used") <= memory("total"), "{first}");
+    assert_eq!(first["dedup"], json!({ "produced": 1, "sent": 1, "bytes_saved": 0 }));
+
+    // Who is connected changes seldom, so its updates are saved.
+    let _peers = open(example.address(), "/ws/peers").await;
+    let is_saved = |status: &Value| status["dedup"]["sent"].as_u64() < status["dedup"]["produced"].as_u64();
+    let status = status.receive_json_when(is_saved).await;
+    assert!(status["dedup"]["bytes_saved"].as_u64() > Some(0), "{status}");
+}
+
+#[tokio::test]
+async fn lists_who_is_connected() {
+    let example = Example::start("dashboard").await;
+    let mut one = open(example.address(), "/ws/peers").await;
+    let alone = one.receive_json().await;
+    assert_eq!(alone["peers"].as_array().unwrap().len(), 1);
+    let peer = &alone["peers"][0];
+    assert_eq!(peer["id"], alone["you"]);
+    assert!(peer["address"].as_str().unwrap().starts_with("127.0.0.1:"), "{peer}");
+    assert!(peer["since"].as_u64().unwrap() > 1_700_000_000_000, "{peer}");
+    for (name, value) in [
+        ("user_agent", json!("test")),
+        ("round_trip", Value::Null),
+        ("http", json!("1.1")),
+        ("compressed", json!(false)),
+    ] {
+        assert_eq!(peer[name], value);
+    }
+
+    let mut connection = Http2::connect(example.address()).await;
+    let mut two = connection.open("/ws/peers").await;
+    let both = two.receive_json().await;
+    assert_eq!(both["you"], both["peers"][1]["id"]);
+    assert_eq!(both["peers"][1]["http"], "2");
+    drop(two);
+
+    // The second one is gone after a while, and the first one's ping was answered.
+    one.receive_json_when(|update| {
+        let peers = update["peers"].as_array().expect("a list");
+        peers.len() == 1 && peers[0]["round_trip"].as_f64().is_some_and(|time| time > 0.0)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn echoes_over_both_protocols() {
+    let example = Example::start("dashboard").await;
+    open(example.address(), "/ws/echo").await.echoes().await;
+    Http2::connect(example.address()).await.open("/ws/echo").await.echoes().await;
+}
+
+#[tokio::test]
+async fn closes_as_the_visitor_wishes() {
+    let example = Example::start("dashboard").await;
+    let mut status = open(example.address(), "/ws/status").await;
+    for wish in
+        ["no wish", r#"{"close":{"code":5,"reason":"no code"}}"#, r#"{"close":{"code":1012,"reason":"why not"}}"#]
+    {
+        status.send(Message::text(wish)).await;
+    }
+    assert_eq!(status.closed().await, Some((1012, "why not".to_owned())));
+}
+
+#[tokio::test]
+async fn refuses_a_page_from_elsewhere() {
+    let example = Example::start("dashboard").await;
+    for origin in ["http://evil.example", "null"] {
+        let response = handshake_from(origin, example.address(), "/ws/echo").await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{origin}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn says_goodbye_when_it_is_stopped() {
+    let example = Example::start("dashboard").await;
+    let status = open(example.address(), "/ws/status").await;
+    let peers = open(example.address(), "/ws/peers").await;
+    let mut connection = Http2::connect(example.address()).await;
+    let echo = connection.open("/ws/echo").await;
+
+    example.terminate().await;
+    let goodbye = Some((1001, "restarting".to_owned()));
+    for socket in [status, peers, echo] {
+        assert_eq!(socket.closed().await, goodbye);
+    }
+    assert!(example.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_busy_port_is_explained() {
+    let example = Example::start("dashboard").await;
+    let second = timeout(PATIENCE, command("dashboard", example.address()).output()).await.unwrap().unwrap();
+    assert!(!second.status.success());
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(said.starts_with(&format!("cannot listen on {}: ", example.address())), "{said}");
+    assert!(said.contains("ADDR="), "{said}");
+}

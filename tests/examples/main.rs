@@ -1,0 +1,86 @@
+//! Every example is started and used, over HTTP/1.1 and HTTP/2, by clients that are not this crate's own.
+
+mod client;
+mod dashboard;
+mod process;
+
+use http::StatusCode;
+use tonic::transport::Channel;
+use tonic_health::ServingStatus;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::client::{Http2, get, open};
+use crate::process::Example;
+
+#[tokio::test]
+async fn echo_echoes() {
+    let example = Example::start("echo").await;
+    open(example.address(), "/ws").await.echoes().await;
+    Http2::connect(example.address()).await.open("/ws").await.echoes().await;
+
+    let (status, ..) = get(example.address(), "/ws").await;
+    assert_eq!(status, StatusCode::UPGRADE_REQUIRED);
+}
+
+#[tokio::test]
+async fn hyper_serves_a_page_and_a_websocket() {
+    let example = Example::start("hyper").await;
+    serves(&example, "/", "A plain page. The WebSocket is at /ws.\n").await;
+    open(example.address(), "/ws").await.echoes().await;
+    Http2::connect(example.address()).await.open("/ws").await.echoes().await;
+}
+
+#[tokio::test]
+async fn axum_greets_with_its_state_and_the_peers_address() {
+    let example = Example::start("axum").await;
+    serves(&example, "/", "A page of axum's. The WebSocket is at /ws.\n").await;
+    serves(&example, "/ws", "This is a WebSocket: open it as one.\n").await;
+
+    let mut first = open(example.address(), "/ws").await;
+    let greeting = first.receive().await.to_string();
+    assert!(greeting.starts_with("Hello, visitor 1 from 127.0.0.1:"), "{greeting}");
+    first.echoes().await;
+
+    let mut second = Http2::connect(example.address()).await.open("/ws").await;
+    let greeting = second.receive().await.to_string();
+    assert!(greeting.starts_with("Hello, visitor 2 from 127.0.0.1:"), "{greeting}");
+    second.echoes().await;
+}
+
+#[tokio::test]
+async fn warp_serves_its_filters_and_a_websocket() {
+    let example = Example::start("warp").await;
+    serves(&example, "/", "A page of warp's. The WebSocket is at /ws.\n").await;
+    serves(&example, "/hello/you", "Hello, you!\n").await;
+    open(example.address(), "/ws").await.echoes().await;
+    Http2::connect(example.address()).await.open("/ws").await.echoes().await;
+}
+
+#[tokio::test]
+async fn tonic_answers_grpc_and_websockets_on_one_port() {
+    let example = Example::start("tonic").await;
+    let over_http1 = open(example.address(), "/ws").await;
+    let over_http2 = Http2::connect(example.address()).await.open("/ws").await;
+
+    let channel = Channel::from_shared(format!("http://{}", example.address())).unwrap().connect().await.unwrap();
+    let mut health = HealthClient::new(channel);
+    let echo = || HealthCheckRequest { service: "echo".to_owned() };
+    let unary = health.check(echo()).await.unwrap().into_inner();
+    assert_eq!(unary.status, ServingStatus::Serving as i32);
+    let mut streaming = health.watch(echo()).await.unwrap().into_inner();
+    assert_eq!(streaming.message().await.unwrap().map(|update| update.status), Some(ServingStatus::Serving as i32));
+
+    over_http1.echoes().await;
+    over_http2.echoes().await;
+    let unknown = health.check(HealthCheckRequest { service: "unknown".to_owned() }).await.unwrap_err();
+    assert_eq!(unknown.code(), tonic::Code::NotFound);
+}
+
+/// A plain request gets the same answer over both protocols.
+async fn serves(example: &Example, path: &str, expected: &str) {
+    let (status, _, body) = get(example.address(), path).await;
+    assert_eq!((status, &*body), (StatusCode::OK, expected));
+    let (status, _, body) = Http2::connect(example.address()).await.get(path).await;
+    assert_eq!((status, &*body), (StatusCode::OK, expected));
+}
