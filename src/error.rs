@@ -148,7 +148,7 @@ impl From<Error> for io::Error {
             }
             ErrorKind::Disconnected => io::ErrorKind::ConnectionReset,
             ErrorKind::InvalidSetting => io::ErrorKind::InvalidInput,
-            ErrorKind::LifetimeExceeded => io::ErrorKind::ConnectionAborted,
+            ErrorKind::Aborted | ErrorKind::LifetimeExceeded => io::ErrorKind::ConnectionAborted,
             ErrorKind::KeepaliveTimeout | ErrorKind::ReadTimeout | ErrorKind::WriteTimeout => io::ErrorKind::TimedOut,
         };
         Self::new(kind, error)

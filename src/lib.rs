@@ -1,5 +1,7 @@
 //! WebSockets as a [tower](https://docs.rs/tower) layer, for every stack that is built on hyper.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod body;
 mod budget;
 mod client;
@@ -25,10 +27,14 @@ mod stats;
 pub mod testing;
 mod transport;
 mod upgrade;
+mod upgraded;
 mod upgrader;
 
 pub use crate::body::ResponseBody;
 pub use crate::budget::Budget;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use crate::client::{Connector, Refusal, Target};
 pub use crate::close::{CloseCode, CloseFrame};
 pub use crate::connection::Keepalive;
 pub use crate::deflate::Compression;

@@ -150,6 +150,9 @@ where
                     return Poll::Ready(());
                 }
                 Poll::Pending => {
+                    if this.shared.poll_aborted(cx).is_ready() {
+                        return Poll::Ready(());
+                    }
                     ready!(this.running.poll_overdue(cx));
                     tracing::error!("{NO_RESPONSE}");
                     return Poll::Ready(());
@@ -157,7 +160,7 @@ where
             };
             if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {
                 tracing::debug!("open");
-                this.running.as_mut().open(transport, handler(manager));
+                this.running.as_mut().open(transport, || handler(manager));
             }
         }
         if this.context.as_mut().is_some_and(|context| context.as_mut().poll(cx).is_ready()) {

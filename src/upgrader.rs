@@ -194,6 +194,12 @@ impl Upgrader {
         self.0.compression.as_ref()
     }
 
+    /// How long connecting may take.
+    #[cfg(feature = "client")]
+    pub(crate) fn handshake_time(&self) -> std::time::Duration {
+        self.0.limits.handshake_time
+    }
+
     fn settings(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.0)
     }

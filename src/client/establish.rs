@@ -1,10 +1,11 @@
 //! From a request to a connection, whatever carries them.
 
+use http::header::SEC_WEBSOCKET_EXTENSIONS;
 use http::request::Parts;
 use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::handshake::{Head, Opening};
 use crate::manager::Manager;
 use crate::role::Role;
@@ -34,6 +35,12 @@ impl Handshaking {
         let subprotocol = self.opening.confirm(response)?;
         let deflate = match self.settings.offered() {
             Some(compression) => compression.confirm(response.headers())?.map(|agreed| (compression, agreed)),
+            None if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
+                return Err(Error::with_source(
+                    ErrorKind::Handshake,
+                    "the server chose an extension that was not offered",
+                ));
+            }
             None => None,
         };
         let terms = self.settings.terms(Role::Client, deflate);

@@ -342,6 +342,16 @@ impl Shared {
         state.ask();
     }
 
+    /// Ready when the connection is to be dropped while it waits for its transport.
+    pub(crate) fn poll_aborted(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.abort {
+            return Poll::Ready(());
+        }
+        state.sleeper = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     /// Waits for the end of the transport.
     pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<Result<CloseFrame, Error>> {
         let mut state = self.lock();

@@ -2,7 +2,7 @@
 
 use std::future::Future as _;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_core::Stream as _;
@@ -75,7 +75,10 @@ impl Socket {
                 return Poll::Pending;
             }
             self.answer_due = false;
-            let next = ready!(Pin::new(&mut self.stream).poll_next(cx));
+            let Poll::Ready(next) = Pin::new(&mut self.stream).poll_next(cx) else {
+                // Behind a fragment tungstenite reads on, and the wire may have found a fault there.
+                return self.wire().take_fault().map_or(Poll::Pending, |fault| Poll::Ready(Event::Fault(fault)));
+            };
             return Poll::Ready(match next {
                 None => Event::End,
                 Some(Ok(message)) => match message {

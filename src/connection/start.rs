@@ -51,7 +51,7 @@ where
     let (running, shared) = prepare(terms);
     let mut running = Box::pin(running);
     let handles = shared.clone();
-    running.as_mut().open(transport, async move { handles.abandoned().await });
+    running.as_mut().open(transport, || async move { handles.abandoned().await });
     tokio::spawn(running);
     shared
 }

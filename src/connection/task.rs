@@ -481,11 +481,14 @@ where
         self.project().timer.poll(cx)
     }
 
-    /// The transport is there.
-    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: H) {
+    /// The transport is there. The handler is made here, as it may panic before it has a future.
+    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: impl FnOnce() -> H) {
         let mut this = self.project();
         this.task.open(transport);
-        this.handler.set(Some(handler));
+        match catch_unwind(AssertUnwindSafe(handler)) {
+            Ok(handler) => this.handler.set(Some(handler)),
+            Err(_) => this.task.shared.close(panicked()),
+        }
         this.timer.reset(this.task.now + FAR);
     }
 }
@@ -518,14 +521,16 @@ impl<H: Future<Output: HandlerOutput>> Handler<'_, H> {
         let frame = match catch_unwind(AssertUnwindSafe(|| future.poll(cx).map(close_frame))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(frame)) => frame,
-            Err(_) => {
-                tracing::error!("handler panicked");
-                CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
-            }
+            Err(_) => panicked(),
         };
         self.0.set(None);
         Poll::Ready(frame)
     }
+}
+
+fn panicked() -> CloseFrame {
+    tracing::error!("handler panicked");
+    CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
 }
 
 /// A pong must be on its way in this time, or the peer takes nothing.

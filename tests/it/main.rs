@@ -2,16 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
 
+#[cfg(feature = "client")]
+mod client;
 mod closing;
 mod compression;
 mod debugging;
 mod disconnecting;
 mod handshake;
+mod http2;
 mod io;
 mod keepalive;
 mod layer;
 mod limits;
 mod messages;
+mod net;
 mod origin;
 mod periodic;
 mod properties;

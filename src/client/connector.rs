@@ -1,0 +1,292 @@
+//! Opening connections to servers.
+
+use bytes::Bytes;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use http_body_util::Empty;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+
+use super::dial::dial;
+use super::establish::Handshaking;
+use super::exchange::{Answer, over_http1, over_http2};
+use super::refusal::Refusal;
+use super::target::Target;
+use super::tasks::ClientTransport;
+use crate::connection::Keepalive;
+use crate::deflate::Compression;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::manager::Manager;
+use crate::upgrader::Upgrader;
+
+/// The settings of a client.
+///
+/// ```no_run
+/// use http::{HeaderValue, header};
+/// use tower_websocket::{Connector, Error, Limits};
+///
+/// # async fn example() -> Result<(), Error> {
+/// let connector = Connector::new()
+///     .header(header::ORIGIN, HeaderValue::from_static("https://app.example.com"))
+///     .subprotocols(["chat.v2", "chat.v1"])
+///     .limits(Limits::default().message(16 * 1024 * 1024));
+/// let ws = connector.connect("ws://localhost:3000/ws").await?;
+/// println!("{:?}", ws.subprotocol());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Compression, keepalive and limits have the defaults of a server's [`Upgrader`].
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Connector {
+    settings: Upgrader,
+    headers: HeaderMap,
+    http2: bool,
+    #[cfg(feature = "rustls")]
+    tls: Option<std::sync::Arc<tokio_rustls::rustls::ClientConfig>>,
+}
+
+impl Connector {
+    /// The default settings.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes compression, keepalive and limits from these settings, which servers can have too. Whatever else they say is
+    /// for servers.
+    pub fn settings(mut self, settings: Upgrader) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Offers permessage-deflate (RFC 7692) with these settings. On by default.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.settings = self.settings.compression(compression);
+        self
+    }
+
+    /// Offers no compression.
+    pub fn without_compression(mut self) -> Self {
+        self.settings = self.settings.without_compression();
+        self
+    }
+
+    /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
+    pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        self.settings = self.settings.keepalive(keepalive);
+        self
+    }
+
+    /// What a connection may cost. [`Limits::handshake_time`] is for all of connecting, from the name's resolution on.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings = self.settings.limits(limits);
+        self
+    }
+
+    /// Offers these subprotocols, the preferred one first (RFC 6455 §4.1). None by default.
+    ///
+    /// The server may choose one or none: [`Manager::subprotocol`] tells.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is not valid in a header.
+    pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
+        self.headers.remove(SEC_WEBSOCKET_PROTOCOL);
+        for subprotocol in subprotocols {
+            let value = HeaderValue::from_str(subprotocol.as_ref());
+            self.headers
+                .append(SEC_WEBSOCKET_PROTOCOL, value.expect("a subprotocol is a token (RFC 6455 section 4.1)"));
+        }
+        self
+    }
+
+    /// Sends this header with each handshake that does not have it itself, such as `Origin`, `Authorization` or `Cookie`.
+    ///
+    /// Headers of the handshake's own, such as `Sec-WebSocket-Key`, are not overridden.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Connects over HTTP/2 (RFC 8441). Off by default.
+    ///
+    /// `wss://` offers the server both versions (ALPN `h2` and `http/1.1`). Where it chooses HTTP/2 but does not let
+    /// WebSockets run over it, a second connection is opened with HTTP/1.1, within the same time limit. `ws://` has no way
+    /// to ask: the server must be known to speak HTTP/2.
+    ///
+    /// Each WebSocket has a TCP connection of its own in either version.
+    pub fn http2(mut self) -> Self {
+        self.http2 = true;
+        self
+    }
+
+    /// TLS with this configuration in place of Mozilla's root certificates. Its ALPN protocols are replaced.
+    #[cfg(feature = "rustls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+    pub fn tls_config(mut self, config: std::sync::Arc<tokio_rustls::rustls::ClientConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Opens a WebSocket. It closes when the last clone of the [`Manager`] is dropped.
+    ///
+    /// The target is a `ws://` or, with the feature `rustls`, `wss://` URL, or an [`http::Request`] with headers of its
+    /// own: see [`Target`].
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL
+    /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer within [`Limits::handshake_time`]
+    /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::refusal`] has its response, or answers
+    ///   wrongly
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, so is the connection.
+    pub async fn connect<T>(&self, target: T) -> Result<Manager, Error>
+    where
+        T: TryInto<Target, Error: Into<Error>>,
+    {
+        let target = self.target(target)?;
+        let (handshaking, answer) = self.in_time(self.dial(&target)).await?;
+        finish(handshaking, answer).await
+    }
+
+    /// Opens a WebSocket over a transport that is there already, such as a Unix socket or a tunnel.
+    ///
+    /// The target says what is asked for; a `wss://` one speaks TLS over the transport.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect`](Self::connect). With [`http2`](Self::http2) and a server that does not let WebSockets run over
+    /// it, [`ErrorKind::Handshake`]: there is no second transport to fall back to.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, so is the connection.
+    pub async fn connect_over<T, Io>(&self, io: Io, target: T) -> Result<Manager, Error>
+    where
+        T: TryInto<Target, Error: Into<Error>>,
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let target = self.target(target)?;
+        let (handshaking, answer) = self
+            .in_time(async { self.attempt(io, &target, self.http2).await?.ok_or_else(no_extended_connect) })
+            .await?;
+        finish(handshaking, answer).await
+    }
+
+    fn target<T: TryInto<Target, Error: Into<Error>>>(&self, target: T) -> Result<Target, Error> {
+        let target = target.try_into().map_err(Into::into)?;
+        if target.is_secure() && cfg!(not(feature = "rustls")) {
+            return Err(Error::with_source(ErrorKind::InvalidSetting, "wss:// needs the feature `rustls`"));
+        }
+        Ok(target)
+    }
+
+    async fn in_time<T>(&self, connect: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        timeout(self.settings.handshake_time(), connect)
+            .await
+            .unwrap_or_else(|_| Err(Error::with_source(ErrorKind::Connect, "the server did not answer in time")))
+    }
+
+    async fn dial(&self, target: &Target) -> Result<(Handshaking, Answer), Error> {
+        let dial = || async { dial(target.host(), target.port()).await.map_err(no_transport) };
+        if let Some(answered) = self.attempt(dial().await?, target, self.http2).await? {
+            return Ok(answered);
+        }
+        if !target.is_secure() {
+            return Err(no_extended_connect());
+        }
+        tracing::debug!("no WebSockets over HTTP/2 here: connecting over HTTP/1.1");
+        self.attempt(dial().await?, target, false).await?.ok_or_else(no_extended_connect)
+    }
+
+    /// One handshake over one transport. `None`: the server speaks HTTP/2, but has no WebSockets over it.
+    async fn attempt<Io>(&self, io: Io, target: &Target, http2: bool) -> Result<Option<(Handshaking, Answer)>, Error>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        #[cfg(feature = "rustls")]
+        if target.is_secure() {
+            let secured = super::tls::secure(io, target.host(), self.tls.as_ref(), http2).await;
+            let (stream, http2) = secured.map_err(no_transport)?;
+            return self.exchange(stream, target, http2).await;
+        }
+        self.exchange(io, target, http2).await
+    }
+
+    async fn exchange<Io>(&self, io: Io, target: &Target, http2: bool) -> Result<Option<(Handshaking, Answer)>, Error>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
+        let mut request = target.request::<Empty<Bytes>>(version, &self.headers);
+        let handshaking = Handshaking::new(&mut request, self.settings.clone());
+        let answer = if http2 { over_http2(io, request).await? } else { Some(over_http1(io, request).await?) };
+        Ok(answer.map(|answer| (handshaking, answer)))
+    }
+}
+
+/// Takes the connection over, or learns why that is refused.
+async fn finish(handshaking: Handshaking, (mut response, guard): Answer) -> Result<Manager, Error> {
+    let is_accepted = match response.version() {
+        Version::HTTP_2 => response.status().is_success(),
+        _ => response.status() == StatusCode::SWITCHING_PROTOCOLS,
+    };
+    if !is_accepted {
+        return Err(Refusal::read(response).await.into());
+    }
+    let upgraded = hyper::upgrade::on(&mut response).await;
+    let upgraded = upgraded.map_err(|error| Error::with_source(ErrorKind::Handshake, error))?;
+    handshaking.finish(&response, ClientTransport::new(upgraded, guard))
+}
+
+fn no_transport(error: std::io::Error) -> Error {
+    Error::with_source(ErrorKind::Connect, error)
+}
+
+fn no_extended_connect() -> Error {
+    let reason = "the server's HTTP/2 has no WebSockets: extended CONNECT is off (RFC 8441 section 3)";
+    Error::with_source(ErrorKind::Handshake, reason)
+}
+
+impl Manager {
+    /// Opens a WebSocket to a server, with the default settings of a [`Connector`].
+    ///
+    /// The target is a `ws://` or, with the feature `rustls`, `wss://` URL, or an [`http::Request`] with headers of its
+    /// own. The connection closes when the last clone is dropped.
+    ///
+    /// ```no_run
+    /// use http::Request;
+    /// use tower_websocket::{Manager, Message};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ws = Manager::connect("ws://localhost:3000/ws").await?;
+    /// ws.send("hello").await?;
+    /// assert_eq!(ws.recv().await?, Some(Message::text("hello")));
+    /// ws.close().await?;
+    ///
+    /// let request = Request::get("ws://localhost:3000/ws").header("authorization", "Bearer secret").body(())?;
+    /// let ws = Manager::connect(request).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Connector::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, so is the connection.
+    #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+    pub async fn connect<T>(target: T) -> Result<Self, Error>
+    where
+        T: TryInto<Target, Error: Into<Error>>,
+    {
+        Connector::default().connect(target).await
+    }
+}

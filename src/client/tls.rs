@@ -1,0 +1,51 @@
+//! TLS by rustls.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// Speaks TLS with `host`, offering HTTP/2 where it is wanted. Whether the server chose it.
+pub(super) async fn secure<Io>(
+    io: Io,
+    host: &str,
+    config: Option<&Arc<ClientConfig>>,
+    http2: bool,
+) -> io::Result<(TlsStream<Io>, bool)>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut config = match config {
+        Some(config) => ClientConfig::clone(config),
+        None => ClientConfig::clone(default_config()?),
+    };
+    config.alpn_protocols = if http2 { vec![H2.into(), HTTP_1_1.into()] } else { vec![HTTP_1_1.into()] };
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the host is not valid for TLS"))?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, io).await?;
+    let chosen = stream.get_ref().1.alpn_protocol() == Some(H2);
+    Ok((stream, chosen))
+}
+
+/// Mozilla's root certificates. The provider is named, so that the process needs no default one.
+fn default_config() -> io::Result<&'static ClientConfig> {
+    static CONFIG: OnceLock<ClientConfig> = OnceLock::new();
+    if let Some(config) = CONFIG.get() {
+        return Ok(config);
+    }
+    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(CONFIG.get_or_init(|| config))
+}
+
+const H2: &[u8] = b"h2";
+const HTTP_1_1: &[u8] = b"http/1.1";

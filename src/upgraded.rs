@@ -1,0 +1,42 @@
+//! Connections whose opening handshake was done elsewhere.
+
+use http::Request;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::manager::Manager;
+use crate::role::Role;
+use crate::upgrader::Upgrader;
+
+impl Manager {
+    /// A WebSocket over any transport, after an opening handshake that was done elsewhere, or none: over a Unix socket, a
+    /// tunnel, another HTTP implementation.
+    ///
+    /// No extension counts as agreed upon, so nothing is compressed; of the settings, keepalive and limits count.
+    /// [`request`](Self::request) is empty. The connection closes when the last clone is dropped.
+    ///
+    /// ```
+    /// use tower_websocket::{Manager, Message, Role, Upgrader};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tower_websocket::Error> {
+    /// let (near, far) = tokio::io::duplex(1024);
+    /// let client = Manager::from_upgraded(near, Role::Client, &Upgrader::new());
+    /// let server = Manager::from_upgraded(far, Role::Server, &Upgrader::new());
+    /// client.send("hello").await?;
+    /// assert_eq!(server.recv().await?, Some(Message::text("hello")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn from_upgraded<Io>(io: Io, role: Role, settings: &Upgrader) -> Self
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (request, ()) = Request::new(()).into_parts();
+        Self::detached(io, settings.terms(role, None), request, None)
+    }
+}

@@ -1,0 +1,347 @@
+//! WebSockets over HTTP/2 (RFC 8441), with the `h2` crate as a peer that does as it is told.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use h2::client::{Builder, SendRequest};
+use h2::ext::Protocol;
+use h2::{Reason, RecvStream, SendStream};
+use http::{Method, Request, Response, StatusCode, Version};
+use tokio::io::duplex;
+use tokio::time::Instant;
+use tower_websocket::{
+    CloseCode, Error, ErrorKind, HandlerOutput, Keepalive, Limits, Manager, Message, Upgrader, WebSocketLayer,
+};
+
+use crate::net::{echo, handed_over, serve_stream};
+
+/// An HTTP/2 connection to a server.
+struct Peer {
+    sender: SendRequest<Bytes>,
+    connection: tokio::task::JoinHandle<()>,
+}
+
+/// One stream of it.
+struct Stream {
+    response: Response<()>,
+    send: SendStream<Bytes>,
+    receive: RecvStream,
+    received: BytesMut,
+}
+
+impl Peer {
+    async fn connect<H, F>(layer: WebSocketLayer<H>) -> Self
+    where
+        H: Fn(Manager) -> F + Send + Sync + 'static,
+        F: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        let (near, far) = duplex(1024 * 1024);
+        // The peer answers no pings, and what is tested here has other limits.
+        tokio::spawn(serve_stream(far, layer.into_service()));
+        let mut builder = Builder::new();
+        builder.initial_connection_window_size(1024 * 1024);
+        let (sender, mut connection) = builder.handshake(near).await.unwrap();
+        poll_fn(|cx| {
+            assert!(std::pin::Pin::new(&mut connection).poll(cx).is_pending());
+            if sender.is_extended_connect_protocol_enabled() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        let connection = tokio::spawn(async { connection.await.unwrap_or(()) });
+        Self { sender, connection }
+    }
+
+    /// Sends an extended CONNECT with these headers and waits for the answer.
+    async fn open(&mut self, uri: &str, headers: &[(&str, &str)]) -> Stream {
+        let mut request = Request::builder().method(Method::CONNECT).uri(uri).version(Version::HTTP_2);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.extension(Protocol::from_static("websocket")).body(()).unwrap();
+        let (response, send) = self.sender.send_request(request, false).unwrap();
+        let (parts, receive) = response.await.unwrap().into_parts();
+        Stream { response: Response::from_parts(parts, ()), send, receive, received: BytesMut::new() }
+    }
+
+    /// Waits until the server has answered everything that was sent before.
+    async fn catch_up(&mut self) {
+        assert_eq!(self.open("http://h/nowhere", &[]).await.response.status(), StatusCode::UPGRADE_REQUIRED);
+    }
+}
+
+impl Stream {
+    fn send(&mut self, opcode: u8, payload: &[u8]) {
+        let mut frame = vec![0x80 | opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+        frame.extend_from_slice(payload);
+        self.send.send_data(frame.into(), false).unwrap();
+    }
+
+    /// The next bytes, exactly these, without masks.
+    async fn expect(&mut self, opcode: u8, payload: &[u8]) {
+        let mut frame = vec![0x80 | opcode, payload.len() as u8];
+        frame.extend_from_slice(payload);
+        while self.received.len() < frame.len() {
+            let data = self.receive.data().await.expect("the stream goes on").unwrap();
+            self.receive.flow_control().release_capacity(data.len()).unwrap();
+            self.received.extend_from_slice(&data);
+        }
+        assert_eq!(self.received.split_to(frame.len()), frame);
+    }
+
+    /// END_STREAM comes next.
+    async fn expect_end(&mut self) {
+        assert!(self.received.is_empty());
+        let end = self.receive.data().await.map(|data| data.map(|data| data.len()));
+        assert!(matches!(end, None | Some(Ok(0))), "{end:?}");
+        assert!(self.receive.is_end_stream());
+    }
+
+    /// The reset that has arrived, if one has.
+    async fn reset(&mut self) -> Option<Reason> {
+        poll_fn(|cx| match self.send.poll_reset(cx) {
+            Poll::Ready(reset) => Poll::Ready(reset.ok()),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+
+    async fn body(&mut self) -> String {
+        while let Some(data) = self.receive.data().await {
+            self.received.extend_from_slice(&data.unwrap());
+        }
+        String::from_utf8(self.received.to_vec()).unwrap()
+    }
+}
+
+/// Settings for a peer that answers no pings.
+fn without_keepalive() -> Upgrader {
+    Upgrader::new().keepalive(Keepalive::disabled())
+}
+
+#[tokio::test(start_paused = true)]
+async fn extended_connect_is_answered_with_200_and_no_key() {
+    let (layer, mut handlers) = handed_over();
+    let mut peer = Peer::connect(layer.upgrader(without_keepalive().subprotocols(["chat"]))).await;
+    let headers = [("origin", "https://h"), ("sec-websocket-protocol", "chat"), VERSION];
+    let mut stream = peer.open("https://h/ws?id=1", &headers).await;
+    assert_eq!(stream.response.status(), StatusCode::OK);
+    assert_eq!(stream.response.headers()["sec-websocket-protocol"], "chat");
+    for name in ["sec-websocket-accept", "connection", "upgrade", "content-length", "sec-websocket-extensions"] {
+        assert!(!stream.response.headers().contains_key(name), "{name}");
+    }
+    let handler = handlers.recv().await.unwrap();
+    assert_eq!(handler.request().version, Version::HTTP_2);
+    stream.send(TEXT, b"hello");
+    assert_eq!(handler.recv().await.unwrap(), Some(Message::text("hello")));
+    handler.send("world").await.unwrap();
+    stream.expect(TEXT, b"world").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_have_a_status_and_a_body() {
+    let mut peer = Peer::connect(WebSocketLayer::new(echo).path("/ws")).await;
+    for (uri, headers, status, body) in [
+        ("https://h/ws", &[("origin", "https://evil"), VERSION][..], 403, "pages of this origin"),
+        ("https://h:1/ws", &[("origin", "null"), VERSION], 403, "pages of this origin"),
+        ("https://h/ws", &[("sec-websocket-version", "8")], 426, "Sec-WebSocket-Version must be 13"),
+        ("https://h/ws", &[], 426, "Sec-WebSocket-Version must be 13"),
+        ("https://h/ws", &[("sec-websocket-protocol", "a b"), VERSION], 400, "must be a list of tokens"),
+        ("https://h/ws", &[("sec-fetch-site", "cross-site"), VERSION], 403, ""),
+        ("https://h/elsewhere", &[VERSION], 426, "only WebSocket connections"),
+    ] {
+        let mut stream = peer.open(uri, headers).await;
+        assert_eq!(stream.response.status(), status, "{headers:?}");
+        let text = stream.body().await;
+        assert!(text.contains(body) && text.ends_with('\n'), "{headers:?}: {text}");
+    }
+    assert_eq!(peer.open("https://h/ws", &[("origin", "https://h:8443"), VERSION]).await.response.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stream_ends_politely_when_the_peer_closes() {
+    let (layer, mut handlers) = handed_over();
+    let mut peer = Peer::connect(layer.path("/").upgrader(without_keepalive())).await;
+    let mut stream = peer.open("http://h/", &[VERSION]).await;
+    let handler = handlers.recv().await.unwrap();
+    stream.send(CLOSE, &1001_u16.to_be_bytes());
+    stream.expect(CLOSE, &1001_u16.to_be_bytes()).await;
+    stream.expect_end().await;
+    stream.send.send_data(Bytes::new(), true).unwrap();
+    assert_eq!(handler.done().await.unwrap().code(), CloseCode::GOING_AWAY);
+    peer.catch_up().await;
+    assert_eq!(stream.reset().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stream_ends_politely_when_the_handler_closes() {
+    let (layer, mut handlers) = handed_over();
+    let mut peer = Peer::connect(layer.path("/").upgrader(without_keepalive())).await;
+    let mut stream = peer.open("http://h/", &[VERSION]).await;
+    let handler = handlers.recv().await.unwrap();
+    let closing = tokio::spawn(async move { handler.close().await });
+    stream.expect(CLOSE, &1000_u16.to_be_bytes()).await;
+    // As RFC 8441 §5 has it, END_STREAM does as TCP's FIN: only behind both close frames.
+    peer.catch_up().await;
+    assert!(!stream.receive.is_end_stream());
+    stream.send(CLOSE, &1000_u16.to_be_bytes());
+    stream.expect_end().await;
+    stream.send.send_data(Bytes::new(), true).unwrap();
+    closing.await.unwrap().unwrap();
+    peer.catch_up().await;
+    assert_eq!(stream.reset().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_ends_the_connection_at_once() {
+    for reason in [Reason::CANCEL, Reason::INTERNAL_ERROR, Reason::NO_ERROR, Reason::ENHANCE_YOUR_CALM] {
+        let (layer, mut handlers) = handed_over();
+        let mut peer = Peer::connect(layer.upgrader(without_keepalive())).await;
+        let mut stream = peer.open("http://h/", &[VERSION]).await;
+        let handler = handlers.recv().await.unwrap();
+        let start = Instant::now();
+        stream.send.send_reset(reason);
+        assert_eq!(handler.recv().await.unwrap_err().kind(), ErrorKind::Disconnected, "{reason:?}");
+        assert_eq!(handler.done().await.unwrap_err().kind(), ErrorKind::Disconnected, "{reason:?}");
+        assert_eq!(handler.send("x").await.unwrap_err().kind(), ErrorKind::Disconnected, "{reason:?}");
+        assert_eq!(start.elapsed(), Duration::ZERO, "{reason:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_also_ends_a_connection_that_waits_for_the_peer() {
+    let full = Arc::new(AtomicUsize::new(0));
+    let (layer, mut handlers) = handed_over();
+    let mut peer = Peer::connect(layer.upgrader(without_keepalive().without_compression())).await;
+    let mut stream = peer.open("http://h/", &[VERSION]).await;
+    let handler = handlers.recv().await.unwrap();
+    let flooding = tokio::spawn(flood(handler.clone(), full.clone()));
+    settle().await;
+    let start = Instant::now();
+    stream.send.send_reset(Reason::CANCEL);
+    assert_eq!(flooding.await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_http_connection_ends_its_websockets_at_once() {
+    let (layer, mut handlers) = handed_over();
+    let mut peer = Peer::connect(layer.upgrader(without_keepalive())).await;
+    let _streams = [peer.open("http://h/", &[VERSION]).await, peer.open("http://h/", &[VERSION]).await];
+    let handlers = [handlers.recv().await.unwrap(), handlers.recv().await.unwrap()];
+    let start = Instant::now();
+    peer.connection.abort();
+    for handler in handlers {
+        assert_eq!(handler.done().await.unwrap_err().kind(), ErrorKind::Disconnected);
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_not_read_stops_no_other_and_stays_small() {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let (layer, mut handlers) = handed_over();
+    let mut peer = Peer::connect(layer.upgrader(without_keepalive().without_compression())).await;
+    let mut stalled = peer.open("http://h/", &[VERSION]).await;
+    let handler = handlers.recv().await.unwrap();
+    let start = Instant::now();
+    let flooding = tokio::spawn(flood(handler.clone(), taken.clone()));
+    let mut busy = Vec::new();
+    for _ in 0..5 {
+        let stream = peer.open("http://h/", &[VERSION]).await;
+        let handler = handlers.recv().await.unwrap();
+        tokio::spawn(echo(handler));
+        busy.push(stream);
+    }
+    for round in 0_u8..200 {
+        for stream in &mut busy {
+            stream.send(BINARY, &[round; 100]);
+            stream.expect(BINARY, &[round; 100]).await;
+        }
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    settle().await;
+    let taken = taken.load(Ordering::Relaxed);
+    assert!(taken < 512 * 1024, "{taken} bytes for a peer that reads nothing");
+
+    assert_eq!(flooding.await.unwrap().unwrap_err().kind(), ErrorKind::WriteTimeout);
+    assert_eq!(start.elapsed().as_secs(), WRITE_TIME.as_secs());
+    assert_eq!(handler.done().await.unwrap_err().kind(), ErrorKind::WriteTimeout);
+    for stream in &mut busy {
+        stream.send(BINARY, b"still here");
+        stream.expect(BINARY, b"still here").await;
+    }
+    // hyper (1.12) has no way to reset an upgraded stream: what it holds stays until the peer reads it, resets the stream or
+    // leaves. Then the stream ends as a TCP connection would, without a close frame.
+    settle().await;
+    assert_eq!(stalled.reset().await, None);
+    let mut rest = 0;
+    while let Some(data) = stalled.receive.data().await {
+        rest += data.as_ref().unwrap().len();
+        stalled.receive.flow_control().release_capacity(data.unwrap().len()).unwrap();
+    }
+    assert!(rest <= taken + 4096, "{rest} bytes after the end, of {taken}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_starts_to_read_again_gets_everything() {
+    let (layer, mut handlers) = handed_over();
+    let limits = Limits::default().write_time(Duration::from_secs(3600));
+    let mut peer = Peer::connect(layer.upgrader(without_keepalive().without_compression().limits(limits))).await;
+    let mut stream = peer.open("http://h/", &[VERSION]).await;
+    let handler = handlers.recv().await.unwrap();
+    let sending = tokio::spawn(async move {
+        for number in 0..10_000_u32 {
+            handler.send(format!("{number:0100}")).await?;
+        }
+        Ok::<_, Error>(())
+    });
+    settle().await;
+    assert!(!sending.is_finished());
+    for number in 0..10_000_u32 {
+        stream.expect(TEXT, format!("{number:0100}").as_bytes()).await;
+    }
+    sending.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_does_not_read_stops_no_other() {
+    let (layer, mut handlers) = handed_over();
+    let mut peer = Peer::connect(layer.upgrader(without_keepalive())).await;
+    let mut unread = peer.open("http://h/", &[VERSION]).await;
+    let handler = handlers.recv().await.unwrap();
+    let mut busy = peer.open("http://h/", &[VERSION]).await;
+    tokio::spawn(echo(handlers.recv().await.unwrap()));
+    for number in 0..10_000_u32 {
+        unread.send(TEXT, format!("{number:0100}").as_bytes());
+    }
+    settle().await;
+    for _ in 0..100 {
+        busy.send(TEXT, b"quick");
+        busy.expect(TEXT, b"quick").await;
+    }
+    for number in 0..10_000_u32 {
+        assert_eq!(handler.recv().await.unwrap(), Some(Message::text(format!("{number:0100}"))));
+    }
+}
+
+/// Sends until that fails.
+async fn flood(ws: Manager, taken: Arc<AtomicUsize>) -> Result<(), Error> {
+    loop {
+        ws.send(vec![0; 16 * 1024]).await?;
+        taken.fetch_add(16 * 1024, Ordering::Relaxed);
+    }
+}
+
+/// Lets everybody come to rest: the paused clock moves only when nobody has anything to do.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const VERSION: (&str, &str) = ("sec-websocket-version", "13");
+const WRITE_TIME: Duration = Duration::from_secs(10);

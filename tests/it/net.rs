@@ -1,0 +1,89 @@
+//! Servers on real sockets.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Body;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tower::Service;
+use tower_websocket::{Error, HandlerOutput, Manager, WebSocketLayer};
+
+/// hyper's HTTP/1.1 and HTTP/2 server, extended CONNECT turned on.
+pub(crate) fn http_server() -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    // The window of a connection must be larger than that of a stream (hyper has 1 MiB for both), or one handler that does
+    // not read stops all others on its connection.
+    server
+        .http2()
+        .enable_connect_protocol()
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(16 * 1024 * 1024);
+    server
+}
+
+/// Serves this layer's WebSockets on a port of its own, until the runtime ends.
+pub(crate) async fn serve<H, F>(layer: WebSocketLayer<H>) -> SocketAddr
+where
+    H: Fn(Manager) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    let service = layer.into_service();
+    listen(move |stream| serve_stream(stream, service.clone())).await
+}
+
+/// One HTTP connection.
+pub(crate) async fn serve_stream<Io, S, B>(stream: Io, service: S)
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<hyper::body::Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
+{
+    // A client that goes away is the business of the test.
+    let _ = http_server().serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service)).await;
+}
+
+/// Runs this for each TCP connection.
+pub(crate) async fn listen<F>(accept: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            tokio::spawn(accept(stream));
+        }
+    });
+    address
+}
+
+pub(crate) async fn echo(ws: Manager) -> Result<(), Error> {
+    while let Some(message) = ws.recv().await? {
+        ws.send(message).await?;
+    }
+    Ok(())
+}
+
+/// A handler that hands its Manager to the test and leaves the connection open, and where the Managers arrive.
+pub(crate) fn handed_over() -> (WebSocketLayer<impl Fn(Manager) -> BoxedHandler>, mpsc::UnboundedReceiver<Manager>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let sender = Arc::new(sender);
+    let layer = WebSocketLayer::new(move |ws: Manager| -> BoxedHandler {
+        let _ = sender.send(ws.clone());
+        Box::pin(async move { ws.done().await.map(drop) })
+    });
+    (layer, receiver)
+}
+
+pub(crate) type BoxedHandler = std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
