@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tracing::Instrument;
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, Running, Shared, Terms};
+use crate::connection::{self, GivenUp, Running, Shared, Terms};
 use crate::debug::visible;
 use crate::handler::HandlerOutput;
 use crate::manager::Manager;
@@ -150,12 +150,10 @@ where
                     return Poll::Ready(());
                 }
                 Poll::Pending => {
-                    if this.shared.poll_aborted(cx).is_ready() {
-                        return Poll::Ready(());
-                    }
-                    ready!(this.running.poll_overdue(cx));
-                    tracing::error!("{NO_RESPONSE}");
-                    return Poll::Ready(());
+                    return this.running.poll_given_up(cx).map(|given_up| match given_up {
+                        GivenUp::Aborted => tracing::debug!("aborted before it was open"),
+                        GivenUp::Overdue => tracing::error!("{NO_RESPONSE}"),
+                    });
                 }
             };
             if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {
@@ -167,7 +165,13 @@ where
             *this.context = None;
             this.shared.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
         }
-        this.running.poll(cx)
+        ready!(this.running.poll(cx));
+        match this.shared.end() {
+            Some(Err(error)) => tracing::debug!(%error, "failed"),
+            Some(Ok(frame)) => tracing::debug!(%frame, "closed"),
+            None => {}
+        }
+        Poll::Ready(())
     }
 }
 

@@ -42,8 +42,8 @@ where
     let (tasks, guard) = Tasks::new(&progress);
     let (mut sender, mut connection) = http2::Builder::new(tasks.clone())
         .initial_max_send_streams(NOT_SAID)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .handshake(TokioIo::new(io))
         .await
         .map_err(failed)?;
@@ -78,4 +78,7 @@ fn failed(error: hyper::Error) -> Error {
 /// More streams than a server can allow.
 const NOT_SAID: usize = usize::MAX - 1;
 /// What the server may send before we have read it, which happens when nobody receives.
-const WINDOW: u32 = 1024 * 1024;
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The one stream keeps the bound. With half of this h2 pays for small frames that nobody has read yet, 256 bytes each,
+/// and ends the connection when it is used up: let it be enough for a window full of the smallest messages.
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;

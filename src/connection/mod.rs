@@ -21,4 +21,4 @@ mod wire;
 pub use keepalive::Keepalive;
 pub(crate) use shared::Shared;
 pub(crate) use start::{Terms, prepare, spawn};
-pub(crate) use task::Running;
+pub(crate) use task::{GivenUp, Running};

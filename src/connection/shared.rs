@@ -342,8 +342,8 @@ impl Shared {
         state.ask();
     }
 
-    /// Ready when the connection is to be dropped while it waits for its transport.
-    pub(crate) fn poll_aborted(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits for an abort, for a task that has no transport yet and sleeps here.
+    pub(super) fn poll_aborted(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.abort {
             return Poll::Ready(());

@@ -476,20 +476,24 @@ where
         Self { task, handler: None, timer }
     }
 
-    /// Ready when the transport did not come in time.
-    pub(crate) fn poll_overdue(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.project().timer.poll(cx)
+    /// Waits for the transport to come no more: it is overdue, or the connection was aborted.
+    pub(crate) fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<GivenUp> {
+        let this = self.project();
+        if this.timer.poll(cx).is_ready() {
+            return Poll::Ready(GivenUp::Overdue);
+        }
+        this.task.shared.poll_aborted(cx).map(|()| GivenUp::Aborted)
     }
 
-    /// The transport is there. The handler is made here, as it may panic before it has a future.
+    /// The transport is there. `handler` makes the handler's future; a panic in it is the handler's.
     pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: impl FnOnce() -> H) {
         let mut this = self.project();
         this.task.open(transport);
+        this.timer.reset(this.task.now + FAR);
         match catch_unwind(AssertUnwindSafe(handler)) {
             Ok(handler) => this.handler.set(Some(handler)),
             Err(_) => this.task.shared.close(panicked()),
         }
-        this.timer.reset(this.task.now + FAR);
     }
 }
 
@@ -528,6 +532,14 @@ impl<H: Future<Output: HandlerOutput>> Handler<'_, H> {
     }
 }
 
+/// Why a connection is given up before it had a transport.
+#[derive(Debug)]
+pub(crate) enum GivenUp {
+    Aborted,
+    Overdue,
+}
+
+/// What the peer is told of a panic, which its own thread has reported.
 fn panicked() -> CloseFrame {
     tracing::error!("handler panicked");
     CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")

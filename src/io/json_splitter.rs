@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     /// The pieces of a source that is read in chunks, and the rest.
-    fn split<'a>(input: &'a [u8], mut sizes: impl Iterator<Item = usize>) -> (Vec<&'a [u8]>, &'a [u8]) {
+    fn split(input: &[u8], mut sizes: impl Iterator<Item = usize>) -> (Vec<&[u8]>, &[u8]) {
         let mut splitter = JsonSplitter::default();
         let (mut pieces, mut start, mut seen, mut read) = (Vec::new(), 0, 0, 0);
         while read < input.len() {

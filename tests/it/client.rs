@@ -1,5 +1,7 @@
 //! Our client against our server, over real sockets.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -314,6 +316,30 @@ async fn http2_without_extended_connect_is_an_error_that_says_so() {
     let error = Connector::new().http2().connect_over(near, "ws://h/").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Handshake);
     assert!(error.source().unwrap().to_string().contains("extended CONNECT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_small_messages_can_wait_for_the_client() {
+    for (version, client) in clients() {
+        let (layer, mut handlers) = handed_over();
+        let (near, far) = duplex(1024);
+        let limits = Limits::default().write_time(Duration::from_secs(3600));
+        let settings = Upgrader::new().keepalive(Keepalive::disabled()).limits(limits);
+        tokio::spawn(serve_stream(far, layer.upgrader(settings).into_service()));
+        let client = client.keepalive(Keepalive::disabled());
+        let ws = client.connect_over(near, "ws://h/").await.unwrap();
+        let handler = handlers.recv().await.unwrap();
+        tokio::spawn(async move {
+            for number in 0..10_000 {
+                handler.send(format!("{number}")).await.unwrap();
+                handler.flush().await.unwrap();
+            }
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for number in 0..10_000 {
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::text(format!("{number}"))), "{version:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

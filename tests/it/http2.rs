@@ -1,5 +1,7 @@
 //! WebSockets over HTTP/2 (RFC 8441), with the `h2` crate as a peer that does as it is told.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,7 +42,6 @@ impl Peer {
         F: Future<Output: HandlerOutput> + Send + 'static,
     {
         let (near, far) = duplex(1024 * 1024);
-        // The peer answers no pings, and what is tested here has other limits.
         tokio::spawn(serve_stream(far, layer.into_service()));
         let mut builder = Builder::new();
         builder.initial_connection_window_size(1024 * 1024);

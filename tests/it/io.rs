@@ -1,5 +1,7 @@
 //! Byte streams over messages, and messages out of byte streams.
 
+#![expect(clippy::unwrap_used, reason = "clippy knows tests, not their helpers")]
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,5 +1,7 @@
 //! Servers on real sockets.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,8 +21,8 @@ use tower_websocket::{Error, HandlerOutput, Manager, WebSocketLayer};
 /// hyper's HTTP/1.1 and HTTP/2 server, extended CONNECT turned on.
 pub(crate) fn http_server() -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    // The window of a connection must be larger than that of a stream (hyper has 1 MiB for both), or one handler that does
-    // not read stops all others on its connection.
+    // hyper's default is 1 MiB for a stream and for the whole connection. A handler that does not read then stops all
+    // others, and where its messages are small h2 ends the connection (`too_many_data_frames`).
     server
         .http2()
         .enable_connect_protocol()
