@@ -39,7 +39,7 @@ impl Lines {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
             tracing_subscriber::fmt()
-                .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+                .with_env_filter("tower_websocket=debug")
                 .with_ansi(false)
                 .with_writer(|| LINES.with_borrow(Clone::clone))
                 .init();
