@@ -75,9 +75,12 @@ impl Socket {
                 return Poll::Pending;
             }
             self.answer_due = false;
-            let Poll::Ready(next) = Pin::new(&mut self.stream).poll_next(cx) else {
-                // Behind a fragment tungstenite reads on, and the wire may have found a fault there.
-                return self.wire().take_fault().map_or(Poll::Pending, |fault| Poll::Ready(Event::Fault(fault)));
+            let next = match Pin::new(&mut self.stream).poll_next(cx) {
+                Poll::Ready(next) => next,
+                // It has taken all that was shown, and the wire has followed the input on to what may stop it.
+                Poll::Pending => {
+                    return self.wire().take_fault().map_or(Poll::Pending, |fault| Poll::Ready(Event::Fault(fault)));
+                }
             };
             return Poll::Ready(match next {
                 None => Event::End,
