@@ -1,7 +1,8 @@
 //! What `tracing` gets to see.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use bytes::Bytes;
 use http::Request;
@@ -32,21 +33,29 @@ impl Lines {
         String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
     }
 
-    /// Writes what this thread's connections say.
-    fn subscribe(&self) -> tracing::subscriber::DefaultGuard {
-        let lines = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
-            .with_ansi(false)
-            .with_writer(move || lines.clone());
-        tracing::subscriber::set_default(subscriber.finish())
+    /// Takes what this thread's connections say. One subscriber serves all tests: those that come and go in other
+    /// threads would race for tracing's cache of who is interested.
+    fn subscribe(&self) {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_env_filter("tower_websocket=debug")
+                .with_ansi(false)
+                .with_writer(|| LINES.with_borrow(Clone::clone))
+                .init();
+        });
+        LINES.set(self.clone());
     }
+}
+
+thread_local! {
+    static LINES: RefCell<Lines> = RefCell::default();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_without_upgrades_is_reported_with_the_remedy() {
     let lines = Lines::default();
-    let _guard = lines.subscribe();
+    lines.subscribe();
     let service =
         WebSocketLayer::new(|_: Manager| async { assert_eq!(0, 1, "the handler must not run") }).into_service();
     // No promise of an upgrade at all.
@@ -69,7 +78,7 @@ async fn a_server_without_upgrades_is_reported_with_the_remedy() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_has_a_span_with_its_path_and_subprotocol() {
     let lines = Lines::default();
-    let _guard = lines.subscribe();
+    lines.subscribe();
     let upgrader = tower_websocket::Upgrader::new().subprotocols(["chat"]);
     let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) }).upgrader(upgrader);
     let mut peer = serve(layer.into_service());
