@@ -96,6 +96,12 @@ impl Liveness {
         Self { settings, last_seen: now, last_ping: now, paused: false }
     }
 
+    /// When the first ping or the end is due, if ever.
+    pub(super) fn first_due(&self) -> Option<Instant> {
+        let after = [self.settings.interval, self.settings.timeout].into_iter().flatten().min();
+        after.map(|after| self.last_seen + after)
+    }
+
     /// Something arrived.
     pub(super) fn seen(&mut self, now: Instant) {
         self.last_seen = now;

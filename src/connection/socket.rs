@@ -35,6 +35,8 @@ pub(super) enum Event {
     /// The closing handshake is complete, or the transport ended.
     End,
     Fault(Fault),
+    /// A close frame with a code that must not be sent.
+    InvalidClose,
     Message(Message),
     Ping,
     Pong(Bytes),
@@ -92,7 +94,11 @@ impl Socket {
                     tungstenite::Message::Pong(payload) => Event::Pong(payload),
                     tungstenite::Message::Close(frame) => {
                         self.answer_due = true;
-                        Event::Close(self.received(frame))
+                        if self.wire().said_invalid_code() {
+                            Event::InvalidClose
+                        } else {
+                            Event::Close(self.received(frame))
+                        }
                     }
                     _ => match self.wire().take_message() {
                         Some(message) => Event::Message(message),

@@ -42,7 +42,8 @@ pub(super) struct Task<Io> {
     stalled: Option<Instant>,
     urgent: Option<Instant>,
     mid_message: Option<Instant>,
-    ping: Option<Ping>,
+    /// The last few, each at its number's place.
+    pings: [Option<Ping>; 4],
     /// tungstenite has nothing more to say.
     socket_over: bool,
     peer_closed: bool,
@@ -50,7 +51,7 @@ pub(super) struct Task<Io> {
     read_to_end: bool,
     /// Not even the handler is waited for.
     aborted: bool,
-    flush_due: bool,
+    unflushed: Unflushed,
     timer_polled: bool,
     now: Instant,
 }
@@ -63,8 +64,15 @@ struct TimeLimits {
     end_of_life: Option<Instant>,
 }
 
-/// The last ping that we sent.
-#[derive(Debug)]
+/// What the transport took and may still hold back: all bytes, and those of data frames.
+#[derive(Debug, Default)]
+struct Unflushed {
+    bytes: usize,
+    data: usize,
+}
+
+/// A ping that we sent.
+#[derive(Clone, Copy, Debug)]
 struct Ping {
     number: u64,
     sent: Instant,
@@ -96,12 +104,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             stalled: None,
             urgent: None,
             mid_message: None,
-            ping: None,
+            pings: [None; 4],
             socket_over: false,
             peer_closed: false,
             read_to_end,
             aborted: false,
-            flush_due: false,
+            unflushed: Unflushed::default(),
             timer_polled: false,
             now,
         }
@@ -191,6 +199,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 self.closing.finish(self.now);
                 self.shared.lock().set_end(End::Closed(frame), cx.waker())
             }
+            Event::InvalidClose => {
+                // tungstenite has the answer ready: 1002.
+                self.socket.wire().set_discard();
+                self.closing.finish(self.now);
+                let error = Fault::Protocol("the close code may not be sent".into()).into_error();
+                self.shared.lock().set_end(End::Failed(error), cx.waker())
+            }
             Event::End => {
                 self.socket_over = true;
                 if self.closing.phase() == Phase::Open {
@@ -219,13 +234,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     fn send_ping(&mut self, number: u64) {
-        self.ping = Some(Ping { number, sent: self.now });
+        self.pings[number as usize % 4] = Some(Ping { number, sent: self.now });
         self.socket.ping(Bytes::copy_from_slice(&number.to_be_bytes()));
     }
 
     fn on_pong(&mut self, payload: &[u8], cx: &mut Context<'_>) -> bool {
-        match self.ping.take_if(|ping| ping.number.to_be_bytes() == payload) {
-            Some(ping) => self.shared.lock().set_round_trip(ping.number, self.now - ping.sent, cx.waker()),
+        let number = <[u8; 8]>::try_from(payload).map(u64::from_be_bytes).unwrap_or_default();
+        match self.pings[number as usize % 4].take_if(|ping| ping.number == number) {
+            Some(ping) => self.shared.lock().set_round_trip(number, self.now - ping.sent, cx.waker()),
             // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
             None => false,
         }
@@ -239,20 +255,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     /// Writes all that is there. Whether the handler waits for that.
     fn write(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut handler_waits = false;
         while self.gather() {
-            let Some(transport) = &mut self.transport else { return handler_waits };
+            let Some(transport) = &mut self.transport else { return false };
             match self.writing.poll_write(Pin::new(transport), cx) {
                 Poll::Pending => {
                     self.stalled.get_or_insert(self.now);
-                    return handler_waits;
+                    return self.flush(cx);
                 }
                 Poll::Ready(Ok(written)) if written > 0 => {
                     self.stalled = None;
-                    self.flush_due = true;
                     let control = written.min(self.overhead);
                     self.overhead -= control;
-                    handler_waits |= self.shared.lock().set_written(written, written - control, cx.waker());
+                    self.unflushed.bytes += written;
+                    self.unflushed.data += written - control;
                 }
                 Poll::Ready(result) => {
                     let source = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
@@ -260,7 +275,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 }
             }
         }
-        handler_waits | self.finish_writing(cx)
+        self.flush(cx) | self.finish_writing(cx)
     }
 
     /// Puts together what is written next, once the last of it is out: pings and pongs, then data, then the close frame.
@@ -285,24 +300,33 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         !self.writing.is_empty()
     }
 
-    /// Everything is written: flushes, and after the closing handshake shuts our side down.
+    /// Has the transport pass on what it took; TLS and HTTP/2 keep it in buffers of their own. Then it counts as written.
+    fn flush(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(transport) = &mut self.transport else { return false };
+        if self.unflushed.bytes == 0 {
+            return false;
+        }
+        match Pin::new(transport).poll_flush(cx) {
+            Poll::Pending => {
+                self.stalled.get_or_insert(self.now);
+                false
+            }
+            Poll::Ready(Ok(())) => {
+                if self.writing.is_empty() {
+                    self.stalled = None;
+                }
+                let Unflushed { bytes, data } = std::mem::take(&mut self.unflushed);
+                self.shared.lock().set_written(bytes, data, cx.waker())
+            }
+            Poll::Ready(Err(error)) => self.fail(Fault::Disconnected(Some(error.into())), cx),
+        }
+    }
+
+    /// Everything is written: after the closing handshake our side is shut down.
     fn finish_writing(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(transport) = &mut self.transport else { return false };
-        let mut transport = Pin::new(transport);
-        if self.flush_due {
-            match transport.as_mut().poll_flush(cx) {
-                Poll::Pending => {
-                    self.stalled.get_or_insert(self.now);
-                    return false;
-                }
-                Poll::Ready(Ok(())) => {
-                    self.stalled = None;
-                    self.flush_due = false;
-                }
-                Poll::Ready(Err(error)) => return self.fail(Fault::Disconnected(Some(error.into())), cx),
-            }
-        }
-        if self.closing.phase() != Phase::Flushing {
+        let transport = Pin::new(transport);
+        if self.closing.phase() != Phase::Flushing || self.unflushed.bytes > 0 {
             return false;
         }
         match transport.poll_shutdown(cx) {
@@ -476,6 +500,7 @@ pin_project! {
         handler: Option<H>,
         #[pin]
         timer: Sleep,
+        overdue: Instant,
     }
 }
 
@@ -486,16 +511,22 @@ where
 {
     /// A connection that waits for its transport, for at most `allowed`.
     pub(super) fn new(task: Task<Io>, allowed: Duration) -> Self {
-        let timer = sleep_until(task.now + allowed);
-        Self { task, handler: None, timer }
+        let overdue = task.now + allowed;
+        // Where the first ping is due sooner, the timer can stay as it is once the connection is open.
+        let timer = sleep_until(overdue.min(task.liveness.first_due().unwrap_or(overdue)));
+        Self { task, handler: None, timer, overdue }
     }
 
     /// Waits for the transport to come no more: it is overdue, or the connection was aborted.
     pub(crate) fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<GivenUp> {
-        let this = self.project();
-        if this.timer.poll(cx).is_ready() {
-            return Poll::Ready(GivenUp::Overdue);
+        let mut this = self.project();
+        while this.timer.as_mut().poll(cx).is_ready() {
+            if this.timer.deadline() >= *this.overdue {
+                return Poll::Ready(GivenUp::Overdue);
+            }
+            this.timer.as_mut().reset(*this.overdue);
         }
+        this.task.timer_polled = true;
         this.task.shared.poll_aborted(cx).map(|()| GivenUp::Aborted)
     }
 
@@ -503,7 +534,6 @@ where
     pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: impl FnOnce() -> H) {
         let mut this = self.project();
         this.task.open(transport);
-        this.timer.reset(this.task.now + FAR);
         match catch_unwind(AssertUnwindSafe(handler)) {
             Ok(handler) => this.handler.set(Some(handler)),
             Err(_) => this.task.shared.close(panicked()),

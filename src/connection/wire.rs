@@ -18,6 +18,7 @@ use super::assembler::Assembler;
 use super::fault::Fault;
 use super::frame::{BINARY, CLOSE, CONTINUATION, FIN, Header, MAX_CONTROL, RSV, RSV1, TEXT, apply_mask};
 use super::input::Input;
+use crate::close::CloseCode;
 use crate::message::{Message, MessageKind};
 use crate::role::Role;
 
@@ -44,8 +45,9 @@ pub(super) struct Wire {
     end_of_input: bool,
     shown: Vec<u8>,
     replies: Replies,
-    /// The peer closed with 1014, which tungstenite does not know.
+    /// What the peer's close frame says, where tungstenite reports something else.
     bad_gateway: bool,
+    invalid_code: bool,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,7 @@ impl Wire {
             shown: Vec::new(),
             replies: Replies::default(),
             bad_gateway: false,
+            invalid_code: false,
         }
     }
 
@@ -166,6 +169,11 @@ impl Wire {
         self.bad_gateway
     }
 
+    /// Whether its code was one that must not be sent. tungstenite reports 1002, its answer, as the peer's.
+    pub(super) fn said_invalid_code(&self) -> bool {
+        self.invalid_code
+    }
+
     pub(super) fn replies(&mut self) -> &mut Replies {
         &mut self.replies
     }
@@ -196,7 +204,7 @@ impl Wire {
             self.shown.extend_from_slice(frame);
             self.input.consume(whole);
             if header.opcode() == CLOSE {
-                self.bad_gateway = swap_bad_gateway(&mut self.shown);
+                self.note_close_code();
             }
             return Ok(true);
         }
@@ -230,6 +238,19 @@ impl Wire {
         self.in_message = true;
         self.frame = Some(Frame { header, done: 0 });
         Ok(true)
+    }
+
+    /// tungstenite takes the registered code 1014 for a violation: it is shown 1013 instead.
+    fn note_close_code(&mut self) {
+        with_close_code(&mut self.shown, |code| {
+            if *code == BAD_GATEWAY {
+                self.bad_gateway = true;
+                code.copy_from_slice(&TRY_AGAIN_LATER);
+            }
+            let sendable =
+                |code: &[u8; 2]| CloseCode::new(u16::from_be_bytes(*code)).is_some_and(CloseCode::is_sendable);
+            self.invalid_code = code.first_chunk().is_some_and(|code| !sendable(code));
+        });
     }
 
     /// Takes payload of the current data frame. `false`: more input is needed first.
@@ -321,7 +342,11 @@ impl AsyncWrite for Wire {
         if frame.first() == Some(&(FIN | CLOSE)) {
             self.replies.close.extend_from_slice(frame);
             if self.bad_gateway {
-                swap_bad_gateway_back(&mut self.replies.close);
+                with_close_code(&mut self.replies.close, |code| {
+                    if *code == TRY_AGAIN_LATER {
+                        code.copy_from_slice(&BAD_GATEWAY);
+                    }
+                });
             }
         } else {
             // RFC 6455 §5.5.3 lets us answer the latest ping alone: do so where a peer sends them without reading.
@@ -342,27 +367,12 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// tungstenite takes the registered code 1014 for a protocol error: shows it 1013 instead.
-fn swap_bad_gateway(close: &mut [u8]) -> bool {
-    let Some((header, size)) = Header::parse(close) else { return false };
-    let Some(code) = close.get_mut(size..size + 2) else { return false };
-    unmask(code, header, 0);
-    let is_bad_gateway = *code == BAD_GATEWAY;
-    if is_bad_gateway {
-        code.copy_from_slice(&TRY_AGAIN_LATER);
-    }
-    unmask(code, header, 0);
-    is_bad_gateway
-}
-
-/// The answer to a close frame with 1014 says 1014.
-fn swap_bad_gateway_back(close: &mut [u8]) {
+/// Looks at the code of a close frame, unmasked, and lets it be changed.
+fn with_close_code(close: &mut [u8], look: impl FnOnce(&mut [u8])) {
     let Some((header, size)) = Header::parse(close) else { return };
     if let Some(code) = close.get_mut(size..size + 2) {
         unmask(code, header, 0);
-        if *code == TRY_AGAIN_LATER {
-            code.copy_from_slice(&BAD_GATEWAY);
-        }
+        look(code);
         unmask(code, header, 0);
     }
 }

@@ -27,10 +27,11 @@ async fn every_code_that_the_registry_allows_is_accepted_and_answered() {
 #[tokio::test(start_paused = true)]
 async fn every_other_code_is_a_violation() {
     for number in [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535] {
-        let (_ws, mut peer) = open(quiet()).await;
+        let (ws, mut peer) = open(quiet()).await;
         peer.send(close(number, "")).await;
         peer.expect_close(1002).await;
         peer.expect_end().await;
+        assert_eq!(kind(ws.done().await), ErrorKind::Protocol);
     }
 }
 

@@ -320,7 +320,8 @@ async fn each_line_is_a_message_however_reads_split_it() {
     let text = format!("one\r\n\ntwo ü\r\n{long}\r\n\r\nlast");
     let lines = ["one", "", "two ü", &long, "", "last"];
     for step in [1, 2, 3, 1000, usize::MAX] {
-        let (result, texts) = copied(async |ws| ws.copy_text_lines(drip(text.as_bytes(), step)).await).await;
+        let (result, texts) =
+            copied(async |ws| ws.copy_text_lines_with(drip(text.as_bytes(), step), &Budget::new(1 << 20)).await).await;
         assert_eq!(result, Ok(6));
         assert!(texts == lines, "{step}");
     }
@@ -338,7 +339,8 @@ async fn each_json_value_is_a_message_however_reads_split_it() {
     let text = format!(" {{\"a\": 1}}[1, 2]\n\"ü\\\"\"7 true{long}null{{}}-1.5");
     let values = ["{\"a\": 1}", "[1, 2]", "\"ü\\\"\"", "7", "true", &long, "null", "{}", "-1.5"];
     for step in [1, 2, 3, 1000, usize::MAX] {
-        let (result, texts) = copied(async |ws| ws.copy_json_stream(drip(text.as_bytes(), step)).await).await;
+        let (result, texts) =
+            copied(async |ws| ws.copy_json_stream_with(drip(text.as_bytes(), step), &Budget::new(1 << 20)).await).await;
         assert_eq!(result, Ok(9));
         assert!(texts == values, "{step}");
     }
@@ -356,7 +358,8 @@ async fn what_is_no_json_comes_after_the_values_before_it() {
         (b"{} \"\xFF\"", &["{}"]),
     ] {
         for step in [1, usize::MAX] {
-            let (result, texts) = copied(async |ws| ws.copy_json_stream(drip(source, step)).await).await;
+            let (result, texts) =
+                copied(async |ws| ws.copy_json_stream_with(drip(source, step), &Budget::new(1 << 20)).await).await;
             assert_eq!(result, Err(ErrorKind::Decode));
             assert_eq!(texts, values);
         }

@@ -1,8 +1,10 @@
 //! Messages on their way out.
 
 use futures_util::{FutureExt, SinkExt};
+use std::time::Duration;
+
 use tokio::time::{Instant, timeout};
-use tower_websocket::{ErrorKind, Keepalive, Limits, Manager, Message, Upgrader, WebSocketLayer};
+use tower_websocket::{ErrorKind, Keepalive, Limits, Manager, Message, Role, Upgrader, WebSocketLayer};
 
 use crate::support::{binary, kind, open, open_over, open_with, ping, pong, secs, serve_over, tap, text};
 
@@ -176,4 +178,12 @@ async fn a_pong_overtakes_what_is_buffered() {
     peer.expect(binary([1; 2000])).await;
     peer.expect(pong("?")).await;
     peer.expect(binary([2; 2000])).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_transport_still_holds_back_is_not_written() {
+    let (near, _peer_that_does_not_read) = tokio::io::duplex(16);
+    let ws = Manager::from_upgraded(tokio::io::BufStream::new(near), Role::Server, &Upgrader::new());
+    let error = ws.write_data(vec![0; 100], Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WriteTimeout);
 }
