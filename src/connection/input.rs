@@ -84,3 +84,10 @@ impl Input {
         }
     }
 }
+
+impl Drop for Input {
+    /// A connection that ends while it is polled still has the thread's buffer.
+    fn drop(&mut self) {
+        scratch::give_read_buffer(std::mem::take(&mut self.buffer));
+    }
+}

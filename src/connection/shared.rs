@@ -89,6 +89,7 @@ pub(super) struct Requests {
 /// The task's side.
 impl State {
     pub(super) fn take_requests(&mut self) -> Requests {
+        self.sleeper = None;
         self.asked = false;
         Requests {
             fail: std::mem::take(&mut self.fail),
@@ -145,10 +146,6 @@ impl State {
         }
         self.sleeper = Some(waker.clone());
         true
-    }
-
-    pub(super) fn unpark(&mut self) {
-        self.sleeper = None;
     }
 }
 

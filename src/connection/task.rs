@@ -128,7 +128,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         H: Future<Output: HandlerOutput>,
     {
         self.now = Instant::now();
-        self.shared.lock().unpark();
         // Polled at least once, as it may wait for things of its own; a message that it waits for saves that turn.
         let mut handler_due = true;
         loop {
@@ -255,7 +254,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     /// Writes all that is there. Whether the handler waits for that.
     fn write(&mut self, cx: &mut Context<'_>) -> bool {
-        while self.gather() {
+        let mut more = self.gather();
+        while more {
             let Some(transport) = &mut self.transport else { return false };
             match self.writing.poll_write(Pin::new(transport), cx) {
                 Poll::Pending => {
@@ -268,6 +268,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                     self.overhead -= control;
                     self.unflushed.bytes += written;
                     self.unflushed.data += written - control;
+                    if self.overhead == 0 && self.socket.wire().replies().urgent.is_empty() {
+                        self.urgent = None;
+                    }
+                    // What was queued meanwhile is seen before the task sleeps.
+                    more = !self.writing.is_empty() || (self.socket.wire().has_replies() && self.gather());
                 }
                 Poll::Ready(result) => {
                     let source = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
@@ -288,8 +293,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         if self.overhead > 0 {
             self.writing.push_raw(&replies.urgent);
             replies.urgent = Vec::new();
-        } else {
-            self.urgent = None;
         }
         self.shared.lock().take_queued(&mut self.writing);
         if self.writing.is_empty() && !replies.close.is_empty() {

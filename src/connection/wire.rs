@@ -174,6 +174,11 @@ impl Wire {
         self.invalid_code
     }
 
+    /// Whether tungstenite has written something.
+    pub(super) fn has_replies(&self) -> bool {
+        !self.replies.urgent.is_empty() || !self.replies.close.is_empty()
+    }
+
     pub(super) fn replies(&mut self) -> &mut Replies {
         &mut self.replies
     }
