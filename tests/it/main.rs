@@ -22,5 +22,8 @@ mod properties;
 mod receiving;
 mod sending;
 mod shutdown;
+mod stacks;
 mod support;
+mod tls;
 mod violations;
+mod visitor;
