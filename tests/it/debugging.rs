@@ -1,8 +1,5 @@
 //! What `tracing` gets to see.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Empty;
@@ -12,36 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use tower::ServiceExt;
 use tower_websocket::{Manager, WebSocketLayer};
 
-use crate::support::{KEY, Peer, close, secs, serve, tap};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Lines {
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
-    }
-
-    /// Writes what this thread's connections say.
-    fn subscribe(&self) -> tracing::subscriber::DefaultGuard {
-        let lines = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
-            .with_ansi(false)
-            .with_writer(move || lines.clone());
-        tracing::subscriber::set_default(subscriber.finish())
-    }
-}
+use crate::support::{KEY, Lines, Peer, close, secs, serve, tap};
 
 #[tokio::test(start_paused = true)]
 async fn a_server_without_upgrades_is_reported_with_the_remedy() {

@@ -25,5 +25,6 @@ mod shutdown;
 mod stacks;
 mod support;
 mod tls;
+mod tonic_server;
 mod violations;
 mod visitor;

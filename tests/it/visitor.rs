@@ -49,7 +49,7 @@ pub(crate) struct Visitor {
 }
 
 /// An HTTP connection, over which requests go.
-enum Requests {
+pub(crate) enum Requests {
     Http1(http1::SendRequest<Body>),
     Http2(http2::SendRequest<Body>),
 }
@@ -82,8 +82,12 @@ impl Visitor {
                 let unread = unread.clone();
                 async move { while unread.send("small").await.is_ok() {} }
             });
-            while unread.stats().wire_sent < STREAM_WINDOW {
-                tokio::task::yield_now().await;
+            loop {
+                let sent = unread.stats().wire_sent;
+                assert_eq!(shared.get("/").await, page);
+                if sent >= STREAM_WINDOW && unread.stats().wire_sent == sent {
+                    break;
+                }
             }
             self.uses_everything_over(shared, page, grpc).await;
             assert!(unread.end().is_none());
@@ -151,13 +155,13 @@ impl Visitor {
         Either::Right(stream)
     }
 
-    async fn http1(&self) -> Requests {
+    pub(crate) async fn http1(&self) -> Requests {
         let (requests, connection) = http1::handshake(TokioIo::new(self.connect("http/1.1").await)).await.unwrap();
         tokio::spawn(connection.with_upgrades());
         Requests::Http1(requests)
     }
 
-    async fn http2(&self) -> Requests {
+    pub(crate) async fn http2(&self) -> Requests {
         let io = TokioIo::new(self.connect("h2").await);
         let (requests, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
         tokio::spawn(connection);
@@ -176,7 +180,7 @@ impl Requests {
         String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().into()).unwrap()
     }
 
-    async fn open(&mut self, path: &str) -> Manager {
+    pub(crate) async fn open(&mut self, path: &str) -> Manager {
         let (request, status) = match self {
             Self::Http1(_) => (
                 Request::get(path)
@@ -201,7 +205,7 @@ impl Requests {
         Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, &settings)
     }
 
-    async fn send(&mut self, request: Request<Body>) -> Response<Incoming> {
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> Response<Incoming> {
         match self {
             Self::Http1(requests) => requests.send_request(request).await.unwrap(),
             Self::Http2(requests) => requests.send_request(request).await.unwrap(),
@@ -262,7 +266,7 @@ async fn calls_streaming(requests: http2::SendRequest<Body>, reporter: HealthRep
 }
 
 /// tonic's client over a connection of hyper's.
-fn health(
+pub(crate) fn health(
     requests: http2::SendRequest<Body>,
 ) -> HealthClient<
     impl tower::Service<
@@ -279,7 +283,7 @@ fn health(
     HealthClient::with_origin(service_fn(send), "http://localhost".parse().unwrap())
 }
 
-const ROUNDS: u8 = 20;
+const ROUNDS: u8 = 10;
 
 /// As `net::http_server` sets it.
 const STREAM_WINDOW: u64 = 64 * 1024;
