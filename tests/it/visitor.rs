@@ -77,11 +77,7 @@ impl Visitor {
             let mut shared = self.http2().await;
             assert_eq!(shared.get("/").await, page);
             let unread = shared.open("/ws?unread").await;
-            // Small ones, of which a window holds the most.
-            let flood = tokio::spawn({
-                let unread = unread.clone();
-                async move { while unread.send("small").await.is_ok() {} }
-            });
+            let flood = tokio::spawn(flood(unread.clone()));
             loop {
                 let sent = unread.stats().wire_sent;
                 assert_eq!(shared.get("/").await, page);
@@ -170,7 +166,7 @@ impl Visitor {
 }
 
 impl Requests {
-    async fn get(&mut self, path: &str) -> String {
+    pub(crate) async fn get(&mut self, path: &str) -> String {
         let request = match self {
             Self::Http1(_) => Request::get(path).header("host", "localhost"),
             Self::Http2(_) => Request::get(format!("http://localhost{path}")),
@@ -211,6 +207,11 @@ impl Requests {
             Self::Http2(requests) => requests.send_request(request).await.unwrap(),
         }
     }
+}
+
+/// Sends small messages, of which a window holds the most, until that fails.
+pub(crate) async fn flood(ws: Manager) {
+    while ws.send("small").await.is_ok() {}
 }
 
 async fn echoes(ws: Manager, version: &'static str, number: usize, everybody: Arc<Barrier>) {
@@ -289,4 +290,4 @@ const ROUNDS: u8 = 10;
 const STREAM_WINDOW: u64 = 64 * 1024;
 
 /// How long anything may take on a busy machine, before a test fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
