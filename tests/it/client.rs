@@ -1,7 +1,5 @@
 //! Our client against our server, over real sockets.
 
-#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
-
 use std::error::Error as _;
 use std::time::Duration;
 
