@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
@@ -19,12 +20,12 @@ use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::health_reporter;
 use tower::{Layer, Service, ServiceBuilder};
-use tower_websocket::WebSocketLayer;
+use tower_websocket::{ErrorKind, WebSocketLayer};
 use warp::Filter;
 
 use crate::net::serve_stream;
 use crate::tls::certified;
-use crate::visitor::{Visitor, endpoint};
+use crate::visitor::{PATIENCE, Requests, Visitor, endpoint, flood};
 
 #[tokio::test]
 async fn raw_hyper_serves_everything_at_once() {
@@ -81,6 +82,22 @@ async fn tonic_inside_of_axum_serves_everything_at_once() {
         tokio::spawn(axum::serve(door, router).into_future());
         visitor.uses_everything(PAGE, Some(&reporter)).await;
     }
+}
+
+/// It has hyper's windows and no way to set others. When this fails, it has one, and the documentation should say so.
+#[tokio::test]
+async fn axums_own_server_ends_the_http2_connection_of_an_unread_socket() {
+    let [(door, visitor), _] = doors().await;
+    let socket = any(|| async { PAGE }).layer(WebSocketLayer::new(endpoint));
+    tokio::spawn(axum::serve(door, Router::new().route("/ws", socket)).into_future());
+    let mut shared = visitor.http2().await;
+    assert_eq!(shared.get("/ws").await, PAGE);
+    let unread = shared.open("/ws?unread").await;
+    timeout(PATIENCE, flood(unread.clone())).await.unwrap();
+    assert_eq!(unread.done().await.unwrap_err().kind(), ErrorKind::Disconnected);
+    let Requests::Http2(mut requests) = shared else { panic!("it speaks HTTP/2") };
+    let request = Request::get("http://localhost/ws").body(tonic::body::Body::empty()).unwrap();
+    assert!(requests.send_request(request).await.is_err());
 }
 
 /// Where connections come in, with TLS or without.

@@ -211,7 +211,7 @@ impl Requests {
 
 /// Sends small messages, of which a window holds the most, until that fails.
 pub(crate) async fn flood(ws: Manager) {
-    while ws.send("small").await.is_ok() {}
+    while ws.send("small").await.is_ok() && ws.flush().await.is_ok() {}
 }
 
 async fn echoes(ws: Manager, version: &'static str, number: usize, everybody: Arc<Barrier>) {
