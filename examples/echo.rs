@@ -34,7 +34,12 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
 
     let service = WebSocketLayer::new(echo).path("/ws").upgrader(settings()?).into_service();
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http2().enable_connect_protocol();
+    // hyper's windows are 1 MiB for a stream and for all of a connection: one socket that is not read would stop the others.
+    server
+        .http2()
+        .enable_connect_protocol()
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(16 * 1024 * 1024);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

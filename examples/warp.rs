@@ -33,7 +33,12 @@ async fn main() -> Result<(), Box<dyn StdError>> {
 
     let mut server = auto::Builder::new(TokioExecutor::new());
     // WebSockets over HTTP/2 (RFC 8441). Over TLS, browsers use it as soon as it is offered.
-    server.http2().enable_connect_protocol();
+    // hyper's windows are 1 MiB for a stream and for all of a connection: one socket that is not read would stop the others.
+    server
+        .http2()
+        .enable_connect_protocol()
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(16 * 1024 * 1024);
     loop {
         let (stream, _) = listener.accept().await?;
         let server = server.clone();

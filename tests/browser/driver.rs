@@ -132,6 +132,27 @@ impl Page {
         self.evaluate_within(&poll, limit + PATIENCE).await
     }
 
+    /// Has the DevTools report what happens in this domain from now on: see [`events`](Self::events).
+    pub(crate) async fn watch(&mut self, domain: &str) {
+        self.session.call(&format!("{domain}.enable"), json!({})).await;
+    }
+
+    /// What has been reported by this event, as soon as there are so many.
+    pub(crate) async fn events(&mut self, method: &str, count: usize) -> Vec<Value> {
+        let reported = async {
+            loop {
+                let events = self.session.events.iter().filter(|event| event["method"] == method);
+                let events: Vec<_> = events.map(|event| event["params"].clone()).collect();
+                if events.len() >= count {
+                    return events;
+                }
+                let message = self.session.receive().await;
+                self.session.events.push(message);
+            }
+        };
+        timeout(PATIENCE, reported).await.unwrap_or_else(|_| panic!("no {count} {method} within {PATIENCE:?}"))
+    }
+
     async fn evaluate_within(&mut self, expression: &str, limit: Duration) -> Value {
         let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let mut answer = self.session.call_within("Runtime.evaluate", parameters, limit).await;
@@ -147,12 +168,14 @@ impl Page {
 struct Session {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     last_id: u64,
+    /// Of the domains that are watched.
+    events: Vec<Value>,
 }
 
 impl Session {
     async fn connect(address: &str) -> Self {
         let (socket, _) = connect_async(address).await.expect("the DevTools accept a WebSocket");
-        Self { socket, last_id: 0 }
+        Self { socket, last_id: 0, events: Vec::new() }
     }
 
     async fn call(&mut self, method: &str, parameters: Value) -> Value {
@@ -171,14 +194,22 @@ impl Session {
         answer["result"].take()
     }
 
-    /// The message with this id; events and the like before it are passed over.
+    /// The message with this id; events before it are kept.
     async fn answer(&mut self, id: u64) -> Value {
         loop {
-            let message = self.socket.next().await.expect("the DevTools stay").expect("the DevTools stay");
-            let Message::Text(text) = message else { continue };
-            let message: Value = serde_json::from_str(&text).expect("the DevTools speak JSON");
+            let message = self.receive().await;
             if message["id"] == id {
                 return message;
+            }
+            self.events.push(message);
+        }
+    }
+
+    async fn receive(&mut self) -> Value {
+        loop {
+            let message = self.socket.next().await.expect("the DevTools stay").expect("the DevTools stay");
+            if let Message::Text(text) = message {
+                return serde_json::from_str(&text).expect("the DevTools speak JSON");
             }
         }
     }

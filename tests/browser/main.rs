@@ -6,6 +6,7 @@ mod dashboard;
 mod driver;
 #[path = "../examples/process.rs"]
 mod process;
+mod tls;
 
 use std::time::Duration;
 

@@ -49,7 +49,7 @@ pub(crate) async fn open(address: &str, path: &str) -> Socket {
     upgrade(response).await
 }
 
-/// One HTTP/2 connection in the clear.
+/// One HTTP/2 connection.
 pub(crate) struct Http2 {
     requests: http2::SendRequest<Empty<Bytes>>,
     address: String,
@@ -57,7 +57,13 @@ pub(crate) struct Http2 {
 
 impl Http2 {
     pub(crate) async fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).await.expect("the example listens");
+        Self::over(TcpStream::connect(address).await.expect("the example listens"), address).await
+    }
+
+    pub(crate) async fn over<Io>(stream: Io, address: &str) -> Self
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (requests, connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2 is spoken");
         tokio::spawn(connection);

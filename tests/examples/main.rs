@@ -3,6 +3,7 @@
 mod client;
 mod dashboard;
 mod process;
+mod tls;
 
 use http::StatusCode;
 use tonic::transport::Channel;

@@ -15,7 +15,7 @@ pub(crate) struct Example {
     process: Child,
     address: String,
     /// Kept open: an example that prints must not fail.
-    _stdout: Lines<BufReader<ChildStdout>>,
+    stdout: Lines<BufReader<ChildStdout>>,
 }
 
 impl Example {
@@ -33,12 +33,18 @@ impl Example {
         let url = line.split_whitespace().find_map(|word| word.split_once("://"));
         let (_, rest) = url.unwrap_or_else(|| panic!("{name} says where it listens, not {line:?}"));
         let address = rest.split('/').next().unwrap_or_default().to_owned();
-        Self { process, address, _stdout: stdout }
+        Self { process, address, stdout }
     }
 
     /// Host and port.
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The next line that it prints.
+    pub(crate) async fn line(&mut self) -> String {
+        let line = timeout(PATIENCE, self.stdout.next_line()).await.expect("the example prints a line");
+        line.expect("stdout is readable").expect("the example runs")
     }
 
     /// Asks the process to end, as `kill` and service managers do.

@@ -1,7 +1,5 @@
 //! Our client against our server, over real sockets.
 
-#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
-
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -399,13 +397,11 @@ mod tls {
     use hyper_util::rt::{TokioExecutor, TokioIo};
     use hyper_util::server::conn::auto;
     use hyper_util::service::TowerToHyperService;
-    use tokio_rustls::TlsAcceptor;
-    use tokio_rustls::rustls::crypto::ring;
-    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-    use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio_rustls::rustls::ClientConfig;
 
     use super::*;
     use crate::net::http_server;
+    use crate::tls::certified;
 
     /// A server with a certificate of its own for `localhost` and 127.0.0.1, and a client's configuration that trusts it.
     async fn serve_tls<H, F>(
@@ -417,18 +413,7 @@ mod tls {
         H: Fn(Manager) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), tower_websocket::Error>> + Send + 'static,
     {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let certified = rcgen::generate_simple_self_signed(names).unwrap();
-        let certificate = certified.cert.der().clone();
-        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], key)
-            .unwrap();
-        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (acceptor, config) = certified(protocols);
         let service = layer.into_service();
         let address = listen(move |stream| {
             let (acceptor, server, service) = (acceptor.clone(), server.clone(), service.clone());
@@ -440,14 +425,7 @@ mod tls {
             }
         })
         .await;
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        (address, Arc::new(config))
+        (address, config)
     }
 
     #[tokio::test]

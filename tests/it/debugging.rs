@@ -1,9 +1,5 @@
 //! What `tracing` gets to see.
 
-use std::cell::RefCell;
-use std::io::Write;
-use std::sync::{Arc, Mutex, Once};
-
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Empty;
@@ -13,44 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use tower::ServiceExt;
 use tower_websocket::{Manager, WebSocketLayer};
 
-use crate::support::{KEY, Peer, close, secs, serve, tap};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Lines {
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
-    }
-
-    /// Takes what this thread's connections say. One subscriber serves all tests: those that come and go in other
-    /// threads would race for tracing's cache of who is interested.
-    fn subscribe(&self) {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            tracing_subscriber::fmt()
-                .with_env_filter("tower_websocket=debug")
-                .with_ansi(false)
-                .with_writer(|| LINES.with_borrow(Clone::clone))
-                .init();
-        });
-        LINES.set(self.clone());
-    }
-}
-
-thread_local! {
-    static LINES: RefCell<Lines> = RefCell::default();
-}
+use crate::support::{KEY, Lines, Peer, close, secs, serve, tap};
 
 #[tokio::test(start_paused = true)]
 async fn a_server_without_upgrades_is_reported_with_the_remedy() {

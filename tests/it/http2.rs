@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
@@ -13,13 +14,17 @@ use h2::client::{Builder, SendRequest};
 use h2::ext::Protocol;
 use h2::{Reason, RecvStream, SendStream};
 use http::{Method, Request, Response, StatusCode, Version};
-use tokio::io::duplex;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{DuplexStream, duplex};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tower_websocket::{
-    CloseCode, Error, ErrorKind, HandlerOutput, Keepalive, Limits, Manager, Message, Upgrader, WebSocketLayer,
+    CloseCode, Error, ErrorKind, HandlerOutput, Keepalive, Limits, Manager, Message, Shutdown, Upgrader, WebSocketLayer,
 };
 
-use crate::net::{echo, handed_over, serve_stream};
+use crate::net::{echo, handed_over, http_server, serve_stream};
+use crate::support::{deflate, inflate};
 
 /// An HTTP/2 connection to a server.
 struct Peer {
@@ -43,6 +48,10 @@ impl Peer {
     {
         let (near, far) = duplex(1024 * 1024);
         tokio::spawn(serve_stream(far, layer.into_service()));
+        Self::over(near).await
+    }
+
+    async fn over(near: DuplexStream) -> Self {
         let mut builder = Builder::new();
         builder.initial_connection_window_size(1024 * 1024);
         let (sender, mut connection) = builder.handshake(near).await.unwrap();
@@ -61,10 +70,14 @@ impl Peer {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        self.try_open(request).await.unwrap()
+    }
+
+    async fn try_open(&mut self, request: http::request::Builder) -> Result<Stream, h2::Error> {
         let request = request.extension(Protocol::from_static("websocket")).body(()).unwrap();
-        let (response, send) = self.sender.send_request(request, false).unwrap();
-        let (parts, receive) = response.await.unwrap().into_parts();
-        Stream { response: Response::from_parts(parts, ()), send, receive, received: BytesMut::new() }
+        let (response, send) = self.sender.send_request(request, false)?;
+        let (parts, receive) = response.await?.into_parts();
+        Ok(Stream { response: Response::from_parts(parts, ()), send, receive, received: BytesMut::new() })
     }
 
     /// Waits until the server has answered everything that was sent before.
@@ -84,12 +97,17 @@ impl Stream {
     async fn expect(&mut self, opcode: u8, payload: &[u8]) {
         let mut frame = vec![0x80 | opcode, payload.len() as u8];
         frame.extend_from_slice(payload);
-        while self.received.len() < frame.len() {
+        assert_eq!(self.take(frame.len()).await, frame);
+    }
+
+    /// The next so many bytes.
+    async fn take(&mut self, length: usize) -> BytesMut {
+        while self.received.len() < length {
             let data = self.receive.data().await.expect("the stream goes on").unwrap();
             self.receive.flow_control().release_capacity(data.len()).unwrap();
             self.received.extend_from_slice(&data);
         }
-        assert_eq!(self.received.split_to(frame.len()), frame);
+        self.received.split_to(length)
     }
 
     /// END_STREAM comes next.
@@ -147,6 +165,7 @@ async fn refusals_have_a_status_and_a_body() {
     for (uri, headers, status, body) in [
         ("https://h/ws", &[("origin", "https://evil"), VERSION][..], 403, "pages of this origin"),
         ("https://h:1/ws", &[("origin", "null"), VERSION], 403, "pages of this origin"),
+        ("https://h/ws", &[("origin", "https://localhost"), VERSION], 403, "pages of this origin"),
         ("https://h/ws", &[("sec-websocket-version", "8")], 426, "Sec-WebSocket-Version must be 13"),
         ("https://h/ws", &[], 426, "Sec-WebSocket-Version must be 13"),
         ("https://h/ws", &[("sec-websocket-protocol", "a b"), VERSION], 400, "must be a list of tokens"),
@@ -159,6 +178,122 @@ async fn refusals_have_a_status_and_a_body() {
         assert!(text.contains(body) && text.ends_with('\n'), "{headers:?}: {text}");
     }
     assert_eq!(peer.open("https://h/ws", &[("origin", "https://h:8443"), VERSION]).await.response.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_header_is_no_way_around_the_authority() {
+    let mut peer = Peer::connect(WebSocketLayer::new(echo)).await;
+    let headers = [("origin", "https://evil"), ("host", "evil"), VERSION];
+    let stream = peer.open("https://h/", &headers).await;
+    assert!(stream.response.status().is_client_error(), "{:?}", stream.response);
+}
+
+#[tokio::test(start_paused = true)]
+async fn compression_is_agreed_on_and_used() {
+    let mut peer = Peer::connect(WebSocketLayer::new(echo).upgrader(without_keepalive())).await;
+    let headers = [("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"), VERSION];
+    let mut stream = peer.open("https://h/", &headers).await;
+    let agreed = stream.response.headers()["sec-websocket-extensions"].to_str().unwrap();
+    assert!(agreed.starts_with("permessage-deflate"), "{agreed}");
+    let text = "compressible ".repeat(100);
+    let compressed = deflate(&text);
+    stream.send(RSV1 | TEXT, &compressed);
+    let [first, length] = stream.take(2).await[..] else { unreachable!("two bytes") };
+    assert_eq!(first, 0x80 | RSV1 | TEXT);
+    assert!(length < 100, "{length}");
+    assert_eq!(inflate(&stream.take(length.into()).await), text.as_bytes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_than_max_connections_are_open() {
+    let layer = WebSocketLayer::new(echo).path("/").max_connections(2).upgrader(without_keepalive());
+    let mut peer = Peer::connect(layer).await;
+    let mut open = [peer.open("http://h/", &[VERSION]).await, peer.open("http://h/", &[VERSION]).await];
+    let mut refused = peer.open("http://h/", &[VERSION]).await;
+    assert_eq!(refused.response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.response.headers().contains_key("retry-after"));
+    assert_eq!(refused.body().await, "too many WebSocket connections are open\n");
+
+    open[0].send(CLOSE, &1000_u16.to_be_bytes());
+    open[0].expect(CLOSE, &1000_u16.to_be_bytes()).await;
+    open[0].send.send_data(Bytes::new(), true).unwrap();
+    settle().await;
+    let mut next = peer.open("http://h/", &[VERSION]).await;
+    for stream in [&mut next, &mut open[1]] {
+        stream.send(TEXT, b"welcome");
+        stream.expect(TEXT, b"welcome").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_closes_all_streams_and_keeps_its_deadline() {
+    let shutdown = Shutdown::new();
+    let layer = WebSocketLayer::new(echo).path("/").shutdown(&shutdown).upgrader(without_keepalive());
+    let mut peer = Peer::connect(layer).await;
+    let mut polite = peer.open("http://h/", &[VERSION]).await;
+    let mut silent = peer.open("http://h/", &[VERSION]).await;
+    let start = Instant::now();
+    let closing = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { shutdown.close_all(CloseCode::GOING_AWAY, "", Duration::from_secs(2)).await }
+    });
+    for stream in [&mut polite, &mut silent] {
+        stream.expect(CLOSE, &1001_u16.to_be_bytes()).await;
+    }
+    polite.send(CLOSE, &1001_u16.to_be_bytes());
+    polite.expect_end().await;
+    polite.send.send_data(Bytes::new(), true).unwrap();
+
+    let mut refused = peer.open("http://h/", &[VERSION]).await;
+    assert_eq!(refused.response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.response.headers().contains_key("retry-after"));
+    assert!(!refused.response.headers().contains_key("connection"));
+    assert_eq!(refused.body().await, "the server is shutting down\n");
+
+    assert_eq!(closing.await.unwrap(), 1);
+    assert_eq!(start.elapsed().as_secs(), 2);
+    // The silent one is dropped; what is no WebSocket goes on.
+    assert!(!matches!(silent.receive.data().await, Some(Ok(data)) if !data.is_empty()));
+    peer.catch_up().await;
+    assert_eq!(start.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_goes_away_lets_its_websockets_end() {
+    let (layer, mut handlers) = handed_over();
+    let (near, far) = duplex(1024 * 1024);
+    let service = TowerToHyperService::new(layer.upgrader(without_keepalive()).into_service());
+    let (stop, stopped) = oneshot::channel();
+    let server = tokio::spawn(async move {
+        let http = http_server();
+        let mut connection = pin!(http.serve_connection_with_upgrades(TokioIo::new(far), service));
+        tokio::select! {
+            _ = stopped => connection.as_mut().graceful_shutdown(),
+            _ = connection.as_mut() => panic!("the connection is in use"),
+        }
+        connection.await.is_ok()
+    });
+    let mut peer = Peer::over(near).await;
+    let mut stream = peer.open("http://h/", &[VERSION]).await;
+    let handler = handlers.recv().await.unwrap();
+    stop.send(()).unwrap();
+    settle().await;
+
+    let request = Request::connect("http://h/").version(Version::HTTP_2).header(VERSION.0, VERSION.1);
+    assert!(peer.try_open(request).await.is_err());
+    stream.send(TEXT, b"still here");
+    assert_eq!(handler.recv().await.unwrap(), Some(Message::text("still here")));
+    handler.send("so am I").await.unwrap();
+    stream.expect(TEXT, b"so am I").await;
+    assert!(!server.is_finished());
+
+    let closing = tokio::spawn(async move { handler.close().await });
+    stream.expect(CLOSE, &1000_u16.to_be_bytes()).await;
+    stream.send(CLOSE, &1000_u16.to_be_bytes());
+    stream.expect_end().await;
+    stream.send.send_data(Bytes::new(), true).unwrap();
+    closing.await.unwrap().unwrap();
+    assert!(server.await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]
@@ -344,5 +479,6 @@ async fn settle() {
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
+const RSV1: u8 = 0x40;
 const VERSION: (&str, &str) = ("sec-websocket-version", "13");
 const WRITE_TIME: Duration = Duration::from_secs(10);

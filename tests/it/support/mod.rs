@@ -2,12 +2,14 @@
 
 mod deflate;
 mod frame;
+mod lines;
 mod peer;
 mod server;
 mod tap;
 
 pub(crate) use deflate::{Deflate, Inflate, deflate, inflate};
 pub(crate) use frame::{Frame, binary, close, continuation, ping, pong, text};
+pub(crate) use lines::Lines;
 pub(crate) use peer::{ACCEPT, DEFLATE, KEY, Peer};
 pub(crate) use server::{handler, open, open_over, open_with, serve, serve_over};
 pub(crate) use tap::{Tap, tap};
