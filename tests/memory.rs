@@ -1,5 +1,7 @@
 //! What the documentation says of memory. A binary of its own, as its allocator counts.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::pin::pin;
