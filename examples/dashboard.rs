@@ -21,9 +21,7 @@ use axum::extract::ConnectInfo;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
 use http::Version;
-use http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, SEC_WEBSOCKET_EXTENSIONS, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, USER_AGENT, X_CONTENT_TYPE_OPTIONS};
 use serde::{Deserialize, Serialize};
 use sysinfo::System;
 use tokio::net::TcpListener;
@@ -249,8 +247,7 @@ impl Peer {
             since: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
             round_trip: None,
             http: if request.version == Version::HTTP_2 { "2" } else { "1.1" },
-            // By default whatever a browser offers is accepted.
-            compressed: header(SEC_WEBSOCKET_EXTENSIONS).contains("permessage-deflate"),
+            compressed: ws.is_compressed(),
         }
     }
 }

@@ -8,6 +8,16 @@ use std::sync::{Arc, OnceLock};
 ///
 /// Clones share the same bytes. Buffers of up to 64 KiB are not counted, so that small messages never touch the
 /// shared counter.
+///
+/// ```
+/// use tower_websocket::{Budget, Limits, Upgrader};
+///
+/// // The connections of this endpoint keep out of the way of all others, which share 1 GiB.
+/// let budget = Budget::new(64 * 1024 * 1024);
+/// let upgrader = Upgrader::new().limits(Limits::default().budget(budget.clone()));
+/// assert_eq!(budget.used(), 0);
+/// assert_eq!(Budget::process().limit(), 1024 * 1024 * 1024);
+/// ```
 #[derive(Clone)]
 pub struct Budget(Arc<Counter>);
 

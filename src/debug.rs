@@ -6,19 +6,35 @@ use std::io;
 use std::sync::OnceLock;
 
 use tokio_util::either::Either;
-use tracing::Dispatch;
+use tracing::dispatcher::{get_default, with_default};
 use tracing::instrument::{WithDispatch, WithSubscriber};
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::NoSubscriber;
+use tracing::{Dispatch, Span};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 
 /// Makes the events of a connection visible where the environment asks for it and the program does not look itself.
 pub(crate) fn visible<F: Future<Output = ()>>(connection: F) -> Either<WithDispatch<F>, F> {
-    match dispatch().filter(|_| !tracing::dispatcher::has_been_set()) {
+    match wanted() {
         Some(dispatch) => Either::Left(connection.with_subscriber(dispatch.clone())),
         None => Either::Right(connection),
     }
+}
+
+/// Makes a span where [`visible`] will look for it.
+pub(crate) fn visible_span(make: impl FnOnce() -> Span) -> Span {
+    match wanted() {
+        Some(dispatch) => with_default(dispatch, make),
+        None => make(),
+    }
+}
+
+/// What prints the events, where nobody else looks.
+fn wanted() -> Option<&'static Dispatch> {
+    // `has_been_set` would be true from our own first connection on.
+    dispatch().filter(|_| get_default(|current| current.is::<NoSubscriber>()))
 }
 
 /// What prints the events, if `WEBSOCKET_DEBUG` (or `DEBUG`, when that is not set) is turned on.

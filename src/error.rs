@@ -13,6 +13,22 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// Match on [`kind`](Self::kind); the cause, where there is one, is the [`source`](std::error::Error::source).
 /// Cloning is cheap: every handle of an ended connection reports the same error.
+///
+/// ```
+/// use tower_websocket::{Error, ErrorKind, Manager};
+///
+/// async fn count(ws: Manager) -> Result<u64, Error> {
+///     let mut messages = 0;
+///     loop {
+///         match ws.recv().await {
+///             Ok(Some(_)) => messages += 1,
+///             Ok(None) => return Ok(messages), // closed, which is no error
+///             Err(error) if error.kind() == ErrorKind::KeepaliveTimeout => return Ok(messages),
+///             Err(error) => return Err(error),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
@@ -25,7 +41,9 @@ pub struct Error {
 pub enum ErrorKind {
     /// The deadline of a [`Shutdown`](crate::Shutdown) passed and the connection was dropped.
     Aborted,
-    /// A memory budget shared by many operations was used up. The connection stays usable.
+    /// A memory budget shared by many operations was used up. After a copy, such as
+    /// [`copy_text_lines`](crate::Manager::copy_text_lines), the connection stays usable; where it was an incoming message
+    /// that had no room, the connection ends (answered with 1013).
     BudgetExceeded,
     /// The connection is closed; the source is the [`CloseFrame`] that ended it.
     Closed,
@@ -41,18 +59,18 @@ pub enum ErrorKind {
     Handshake,
     /// A setting is not valid; nothing was changed.
     InvalidSetting,
-    /// Nothing arrived from the peer for the keepalive timeout.
+    /// Nothing arrived from the peer for the keepalive timeout (a close frame with 1011 is tried).
     KeepaliveTimeout,
-    /// The connection reached the lifetime that its limits allow.
+    /// The connection reached the lifetime that its limits allow (answered with 1001).
     LifetimeExceeded,
     /// The peer's message is larger than the limit (answered with 1009).
     MessageTooBig,
     /// The peer broke the protocol (answered with 1002, or 1007 for text that is not UTF-8).
     Protocol,
     /// No message arrived in the time that the caller gave, or a message stayed unfinished too long. After the former the
-    /// connection stays usable.
+    /// connection stays usable; after the latter it ends (answered with 1008).
     ReadTimeout,
-    /// What a `get` function, a byte source or a handler reported; the source is that error.
+    /// What a `get` function or a source of bytes reported; the source is that error. The connection stays usable.
     Source,
     /// The peer did not take the data in time. A part of it may be on the wire, so the connection ends.
     WriteTimeout,

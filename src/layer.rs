@@ -41,8 +41,36 @@ use crate::upgrader::Upgrader;
 /// let service = ServiceBuilder::new().layer(WebSocketLayer::new(echo).path("/ws")).service_fn(page);
 /// ```
 ///
-/// The server must hand upgraded connections over: hyper's `with_upgrades()`, hyper-util's
-/// `serve_connection_with_upgrades`, `axum::serve` and `warp::serve` do; tonic's own `Server` does not.
+/// # Server
+///
+/// The server must hand upgraded connections over: `axum::serve`, hyper's `with_upgrades()` and hyper-util's
+/// `serve_connection_with_upgrades` do; tonic's own `Server` does not. Where it does not, clients get 500, or lose the
+/// connection after the answer, and the reason is logged at error level. WebSockets over HTTP/2 (RFC 8441) need
+/// `enable_connect_protocol()` on hyper's HTTP/2 builder.
+///
+/// # Tracing
+///
+/// Each connection has a span `websocket` (target `tower_websocket`, level info) with the request's `path`, the
+/// `subprotocol`, and as `peer` the [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Servers know the
+/// address and the layer does not: put it there, as the service for one TCP connection is made.
+///
+/// ```
+/// # use std::net::SocketAddr;
+/// # use http::Request;
+/// # use tower::ServiceBuilder;
+/// # use tower_websocket::{Manager, WebSocketLayer};
+/// # let layer = WebSocketLayer::new(|_: Manager| async {});
+/// # let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
+/// // let (stream, peer) = listener.accept().await?;
+/// let service = ServiceBuilder::new()
+///     .map_request(move |mut request: Request<_>| {
+///         request.extensions_mut().insert(peer);
+///         request
+///     })
+///     .service(layer.into_service());
+/// # fn check<S: tower::Service<Request<String>>>(_: S) {}
+/// # check(service);
+/// ```
 #[must_use]
 pub struct WebSocketLayer<H>(Arc<Endpoint<H>>);
 
@@ -86,6 +114,9 @@ where
     /// The connection closes when the handler returns; [`HandlerOutput`] tells with which code. A panic in the handler
     /// closes its own connection with 1011.
     ///
+    /// The handler runs in the connection's own task. What blocks a thread belongs into
+    /// [`spawn_blocking`](tokio::task::spawn_blocking), as pings are not answered meanwhile.
+    ///
     /// Without [`path`](Self::path), it takes the handshakes for every path that reach it.
     pub fn new(handler: H) -> Self {
         Self(Arc::new(Endpoint {
@@ -107,25 +138,34 @@ impl<H> WebSocketLayer<H> {
     }
 
     /// Takes only handshakes whose URI the predicate accepts.
+    ///
+    /// ```
+    /// use tower_websocket::{Manager, WebSocketLayer};
+    ///
+    /// let layer = WebSocketLayer::new(|ws: Manager| async move { ws.send("welcome").await })
+    ///     .matching(|uri| uri.path().starts_with("/rooms/"));
+    /// ```
     pub fn matching(self, predicate: impl Fn(&Uri) -> bool + Send + Sync + 'static) -> Self {
         let matcher = Matcher::Predicate(Arc::new(predicate));
         self.with(|endpoint| endpoint.matcher = matcher)
     }
 
-    /// The settings of this endpoint. An [`Upgrader`] in a request's extensions overrides them for that request.
+    /// The settings of this endpoint. An [`Upgrader`] in a request's extensions replaces them, all of them, for that
+    /// request.
     pub fn upgrader(self, upgrader: Upgrader) -> Self {
         self.with(|endpoint| endpoint.upgrader = upgrader)
     }
 
     /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default.
     ///
-    /// Clones of this layer share the limit.
+    /// A connection counts from the answer to its handshake until it and its handler are over. Clones of this layer share
+    /// the limit.
     pub fn max_connections(self, connections: usize) -> Self {
         let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
         self.with(|endpoint| endpoint.connections = Some(connections))
     }
 
-    /// Closes the connections with this shutdown.
+    /// Closes the connections with this shutdown; several layers may share one.
     pub fn shutdown(self, shutdown: &Shutdown) -> Self {
         let shutdown = shutdown.clone();
         self.with(|endpoint| endpoint.shutdown = Some(shutdown))
@@ -134,7 +174,22 @@ impl<H> WebSocketLayer<H> {
     /// Replaces the responses to refused handshakes.
     ///
     /// The function gets the [`Rejection`] and the response that would be sent; `Rejection` stays in the extensions of
-    /// what it returns if it keeps them.
+    /// what it returns if it keeps them. It is not asked about the 426 of [`into_service`](Self::into_service), which
+    /// refuses no handshake.
+    ///
+    /// ```
+    /// use tower_websocket::{Manager, RejectionKind, WebSocketLayer};
+    ///
+    /// // Hides the endpoint from pages of others.
+    /// let layer = WebSocketLayer::new(|ws: Manager| async move { ws.send("welcome").await })
+    ///     .on_rejection(|rejection, mut response| {
+    ///         if rejection.kind() == RejectionKind::Origin {
+    ///             *response.status_mut() = http::StatusCode::NOT_FOUND;
+    ///             response.body_mut().clear();
+    ///         }
+    ///         response
+    ///     });
+    /// ```
     pub fn on_rejection(
         self,
         replace: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
@@ -159,16 +214,24 @@ impl WebSocketLayer<()> {
     /// A layer whose whole handler is [`Manager::periodic_write`]: the first value at once, later ones when they have
     /// changed, until the peer leaves. What the peer sends is passed over.
     ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tower_websocket::{Error, WebSocketLayer};
+    /// `get` is cloned for each connection and asked once per interval and connection. When it fails, that connection is
+    /// closed with 1011; the error is logged, and not sent.
     ///
-    /// async fn load() -> Result<f64, Error> {
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::time::Duration;
+    /// use tower_websocket::WebSocketLayer;
+    ///
+    /// async fn load() -> Result<f64, Infallible> {
     ///     Ok(0.5)
     /// }
     ///
     /// let layer = WebSocketLayer::periodic(Duration::from_secs(5), load).path("/load");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `interval` is zero.
     pub fn periodic<G, F, T, E>(
         interval: Duration,
         get: G,
@@ -179,6 +242,7 @@ impl WebSocketLayer<()> {
         T: serde::Serialize + PartialEq + Send + Sync + 'static,
         E: Into<BoxError> + Send + 'static,
     {
+        assert!(!interval.is_zero(), "an interval must be longer than zero");
         WebSocketLayer::new(move |ws: Manager| run_periodic(ws, interval, get.clone()))
     }
 }

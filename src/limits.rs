@@ -17,6 +17,9 @@ use crate::budget::Budget;
 /// | [`lifetime`](Self::lifetime) | none | close 1001, [`ErrorKind::LifetimeExceeded`](crate::ErrorKind::LifetimeExceeded) |
 /// | [`budget`](Self::budget) | 1 GiB for the process | close 1013, [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) |
 ///
+/// How many connections there may be is said by the layer:
+/// [`max_connections`](crate::WebSocketLayer::max_connections).
+///
 /// ```
 /// use std::time::Duration;
 /// use tower_websocket::{Limits, Upgrader};
@@ -76,6 +79,8 @@ impl Limits {
     }
 
     /// How long the peer may take nothing of what we write. 10 s by default.
+    ///
+    /// The connection then ends without a close frame, as there is no way to send one.
     pub fn write_time(mut self, time: Duration) -> Self {
         self.write_time = time;
         self
@@ -99,7 +104,8 @@ impl Limits {
         self
     }
 
-    /// The budget that large incoming messages are charged to. 1 GiB shared by the whole process by default.
+    /// The budget that incoming messages beyond 64 KiB are charged to while they are received. 1 GiB shared by the whole
+    /// process by default, which is [`Budget::process`].
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self

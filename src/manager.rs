@@ -276,6 +276,14 @@ impl Manager {
         self.0.subprotocol.as_deref()
     }
 
+    /// Whether permessage-deflate (RFC 7692) was agreed upon.
+    ///
+    /// Messages are then compressed as [`Compression`](crate::Compression) says, which need not be each of them.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.0.shared.is_compressed()
+    }
+
     /// What the connection has carried so far.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -20,7 +20,8 @@ impl Manager {
     /// Sends what `get` returns as JSON: the first value at once, later ones every `interval` if they differ from the
     /// one sent last, until the peer leaves.
     ///
-    /// While the peer is slow to take a value, ticks are skipped, so that the next value is a fresh one.
+    /// Each value is written to the transport before the next one is asked for. While the peer is slow to take one, ticks
+    /// are skipped, so that the next value is a fresh one.
     ///
     /// Messages from the peer are left to [`recv`](Self::recv), and unread ones hide what comes behind them, a close
     /// frame too: a handler that has nothing else to do is better made by
@@ -49,9 +50,10 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Source`] when `get` fails; the source is its error.
-    /// - [`ErrorKind::Encode`] when a value cannot be serialised.
-    /// - The reason why the connection failed, if not by the peer's leaving.
+    /// - [`ErrorKind::Source`] when `get` fails; the source is its error. The connection stays usable.
+    /// - [`ErrorKind::Encode`] when a value cannot be serialised. The connection stays usable.
+    /// - The reason why the connection failed. Ends without an error are a close, by either side, and a peer that vanished:
+    ///   [`ErrorKind::Disconnected`] and [`ErrorKind::KeepaliveTimeout`].
     ///
     /// # Panics
     ///
@@ -65,6 +67,7 @@ impl Manager {
         G: FnMut() -> F,
         F: Future<Output = Result<T, E>>,
     {
+        assert!(!interval.is_zero(), "an interval must be longer than zero");
         PeriodicWrite { ws: self, interval, get, same: ByValue(()), value: PhantomData }
     }
 }

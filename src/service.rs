@@ -57,7 +57,7 @@ where
         ResponseFuture::answer(self.endpoint.answer(request).unwrap_or_else(|rejection| {
             tracing::debug!(%rejection, "handshake refused");
             let replace = self.endpoint.on_rejection.as_deref();
-            let response = rejection.clone().response(version);
+            let response = rejection.clone().into_response(version);
             let response = replace.map_or_else(|| response.clone(), |replace| replace(&rejection, response.clone()));
             response.map(ResponseBody::text)
         }))
@@ -125,7 +125,7 @@ impl<B> Service<Request<B>> for NotWebSocket {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let rejection = Rejection::new(RejectionKind::NotWebSocket);
-        ready(Ok(rejection.response(request.version()).map(ResponseBody::text)))
+        ready(Ok(rejection.into_response(request.version()).map(ResponseBody::text)))
     }
 }
 

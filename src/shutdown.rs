@@ -71,6 +71,9 @@ impl Shutdown {
     /// From the first call on, new handshakes get 503. What has not ended by the deadline is dropped, handler and
     /// transport, and counted in the result. Stop accepting TCP connections before or after this; both work.
     ///
+    /// Handlers see the close as the end of [`recv`](crate::Manager::recv), and as
+    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) from everything else.
+    ///
     /// # Cancel safety
     ///
     /// When the future is dropped, connections go on closing, and the deadline is not kept.

@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::{self, GivenUp, Running, Shared, Terms};
-use crate::debug::visible;
+use crate::debug::{visible, visible_span};
 use crate::handler::HandlerOutput;
 use crate::manager::Manager;
 use crate::shutdown::Ticket;
@@ -90,13 +90,15 @@ impl Upgrade {
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
     {
-        let span = tracing::info_span!(
-            target: "tower_websocket",
-            "websocket",
-            path = self.request.uri.path(),
-            peer = self.request.extensions.get::<SocketAddr>().map(tracing::field::display),
-            subprotocol = self.subprotocol.as_deref(),
-        );
+        let span = visible_span(|| {
+            tracing::info_span!(
+                target: "tower_websocket",
+                "websocket",
+                path = self.request.uri.path(),
+                peer = self.request.extensions.get::<SocketAddr>().map(tracing::field::display),
+                subprotocol = self.subprotocol.as_deref(),
+            )
+        });
         let (running, shared) = connection::prepare(self.terms);
         if let Some(ticket) = &self.ticket {
             ticket.attach(&shared);

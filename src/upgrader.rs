@@ -131,19 +131,29 @@ impl Upgrader {
     /// Send the response, and run the [`Upgrade`] in a task of its own: it waits for the response to be out.
     ///
     /// ```
+    /// use bytes::Bytes;
     /// use http::{Request, Response};
-    /// use tower_websocket::{Manager, Rejection, Upgrader};
+    /// use http_body_util::Full;
+    /// use tower_websocket::{Manager, Upgrader};
     ///
-    /// fn handle<B>(mut request: Request<B>) -> Result<Response<String>, Rejection> {
-    ///     let (response, upgrade) = Upgrader::new().upgrade(&mut request)?;
-    ///     tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
-    ///     Ok(response)
+    /// fn handle<B>(mut request: Request<B>) -> Response<Full<Bytes>> {
+    ///     match Upgrader::new().upgrade(&mut request) {
+    ///         Ok((response, upgrade)) => {
+    ///             tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
+    ///             response
+    ///         }
+    ///         Err(rejection) => rejection.into_response(request.version()).map(Full::new),
+    ///     }
     /// }
     /// ```
     ///
+    /// An `Upgrader` in the request's extensions means nothing here, and neither a
+    /// [`Shutdown`](crate::Shutdown) nor a limit on connections counts this one: give it a [`context`](Self::context).
+    ///
     /// # Errors
     ///
-    /// Why the handshake is refused; [`Rejection::into_response`] makes the response that says so.
+    /// Why the handshake is refused, and [`RejectionKind::NotWebSocket`] where the request is none;
+    /// [`Rejection::into_response`] makes the response that says so.
     pub fn upgrade<B, R: Default>(&self, request: &mut Request<B>) -> Result<(Response<R>, Upgrade), Rejection> {
         let accepted = self.check(Head::from(&*request))?;
         let transport = PendingTransport::take(request.extensions_mut())

@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// [`ErrorKind::KeepaliveTimeout`](crate::ErrorKind::KeepaliveTimeout). Any frame counts as life. While the handler
 /// leaves messages unread, so that nothing can be read, silence is not held against the peer.
 ///
+/// The peer's own pings are answered whatever these settings, and while a message waits unread too. An answer must be on
+/// its way within 2 s, or the connection ends with [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout).
+///
 /// Defaults: interval 3 s, timeout 5 s, as in the Go package. An idle connection costs one small frame each way per
 /// interval; servers with very many idle connections take longer intervals.
 ///
@@ -36,18 +39,19 @@ impl Default for Keepalive {
 }
 
 impl Keepalive {
-    /// No pings and no timeout: a peer that vanished is noticed only when a write to it stalls.
+    /// No pings and no timeout: a peer that vanished is noticed only when a write to it stalls for
+    /// [`Limits::write_time`](crate::Limits::write_time).
     pub fn disabled() -> Self {
         Self { interval: None, timeout: None, text_heartbeat: false }
     }
 
-    /// How long the peer may be silent before it is sent a ping. 3 s by default.
+    /// How long the peer may be silent before it is sent a ping. 3 s by default; at least 1 ms.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = Some(interval.max(SHORTEST));
         self
     }
 
-    /// How long the peer may be silent before it is given up. 5 s by default.
+    /// How long the peer may be silent before it is given up. 5 s by default; at least 1 ms.
     ///
     /// Choose it longer than the interval by at least the slowest round trip.
     pub fn timeout(mut self, timeout: Duration) -> Self {

@@ -398,6 +398,11 @@ impl Shared {
         Poll::Pending
     }
 
+    /// Whether permessage-deflate was agreed upon.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.deflater.is_some()
+    }
+
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.lock().round_trip
     }

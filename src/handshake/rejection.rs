@@ -119,7 +119,11 @@ impl Rejection {
     }
 
     /// The response to a request of this HTTP version: the sentence as text, and this rejection in the extensions.
-    pub(crate) fn response(self, version: Version) -> Response<Bytes> {
+    ///
+    /// The layer sends it by itself. It is for those who answer a handshake with
+    /// [`Upgrader::upgrade`](crate::Upgrader::upgrade). The version matters as HTTP/2 has no headers about the connection
+    /// (RFC 9113 §8.2.2).
+    pub fn into_response(self, version: Version) -> Response<Bytes> {
         let mut response = Response::new(Bytes::from(format!("{self}\n")));
         *response.status_mut() = self.status();
         self.write_headers(version, response.headers_mut());
@@ -196,7 +200,7 @@ mod tests {
             (TooManyConnections, 503, &[text, ("retry-after", "5")], "too many WebSocket connections are open"),
             (Version, 426, &version, "Sec-WebSocket-Version must be 13"),
         ] {
-            let response = Rejection::new(kind).response(http::Version::HTTP_11);
+            let response = Rejection::new(kind).into_response(http::Version::HTTP_11);
             assert_eq!(response.status(), status, "{kind:?}");
             assert_eq!(response.headers().len(), headers.len(), "{kind:?}: {:?}", response.headers());
             for (name, value) in headers {
@@ -215,7 +219,7 @@ mod tests {
             (RejectionKind::ShuttingDown, &["content-type", "retry-after"]),
             (RejectionKind::Version, &["content-type", "sec-websocket-version"]),
         ] {
-            let response = Rejection::new(kind).response(Version::HTTP_2);
+            let response = Rejection::new(kind).into_response(Version::HTTP_2);
             let names: Vec<_> = response.headers().keys().map(|name| name.as_str()).collect();
             assert_eq!(names, headers, "{kind:?}");
         }

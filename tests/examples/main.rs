@@ -5,6 +5,8 @@ mod dashboard;
 mod process;
 mod tls;
 
+use std::io::{self, Read};
+
 use http::StatusCode;
 use tonic::transport::Channel;
 use tonic_health::ServingStatus;
@@ -12,7 +14,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::client::{Http2, get, open};
-use crate::process::Example;
+use crate::process::{Example, command};
 
 #[tokio::test]
 async fn echo_echoes() {
@@ -22,6 +24,29 @@ async fn echo_echoes() {
 
     let (status, ..) = get(example.address(), "/ws").await;
     assert_eq!(status, StatusCode::UPGRADE_REQUIRED);
+}
+
+#[tokio::test]
+async fn the_environment_makes_connections_visible() {
+    for (variables, visible) in [
+        (&[("WEBSOCKET_DEBUG", "1")][..], true),
+        (&[("DEBUG", "true")], true),
+        (&[("WEBSOCKET_DEBUG", "0"), ("DEBUG", "1")], false),
+        (&[], false),
+    ] {
+        let (mut said, stderr) = io::pipe().expect("a pipe");
+        let mut command = command("echo", "127.0.0.1:0");
+        command.env_remove("WEBSOCKET_DEBUG").env_remove("DEBUG").envs(variables.iter().copied()).stderr(stderr);
+        let example = Example::run("echo", command).await;
+        for _ in 0..2 {
+            open(example.address(), "/ws").await.echoes().await;
+        }
+        drop(example);
+        let mut lines = String::new();
+        said.read_to_string(&mut lines).expect("what it said is readable");
+        let opened = lines.lines().filter(|line| line.contains("websocket{path=\"/ws\"}:") && line.ends_with(" open"));
+        assert_eq!(opened.count(), if visible { 2 } else { 0 }, "{variables:?}: {lines}");
+    }
 }
 
 #[tokio::test]

@@ -26,7 +26,12 @@ impl Example {
 
     /// Starts an example at an address, and waits until it listens.
     pub(crate) async fn start_at(name: &str, address: &str) -> Self {
-        let mut process = command(name, address).stdout(Stdio::piped()).spawn().expect("the example starts");
+        Self::run(name, command(name, address)).await
+    }
+
+    /// Runs this command for an example, and waits until it listens.
+    pub(crate) async fn run(name: &str, mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("the example starts");
         let mut stdout = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
         let line = timeout(PATIENCE, stdout.next_line()).await.unwrap_or_else(|_| panic!("{name} said nothing"));
         let line = line.expect("stdout is readable").unwrap_or_else(|| panic!("{name} ended without a word"));

@@ -1,6 +1,6 @@
 //! permessage-deflate on the wire.
 
-use tower_websocket::{Compression, Keepalive, Message, Upgrader};
+use tower_websocket::{Compression, Keepalive, Message, Upgrader, testing};
 
 use crate::support::{
     DEFLATE, Deflate, Inflate, binary, close, continuation, deflate, inflate, open_over, open_with, ping, pong, tap,
@@ -25,6 +25,24 @@ fn noise(len: usize) -> Vec<u8> {
         state as u8
     };
     std::iter::repeat_with(next).take(len).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_tells_whether_compression_was_agreed_upon() {
+    let unknown = "Sec-WebSocket-Extensions: permessage-zip, permessage-deflate; no_such_parameter\r\n";
+    for (upgrader, offer, agreed) in [
+        (quiet(), DEFLATE, true),
+        (quiet(), "", false),
+        (quiet(), unknown, false),
+        (quiet().without_compression(), DEFLATE, false),
+    ] {
+        let (ws, _peer) = open_with(upgrader, offer).await;
+        assert_eq!(ws.is_compressed(), agreed, "{offer}");
+    }
+    for (upgrader, agreed) in [(quiet(), true), (quiet().without_compression(), false)] {
+        let (client, server) = testing::pair(upgrader);
+        assert_eq!((client.is_compressed(), server.is_compressed()), (agreed, agreed));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,16 @@
 //! What `tracing` gets to see.
 
+use std::net::SocketAddr;
+
+use axum::Extension;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Empty;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tower::ServiceExt;
+use tower::{ServiceBuilder, ServiceExt};
+use tower_websocket::testing::TestClient;
 use tower_websocket::{Manager, WebSocketLayer};
 
 use crate::support::{KEY, Lines, Peer, close, secs, serve, tap};
@@ -32,6 +36,20 @@ async fn a_server_without_upgrades_is_reported_with_the_remedy() {
     tokio::time::sleep(secs(1)).await;
     let said = lines.take();
     assert!(said.contains("ERROR") && said.contains("with_upgrades()"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_span_names_the_peer_that_an_outer_layer_put_into_the_request() {
+    let lines = Lines::default();
+    lines.subscribe();
+    let echo = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) }).into_service();
+    let service = ServiceBuilder::new().layer(Extension(SocketAddr::from(([192, 0, 2, 1], 4711)))).service(echo);
+    let ws = TestClient::new(service).connect("/ws").await.unwrap();
+    ws.close().await.unwrap();
+    drop(ws);
+    tokio::time::sleep(secs(1)).await;
+    let said = lines.take();
+    assert!(said.contains("websocket{path=\"/ws\" peer=192.0.2.1:4711"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,8 @@
 //! The opening handshake as bytes.
 
+use bytes::Bytes;
 use http::Response;
+use http_body_util::Full;
 use tower_websocket::{Manager, OriginPolicy, RejectionKind, Upgrader, WebSocketLayer};
 
 use crate::support::{ACCEPT, DEFLATE, KEY, Peer, handler, open, serve, text};
@@ -121,10 +123,16 @@ async fn an_upgrader_in_the_request_overrides_the_layers() {
 #[tokio::test(start_paused = true)]
 async fn a_handshake_works_without_the_layer() {
     let service = tower::service_fn(|mut request: http::Request<hyper::body::Incoming>| async move {
-        let (response, upgrade) = Upgrader::new().upgrade(&mut request).unwrap();
-        tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("hello").await }));
-        Ok::<Response<String>, std::convert::Infallible>(response)
+        Ok::<Response<Full<Bytes>>, std::convert::Infallible>(match Upgrader::new().upgrade(&mut request) {
+            Ok((response, upgrade)) => {
+                tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("hello").await }));
+                response
+            }
+            Err(rejection) => rejection.into_response(request.version()).map(Full::new),
+        })
     });
+    let head = serve(service).ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 426 ") && head.contains("upgrade: websocket"), "{head}");
     let mut peer = serve(service);
     peer.handshake("").await;
     peer.expect(text("hello")).await;

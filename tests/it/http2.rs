@@ -14,7 +14,8 @@ use h2::client::{Builder, SendRequest};
 use h2::ext::Protocol;
 use h2::{Reason, RecvStream, SendStream};
 use http::{Method, Request, Response, StatusCode, Version};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::oneshot;
@@ -461,6 +462,40 @@ async fn a_handler_that_does_not_read_stops_no_other() {
     for number in 0..10_000_u32 {
         assert_eq!(handler.recv().await.unwrap(), Some(Message::text(format!("{number:0100}"))));
     }
+}
+
+/// Why `http_server` sets windows, and why the README says so.
+#[tokio::test(start_paused = true)]
+async fn with_the_windows_of_hyper_handlers_that_do_not_read_stop_all_others() {
+    let (layer, mut handlers) = handed_over();
+    let service = layer.upgrader(without_keepalive()).into_service();
+    let (near, far) = duplex(1024 * 1024);
+    tokio::spawn(async move {
+        let mut server = auto::Builder::new(TokioExecutor::new());
+        server.http2().enable_connect_protocol();
+        let service = TowerToHyperService::new(service);
+        server.serve_connection_with_upgrades(TokioIo::new(far), service).await.unwrap_or(());
+    });
+    let mut peer = Peer::over(near).await;
+    let mut busy = peer.open("http://h/", &[VERSION]).await;
+    tokio::spawn(echo(handlers.recv().await.unwrap()));
+    busy.send(TEXT, b"quick");
+    busy.expect(TEXT, b"quick").await;
+    let mut unread = Vec::new();
+    for _ in 0..2 {
+        let mut stream = peer.open("http://h/", &[VERSION]).await;
+        for _ in 0..200 {
+            // A frame of 8 KiB: its length is in 16 more bits.
+            let mut frame = vec![0x80 | BINARY, 0x80 | 126, 0x20, 0, 0, 0, 0, 0];
+            frame.resize(8 + 0x2000, 0);
+            stream.send.send_data(frame.into(), false).unwrap();
+        }
+        unread.push((stream, handlers.recv().await.unwrap()));
+    }
+    settle().await;
+    busy.send(TEXT, b"quick");
+    let answer = tokio::time::timeout(Duration::from_secs(60), busy.expect(TEXT, b"quick")).await;
+    assert!(answer.is_err(), "hyper has better windows now: say so in the README");
 }
 
 /// Sends until that fails.

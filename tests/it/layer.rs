@@ -6,8 +6,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use tonic::service::Routes;
 use tower::{Layer, ServiceBuilder, service_fn};
-use tower_websocket::{Manager, WebSocketLayer};
+use tower_websocket::testing::TestClient;
+use tower_websocket::{Manager, Message, WebSocketLayer};
 
 use crate::support::{Peer, serve, text};
 
@@ -60,6 +62,20 @@ async fn layers_stack_for_several_paths() {
     }
     let head = serve(service).ask(&Peer::request("").replace("/ws", "/four")).await;
     assert!(head.starts_with("HTTP/1.1 426 "), "{head}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_router_of_axum_has_grpc_and_websockets_beside_each_other() {
+    let (_reporter, health) = tonic_health::server::health_reporter();
+    let hello = WebSocketLayer::new(|ws: Manager| async move { ws.send("hello").await });
+    let router = Routes::new(health).into_axum_router().route_service("/ws", hello.into_service());
+    let client = TestClient::new(router);
+    let ws = client.connect("/ws").await.unwrap();
+    assert_eq!(ws.recv().await.unwrap(), Some(Message::text("hello")));
+    let call = Request::post("/grpc.health.v1.Health/Check").header("content-type", "application/grpc");
+    let response = client.call(call.body(Full::new(Bytes::from_static(&[0; 5]))).unwrap()).await;
+    assert_eq!(response.headers()["content-type"], "application/grpc");
+    assert_eq!(response.into_body().collect().await.unwrap().trailers().unwrap()["grpc-status"], "0");
 }
 
 #[tokio::test(start_paused = true)]

@@ -134,3 +134,9 @@ async fn the_layers_form_passes_over_what_the_peer_sends() {
     peer.expect_close(1000).await;
     peer.expect_end().await;
 }
+
+#[test]
+#[should_panic(expected = "longer than zero")]
+fn an_interval_of_zero_is_refused_where_it_is_given() {
+    let _ = WebSocketLayer::periodic(std::time::Duration::ZERO, || std::future::ready(Ok::<_, Error>(0)));
+}
