@@ -101,7 +101,10 @@ fn json(len: usize) -> Vec<u8> {
     let record = |id: usize| {
         let city = ["Berlin", "Lagos", "Osaka", "Quito", "Perth"][id * id % 5];
         let price = id * 7919 % 10_000;
-        format!(r#"{{"id":{id},"name":"customer {id}","city":"{city}","price":{price}.5,"active":{}}},"#, id % 3 == 0)
+        format!(
+            r#"{{"id":{id},"name":"customer {id}","city":"{city}","price":{price}.5,"active":{}}},"#,
+            id.is_multiple_of(3)
+        )
     };
     let mut json: String = (0..len)
         .map(record)

@@ -30,7 +30,7 @@ struct Service {
 
 impl Status {
     pub(crate) fn of(version: u64) -> Self {
-        let service = |(number, name)| Service {
+        let service = |(number, name): (u64, _)| Service {
             name,
             healthy: true,
             requests: 104_729 * (number + 1),
