@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::sleep;
 
 use crate::support::{self, Client};
@@ -13,7 +13,7 @@ use crate::support::{self, Client};
 pub(crate) fn idle_heap(serve: impl Fn(DuplexStream), headers: &str, frames: &[u8], replies: u64) -> i64 {
     let runtime = support::paused_runtime();
     let open = |connections: usize| {
-        let mut pairs: Vec<_> = (0..connections).map(|_| support::memory()).collect();
+        let mut pairs: Vec<_> = (0..connections).map(|_| runtime.block_on(used_memory())).collect();
         let mut clients = Vec::with_capacity(connections);
         let info = allocation_counter::measure(|| {
             runtime.block_on(async {
@@ -33,6 +33,17 @@ pub(crate) fn idle_heap(serve: impl Fn(DuplexStream), headers: &str, frames: &[u
     let (bytes, clients) = open(CONNECTIONS);
     drop((warm, clients));
     bytes / CONNECTIONS as i64
+}
+
+/// A transport whose buffers have grown already: they are its own, and no part of the connection.
+async fn used_memory() -> (DuplexStream, DuplexStream) {
+    let (mut near, mut far) = support::memory();
+    let mut bytes = vec![0; 8 * 1024];
+    near.write_all(&bytes).await.expect("there is room");
+    far.read_exact(&mut bytes).await.expect("it was written");
+    far.write_all(&bytes).await.expect("there is room");
+    near.read_exact(&mut bytes).await.expect("it was written");
+    (near, far)
 }
 
 const CONNECTIONS: usize = 256;
