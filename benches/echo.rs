@@ -1,0 +1,39 @@
+//! Small and middling messages come back, over TCP on this machine: batching is about system calls.
+
+mod support;
+
+use criterion::{Criterion, Throughput};
+use tokio::net::TcpStream;
+
+use support::{Client, TEXT};
+
+fn main() {
+    let mut criterion = support::criterion();
+    echo(&mut criterion, "echo of 64 B of text", &"x".repeat(64), 1);
+    echo(&mut criterion, "echo of 64 B of text, 16 in flight", &"x".repeat(64), 16);
+    echo(&mut criterion, "echo of 1 KiB of text", &"x".repeat(1024), 1);
+    echo(&mut criterion, "echo of 16 KiB of non-ASCII text", &WORDS.repeat(16 * 1024 / WORDS.len()), 1);
+    criterion.final_summary();
+}
+
+fn echo(criterion: &mut Criterion, name: &str, text: &str, in_flight: u64) {
+    let frames = support::masked(TEXT, text.as_bytes()).repeat(in_flight as usize);
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements(in_flight));
+    for (peer, serve) in [
+        ("tower-websocket", support::serve_echo as fn(TcpStream)),
+        ("tokio-tungstenite as it comes", support::serve_tungstenite),
+        ("tokio-tungstenite with small reads and one flush", support::serve_tuned_tungstenite),
+    ] {
+        let runtime = support::runtime();
+        let mut client = runtime.block_on(async {
+            let (near, far) = support::tcp().await;
+            serve(far);
+            Client::open(near).await
+        });
+        support::measure(&mut group, peer, &runtime, async || client.exchange(&frames, in_flight).await);
+    }
+    group.finish();
+}
+
+const WORDS: &str = "Zwölf Boxkämpfer – 你好, мир! ";

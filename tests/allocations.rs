@@ -1,0 +1,93 @@
+//! What must not allocate, and how much an idle connection may hold. A test target of its own, as it brings an allocator
+//! that counts; it counts for each thread, and each of these tests runs on one.
+
+#[path = "../benches/support/heap.rs"]
+mod heap;
+#[path = "../benches/support/mod.rs"]
+mod support;
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::time::Duration;
+
+use allocation_counter::{AllocationInfo, measure};
+use futures_util::FutureExt;
+use http::{Request, Response};
+use tokio::time::sleep;
+use tower::{Layer, Service, service_fn};
+use tower_websocket::{Keepalive, Upgrader, WebSocketLayer, testing};
+
+use heap::idle_heap;
+use support::TEXT;
+
+fn page(_: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
+    ready(Ok(Response::new(())))
+}
+
+#[test]
+fn a_plain_request_passes_the_layer_without_an_allocation() {
+    let plain = Request::get("/ws").header("host", "localhost").header("connection", "keep-alive");
+    // For another path, so that it is none of the layer's business either.
+    let handshake = Request::get("/other")
+        .header("host", "localhost")
+        .header("connection", "keep-alive, Upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let mut service = WebSocketLayer::new(support::echo).path("/ws").layer(service_fn(page));
+    for request in [plain, handshake] {
+        let request = request.body(()).unwrap();
+        let info = measure(|| {
+            let response = service.call(request).now_or_never();
+            assert!(response.is_some_and(|response| response.is_ok()));
+            // What the request held is given back, which is no allocation.
+        });
+        assert_eq!(info.count_total, 0);
+    }
+}
+
+#[test]
+fn periodic_updates_of_an_unchanged_value_allocate_nothing() {
+    // Its pings are the keepalive's, whatever is written.
+    let upgrader = Upgrader::new().keepalive(Keepalive::disabled());
+    let runtime = support::paused_runtime();
+    let updates = |ticks: u64| -> AllocationInfo {
+        let (client, server) = runtime.block_on(async { testing::pair(upgrader.clone()) });
+        measure(|| {
+            runtime.block_on(async {
+                let mut left = ticks;
+                let get = || {
+                    left -= 1;
+                    ready(if left > 0 { Ok("the same") } else { Err("that was the last") })
+                };
+                server.periodic_write(Duration::from_secs(1), get).await.unwrap_err();
+                assert_eq!(client.stats().messages_received, 1);
+            });
+        })
+    };
+    updates(10);
+    assert_eq!(updates(10).count_total, updates(10_000).count_total);
+}
+
+#[test]
+fn an_idle_connection_holds_at_most_four_kibibytes() {
+    let message = support::masked(TEXT, &[b'x'; 1024]);
+    for (what, frames, replies) in [("just opened", &[][..], 0), ("after an echo", &message, 1)] {
+        let bytes = idle_heap(support::serve_echo, "", frames, replies);
+        println!("{bytes} bytes {what}");
+        assert!((1..=4096).contains(&bytes), "{bytes} bytes {what}");
+    }
+}
+
+#[test]
+fn the_counting_counts() {
+    let runtime = support::paused_runtime();
+    let info = measure(|| {
+        let kept = runtime.block_on(async {
+            sleep(Duration::from_secs(1)).await;
+            Box::new([0_u8; 100])
+        });
+        std::mem::forget(kept);
+    });
+    assert!((100..200).contains(&info.bytes_current), "{info:?}");
+}
