@@ -1,0 +1,81 @@
+// Node's `ws` against our echo: `node ws_client.js ws://HOST:PORT/ws`.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import WebSocket from 'ws';
+
+const url = process.argv[2];
+const json = JSON.stringify(Array.from({ length: 500 }, (_, id) => ({ id, name: `user ${id % 7}`, active: true })));
+
+async function open(perMessageDeflate = false) {
+  const ws = new WebSocket(url, { perMessageDeflate, maxPayload: 64 << 20 });
+  await once(ws, 'open');
+  return ws;
+}
+
+async function echo(ws, data, send = () => ws.send(data)) {
+  const answer = once(ws, 'message');
+  send();
+  const [received, isBinary] = await answer;
+  assert.equal(isBinary, typeof data !== 'string');
+  assert.ok(Buffer.from(data).equals(received), `${received.length} bytes are not the ${data.length} that were sent`);
+}
+
+async function close(ws, code, reason) {
+  const closed = once(ws, 'close');
+  ws.close(code, reason);
+  const [answered, said] = await closed;
+  assert.equal(answered, code ?? 1005);
+  if (reason !== undefined) assert.equal(said.toString(), reason);
+}
+
+async function messages(ws) {
+  for (const data of ['hello', 'grüße 🌍', '', Buffer.alloc(0), Buffer.from([0, 1, 255]), 'x'.repeat(1 << 20), Buffer.alloc(1 << 20, 7), json]) {
+    await echo(ws, data);
+  }
+  // Fragments, with a ping among them.
+  const pong = once(ws, 'pong');
+  await echo(ws, 'one two three', () => {
+    ws.send('one ', { fin: false });
+    ws.ping('between');
+    ws.send('two ', { fin: false });
+    ws.send('three', { fin: true });
+  });
+  assert.equal((await pong)[0].toString(), 'between');
+}
+
+const plain = await open();
+assert.equal(plain.extensions, '');
+assert.equal(plain.protocol, '');
+await messages(plain);
+await close(plain, 1000, 'bye');
+for (const [code, reason] of [[undefined, undefined], [1000, ''], [1001, 'leaving'], [3000, 'three thousand'], [4999, 'é'.repeat(61)]]) {
+  await close(await open(), code, reason);
+}
+
+const offers = [{}, { serverNoContextTakeover: true }, { clientNoContextTakeover: true },
+  { serverNoContextTakeover: true, clientNoContextTakeover: true }, { clientMaxWindowBits: true }];
+for (let bits = 9; bits <= 15; bits++) {
+  offers.push({ serverMaxWindowBits: bits }, { clientMaxWindowBits: bits }, { serverMaxWindowBits: bits, clientMaxWindowBits: bits });
+}
+for (const offer of offers) {
+  const ws = await open({ ...offer, threshold: 0 });
+  assert.match(ws.extensions, /permessage-deflate/, JSON.stringify(offer));
+  const before = ws._socket.bytesRead;
+  await echo(ws, json);
+  assert.ok(ws._socket.bytesRead - before < json.length / 3, `not compressed: ${JSON.stringify(offer)}`);
+  await messages(ws);
+  await echo(ws, json);
+  await close(ws, 1000, 'bye');
+}
+
+// Handshakes that ws does not complete: the answer is a response.
+for (const [headers, status] of [[{ 'Sec-WebSocket-Version': '12' }, 426], [{ 'Sec-WebSocket-Key': 'short' }, 400]]) {
+  const ws = new WebSocket(url, { headers });
+  ws.on('error', () => {});
+  const [, response] = await once(ws, 'unexpected-response');
+  assert.equal(response.statusCode, status);
+  response.resume();
+  ws.terminate();
+}
+console.log(`ws: ${offers.length + 1} settings, all as expected`);
+process.exit();
