@@ -26,3 +26,26 @@ impl Wakers {
         own_waits
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_waits_again_and_again_is_known_once() {
+        let mut wakers = Wakers::default();
+        for _ in 0..100 {
+            poll_fn(|cx| {
+                wakers.register(cx.waker());
+                Poll::Ready(())
+            })
+            .await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(wakers.0.len(), 1);
+    }
+}
