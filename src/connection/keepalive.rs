@@ -91,13 +91,15 @@ pub(super) struct Liveness {
     settings: Keepalive,
     last_seen: Instant,
     last_ping: Instant,
+    /// The first ping since then.
+    asked: Option<Instant>,
     /// Nothing is being read, so nothing can be seen.
     paused: bool,
 }
 
 impl Liveness {
     pub(super) fn new(settings: Keepalive, now: Instant) -> Self {
-        Self { settings, last_seen: now, last_ping: now, paused: false }
+        Self { settings, last_seen: now, last_ping: now, asked: None, paused: false }
     }
 
     /// When the first ping or the end is due, if ever.
@@ -109,29 +111,42 @@ impl Liveness {
     /// Something arrived.
     pub(super) fn seen(&mut self, now: Instant) {
         self.last_seen = now;
+        self.asked = None;
     }
 
     /// Reading stops, because the handler leaves messages unread, or goes on.
     pub(super) fn set_paused(&mut self, paused: bool, now: Instant) {
         if self.paused && !paused {
             // The peer gets the whole timeout again: what it sent in between is still on its way through our buffers.
-            self.last_seen = now;
+            self.seen(now);
         }
         self.paused = paused;
     }
 
     /// What is to be done at this time. A ping that is due is taken as sent.
     pub(super) fn poll(&mut self, now: Instant) -> Due {
-        let expiry = self.settings.timeout.filter(|_| !self.paused).map(|timeout| self.last_seen + timeout);
+        let expiry = self.expiry();
         if expiry.is_some_and(|expiry| expiry <= now) {
             return Due::Expired;
         }
         let ping = self.settings.interval.map(|interval| self.last_seen.max(self.last_ping) + interval);
         if ping.is_some_and(|ping| ping <= now) {
             self.last_ping = now;
+            self.asked.get_or_insert(now);
             return Due::Ping;
         }
         Due::Nothing([expiry, ping].into_iter().flatten().min())
+    }
+
+    /// When the peer is given up. It always gets the time between a ping and the timeout to answer: where our own thread
+    /// was blocked and the ping is late, so is this.
+    fn expiry(&self) -> Option<Instant> {
+        let timeout = self.settings.timeout.filter(|_| !self.paused)?;
+        let silent = self.last_seen + timeout;
+        match self.settings.interval {
+            Some(interval) if interval < timeout => Some(silent.max(self.asked? + (timeout - interval))),
+            _ => Some(silent),
+        }
     }
 }
 
@@ -154,6 +169,26 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_that_was_blocked_asks_before_it_gives_the_peer_up() {
+        let start = Instant::now();
+        let mut liveness = Liveness::new(Keepalive::default(), start);
+        assert_eq!(liveness.poll(at(start, 7400)), Due::Ping);
+        assert_eq!(liveness.poll(at(start, 7401)), Due::Nothing(Some(at(start, 9400))));
+        assert_eq!(liveness.poll(at(start, 9400)), Due::Expired);
+    }
+
+    #[test]
+    fn pings_at_short_intervals_do_not_put_the_end_off() {
+        let start = Instant::now();
+        let settings = Keepalive::default().interval(Duration::from_secs(1));
+        let mut liveness = Liveness::new(settings, start);
+        for second in 1..5 {
+            assert_eq!(liveness.poll(at(start, second * 1000)), Due::Ping);
+        }
+        assert_eq!(liveness.poll(at(start, 5000)), Due::Expired);
+    }
+
+    #[test]
     fn anything_that_arrives_counts_as_life() {
         let start = Instant::now();
         let mut liveness = Liveness::new(Keepalive::default(), start);
@@ -172,7 +207,8 @@ mod tests {
         assert_eq!(liveness.poll(at(start, 5999)), Due::Nothing(Some(at(start, 6000))));
         assert_eq!(liveness.poll(at(start, 600_000)), Due::Ping);
         liveness.set_paused(false, at(start, 600_500));
-        assert_eq!(liveness.poll(at(start, 605_499)), Due::Ping);
+        assert_eq!(liveness.poll(at(start, 603_500)), Due::Ping);
+        assert_eq!(liveness.poll(at(start, 605_499)), Due::Nothing(Some(at(start, 605_500))));
         assert_eq!(liveness.poll(at(start, 605_500)), Due::Expired);
     }
 

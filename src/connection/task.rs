@@ -213,6 +213,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 self.closing.finish(self.now);
                 false
             }
+            // Behind the close frames nothing counts any more; ours is still to be written.
+            Event::Fault(_) if self.closing.phase() != Phase::Open => {
+                self.socket_over = true;
+                self.closing.finish(self.now);
+                false
+            }
             Event::Fault(fault) => {
                 self.socket_over = true;
                 self.fail(fault, cx)

@@ -478,3 +478,15 @@ async fn wss_without_tls_names_the_feature() {
     assert_eq!(error.kind(), ErrorKind::InvalidSetting);
     assert!(error.source().unwrap().to_string().contains("`rustls`"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_answers_a_close_frame_with_something_behind_it() {
+    let (near, mut far) = tokio::io::duplex(1024);
+    let ws = Manager::from_upgraded(near, Role::Client, &Upgrader::new());
+    // A close frame with 1000, then a ping and a text.
+    far.write_all(b"\x88\x02\x03\xe8\x89\x01x\x81\x01y").await.unwrap();
+    let mut header = [0; 6];
+    far.read_exact(&mut header).await.unwrap();
+    assert_eq!(header[..2], [0x88, 0x82]);
+    assert_eq!(ws.recv().await.unwrap(), None);
+}
