@@ -166,5 +166,5 @@ fn deflate_bound(len: usize) -> usize {
 
 /// Beyond this a message is large: it is counted against the budget, and not copied to save memory.
 const LARGE: usize = 64 * 1024;
-/// The least room that a direct read gets.
-const MIN_ROOM: usize = 256 * 1024;
+/// The least room that a direct read gets: so little that a bare header takes nothing of the budget.
+const MIN_ROOM: usize = LARGE;
