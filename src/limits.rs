@@ -74,7 +74,7 @@ impl Limits {
 
     /// How long a message may stay unfinished after its first frame's header arrived. 30 s by default.
     pub fn message_time(mut self, time: Duration) -> Self {
-        self.message_time = time;
+        self.message_time = time.min(LONGEST);
         self
     }
 
@@ -82,25 +82,25 @@ impl Limits {
     ///
     /// The connection then ends without a close frame, as there is no way to send one.
     pub fn write_time(mut self, time: Duration) -> Self {
-        self.write_time = time;
+        self.write_time = time.min(LONGEST);
         self
     }
 
     /// How long the closing handshake and the end of the transport may take. 5 s by default.
     pub fn close_time(mut self, time: Duration) -> Self {
-        self.close_time = time;
+        self.close_time = time.min(LONGEST);
         self
     }
 
     /// How long the server may take to hand over the upgraded transport, and a client to connect. 10 s by default.
     pub fn handshake_time(mut self, time: Duration) -> Self {
-        self.handshake_time = time;
+        self.handshake_time = time.min(LONGEST);
         self
     }
 
     /// How long a connection may live. No limit by default.
     pub fn lifetime(mut self, time: Duration) -> Self {
-        self.lifetime = Some(time);
+        self.lifetime = Some(time.min(LONGEST));
         self
     }
 
@@ -111,3 +111,6 @@ impl Limits {
         self
     }
 }
+
+/// As good as for ever, and far from what a clock can hold.
+pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -41,8 +41,13 @@ use crate::stats::Stats;
 /// Where it was handed to a handler, the connection closes when the handler returns. Where it came from
 /// [`Manager::connect`], [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
 /// clone is dropped.
-#[derive(Clone)]
-pub struct Manager(Arc<Inner>);
+pub struct Manager {
+    inner: Arc<Inner>,
+    /// As a [`Stream`], it has returned the last item.
+    stream_over: bool,
+    /// As a [`Sink`], it waits for this to be written.
+    flushing: Option<u64>,
+}
 
 struct Inner {
     shared: Arc<Shared>,
@@ -58,7 +63,8 @@ impl Drop for Inner {
 
 impl Manager {
     pub(crate) fn new(shared: Arc<Shared>, request: Parts, subprotocol: Option<Box<str>>) -> Self {
-        Self(Arc::new(Inner { shared, request: Mutex::new(Arc::new(request)), subprotocol }))
+        let inner = Inner { shared, request: Mutex::new(Arc::new(request)), subprotocol };
+        Self { inner: Arc::new(inner), stream_over: false, flushing: None }
     }
 
     /// A handle to a connection without a handler: it runs until its last handle is gone.
@@ -82,7 +88,7 @@ impl Manager {
     ///
     /// Dropping the future loses nothing: the message is returned by the next call.
     pub async fn recv(&self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.0.shared.poll_recv(cx)).await
+        poll_fn(|cx| self.inner.shared.poll_recv(cx)).await
     }
 
     /// Receives the next message, or fails after `time`.
@@ -148,11 +154,11 @@ impl Manager {
     pub async fn write_data(&self, message: impl Into<Message>, time: Duration) -> Result<(), Error> {
         let written = async {
             let mark = self.buffer(message.into(), true).await?;
-            poll_fn(|cx| self.0.shared.poll_written(mark, cx)).await
+            poll_fn(|cx| self.inner.shared.poll_written(mark, cx)).await
         };
         timeout(time, written).await.unwrap_or_else(|_| {
             let error = Error::new(ErrorKind::WriteTimeout);
-            self.0.shared.fail(error.clone());
+            self.inner.shared.fail(error.clone());
             Err(error)
         })
     }
@@ -167,8 +173,8 @@ impl Manager {
     ///
     /// Dropping the future has no effect.
     pub async fn flush(&self) -> Result<(), Error> {
-        let mark = self.0.shared.mark();
-        poll_fn(|cx| self.0.shared.poll_written(mark, cx)).await
+        let mark = self.inner.shared.mark();
+        poll_fn(|cx| self.inner.shared.poll_written(mark, cx)).await
     }
 
     /// Sends a ping (RFC 6455 §5.5.2), waits for its pong and returns the time between.
@@ -183,14 +189,14 @@ impl Manager {
     ///
     /// Dropping the future has no effect on the connection.
     pub async fn ping(&self) -> Result<Duration, Error> {
-        let number = self.0.shared.ping()?;
-        poll_fn(|cx| self.0.shared.poll_pong(number, cx)).await
+        let number = self.inner.shared.ping()?;
+        poll_fn(|cx| self.inner.shared.poll_pong(number, cx)).await
     }
 
     /// The time between the last answered ping and its pong, if any was answered yet.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.0.shared.round_trip()
+        self.inner.shared.round_trip()
     }
 
     /// Closes with code 1000. The same as [`close_with`](Self::close_with) without a reason.
@@ -220,7 +226,7 @@ impl Manager {
     ///
     /// Once polled, the connection closes whether or not the future is dropped.
     pub async fn close_with(&self, code: CloseCode, reason: impl Into<String>) -> Result<(), Error> {
-        self.0.shared.close(CloseFrame::new(code, reason.into()));
+        self.inner.shared.close(CloseFrame::new(code, reason.into()));
         self.done().await.map(drop)
     }
 
@@ -235,13 +241,15 @@ impl Manager {
     ///
     /// Dropping the future has no effect.
     pub async fn done(&self) -> Result<CloseFrame, Error> {
-        poll_fn(|cx| self.0.shared.poll_ended(cx)).await
+        // The token forgets whoever stops waiting, which lists of wakers do not.
+        self.inner.shared.context().cancelled().await;
+        poll_fn(|cx| self.inner.shared.poll_ended(cx)).await
     }
 
     /// The reason why the connection is over for its users, or `None` while it is open.
     #[must_use]
     pub fn end(&self) -> Option<Result<CloseFrame, Error>> {
-        self.0.shared.end()
+        self.inner.shared.end()
     }
 
     /// A token that is cancelled when the connection ends, for tasks that live as long as it does.
@@ -250,7 +258,7 @@ impl Manager {
     #[must_use]
     pub fn context(&self) -> CancellationToken {
         // A child: cancelling what the user gets must not tell other users that the connection ended.
-        self.0.shared.context().child_token()
+        self.inner.shared.context().child_token()
     }
 
     /// The request that opened the connection: method, URI, version, headers, and extensions, where outer layers put
@@ -259,7 +267,7 @@ impl Manager {
     /// It is kept for as long as the connection unless [`drop_request`](Self::drop_request) is called.
     #[must_use]
     pub fn request(&self) -> Arc<Parts> {
-        self.0.request.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner.request.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Frees the memory of the request; from here on [`request`](Self::request) returns an empty one.
@@ -267,13 +275,13 @@ impl Manager {
     /// A browser's headers take about 2 KiB.
     pub fn drop_request(&self) {
         let empty = Arc::new(http::Request::new(()).into_parts().0);
-        *self.0.request.lock().unwrap_or_else(PoisonError::into_inner) = empty;
+        *self.inner.request.lock().unwrap_or_else(PoisonError::into_inner) = empty;
     }
 
     /// The subprotocol that was agreed upon (RFC 6455 §1.9).
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.0.subprotocol.as_deref()
+        self.inner.subprotocol.as_deref()
     }
 
     /// Whether permessage-deflate (RFC 7692) was agreed upon.
@@ -281,24 +289,24 @@ impl Manager {
     /// Messages are then compressed as [`Compression`](crate::Compression) says, which need not be each of them.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
-        self.0.shared.is_compressed()
+        self.inner.shared.is_compressed()
     }
 
     /// What the connection has carried so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.0.shared.stats()
+        self.inner.shared.stats()
     }
 
     /// For the byte adapters, which poll.
     pub(crate) fn shared(&self) -> &Shared {
-        &self.0.shared
+        &self.inner.shared
     }
 
     /// Buffers a message when there is room, and returns the mark of its last byte.
     async fn buffer(&self, message: Message, compress: bool) -> Result<u64, Error> {
         let mut message = Some(message);
-        poll_fn(|cx| self.0.shared.poll_send(&mut message, compress, cx)).await
+        poll_fn(|cx| self.inner.shared.poll_send(&mut message, compress, cx)).await
     }
 
     fn closed_error(&self) -> Error {
@@ -310,10 +318,16 @@ impl Manager {
     }
 }
 
+impl Clone for Manager {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), stream_over: false, flushing: None }
+    }
+}
+
 impl fmt::Debug for Manager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Manager")
-            .field("subprotocol", &self.0.subprotocol)
+            .field("subprotocol", &self.inner.subprotocol)
             .field("stats", &self.stats())
             .field("end", &self.end())
             .finish_non_exhaustive()
@@ -323,8 +337,14 @@ impl fmt::Debug for Manager {
 impl Stream for Manager {
     type Item = Result<Message, Error>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.shared.poll_recv(cx).map(Result::transpose)
+    /// The last item is the end, or one error: unlike [`Manager::recv`], a stream does not repeat it.
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.stream_over {
+            return Poll::Ready(None);
+        }
+        let item = ready!(self.inner.shared.poll_recv(cx)).transpose();
+        self.stream_over = !matches!(item, Some(Ok(_)));
+        Poll::Ready(item)
     }
 }
 
@@ -332,19 +352,24 @@ impl Sink<Message> for Manager {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.shared.poll_ready(cx)
+        self.inner.shared.poll_ready(cx)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.0.shared.queue(message, true).map(drop)
+        self.inner.shared.queue(message, true).map(drop)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.shared.poll_written(self.0.shared.mark(), cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // What others send meanwhile is not waited for.
+        let mark = self.flushing.unwrap_or_else(|| self.inner.shared.mark());
+        self.flushing = Some(mark);
+        let written = ready!(self.inner.shared.poll_written(mark, cx));
+        self.flushing = None;
+        Poll::Ready(written)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.shared.close(CloseFrame::new(CloseCode::NORMAL, ""));
-        self.0.shared.poll_ended(cx).map_ok(drop)
+        self.inner.shared.close(CloseFrame::new(CloseCode::NORMAL, ""));
+        self.inner.shared.poll_ended(cx).map_ok(drop)
     }
 }

@@ -99,7 +99,9 @@ impl Shutdown {
             connection.abort();
         }
         // Those without a transport yet are aborted when they get it.
-        self.wait_until(|state| state.connections.values().all(Option::is_none)).await;
+        // One whose handler blocks its thread cannot be dropped: it is not waited for.
+        let dropped = self.wait_until(|state| state.connections.values().all(Option::is_none));
+        let _ = timeout(DROP_TIME, dropped).await;
         left.len()
     }
 
@@ -169,3 +171,6 @@ impl Drop for Ticket {
         }
     }
 }
+
+/// How long dropping takes where no handler blocks its thread.
+const DROP_TIME: Duration = Duration::from_secs(1);

@@ -148,7 +148,11 @@ where
             let transport = match waiting.transport.poll_ready(cx) {
                 Poll::Ready(Ok(transport)) => transport,
                 Poll::Ready(Err(error)) => {
-                    tracing::error!(%error, "{NO_UPGRADE}");
+                    if error.downcast_ref().is_some_and(hyper::Error::is_canceled) {
+                        tracing::warn!(%error, "{NOT_ANSWERED}");
+                    } else {
+                        tracing::error!(%error, "{NO_UPGRADE}");
+                    }
                     return Poll::Ready(());
                 }
                 Poll::Pending => {
@@ -180,5 +184,7 @@ where
 const NO_UPGRADE: &str = "the server did not hand the upgraded connection over; serve it with hyper's \
     `with_upgrades()` or hyper-util's `serve_connection_with_upgrades` (tonic's own `Server` cannot upgrade: serve its \
     `Routes` with axum or hyper-util)";
+const NOT_ANSWERED: &str =
+    "the connection ended before the response was out, or a layer outside has replaced the response";
 const NO_RESPONSE: &str = "the response to the handshake was not sent within the handshake time; a layer outside may \
     have replaced it";

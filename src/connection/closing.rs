@@ -54,6 +54,13 @@ impl Closing {
         self.advance(Phase::Draining, now);
     }
 
+    /// The peer takes what goes before our close frame: its time begins anew.
+    pub(super) fn progress(&mut self, now: Instant) {
+        if let Some(deadline) = &mut self.deadline {
+            *deadline = now + self.allowed;
+        }
+    }
+
     /// Nothing more can be done.
     pub(super) fn done(&mut self) {
         self.phase = Phase::Done;

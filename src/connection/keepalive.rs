@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::limits::LONGEST;
+
 /// How a connection is kept alive, and how the end of a peer is noticed.
 ///
 /// Every `interval` without anything from the peer, a ping is sent (RFC 6455 §5.5.2); browsers answer it without any
@@ -47,7 +49,7 @@ impl Keepalive {
 
     /// How long the peer may be silent before it is sent a ping. 3 s by default; at least 1 ms.
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = Some(interval.max(SHORTEST));
+        self.interval = Some(interval.clamp(SHORTEST, LONGEST));
         self
     }
 
@@ -55,7 +57,7 @@ impl Keepalive {
     ///
     /// Choose it longer than the interval by at least the slowest round trip.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout.max(SHORTEST));
+        self.timeout = Some(timeout.clamp(SHORTEST, LONGEST));
         self
     }
 

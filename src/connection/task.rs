@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::closing::{Closing, Phase};
@@ -160,7 +161,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         let requests = self.shared.lock().take_requests();
         if requests.fail || requests.abort {
             self.aborted = requests.abort;
-            self.end_transport(cx);
+            if self.end_transport(cx) {
+                // The handler may not be polled in this turn any more.
+                cx.waker().wake_by_ref();
+            }
         }
         if let Some(number) = requests.ping {
             self.send_ping(number);
@@ -274,6 +278,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                     self.overhead -= control;
                     self.unflushed.bytes += written;
                     self.unflushed.data += written - control;
+                    if !self.socket.wire().replies().close.is_empty() {
+                        // The close frame waits for what was sent before it, and the peer takes that.
+                        self.closing.progress(self.now);
+                    }
                     if self.overhead == 0 && self.socket.wire().replies().urgent.is_empty() {
                         self.urgent = None;
                     }
@@ -444,7 +452,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
         if !self.timer_polled || timer.is_elapsed() {
             self.timer_polled = true;
-            if timer.poll(cx).is_ready() {
+            // Without tokio's budget: used up, it would answer for the timer, which then wakes nobody.
+            if pin!(unconstrained(timer)).poll(cx).is_ready() {
                 self.now = Instant::now();
                 return true;
             }
@@ -529,7 +538,7 @@ where
     /// Waits for the transport to come no more: it is overdue, or the connection was aborted.
     pub(crate) fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<GivenUp> {
         let mut this = self.project();
-        while this.timer.as_mut().poll(cx).is_ready() {
+        while pin!(unconstrained(this.timer.as_mut())).poll(cx).is_ready() {
             if this.timer.deadline() >= *this.overdue {
                 return Poll::Ready(GivenUp::Overdue);
             }

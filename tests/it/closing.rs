@@ -220,3 +220,25 @@ async fn a_slot_is_free_again_after_the_close() {
     tokio::time::sleep(secs(1)).await;
     serve(service).handshake("").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_peer_gets_everything_before_the_close_frame() {
+    use tokio::io::AsyncReadExt;
+
+    let (near, mut far) = tokio::io::duplex(1024);
+    let ws = Manager::from_upgraded(near, tower_websocket::Role::Server, &quiet());
+    ws.send(vec![7; 20_000]).await.unwrap();
+    let closing = tokio::spawn(async move { ws.close().await });
+    // A kilobyte every two seconds takes far longer than the closing handshake may.
+    let mut received = Vec::new();
+    while received.len() < 20_004 + 4 {
+        tokio::time::sleep(secs(2)).await;
+        let mut part = [0; 1024];
+        let len = far.read(&mut part).await.unwrap();
+        assert_ne!(len, 0, "cut off after {} bytes", received.len());
+        received.extend_from_slice(&part[..len]);
+    }
+    assert_eq!(received[20_004..], [0x88, 2, 3, 0xe8]);
+    drop(far);
+    closing.await.unwrap().unwrap();
+}

@@ -240,3 +240,15 @@ async fn a_panic_before_the_handlers_future_is_made_closes_with_1011() {
     peer.handshake("").await;
     peer.expect_close(1011).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_after_one_error() {
+    let (near, far) = tokio::io::duplex(64);
+    let mut ws = tower_websocket::Manager::from_upgraded(near, tower_websocket::Role::Server, &Default::default());
+    drop(far);
+    let items: Vec<_> = futures_util::StreamExt::collect(futures_util::StreamExt::by_ref(&mut ws)).await;
+    assert_eq!(items.len(), 1);
+    assert_eq!(items.into_iter().next().unwrap().unwrap_err().kind(), tower_websocket::ErrorKind::Disconnected);
+    // `recv` says the same on every call.
+    assert_eq!(ws.recv().await.unwrap_err().kind(), tower_websocket::ErrorKind::Disconnected);
+}

@@ -144,3 +144,14 @@ fn peak() -> usize {
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or("VmHWM: 0 kB");
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_as_long_as_can_be_are_no_limit() {
+    let max = std::time::Duration::MAX;
+    let limits = Limits::default().message_time(max).write_time(max).close_time(max).handshake_time(max).lifetime(max);
+    let keepalive = tower_websocket::Keepalive::default().interval(max).timeout(max);
+    let (client, server) = tower_websocket::testing::pair(Upgrader::new().limits(limits).keepalive(keepalive));
+    client.send("hello").await.unwrap();
+    assert_eq!(server.recv().await.unwrap().unwrap().as_text(), Some("hello"));
+    server.close().await.unwrap();
+}
