@@ -43,8 +43,8 @@ pub(super) struct Task<Io> {
     stalled: Option<Instant>,
     urgent: Option<Instant>,
     mid_message: Option<Instant>,
-    /// The last few, each at its number's place.
-    pings: [Option<Ping>; 4],
+    /// The last two, each at its number's place.
+    pings: [Option<Ping>; 2],
     /// tungstenite has nothing more to say.
     socket_over: bool,
     peer_closed: bool,
@@ -105,7 +105,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             stalled: None,
             urgent: None,
             mid_message: None,
-            pings: [None; 4],
+            pings: [None; 2],
             socket_over: false,
             peer_closed: false,
             read_to_end,
@@ -243,13 +243,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     fn send_ping(&mut self, number: u64) {
-        self.pings[number as usize % 4] = Some(Ping { number, sent: self.now });
+        self.pings[number as usize % 2] = Some(Ping { number, sent: self.now });
         self.socket.ping(Bytes::copy_from_slice(&number.to_be_bytes()));
     }
 
     fn on_pong(&mut self, payload: &[u8], cx: &mut Context<'_>) -> bool {
         let number = <[u8; 8]>::try_from(payload).map(u64::from_be_bytes).unwrap_or_default();
-        match self.pings[number as usize % 4].take_if(|ping| ping.number == number) {
+        match self.pings[number as usize % 2].take_if(|ping| ping.number == number) {
             Some(ping) => self.shared.lock().set_round_trip(number, self.now - ping.sent, cx.waker()),
             // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
             None => false,
