@@ -1,6 +1,6 @@
 //! One connection: bytes from the transport become messages here, and messages become bytes.
 //!
-//! `task` joins the parts. `socket` is the only file that names tungstenite; `keepalive` and `closing` are state
+//! `task` joins the parts, `running` adds the handler. `socket` is the only file that names tungstenite; `keepalive` and `closing` are state
 //! machines that know no clock and no socket.
 
 mod assembler;
@@ -10,6 +10,7 @@ mod frame;
 mod input;
 mod keepalive;
 mod outgoing;
+mod running;
 mod scratch;
 mod shared;
 mod socket;
@@ -19,6 +20,6 @@ mod wakers;
 mod wire;
 
 pub use keepalive::Keepalive;
+pub(crate) use running::{GivenUp, Running};
 pub(crate) use shared::Shared;
 pub(crate) use start::{Terms, prepare, spawn};
-pub(crate) use task::{GivenUp, Running};

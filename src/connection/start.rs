@@ -7,9 +7,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::assembler::Assembler;
 use super::keepalive::Keepalive;
+use super::running::Running;
 use super::shared::Shared;
 use super::socket::Socket;
-use super::task::{Running, Task};
+use super::task::Task;
 use super::wire::Wire;
 use crate::deflate::{Deflater, Inflater};
 use crate::handler::HandlerOutput;

@@ -2,27 +2,26 @@
 
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::unconstrained;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep};
 
 use super::closing::{Closing, Phase};
 use super::fault::Fault;
 use super::keepalive::{Due, Keepalive, Liveness};
 use super::outgoing::Outgoing;
+use super::running::Handler;
 use super::scratch;
 use super::shared::{End, Shared};
 use super::socket::{Event, Socket};
-use crate::close::{CloseCode, CloseFrame};
-use crate::handler::{HandlerOutput, close_frame};
+
+use crate::handler::HandlerOutput;
 use crate::limits::Limits;
 use crate::message::Message;
 
@@ -31,11 +30,11 @@ pub(super) struct Task<Io> {
     /// None before it is there, and once it is over.
     transport: Option<Io>,
     socket: Socket,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// What is being written; the first `overhead` bytes of it are control frames.
     writing: Outgoing,
     overhead: usize,
-    liveness: Liveness,
+    pub(super) liveness: Liveness,
     text_heartbeat: bool,
     closing: Closing,
     limits: TimeLimits,
@@ -53,8 +52,8 @@ pub(super) struct Task<Io> {
     /// Not even the handler is waited for.
     aborted: bool,
     unflushed: Unflushed,
-    timer_polled: bool,
-    now: Instant,
+    pub(super) timer_polled: bool,
+    pub(super) now: Instant,
 }
 
 /// The limits that the task looks after.
@@ -116,7 +115,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
     }
 
-    fn open(&mut self, transport: Io) {
+    pub(super) fn open(&mut self, transport: Io) {
         self.now = Instant::now();
         self.liveness.seen(self.now);
         self.shared.set_vectored(transport.is_write_vectored());
@@ -124,7 +123,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     /// Everything that can be done now. Ready when the transport and the handler are both over.
-    fn poll<H>(&mut self, mut handler: Handler<'_, H>, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()>
+    pub(super) fn poll<H>(
+        &mut self,
+        mut handler: Handler<'_, H>,
+        mut timer: Pin<&mut Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()>
     where
         H: Future<Output: HandlerOutput>,
     {
@@ -507,104 +511,6 @@ impl<Io> Drop for Task<Io> {
         self.shared.lock().set_end(End::Failed(Fault::Disconnected(None).into_error()), Waker::noop());
         self.shared.set_ended(Waker::noop());
     }
-}
-
-pin_project! {
-    /// A task with the user's part of it: the future of one connection, in one piece of memory.
-    pub(crate) struct Running<Io, H> {
-        task: Task<Io>,
-        // None once it has returned.
-        #[pin]
-        handler: Option<H>,
-        #[pin]
-        timer: Sleep,
-        overdue: Instant,
-    }
-}
-
-impl<Io, H> Running<Io, H>
-where
-    Io: AsyncRead + AsyncWrite + Unpin,
-    H: Future<Output: HandlerOutput>,
-{
-    /// A connection that waits for its transport, for at most `allowed`.
-    pub(super) fn new(task: Task<Io>, allowed: Duration) -> Self {
-        let overdue = task.now + allowed;
-        // Where the first ping is due sooner, the timer can stay as it is once the connection is open.
-        let timer = sleep_until(overdue.min(task.liveness.first_due().unwrap_or(overdue)));
-        Self { task, handler: None, timer, overdue }
-    }
-
-    /// Waits for the transport to come no more: it is overdue, or the connection was aborted.
-    pub(crate) fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<GivenUp> {
-        let mut this = self.project();
-        while pin!(unconstrained(this.timer.as_mut())).poll(cx).is_ready() {
-            if this.timer.deadline() >= *this.overdue {
-                return Poll::Ready(GivenUp::Overdue);
-            }
-            this.timer.as_mut().reset(*this.overdue);
-        }
-        this.task.timer_polled = true;
-        this.task.shared.poll_aborted(cx).map(|()| GivenUp::Aborted)
-    }
-
-    /// The transport is there. `handler` makes the handler's future; a panic in it is the handler's.
-    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: impl FnOnce() -> H) {
-        let mut this = self.project();
-        this.task.open(transport);
-        match catch_unwind(AssertUnwindSafe(handler)) {
-            Ok(handler) => this.handler.set(Some(handler)),
-            Err(_) => this.task.shared.close(panicked()),
-        }
-    }
-}
-
-impl<Io, H> Future for Running<Io, H>
-where
-    Io: AsyncRead + AsyncWrite + Unpin,
-    H: Future<Output: HandlerOutput>,
-{
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        this.task.poll(Handler(this.handler), this.timer, cx)
-    }
-}
-
-/// The user's part of the task.
-struct Handler<'a, H>(Pin<&'a mut Option<H>>);
-
-impl<H: Future<Output: HandlerOutput>> Handler<'_, H> {
-    fn is_done(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// Ready with the close frame to send, once.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseFrame> {
-        let Some(future) = self.0.as_mut().as_pin_mut() else { return Poll::Pending };
-        // A panic ends this connection alone. The future is not polled again.
-        let frame = match catch_unwind(AssertUnwindSafe(|| future.poll(cx).map(close_frame))) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(frame)) => frame,
-            Err(_) => panicked(),
-        };
-        self.0.set(None);
-        Poll::Ready(frame)
-    }
-}
-
-/// Why a connection is given up before it had a transport.
-#[derive(Debug)]
-pub(crate) enum GivenUp {
-    Aborted,
-    Overdue,
-}
-
-/// What the peer is told of a panic, which its own thread has reported.
-fn panicked() -> CloseFrame {
-    tracing::error!("handler panicked");
-    CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
 }
 
 /// A pong must be on its way in this time, or the peer takes nothing.

@@ -1,0 +1,114 @@
+//! A connection's task and its handler in one future.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::task::Task;
+use crate::close::{CloseCode, CloseFrame};
+use crate::handler::{HandlerOutput, close_frame};
+
+pin_project! {
+    /// A task with the user's part of it: the future of one connection, in one piece of memory.
+    pub(crate) struct Running<Io, H> {
+        task: Task<Io>,
+        // None once it has returned.
+        #[pin]
+        handler: Option<H>,
+        #[pin]
+        timer: Sleep,
+        overdue: Instant,
+    }
+}
+
+impl<Io, H> Running<Io, H>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    H: Future<Output: HandlerOutput>,
+{
+    /// A connection that waits for its transport, for at most `allowed`.
+    pub(super) fn new(task: Task<Io>, allowed: Duration) -> Self {
+        let overdue = task.now + allowed;
+        // Where the first ping is due sooner, the timer can stay as it is once the connection is open.
+        let timer = sleep_until(overdue.min(task.liveness.first_due().unwrap_or(overdue)));
+        Self { task, handler: None, timer, overdue }
+    }
+
+    /// Waits for the transport to come no more: it is overdue, or the connection was aborted.
+    pub(crate) fn poll_given_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<GivenUp> {
+        let mut this = self.project();
+        while pin!(unconstrained(this.timer.as_mut())).poll(cx).is_ready() {
+            if this.timer.deadline() >= *this.overdue {
+                return Poll::Ready(GivenUp::Overdue);
+            }
+            this.timer.as_mut().reset(*this.overdue);
+        }
+        this.task.timer_polled = true;
+        this.task.shared.poll_aborted(cx).map(|()| GivenUp::Aborted)
+    }
+
+    /// The transport is there. `handler` makes the handler's future; a panic in it is the handler's.
+    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: impl FnOnce() -> H) {
+        let mut this = self.project();
+        this.task.open(transport);
+        match catch_unwind(AssertUnwindSafe(handler)) {
+            Ok(handler) => this.handler.set(Some(handler)),
+            Err(_) => this.task.shared.close(panicked()),
+        }
+    }
+}
+
+impl<Io, H> Future for Running<Io, H>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    H: Future<Output: HandlerOutput>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        this.task.poll(Handler(this.handler), this.timer, cx)
+    }
+}
+
+/// The user's part of the task.
+pub(super) struct Handler<'a, H>(Pin<&'a mut Option<H>>);
+
+impl<H: Future<Output: HandlerOutput>> Handler<'_, H> {
+    pub(super) fn is_done(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Ready with the close frame to send, once.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseFrame> {
+        let Some(future) = self.0.as_mut().as_pin_mut() else { return Poll::Pending };
+        // A panic ends this connection alone. The future is not polled again.
+        let frame = match catch_unwind(AssertUnwindSafe(|| future.poll(cx).map(close_frame))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(frame)) => frame,
+            Err(_) => panicked(),
+        };
+        self.0.set(None);
+        Poll::Ready(frame)
+    }
+}
+
+/// Why a connection is given up before it had a transport.
+#[derive(Debug)]
+pub(crate) enum GivenUp {
+    Aborted,
+    Overdue,
+}
+
+/// What the peer is told of a panic, which its own thread has reported.
+fn panicked() -> CloseFrame {
+    tracing::error!("handler panicked");
+    CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
+}
