@@ -88,6 +88,11 @@ impl Charge {
         taken.is_ok()
     }
 
+    /// What is charged now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Gives everything back.
     pub(crate) fn release(&mut self) {
         if self.bytes > 0 {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
-use bytestring::ByteString;
+use faststr::FastStr;
 
 /// A whole data message (RFC 6455 §5.6). Cloning copies no payload.
 ///
@@ -66,7 +66,7 @@ impl Message {
         }
     }
 
-    /// The payload of either kind, without a copy.
+    /// The payload of either kind. Only texts of a few bytes are copied.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
@@ -124,9 +124,9 @@ pub enum MessageKind {
     Text,
 }
 
-/// The text of a message: UTF-8 in shared memory, so that cloning and slicing into [`Bytes`] copy nothing.
+/// The text of a message: UTF-8 in shared memory, so that cloning copies nothing but the shortest texts.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text(ByteString);
+pub struct Text(FastStr);
 
 impl Text {
     /// The text.
@@ -137,12 +137,12 @@ impl Text {
 
     /// Copies a text that was just checked: the one copy out of the buffer it was received in.
     pub(crate) fn copied(text: &str) -> Self {
-        Self(ByteString::from(text))
+        Self(FastStr::new(text))
     }
 
     /// Checks owned bytes without copying them.
     pub(crate) fn from_utf8(bytes: Bytes) -> Option<Self> {
-        ByteString::try_from(bytes).ok().map(Self)
+        FastStr::from_bytes(bytes).ok().map(Self)
     }
 }
 
@@ -168,13 +168,13 @@ impl AsRef<[u8]> for Text {
 
 impl From<&'static str> for Text {
     fn from(text: &'static str) -> Self {
-        Self(ByteString::from_static(text))
+        Self(FastStr::from_static_str(text))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(ByteString::from(text))
+        Self(FastStr::from_string(text))
     }
 }
 

@@ -75,6 +75,16 @@ impl Assembler {
         &mut self.payload[start..]
     }
 
+    /// Whether so many bytes, the first of a message, are worth the read buffer that they lie in.
+    pub(super) fn may_adopt(&self, len: usize) -> bool {
+        len >= WORTH_KEEPING && self.payload.is_empty()
+    }
+
+    /// Starts the message with these bytes, and with the room behind them.
+    pub(super) fn adopt(&mut self, payload: BytesMut) {
+        self.payload = payload;
+    }
+
     /// The end of a frame that is not the message's last: text that is already wrong is refused here.
     pub(super) fn end_fragment(&mut self) -> Result<(), Fault> {
         if self.kind == MessageKind::Text && !self.compressed {
@@ -92,17 +102,23 @@ impl Assembler {
 
     /// The end of the message.
     pub(super) fn finish(&mut self) -> Result<Message, Fault> {
-        let payload = self.payload.split().freeze();
-        self.payload = BytesMut::new();
+        let payload = std::mem::take(&mut self.payload).freeze();
         self.checked = 0;
-        self.charge.release();
         if self.compressed {
             return self.inflate(&payload);
         }
-        match self.kind {
-            MessageKind::Binary => Ok(Message::Binary(payload)),
-            MessageKind::Text => own_text(payload),
-        }
+        self.charge.release();
+        own(self.kind, payload)
+    }
+
+    /// Whether a message of so many bytes in the read buffer may keep them there.
+    pub(super) fn may_keep(&self, len: usize) -> bool {
+        len >= WORTH_KEEPING && !self.compressed
+    }
+
+    /// A message that keeps the memory it was read into.
+    pub(super) fn keep(&mut self, payload: Bytes) -> Result<Message, Fault> {
+        own(self.kind, payload)
     }
 
     /// A message that lies whole in the read buffer: copied out once, never gathered.
@@ -116,15 +132,18 @@ impl Assembler {
     fn inflate(&mut self, payload: &[u8]) -> Result<Message, Fault> {
         let inflater = self.inflater.as_mut().ok_or(Fault::InvalidDeflate)?;
         let mut inflated = scratch::take_buffer();
-        let message = match inflater.inflate(payload, self.limit, &mut inflated) {
+        // What was gathered stays in memory meanwhile.
+        let charge = &mut self.charge;
+        let gathered = charge.bytes();
+        let allowed = |len| len <= LARGE || charge.raise(gathered + len);
+        let message = match inflater.inflate(payload, self.limit, allowed, &mut inflated) {
+            Err(InflateError::Refused) => Err(Fault::BudgetExceeded),
             Err(InflateError::TooBig) => Err(Fault::MessageTooBig),
             Err(InflateError::Invalid) => Err(Fault::InvalidDeflate),
-            Ok(()) if inflated.len() > LARGE => match self.kind {
-                MessageKind::Binary => Ok(Message::binary(std::mem::take(&mut inflated))),
-                MessageKind::Text => own_text(std::mem::take(&mut inflated).into()),
-            },
+            Ok(()) if inflated.len() > LARGE => own(self.kind, std::mem::take(&mut inflated).into()),
             Ok(()) => copy_out(self.kind, &inflated),
         };
+        charge.release();
         scratch::give_buffer(inflated);
         message
     }
@@ -150,13 +169,12 @@ fn copy_out(kind: MessageKind, payload: &[u8]) -> Result<Message, Fault> {
     }
 }
 
-/// Turns gathered bytes into text. The standard library's check, which alone makes owned text without a copy, is several
-/// times slower than simdutf8's: up to a point it is cheaper to check fast and copy.
-fn own_text(payload: Bytes) -> Result<Message, Fault> {
-    if payload.len() <= LARGE {
-        return copy_out(MessageKind::Text, &payload);
+/// A message in the memory where its bytes are.
+fn own(kind: MessageKind, payload: Bytes) -> Result<Message, Fault> {
+    match kind {
+        MessageKind::Binary => Ok(Message::Binary(payload)),
+        MessageKind::Text => Text::from_utf8(payload).map(Message::Text).ok_or(Fault::InvalidText),
     }
-    Text::from_utf8(payload).map(Message::Text).ok_or(Fault::InvalidText)
 }
 
 /// The longest that deflate makes a message of `len` bytes: zlib's own bound for its worst settings.
@@ -166,5 +184,7 @@ fn deflate_bound(len: usize) -> usize {
 
 /// Beyond this a message is large: it is counted against the budget, and not copied to save memory.
 const LARGE: usize = 64 * 1024;
+/// From here on a message stays in the read buffer, which may keep that alive with up to three times as much beside it.
+const WORTH_KEEPING: usize = 16 * 1024;
 /// The least room that a direct read gets: so little that a bare header takes nothing of the budget.
 const MIN_ROOM: usize = LARGE;

@@ -3,16 +3,20 @@
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
-/// A zeroed buffer of [`READ_SIZE`] bytes for one kernel read.
-pub(super) fn take_read_buffer() -> Box<[u8]> {
-    with(&READ, Option::take).flatten().unwrap_or_else(|| vec![0; READ_SIZE].into_boxed_slice())
+use bytes::BytesMut;
+
+/// The thread's empty buffer to read into; [`READ_SIZE`] says how much of it there must be.
+///
+/// A large message that was received keeps its part of the memory. Where it is gone by the next read, as in an echo, the
+/// memory is used again, and otherwise left to it.
+pub(super) fn take_read_buffer() -> BytesMut {
+    with(&READ, Option::take).flatten().unwrap_or_default()
 }
 
 /// Gives the read buffer back to the thread that is polling now.
-pub(super) fn give_read_buffer(buffer: Box<[u8]>) {
-    if buffer.len() == READ_SIZE {
-        with(&READ, |slot| *slot = Some(buffer));
-    }
+pub(super) fn give_read_buffer(mut buffer: BytesMut) {
+    buffer.clear();
+    with(&READ, |slot| *slot = Some(buffer));
 }
 
 /// An empty buffer to gather bytes in.
@@ -37,12 +41,12 @@ fn with<T, R>(local: &'static LocalKey<RefCell<T>>, f: impl FnOnce(&mut T) -> R)
     local.try_with(|value| f(&mut value.borrow_mut())).ok()
 }
 
-/// A burst of small messages or one of 64 KiB arrives in one read.
+/// How much is read at once: a burst of small messages, or one of 64 KiB.
 pub(super) const READ_SIZE: usize = 64 * 1024 + 256;
 const LARGEST_SPARE: usize = 128 * 1024;
 const MOST_SPARE: usize = 8;
 
 thread_local! {
-    static READ: RefCell<Option<Box<[u8]>>> = const { RefCell::new(None) };
+    static READ: RefCell<Option<BytesMut>> = const { RefCell::new(None) };
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }

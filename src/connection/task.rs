@@ -8,9 +8,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
+use tokio_util::io::poll_read_buf;
 
 use super::closing::{Closing, Phase};
 use super::fault::Fault;
@@ -398,11 +399,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(transport) = &mut self.transport else { return Poll::Pending };
         let mut buffer = scratch::take_read_buffer();
-        let mut read = ReadBuf::new(&mut buffer);
-        let result = Pin::new(transport).poll_read(cx, &mut read);
-        let ended = read.filled().is_empty();
+        buffer.reserve(scratch::READ_SIZE);
+        let read = poll_read_buf(Pin::new(transport), cx, &mut buffer);
         scratch::give_read_buffer(buffer);
-        if std::task::ready!(result).is_err() || ended {
+        if matches!(std::task::ready!(read), Ok(0) | Err(_)) {
             self.end_transport(cx);
         }
         Poll::Ready(())

@@ -229,14 +229,20 @@ impl Wire {
                 self.assembler.begin(kind, header.first & RSV1 != 0);
             }
             self.assembler.admit(header.len)?;
+            let len = header.len as usize;
             if !self.in_message
                 && header.is_final()
-                && let Some(payload) = self.input.bytes_mut().get_mut(..header.len as usize)
+                && let Some(payload) = self.input.bytes_mut().get_mut(..len)
             {
                 unmask(payload, header, 0);
                 // A message in one frame changes nothing in tungstenite's state, so it need not be shown.
-                self.message = Some(self.assembler.whole(payload)?);
-                self.input.consume(header.len as usize);
+                self.message = Some(if self.assembler.may_keep(len) {
+                    self.assembler.keep(self.input.split_to(len))?
+                } else {
+                    let message = self.assembler.whole(payload)?;
+                    self.input.consume(len);
+                    message
+                });
                 return Ok(true);
             }
         }
@@ -265,10 +271,14 @@ impl Wire {
         let len = frame.remaining().min(bytes.len());
         let payload = &mut bytes[..len];
         frame.unmask(payload);
-        if !self.discard {
+        if self.discard {
+            self.input.consume(len);
+        } else if frame.remaining() > 0 && self.assembler.may_adopt(len) {
+            self.assembler.adopt(self.input.take());
+        } else {
             self.assembler.push(payload)?;
+            self.input.consume(len);
         }
-        self.input.consume(len);
         if frame.remaining() > 0 {
             return Ok(false);
         }

@@ -173,7 +173,7 @@ mod tests {
             for payload in [&json(1_000)[..], &noise, &with_noise, &json(1_000), &noise, &with_noise] {
                 if let Some(compressed) = deflate(&mut deflater, payload) {
                     let mut out = Vec::new();
-                    inflater.inflate(&compressed, usize::MAX, &mut out).unwrap();
+                    inflater.inflate(&compressed, usize::MAX, |_| true, &mut out).unwrap();
                     assert_eq!(out, payload);
                 }
             }

@@ -18,6 +18,8 @@ pub(crate) struct Inflater {
 pub(crate) enum InflateError {
     /// It is not deflated data, or refers to bytes that it must not refer to.
     Invalid,
+    /// There was no memory for it.
+    Refused,
     /// It would be larger than the limit.
     TooBig,
 }
@@ -31,16 +33,24 @@ impl Inflater {
         Self { context_takeover: negotiated.context_takeover(peer), own: None }
     }
 
-    /// Appends one inflated message to `out`. It stops at `limit` bytes, and on any error leaves `out` as it was.
-    pub(crate) fn inflate(&mut self, payload: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), InflateError> {
+    /// Appends one inflated message to `out`, and on any error leaves `out` as it was. It stops at `limit` bytes, and asks
+    /// whether `out` is `allowed` to grow to so many.
+    pub(crate) fn inflate(
+        &mut self,
+        payload: &[u8],
+        limit: usize,
+        allowed: impl FnMut(usize) -> bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), InflateError> {
         let start = out.len();
         let mut scratch = pool::scratch();
+        let bounds = Bounds { end: start.saturating_add(limit), allowed };
         let result = if self.context_takeover {
             let own = self.own.get_or_insert_with(|| Decompressor::new().into());
-            append(own, payload, limit, out, &mut scratch)
+            append(own, payload, bounds, out, &mut scratch)
         } else {
             let mut decompressor = pool::decompressor();
-            let result = append(&mut decompressor, payload, limit, out, &mut scratch);
+            let result = append(&mut decompressor, payload, bounds, out, &mut scratch);
             pool::put_decompressor(decompressor);
             result
         };
@@ -55,11 +65,11 @@ impl Inflater {
 fn append(
     decompressor: &mut Decompressor,
     payload: &[u8],
-    limit: usize,
+    mut bounds: Bounds<impl FnMut(usize) -> bool>,
     out: &mut Vec<u8>,
     scratch: &mut [u8],
 ) -> Result<(), InflateError> {
-    let end = out.len().saturating_add(limit);
+    let end = bounds.end;
     let mut input = payload;
     // RFC 7692 §7.2.3.6 sends an empty message as one byte. Without even that there is nothing to complete.
     if payload.is_empty() {
@@ -72,7 +82,7 @@ fn append(
         if step.written > end - out.len() {
             return Err(InflateError::TooBig);
         }
-        extend(out, &scratch[..step.written], end);
+        bounds.extend(out, &scratch[..step.written])?;
         input = &input[step.read..];
         if step.is_end {
             // RFC 7692 §7.2.3.4: the sender may end its stream, and start another one in the same message.
@@ -89,13 +99,26 @@ fn append(
     if decompressor.flush() { Ok(()) } else { Err(InflateError::Invalid) }
 }
 
-/// Appends, and never makes room for more than twice what is there, nor for more than is allowed.
-fn extend(out: &mut Vec<u8>, bytes: &[u8], end: usize) {
-    let len = out.len() + bytes.len();
-    if len > out.capacity() {
-        out.reserve_exact(len.max((out.len() * 2).min(end)) - out.len());
+/// How large the output may become.
+struct Bounds<F> {
+    end: usize,
+    allowed: F,
+}
+
+impl<F: FnMut(usize) -> bool> Bounds<F> {
+    /// Appends, and never makes room for more than twice what is there, nor for more than is allowed.
+    fn extend(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), InflateError> {
+        let len = out.len() + bytes.len();
+        if len > out.capacity() {
+            let capacity = len.max((out.len() * 2).min(self.end));
+            if !(self.allowed)(capacity) {
+                return Err(InflateError::Refused);
+            }
+            out.reserve_exact(capacity - out.len());
+        }
+        out.extend_from_slice(bytes);
+        Ok(())
     }
-    out.extend_from_slice(bytes);
 }
 
 impl std::fmt::Debug for Inflater {
@@ -125,7 +148,7 @@ mod tests {
     fn inflate(payload: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
         let [alone, first] = [false, true].map(|context_takeover| {
             let mut out = b"kept".to_vec();
-            let result = inflater(context_takeover).inflate(payload, limit, &mut out);
+            let result = inflater(context_takeover).inflate(payload, limit, |_| true, &mut out);
             assert_eq!(out[..4], *b"kept");
             assert!(result.is_ok() || out.len() == 4);
             result.map(|()| out[4..].to_vec())
@@ -165,8 +188,8 @@ mod tests {
         for (context_takeover, expected) in [(true, Ok(())), (false, Err(InflateError::Invalid))] {
             let mut inflater = inflater(context_takeover);
             let mut out = Vec::new();
-            assert_eq!(inflater.inflate(HELLO, 5, &mut out), Ok(()));
-            assert_eq!(inflater.inflate(again, 5, &mut out), expected);
+            assert_eq!(inflater.inflate(HELLO, 5, |_| true, &mut out), Ok(()));
+            assert_eq!(inflater.inflate(again, 5, |_| true, &mut out), expected);
             assert_eq!(out, if context_takeover { &b"HelloHello"[..] } else { b"Hello" });
         }
     }
@@ -200,11 +223,11 @@ mod tests {
         let bomb = bomb();
         for limit in [2_000_000, 3_000_000, usize::MAX] {
             let mut out = Vec::new();
-            inflater(false).inflate(&bomb, limit, &mut out).unwrap();
+            inflater(false).inflate(&bomb, limit, |_| true, &mut out).unwrap();
             assert!(out.capacity() <= limit.min(4_000_000));
         }
         let mut out = Vec::new();
-        inflater(false).inflate(HELLO, usize::MAX, &mut out).unwrap();
+        inflater(false).inflate(HELLO, usize::MAX, |_| true, &mut out).unwrap();
         assert_eq!(out.capacity(), 5);
     }
 
@@ -218,7 +241,7 @@ mod tests {
             let mut inflater = inflater(context_takeover);
             for payload in payloads {
                 let mut out = Vec::new();
-                let result = inflater.inflate(&payload, limit, &mut out);
+                let result = inflater.inflate(&payload, limit, |_| true, &mut out);
                 prop_assert!(out.len() <= limit && out.capacity() <= limit);
                 if result.is_err() {
                     break;
@@ -238,7 +261,7 @@ mod tests {
                     *index.get_mut(&mut payload) = byte;
                 }
                 let mut out = Vec::new();
-                let _ = inflater(false).inflate(&payload, limit, &mut out);
+                let _ = inflater(false).inflate(&payload, limit, |_| true, &mut out);
                 prop_assert!(out.len() <= limit);
             }
         }

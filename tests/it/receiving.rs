@@ -167,3 +167,24 @@ async fn stats_count_messages_payload_and_bytes() {
     assert_eq!((stats.messages_received, stats.payload_received, stats.wire_received), (1, 5, 11));
     assert_eq!((stats.messages_sent, stats.payload_sent, stats.wire_sent), (2, 7, 11));
 }
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_kept_do_not_change_with_what_is_read_later() {
+    let (ws, mut peer) = open(quiet()).await;
+    // Below and above the sizes from which a message keeps the memory that it was read into.
+    let sizes = [10, 16_000, 17_000, 40_000, 65_000, 70_000, 200_000];
+    let messages = (0..4).flat_map(|_| sizes).enumerate().map(|(number, size)| vec![number as u8; size]);
+    let messages = messages.collect::<Vec<_>>();
+    let sent = messages.clone();
+    tokio::spawn(async move {
+        for message in sent {
+            peer.send(binary(message)).await;
+        }
+        std::future::pending::<()>().await;
+    });
+    let mut kept = Vec::new();
+    for _ in &messages {
+        kept.push(ws.recv().await.unwrap().unwrap().into_bytes());
+    }
+    assert!(kept == messages);
+}

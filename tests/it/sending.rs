@@ -1,12 +1,14 @@
 //! Messages on their way out.
 
-use futures_util::{FutureExt, SinkExt};
 use std::time::Duration;
 
+use futures_util::{FutureExt, SinkExt};
 use tokio::time::{Instant, timeout};
-use tower_websocket::{ErrorKind, Keepalive, Limits, Manager, Message, Role, Upgrader, WebSocketLayer};
+use tower_websocket::{Compression, ErrorKind, Keepalive, Limits, Manager, Message, Role, Upgrader, WebSocketLayer};
 
-use crate::support::{binary, kind, open, open_over, open_with, ping, pong, secs, serve_over, tap, text};
+use crate::support::{
+    DEFLATE, Inflate, Peer, binary, kind, open, open_over, open_with, ping, pong, secs, serve_over, tap, text,
+};
 
 fn quiet() -> Upgrader {
     Upgrader::new().keepalive(Keepalive::disabled())
@@ -139,31 +141,62 @@ async fn a_manager_is_a_sink() {
 
 #[tokio::test(start_paused = true)]
 async fn clones_send_from_several_tasks_without_mixing_frames() {
-    for more in ["", crate::support::DEFLATE] {
-        let compression = tower_websocket::Compression::default().threshold(0).server_context_takeover(true);
-        let (ws, mut peer) = open_with(quiet().compression(compression), more).await;
-        for task in 0..4 {
-            let ws = ws.clone();
-            tokio::spawn(async move {
-                for number in 0..100 {
-                    ws.send(format!("{task} {number} {}", "x".repeat(number * 10))).await.unwrap();
-                    tokio::task::yield_now().await;
-                }
-            });
-        }
-        let mut inflate = crate::support::Inflate::new();
-        let mut next = [0; 4];
-        for _ in 0..400 {
-            let frame = peer.recv().await.unwrap();
-            let payload = if frame.is_compressed() { inflate.message(&frame.payload) } else { frame.payload };
-            let message = String::from_utf8(payload).unwrap();
-            let mut words = message.split(' ');
-            let task: usize = words.next().unwrap().parse().unwrap();
-            assert_eq!(words.next(), Some(&*next[task].to_string()));
-            assert_eq!(words.next(), Some(&*"x".repeat(next[task] * 10)));
-            next[task] += 1;
+    for more in ["", DEFLATE] {
+        let (ws, peer) = open_with(many_senders(), more).await;
+        let senders = (0..SENDERS).map(|sender| tokio::spawn(send_numbered(ws.clone(), sender))).collect::<Vec<_>>();
+        receive_numbered(peer).await;
+        for sender in senders {
+            sender.await.unwrap();
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn clones_send_from_several_threads_without_mixing_frames() {
+    for more in ["", DEFLATE] {
+        let (ws, peer) = open_with(many_senders(), more).await;
+        // Each on a thread of its own: a worker might run them one after the other.
+        let threads = (0..SENDERS).map(|sender| {
+            let (ws, runtime) = (ws.clone(), tokio::runtime::Handle::current());
+            tokio::task::spawn_blocking(move || runtime.block_on(send_numbered(ws, sender)))
+        });
+        let threads = threads.collect::<Vec<_>>();
+        receive_numbered(peer).await;
+        for thread in threads {
+            thread.await.unwrap();
+        }
+    }
+}
+
+const SENDERS: usize = 4;
+const MESSAGES: usize = 100;
+
+fn many_senders() -> Upgrader {
+    quiet().compression(Compression::default().threshold(0).server_context_takeover(true))
+}
+
+/// Sends messages that say whose they are and count up.
+async fn send_numbered(ws: Manager, sender: usize) {
+    for number in 0..MESSAGES {
+        ws.send(format!("{sender} {number} {}", "x".repeat(number * 10))).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Each sender's messages arrive whole and in order. With context takeover that tells the order of compression too.
+async fn receive_numbered(mut peer: Peer) {
+    let mut inflate = Inflate::new();
+    let mut next = [0; SENDERS];
+    for _ in 0..SENDERS * MESSAGES {
+        let frame = peer.recv().await.unwrap();
+        let payload = if frame.is_compressed() { inflate.message(&frame.payload) } else { frame.payload };
+        let message = String::from_utf8(payload).unwrap();
+        let (sender, rest) = message.split_once(' ').unwrap();
+        let number = &mut next[sender.parse::<usize>().unwrap()];
+        assert_eq!(rest, format!("{number} {}", "x".repeat(*number * 10)));
+        *number += 1;
+    }
+    assert_eq!(next, [MESSAGES; SENDERS]);
 }
 
 #[tokio::test(start_paused = true)]
