@@ -16,6 +16,7 @@ use super::tasks::ClientTransport;
 use crate::connection::Keepalive;
 use crate::deflate::Compression;
 use crate::error::{Error, ErrorKind};
+use crate::handshake::token;
 use crate::limits::Limits;
 use crate::manager::Manager;
 use crate::upgrader::Upgrader;
@@ -91,13 +92,14 @@ impl Connector {
     ///
     /// # Panics
     ///
-    /// If one of them is not valid in a header.
+    /// If one of them is no token, or stands twice.
     pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
         self.headers.remove(SEC_WEBSOCKET_PROTOCOL);
         for subprotocol in subprotocols {
-            let value = HeaderValue::from_str(subprotocol.as_ref());
-            self.headers
-                .append(SEC_WEBSOCKET_PROTOCOL, value.expect("a subprotocol is a token (RFC 6455 section 4.1)"));
+            let value = token(subprotocol.as_ref()).expect("a subprotocol is a token (RFC 6455 section 4.1)");
+            let is_new = self.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().all(|earlier| *earlier != value);
+            assert!(is_new, "a subprotocol stands once (RFC 6455 section 4.1)");
+            self.headers.append(SEC_WEBSOCKET_PROTOCOL, value);
         }
         self
     }

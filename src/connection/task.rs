@@ -217,7 +217,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             Event::End => {
                 self.socket_over = true;
                 if self.closing.phase() == Phase::Open {
-                    return self.fail(Fault::Disconnected(None), cx);
+                    return self.fail(Fault::Disconnected(Some(NO_CLOSE_FRAME.into())), cx);
                 }
                 self.closing.finish(self.now);
                 false
@@ -513,6 +513,7 @@ impl<Io> Drop for Task<Io> {
     }
 }
 
+const NO_CLOSE_FRAME: &str = "the transport ended, or the stream was reset, without a close frame";
 /// A pong must be on its way in this time, or the peer takes nothing.
 const PONG_TIME: Duration = Duration::from_secs(2);
 /// Where the timer stands when there is nothing to wait for.

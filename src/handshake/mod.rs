@@ -23,3 +23,5 @@ pub use self::origin::{OriginPolicy, OriginRequest};
 pub use self::rejection::{Rejection, RejectionKind};
 pub(crate) use self::rules::Rules;
 pub(crate) use self::subprotocol::Subprotocols;
+#[cfg(feature = "client")]
+pub(crate) use self::subprotocol::token;

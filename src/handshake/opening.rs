@@ -56,7 +56,9 @@ impl Opening {
                 require(response.status() == StatusCode::SWITCHING_PROTOCOLS, || {
                     format!("the server answered {}", response.status())
                 })?;
-                require(has_token(headers, UPGRADE, "websocket") && has_token(headers, CONNECTION, "upgrade"), || {
+                let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+                let upgraded = matches!(single(headers, UPGRADE), Ok(Some(value)) if is_websocket(value));
+                require(upgraded && has_token(headers, CONNECTION, "upgrade"), || {
                     "the server did not switch to WebSocket".to_owned()
                 })?;
                 require(matches!(single(headers, SEC_WEBSOCKET_ACCEPT), Ok(Some(key)) if key == accept_key), || {
@@ -113,6 +115,7 @@ mod tests {
             answer().header("sec-websocket-protocol", "b"),
             answer().header("sec-websocket-protocol", "a").header("sec-websocket-protocol", "a"),
             answer().header("sec-websocket-accept", "x"),
+            answer().header("upgrade", "h2c"),
             Response::builder().status(101).header("connection", "Upgrade").header("upgrade", "websocket"),
         ] {
             let error = opening.confirm(&response.body(()).unwrap()).unwrap_err();

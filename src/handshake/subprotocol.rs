@@ -79,7 +79,8 @@ impl fmt::Debug for Subprotocols {
     }
 }
 
-fn token(text: &str) -> Option<HeaderValue> {
+/// A subprotocol as a header value, if it is a token.
+pub(crate) fn token(text: &str) -> Option<HeaderValue> {
     is_token(text.as_bytes()).then(|| HeaderValue::from_str(text).ok())?
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+use std::error::Error as _;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tower_websocket::{
-    CloseCode, Error, ErrorKind, HandlerOutput, Keepalive, Limits, Manager, Message, Shutdown, Upgrader, WebSocketLayer,
+    CloseCode, Connector, Error, ErrorKind, HandlerOutput, Keepalive, Limits, Manager, Message, Shutdown, Upgrader,
+    WebSocketLayer,
 };
 
 use crate::net::{echo, handed_over, http_server, serve_stream};
@@ -340,7 +342,9 @@ async fn a_reset_ends_the_connection_at_once() {
         let handler = handlers.recv().await.unwrap();
         let start = Instant::now();
         stream.send.send_reset(reason);
-        assert_eq!(handler.recv().await.unwrap_err().kind(), ErrorKind::Disconnected, "{reason:?}");
+        let error = handler.recv().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected, "{reason:?}");
+        assert!(error.source().is_some(), "{reason:?}");
         assert_eq!(handler.done().await.unwrap_err().kind(), ErrorKind::Disconnected, "{reason:?}");
         assert_eq!(handler.send("x").await.unwrap_err().kind(), ErrorKind::Disconnected, "{reason:?}");
         assert_eq!(start.elapsed(), Duration::ZERO, "{reason:?}");
@@ -374,6 +378,74 @@ async fn the_end_of_the_http_connection_ends_its_websockets_at_once() {
         assert_eq!(handler.done().await.unwrap_err().kind(), ErrorKind::Disconnected);
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_or_an_error_of_the_server_ends_a_client_at_once() {
+    for end in [
+        Ending::Reset(Reason::CANCEL),
+        Ending::Reset(Reason::INTERNAL_ERROR),
+        Ending::GoAway(Reason::INTERNAL_ERROR),
+        Ending::GoAway(Reason::ENHANCE_YOUR_CALM),
+    ] {
+        let (ws, tell, _server) = client_of(end).await;
+        let start = Instant::now();
+        tell.send(()).unwrap();
+        let error = ws.recv().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected, "{end:?}");
+        assert!(error.source().is_some(), "{end:?}");
+        assert_eq!(ws.done().await.unwrap_err().kind(), ErrorKind::Disconnected, "{end:?}");
+        assert_eq!(start.elapsed(), Duration::ZERO, "{end:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_no_more_streams_leaves_a_client_its_own() {
+    let (ws, tell, _server) = client_of(Ending::Graceful).await;
+    tell.send(()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(ws.recv().await.unwrap(), Some(Message::text("hello")));
+    }
+    assert!(ws.end().is_none());
+}
+
+/// What a server does to its clients.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    GoAway(Reason),
+    /// A GOAWAY without an error, then three messages.
+    Graceful,
+    Reset(Reason),
+}
+
+/// A client, and its server, which does this when it is told to.
+async fn client_of(ending: Ending) -> (Manager, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    let (near, far) = duplex(64 * 1024);
+    let (tell, told) = oneshot::channel();
+    let server = tokio::spawn(async move {
+        let mut builder = h2::server::Builder::new();
+        let mut connection = builder.enable_connect_protocol().handshake::<_, Bytes>(far).await.unwrap();
+        let (_request, mut respond) = connection.accept().await.unwrap().unwrap();
+        let mut stream = respond.send_response(Response::new(()), false).unwrap();
+        tokio::select! {
+            end = poll_fn(|cx| connection.poll_closed(cx)) => panic!("the client is gone: {end:?}"),
+            told = told => told.unwrap(),
+        }
+        match ending {
+            Ending::GoAway(reason) => connection.abrupt_shutdown(reason),
+            Ending::Graceful => {
+                connection.graceful_shutdown();
+                for _ in 0..3 {
+                    stream.send_data(Bytes::from_static(b"\x81\x05hello"), false).unwrap();
+                }
+            }
+            Ending::Reset(reason) => stream.send_reset(reason),
+        }
+        // An error is what some of these are about.
+        let _ = poll_fn(|cx| connection.poll_closed(cx)).await;
+    });
+    let connector = Connector::new().settings(without_keepalive()).http2();
+    (connector.connect_over(near, "ws://h/").await.unwrap(), tell, server)
 }
 
 #[tokio::test(start_paused = true)]
