@@ -4,6 +4,8 @@
 //! | --- | --- | --- |
 //! | `ADDR` | `127.0.0.1:9001` | where to listen |
 //! | `COMPRESSION` | `1` | `0`: without permessage-deflate |
+//! | `TAKEOVER` | `0` | `1`: with context takeover, where the client agrees |
+//! | `WINDOW_BITS` | `15` | the largest window of either side, from 9 on |
 //! | `KEEPALIVE` | `1` | `0`: without pings and timeouts |
 //! | `MAX_MESSAGE` | 64 MiB | the largest message in bytes |
 //!
@@ -16,7 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tower_websocket::{Error, Keepalive, Limits, Manager, OriginPolicy, Upgrader, WebSocketLayer};
+use tower_websocket::{Compression, Error, Keepalive, Limits, Manager, OriginPolicy, Upgrader, WebSocketLayer};
 
 async fn echo(ws: Manager) -> Result<(), Error> {
     // Not needed here, and 10 000 idle connections are 20 MB lighter without their requests.
@@ -54,15 +56,24 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
 }
 
 fn settings() -> Result<Upgrader, Box<dyn StdError + Send + Sync>> {
-    let is_off = |name| env::var(name).is_ok_and(|value| value == "0");
+    let is = |name, expected| env::var(name).is_ok_and(|value| value == expected);
     let max_message = env::var("MAX_MESSAGE").map_or(Ok(64 * 1024 * 1024), |bytes| bytes.parse())?;
+    let takeover = is("TAKEOVER", "1");
+    let window_bits = env::var("WINDOW_BITS").map_or(Ok(15), |bits| bits.parse())?;
+    let compression = Compression::default()
+        .server_context_takeover(takeover)
+        .client_context_takeover(takeover)
+        .server_max_window_bits(window_bits)?
+        .client_max_window_bits(window_bits)?;
     // Load tools send whatever `Origin` they like. A server with pages keeps the default.
-    let mut upgrader =
-        Upgrader::new().origin(OriginPolicy::insecure_any()).limits(Limits::default().message(max_message));
-    if is_off("COMPRESSION") {
+    let mut upgrader = Upgrader::new()
+        .origin(OriginPolicy::insecure_any())
+        .limits(Limits::default().message(max_message))
+        .compression(compression);
+    if is("COMPRESSION", "0") {
         upgrader = upgrader.without_compression();
     }
-    if is_off("KEEPALIVE") {
+    if is("KEEPALIVE", "0") {
         upgrader = upgrader.keepalive(Keepalive::disabled());
     }
     Ok(upgrader)

@@ -1,7 +1,8 @@
-"""Python's `websockets` against our echo: `websockets_client.py ws://HOST:PORT/ws`."""
+"""Python's `websockets` against our echo, which has the same `TAKEOVER` and `WINDOW_BITS`: `websockets_client.py ws://HOST:PORT/ws`."""
 
 import asyncio
 import json
+import os
 import sys
 
 from websockets.asyncio.client import connect
@@ -10,6 +11,19 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 
 URL = sys.argv[1]
 JSON = json.dumps([{"id": id, "name": f"user {id % 7}", "active": True} for id in range(500)])
+
+
+TAKEOVER = os.environ.get("TAKEOVER") == "1"
+WINDOW_BITS = int(os.environ.get("WINDOW_BITS", 15))
+
+
+def expected(server_no_context_takeover=False, client_no_context_takeover=False, server_max_window_bits=15, client_max_window_bits=True):
+    """What must come of an offer."""
+    client = min(WINDOW_BITS, 15 if client_max_window_bits is True else client_max_window_bits)
+    return (
+        server_no_context_takeover or not TAKEOVER, client_no_context_takeover or not TAKEOVER,
+        min(WINDOW_BITS, server_max_window_bits), client,
+    )
 
 
 def open_with(**parameters):
@@ -64,8 +78,11 @@ async def main():
     for offer in offers:
         async with open_with(**offer) as ws:
             [extension] = ws.protocol.extensions
-            if bits := offer.get("server_max_window_bits"):
-                assert extension.remote_max_window_bits <= bits, offer
+            agreed = (
+                extension.remote_no_context_takeover, extension.local_no_context_takeover,
+                extension.remote_max_window_bits, extension.local_max_window_bits,
+            )
+            assert agreed == expected(**offer), (offer, agreed)
             await messages(ws)
             await echo(ws, JSON)
     await refused("/elsewhere", 426)

@@ -1,4 +1,4 @@
-// Node's `ws` against our echo: `node ws_client.js ws://HOST:PORT/ws`.
+// Node's `ws` against our echo, which has the same `TAKEOVER` and `WINDOW_BITS`: `node ws_client.js ws://HOST:PORT/ws`.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import WebSocket from 'ws';
@@ -8,8 +8,37 @@ const json = JSON.stringify(Array.from({ length: 500 }, (_, id) => ({ id, name: 
 
 async function open(perMessageDeflate = false) {
   const ws = new WebSocket(url, { perMessageDeflate, maxPayload: 64 << 20 });
+  ws.once('upgrade', ({ headers }) => { ws.agreed = headers['sec-websocket-extensions']; });
   await once(ws, 'open');
   return ws;
+}
+
+// What the server must answer to an offer of `ws`, which always lets the server choose the client's window.
+function expected(offer) {
+  const takeover = process.env.TAKEOVER === '1';
+  const most = Number(process.env.WINDOW_BITS ?? 15);
+  const server = Math.min(most, offer.serverMaxWindowBits ?? 15);
+  const client = Math.min(most, Number.isInteger(offer.clientMaxWindowBits) ? offer.clientMaxWindowBits : 15);
+  return [
+    'permessage-deflate',
+    ...(takeover && !offer.serverNoContextTakeover ? [] : ['server_no_context_takeover']),
+    ...(takeover && !offer.clientNoContextTakeover ? [] : ['client_no_context_takeover']),
+    ...(server < 15 || offer.serverMaxWindowBits ? [`server_max_window_bits=${server}`] : []),
+    // Without a wish of its own the server leaves the window to the client.
+    ...(most < 15 ? [`client_max_window_bits=${client}`] : []),
+  ].join('; ');
+}
+
+// Messages that resemble each other, compressed one by one or together.
+async function similar(ws, bytes) {
+  const before = bytes();
+  let sent = 0;
+  for (let id = 0; id < 200; id++) {
+    const message = JSON.stringify({ id, name: `user ${id % 7}`, active: true, tags: ['one', 'two', 'three'], x: 'x'.repeat(600) });
+    await echo(ws, message);
+    sent += message.length;
+  }
+  return (bytes() - before) / sent;
 }
 
 async function echo(ws, data, send = () => ws.send(data)) {
@@ -59,10 +88,11 @@ for (let bits = 9; bits <= 15; bits++) {
 }
 for (const offer of offers) {
   const ws = await open({ ...offer, threshold: 0 });
-  assert.match(ws.extensions, /permessage-deflate/, JSON.stringify(offer));
-  const before = ws._socket.bytesRead;
-  await echo(ws, json);
-  assert.ok(ws._socket.bytesRead - before < json.length / 3, `not compressed: ${JSON.stringify(offer)}`);
+  assert.equal(ws.agreed, expected(offer), JSON.stringify(offer));
+  for (const bytes of [() => ws._socket.bytesRead, () => ws._socket.bytesWritten]) {
+    const ratio = await similar(ws, bytes);
+    assert.ok(ratio < 0.4, `not compressed: ${JSON.stringify(offer)} ${ratio}`);
+  }
   await messages(ws);
   await echo(ws, json);
   await close(ws, 1000, 'bye');

@@ -12,6 +12,10 @@ impl Deflate {
 
     /// One message.
     pub(crate) fn message(&mut self, payload: &[u8]) -> Vec<u8> {
+        // RFC 7692 §7.2.3.6. zlib flushes nothing a second time.
+        if payload.is_empty() {
+            return vec![0];
+        }
         let mut out = Vec::with_capacity(payload.len() + payload.len() / 8 + 1024);
         let start = self.0.total_in();
         self.0.compress_vec(payload, &mut out, FlushCompress::Sync).unwrap();

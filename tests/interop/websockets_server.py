@@ -1,0 +1,59 @@
+"""An echo by Python's `websockets` for one connection: `websockets_server.py SETTINGS EXPECTED`.
+
+SETTINGS are those of its permessage-deflate in JSON (`false`: none), EXPECTED is what must be negotiated. It prints its
+URL, and ends with the connection.
+"""
+
+import asyncio
+import json
+import sys
+
+from websockets.asyncio.server import serve
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+
+SETTINGS, EXPECTED = json.loads(sys.argv[1]), sys.argv[2]
+
+
+async def main():
+    over = asyncio.get_running_loop().create_future()
+
+    async def echo(ws):
+        try:
+            assert ws.response.headers.get("Sec-WebSocket-Extensions", "") == EXPECTED, ws.response.headers
+            compressed = {"in": 0, "out": 0}
+            for extension in ws.protocol.extensions:
+                watch(extension, compressed)
+            count = 0
+            async for message in ws:
+                await ws.send(message)
+                count += 1
+            assert ws.close_code == 1000 and count > 0
+            assert compressed == ({"in": count, "out": count} if EXPECTED else {"in": 0, "out": 0}), (count, compressed)
+            over.set_result(None)
+        except BaseException as error:
+            over.set_exception(error)
+            raise
+
+    extensions = [ServerPerMessageDeflateFactory(**SETTINGS)] if SETTINGS is not False else None
+    async with serve(echo, "127.0.0.1", 0, compression=None, extensions=extensions, max_size=64 << 20) as server:
+        print(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", flush=True)
+        await over
+
+
+def watch(extension, compressed):
+    """Counts the compressed messages."""
+    decode, encode = extension.decode, extension.encode
+
+    def watched_decode(frame, **options):
+        compressed["in"] += frame.rsv1
+        return decode(frame, **options)
+
+    def watched_encode(frame):
+        frame = encode(frame)
+        compressed["out"] += frame.rsv1
+        return frame
+
+    extension.decode, extension.encode = watched_decode, watched_encode
+
+
+asyncio.run(asyncio.wait_for(main(), 120))
