@@ -43,7 +43,7 @@ pub(super) struct Task<Io> {
     stalled: Option<Instant>,
     urgent: Option<Instant>,
     mid_message: Option<Instant>,
-    /// The last two, each at its number's place.
+    /// The oldest and the latest that are not answered.
     pings: [Option<Ping>; 2],
     /// tungstenite has nothing more to say.
     socket_over: bool,
@@ -248,13 +248,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     fn send_ping(&mut self, number: u64) {
-        self.pings[number as usize % 2] = Some(Ping { number, sent: self.now });
+        let place = usize::from(self.pings[0].is_some());
+        self.pings[place] = Some(Ping { number, sent: self.now });
         self.socket.ping(Bytes::copy_from_slice(&number.to_be_bytes()));
     }
 
     fn on_pong(&mut self, payload: &[u8], cx: &mut Context<'_>) -> bool {
         let number = <[u8; 8]>::try_from(payload).map(u64::from_be_bytes).unwrap_or_default();
-        match self.pings[number as usize % 2].take_if(|ping| ping.number == number) {
+        let answered = self.pings.iter().flatten().find(|ping| ping.number == number).copied();
+        // Pongs come in order, and a peer may leave some out: what is older than this gets none any more.
+        let [oldest, latest] = &mut self.pings;
+        if oldest.is_some_and(|ping| ping.number <= number) {
+            *oldest = latest.take().filter(|ping| ping.number > number);
+        }
+        match answered {
             Some(ping) => self.shared.lock().set_round_trip(number, self.now - ping.sent, cx.waker()),
             // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
             None => false,
