@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind, Keepalive, Manager, Upgrader, WebSocketLayer};
 
-use crate::support::{Frame, Peer, binary, close, code, kind, millis, open, ping, said, secs, serve, text};
+use super::support::{Frame, Peer, binary, close, code, kind, millis, open, ping, said, secs, serve, text};
 
 fn quiet() -> Upgrader {
     Upgrader::new().keepalive(Keepalive::disabled())

@@ -2,7 +2,7 @@
 
 use tower_websocket::{Compression, Keepalive, Message, Upgrader, testing};
 
-use crate::support::{
+use super::support::{
     DEFLATE, Deflate, Inflate, binary, close, continuation, deflate, inflate, open_over, open_with, ping, pong, tap,
     text,
 };

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 use tower_websocket::{ErrorKind, Keepalive, Manager, Upgrader, WebSocketLayer};
 
-use crate::support::{binary, continuation, kind, millis, open, ping, pong, said, secs, serve, text};
+use super::support::{binary, continuation, kind, millis, open, ping, pong, said, secs, serve, text};
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_pinged_after_3_seconds_and_given_up_after_5() {
@@ -53,7 +53,7 @@ async fn any_frame_counts_as_life() {
         peer.send(frame).await;
     }
     tokio::time::sleep(millis(4500)).await;
-    peer.send(crate::support::close(1000, "")).await;
+    peer.send(super::support::close(1000, "")).await;
     reader.await.unwrap();
 }
 
@@ -103,7 +103,7 @@ async fn a_disabled_keepalive_leaves_a_silent_peer_alone() {
     let (ws, mut peer) = open(Upgrader::new().keepalive(Keepalive::disabled())).await;
     peer.expect_silence(secs(3600)).await;
     assert!(ws.end().is_none());
-    peer.send(crate::support::close(1000, "")).await;
+    peer.send(super::support::close(1000, "")).await;
     assert_eq!(said(ws.done().await).0, 1000);
 }
 

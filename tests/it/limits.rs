@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 use tower_websocket::{Budget, ErrorKind, Keepalive, Limits, Upgrader};
 
-use crate::support::{
+use super::support::{
     DEFLATE, binary, continuation, deflate, handler, kind, open, open_with, secs, serve_over, tap, text,
 };
 

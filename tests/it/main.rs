@@ -1,30 +1,25 @@
 //! The integration tests, one module per behaviour.
 
 #![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
+#![allow(clippy::duplicate_mod, reason = "what is the same over both versions of HTTP is tested over both")]
 
 #[cfg(feature = "client")]
 mod client;
-mod closing;
-mod compression;
 mod debugging;
 mod disconnecting;
 mod handshake;
 mod http2;
-mod io;
-mod keepalive;
 mod layer;
-mod limits;
-mod messages;
 mod net;
 mod origin;
-mod periodic;
-mod properties;
-mod receiving;
+mod over_http1;
+mod over_http2;
+mod pushback;
 mod sending;
 mod shutdown;
 mod stacks;
-mod support;
 mod tls;
 mod tonic_server;
-mod violations;
 mod visitor;
+
+use over_http1::support;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::time::Instant;
 use tower_websocket::{Error, ErrorKind, Keepalive, Upgrader, WebSocketLayer};
 
-use crate::support::{close, kind, millis, open, open_over, secs, serve, tap, text};
+use super::support::{close, kind, open, secs, serve, text};
 
 fn quiet() -> Upgrader {
     Upgrader::new().keepalive(Keepalive::disabled())
@@ -65,30 +65,6 @@ async fn an_error_of_get_ends_it() {
     peer.expect(text("1")).await;
     peer.expect(text("2")).await;
     assert!(ws.end().is_none());
-}
-
-#[tokio::test(start_paused = true)]
-async fn ticks_do_not_pile_up_while_the_peer_is_slow() {
-    let (peer, transport, _) = tap(1024);
-    let (ws, mut peer) = open_over(quiet(), "", peer, transport).await;
-    let calls = Arc::new(AtomicU32::new(0));
-    let get = {
-        let calls = calls.clone();
-        move || {
-            let number = calls.fetch_add(1, Ordering::Relaxed);
-            std::future::ready(Ok::<_, Error>(format!("{number}{}", "x".repeat(3000))))
-        }
-    };
-    tokio::spawn(async move { ws.periodic_write(secs(1), get).await });
-    tokio::time::sleep(secs(8) - millis(10)).await;
-    assert_eq!(calls.load(Ordering::Relaxed), 1);
-    assert!(peer.recv().await.unwrap().payload.starts_with(b"\"0x"));
-    peer.settle().await;
-    assert!(calls.load(Ordering::Relaxed) <= 2);
-    let start = Instant::now();
-    assert!(peer.recv().await.unwrap().payload.starts_with(b"\"1x"));
-    assert!(peer.recv().await.unwrap().payload.starts_with(b"\"2x"));
-    assert!(start.elapsed() >= millis(900), "missed ticks are not made up for");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tower_websocket::{Compression, Keepalive, Manager, Message, Upgrader, WebSocketLayer};
 
-use crate::support::{DEFLATE, Deflate, Frame, Inflate, continuation, ping, serve};
+use super::support::{DEFLATE, Deflate, Frame, Inflate, continuation, ping, serve};
 
 #[derive(Clone, Debug)]
 struct Sent {

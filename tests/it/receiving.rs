@@ -4,32 +4,12 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 
 use futures_util::{FutureExt, StreamExt};
-use tokio::time::timeout;
 use tower_websocket::{ErrorKind, Keepalive, Manager, Upgrader};
 
-use crate::support::{binary, close, continuation, kind, millis, open, open_over, ping, pong, secs, tap, text};
+use super::support::{binary, close, continuation, kind, millis, open, ping, pong, secs, text};
 
 fn quiet() -> Upgrader {
     Upgrader::new().keepalive(Keepalive::disabled())
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_unread_message_is_held_and_then_tcp_pushes_back() {
-    let (peer, transport, _) = tap(1024);
-    let (ws, mut peer) = open_over(quiet(), "", peer, transport).await;
-    let frame = binary([7; 100]).masked();
-    let mut sent = 0;
-    while timeout(secs(1), peer.try_send_raw(&frame)).await.is_ok() {
-        sent += 1;
-        assert!(sent < 100, "nothing pushes back");
-    }
-    // The transport's 1024 bytes, one message, and what was read behind it before reading stopped.
-    assert!((10..30).contains(&sent), "{sent}");
-    peer.settle().await;
-    assert_eq!(ws.stats().messages_received, 1);
-    for _ in 0..sent {
-        assert_eq!(ws.recv().await.unwrap().unwrap().len(), 100);
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use tower_websocket::{ErrorKind, Keepalive, Manager, Upgrader, WebSocketLayer};
 
-use crate::support::{DEFLATE, Frame, binary, close, continuation, deflate, kind, open_with, ping, pong, serve, text};
+use super::support::{DEFLATE, Frame, binary, close, continuation, deflate, kind, open_with, ping, pong, serve, text};
 
 fn quiet() -> Upgrader {
     Upgrader::new().keepalive(Keepalive::disabled())

@@ -2,6 +2,7 @@
 
 mod deflate;
 mod frame;
+mod http2;
 mod lines;
 mod peer;
 mod server;

@@ -3,10 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use http::Version;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
 
-use super::{Frame, millis, secs};
+use super::{Frame, http2, millis, secs};
 
 /// The key of RFC 6455 §1.3, and its answer.
 pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -60,8 +61,13 @@ impl Peer {
         String::from_utf8(std::mem::replace(&mut self.received, rest)).unwrap()
     }
 
-    /// Opens a WebSocket with more header lines.
+    /// Opens a WebSocket with more header lines. Over HTTP/2 the frames then are those of a stream.
     pub(crate) async fn handshake(&mut self, more: &str) -> String {
+        if super::super::VERSION == Version::HTTP_2 {
+            let (near, far) = duplex(64 * 1024);
+            let transport = std::mem::replace(&mut self.io, near);
+            return http2::open(transport, far, more).await;
+        }
         let head = self.ask(&Self::request(more)).await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         head

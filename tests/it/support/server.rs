@@ -29,7 +29,8 @@ where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     tokio::spawn(async move {
-        let server = auto::Builder::new(TokioExecutor::new());
+        let mut server = auto::Builder::new(TokioExecutor::new());
+        server.http2().enable_connect_protocol();
         // An error here is the client's, which sees the end of the transport.
         let _ = server.serve_connection_with_upgrades(TokioIo::new(transport), TowerToHyperService::new(service)).await;
     });

@@ -1,0 +1,56 @@
+//! How the transport pushes back when there is little room in it. HTTP/2 has windows of its own: see `http2`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::time::{Instant, timeout};
+use tower_websocket::{Error, Keepalive, Upgrader};
+
+use crate::support::{binary, millis, open_over, secs, tap};
+
+fn quiet() -> Upgrader {
+    Upgrader::new().keepalive(Keepalive::disabled())
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_unread_message_is_held_and_then_tcp_pushes_back() {
+    let (peer, transport, _) = tap(1024);
+    let (ws, mut peer) = open_over(quiet(), "", peer, transport).await;
+    let frame = binary([7; 100]).masked();
+    let mut sent = 0;
+    while timeout(secs(1), peer.try_send_raw(&frame)).await.is_ok() {
+        sent += 1;
+        assert!(sent < 100, "nothing pushes back");
+    }
+    // The transport's 1024 bytes, one message, and what was read behind it before reading stopped.
+    assert!((10..30).contains(&sent), "{sent}");
+    peer.settle().await;
+    assert_eq!(ws.stats().messages_received, 1);
+    for _ in 0..sent {
+        assert_eq!(ws.recv().await.unwrap().unwrap().len(), 100);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ticks_do_not_pile_up_while_the_peer_is_slow() {
+    let (peer, transport, _) = tap(1024);
+    let (ws, mut peer) = open_over(quiet(), "", peer, transport).await;
+    let calls = Arc::new(AtomicU32::new(0));
+    let get = {
+        let calls = calls.clone();
+        move || {
+            let number = calls.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(Ok::<_, Error>(format!("{number}{}", "x".repeat(3000))))
+        }
+    };
+    tokio::spawn(async move { ws.periodic_write(secs(1), get).await });
+    tokio::time::sleep(secs(8) - millis(10)).await;
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+    assert!(peer.recv().await.unwrap().payload.starts_with(b"\"0x"));
+    peer.settle().await;
+    assert!(calls.load(Ordering::Relaxed) <= 2);
+    let start = Instant::now();
+    assert!(peer.recv().await.unwrap().payload.starts_with(b"\"1x"));
+    assert!(peer.recv().await.unwrap().payload.starts_with(b"\"2x"));
+    assert!(start.elapsed() >= millis(900), "missed ticks are not made up for");
+}
