@@ -1,7 +1,7 @@
 //! One connection: bytes from the transport become messages here, and messages become bytes.
 //!
-//! `task` joins the parts, `running` adds the handler. `socket` is the only file that names tungstenite; `keepalive` and `closing` are state
-//! machines that know no clock and no socket.
+//! `task` joins the parts, `running` adds the handler. `socket` is the only file that names tungstenite; `keepalive`, `closing` and
+//! `pings` are state machines that know no clock and no socket.
 
 mod assembler;
 mod closing;
@@ -10,6 +10,7 @@ mod frame;
 mod input;
 mod keepalive;
 mod outgoing;
+mod pings;
 mod running;
 mod scratch;
 mod shared;

@@ -17,6 +17,7 @@ use super::closing::{Closing, Phase};
 use super::fault::Fault;
 use super::keepalive::{Due, Keepalive, Liveness};
 use super::outgoing::Outgoing;
+use super::pings::Pings;
 use super::running::Handler;
 use super::scratch;
 use super::shared::{End, Shared};
@@ -43,8 +44,7 @@ pub(super) struct Task<Io> {
     stalled: Option<Instant>,
     urgent: Option<Instant>,
     mid_message: Option<Instant>,
-    /// The oldest and the latest that are not answered.
-    pings: [Option<Ping>; 2],
+    pings: Pings,
     /// tungstenite has nothing more to say.
     socket_over: bool,
     peer_closed: bool,
@@ -70,13 +70,6 @@ struct TimeLimits {
 struct Unflushed {
     bytes: usize,
     data: usize,
-}
-
-/// A ping that we sent.
-#[derive(Clone, Copy, Debug)]
-struct Ping {
-    number: u64,
-    sent: Instant,
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
@@ -105,7 +98,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             stalled: None,
             urgent: None,
             mid_message: None,
-            pings: [None; 2],
+            pings: Pings::default(),
             socket_over: false,
             peer_closed: false,
             read_to_end,
@@ -248,24 +241,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     fn send_ping(&mut self, number: u64) {
-        let place = usize::from(self.pings[0].is_some());
-        self.pings[place] = Some(Ping { number, sent: self.now });
+        self.pings.sent(number, self.now);
         self.socket.ping(Bytes::copy_from_slice(&number.to_be_bytes()));
     }
 
     fn on_pong(&mut self, payload: &[u8], cx: &mut Context<'_>) -> bool {
-        let number = <[u8; 8]>::try_from(payload).map(u64::from_be_bytes).unwrap_or_default();
-        let answered = self.pings.iter().flatten().find(|ping| ping.number == number).copied();
-        // Pongs come in order, and a peer may leave some out: what is older than this gets none any more.
-        let [oldest, latest] = &mut self.pings;
-        if oldest.is_some_and(|ping| ping.number <= number) {
-            *oldest = latest.take().filter(|ping| ping.number > number);
-        }
-        match answered {
-            Some(ping) => self.shared.lock().set_round_trip(number, self.now - ping.sent, cx.waker()),
-            // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
-            None => false,
-        }
+        let number = <[u8; 8]>::try_from(payload).map(u64::from_be_bytes).ok();
+        // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
+        let answer = number.and_then(|number| Some((number, self.pings.answered(number, self.now)?)));
+        answer.is_some_and(|(number, time)| self.shared.lock().set_round_trip(number, time, cx.waker()))
     }
 
     fn poll_handler<H: Future<Output: HandlerOutput>>(&mut self, handler: &mut Handler<'_, H>, cx: &mut Context<'_>) {

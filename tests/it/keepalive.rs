@@ -126,3 +126,13 @@ async fn ping_measures_a_round_trip_that_is_longer_than_the_interval() {
     assert!(measured.is_finished(), "no pong was ever taken for an answer");
     assert_eq!(measured.await.unwrap().unwrap().as_millis() / 1000, 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_that_nobody_asked_for_spoils_no_ping() {
+    let (ws, mut peer) = open(Upgrader::new().keepalive(Keepalive::disabled())).await;
+    let measured = tokio::spawn(async move { ws.ping().await });
+    let asked = peer.recv().await.unwrap();
+    peer.send_all([pong([0xff; 8]), pong(""), pong([0; 8])]).await;
+    peer.send(pong(asked.payload)).await;
+    tokio::time::timeout(secs(60), measured).await.expect("the ping was answered").unwrap().unwrap();
+}
