@@ -60,10 +60,11 @@ impl Input {
             let rest = std::mem::replace(&mut self.buffer, scratch::take_read_buffer());
             self.buffer.extend_from_slice(&rest);
             self.borrowed = true;
+        } else if self.is_empty() || self.buffer.capacity() - self.buffer.len() < LEAST_ROOM {
+            scratch::make_room(&mut self.buffer);
         }
-        let most = most.min(READ_SIZE.saturating_sub(self.buffer.len()));
-        self.buffer.reserve(most);
-        poll_read_buf(transport, cx, &mut (&mut self.buffer).limit(most))
+        let room = self.buffer.capacity() - self.buffer.len();
+        poll_read_buf(transport, cx, &mut (&mut self.buffer).limit(most.min(room)))
     }
 
     /// Gives the thread's buffer back and keeps only what is unread.
@@ -81,6 +82,64 @@ impl Drop for Input {
     fn drop(&mut self) {
         if self.borrowed {
             scratch::give_read_buffer(std::mem::take(&mut self.buffer));
+        }
+    }
+}
+
+/// Bytes behind others are left where they are while so much can be read behind them.
+const LEAST_ROOM: usize = READ_SIZE / 2;
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn fill(input: &mut Input, bytes: &[u8], most: usize) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let filled = input.poll_fill(Pin::new(&mut rest), &mut Context::from_waker(Waker::noop()), most);
+            assert!(matches!(filled, Poll::Ready(Ok(1..))), "{filled:?}");
+        }
+    }
+
+    #[test]
+    fn unread_bytes_behind_others_do_not_make_the_buffer_grow() {
+        let mut input = Input::default();
+        for round in 0..10_000_u32 {
+            // A small frame and more than as much of the next, then the rest of it.
+            fill(&mut input, &[round as u8; 100], usize::MAX);
+            input.consume(10);
+            fill(&mut input, &[!(round as u8); 40], usize::MAX);
+            assert_eq!(input.bytes(), [[round as u8; 90].as_slice(), &[!(round as u8); 40]].concat());
+            input.consume(130);
+            assert!(input.buffer.capacity() <= READ_SIZE, "{} bytes in round {round}", input.buffer.capacity());
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_for_long_leaves_no_large_buffer_behind() {
+        let mut input = Input::default();
+        fill(&mut input, &[1; READ_SIZE], usize::MAX);
+        input.consume(20_000);
+        fill(&mut input, &[2; 20_000], 512);
+        assert!(input.is_full_or(|_| false));
+        assert_eq!(input.bytes(), [vec![1; READ_SIZE - 20_000], vec![2; 20_000]].concat());
+        input.consume(READ_SIZE);
+        input.park();
+        assert!(scratch::take_read_buffer().capacity() <= READ_SIZE);
+    }
+
+    #[test]
+    fn an_empty_buffer_is_read_into_from_its_beginning() {
+        let mut input = Input::default();
+        fill(&mut input, &[1; 100], usize::MAX);
+        let start = input.bytes().as_ptr();
+        for _ in 0..1000 {
+            input.consume(100);
+            input.park();
+            fill(&mut input, &[1; 100], usize::MAX);
+            assert_eq!(input.bytes().as_ptr(), start);
         }
     }
 }

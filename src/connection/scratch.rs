@@ -5,12 +5,23 @@ use std::thread::LocalKey;
 
 use bytes::BytesMut;
 
-/// The thread's empty buffer to read into; [`READ_SIZE`] says how much of it there must be.
+/// The thread's empty buffer, with room for [`READ_SIZE`] bytes.
+pub(super) fn take_read_buffer() -> BytesMut {
+    let mut buffer = with(&READ, Option::take).flatten().unwrap_or_default();
+    make_room(&mut buffer);
+    buffer
+}
+
+/// Moves what is in a read buffer to its beginning, so that there is room for [`READ_SIZE`] bytes in all.
 ///
 /// A large message that was received keeps its part of the memory. Where it is gone by the next read, as in an echo, the
-/// memory is used again, and otherwise left to it.
-pub(super) fn take_read_buffer() -> BytesMut {
-    with(&READ, Option::take).flatten().unwrap_or_default()
+/// memory is used again, and otherwise left to it. The buffer never grows.
+pub(super) fn make_room(buffer: &mut BytesMut) {
+    if !buffer.try_reclaim(READ_SIZE.saturating_sub(buffer.len())) {
+        let mut other = BytesMut::with_capacity(READ_SIZE);
+        other.extend_from_slice(buffer);
+        *buffer = other;
+    }
 }
 
 /// Gives the read buffer back to the thread that is polling now.

@@ -390,7 +390,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(transport) = &mut self.transport else { return Poll::Pending };
         let mut buffer = scratch::take_read_buffer();
-        buffer.reserve(scratch::READ_SIZE);
         let read = poll_read_buf(Pin::new(transport), cx, &mut buffer);
         scratch::give_read_buffer(buffer);
         if matches!(std::task::ready!(read), Ok(0) | Err(_)) {
