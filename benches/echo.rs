@@ -3,9 +3,8 @@
 mod support;
 
 use criterion::{Criterion, Throughput};
-use tokio::net::TcpStream;
 
-use support::{Client, TEXT};
+use support::TEXT;
 
 fn main() {
     let mut criterion = support::criterion();
@@ -18,22 +17,7 @@ fn main() {
 
 fn echo(criterion: &mut Criterion, name: &str, text: &str, in_flight: u64) {
     let frames = support::masked(TEXT, text.as_bytes()).repeat(in_flight as usize);
-    let mut group = criterion.benchmark_group(name);
-    group.throughput(Throughput::Elements(in_flight));
-    for (peer, serve) in [
-        ("tower-websocket", support::serve_echo as fn(TcpStream)),
-        ("tokio-tungstenite as it comes", support::serve_tungstenite),
-        ("tokio-tungstenite with small reads and one flush", support::serve_tuned_tungstenite),
-    ] {
-        let runtime = support::runtime();
-        let mut client = runtime.block_on(async {
-            let (near, far) = support::tcp().await;
-            serve(far);
-            Client::open(near).await
-        });
-        support::measure(&mut group, peer, &runtime, async || client.exchange(&frames, in_flight).await);
-    }
-    group.finish();
+    support::compare_echoes(criterion, name, Throughput::Elements(in_flight), &frames, in_flight);
 }
 
 const WORDS: &str = "Zwölf Boxkämpfer – 你好, мир! ";

@@ -4,9 +4,8 @@
 mod support;
 
 use criterion::{Criterion, Throughput};
-use tokio::net::TcpStream;
 
-use support::{BINARY, Client};
+use support::BINARY;
 
 fn main() {
     let mut criterion = support::criterion();
@@ -17,20 +16,5 @@ fn main() {
 
 fn echo(criterion: &mut Criterion, name: &str, len: usize) {
     let frame = support::masked(BINARY, &(0..len).map(|index| index as u8).collect::<Vec<_>>());
-    let mut group = criterion.benchmark_group(name);
-    group.throughput(Throughput::Bytes(len as u64));
-    for (peer, serve) in [
-        ("tower-websocket", support::serve_echo as fn(TcpStream)),
-        ("tokio-tungstenite as it comes", support::serve_tungstenite),
-        ("tokio-tungstenite with small reads and one flush", support::serve_tuned_tungstenite),
-    ] {
-        let runtime = support::runtime();
-        let mut client = runtime.block_on(async {
-            let (near, far) = support::tcp().await;
-            serve(far);
-            Client::open(near).await
-        });
-        support::measure(&mut group, peer, &runtime, async || client.exchange(&frame, 1).await);
-    }
-    group.finish();
+    support::compare_echoes(criterion, name, Throughput::Bytes(len as u64), &frame, 1);
 }

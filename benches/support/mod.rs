@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion};
+use criterion::{BenchmarkGroup, Criterion, Throughput};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
@@ -41,6 +41,32 @@ pub(crate) fn runtime() -> Runtime {
 /// A runtime whose clock jumps to the next timer whenever there is nothing to do.
 pub(crate) fn paused_runtime() -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+}
+
+/// Our echo over TCP and tungstenite's twins of it: a turn sends all `frames` and waits for as many replies.
+pub(crate) fn compare_echoes(
+    criterion: &mut Criterion,
+    name: &str,
+    throughput: Throughput,
+    frames: &[u8],
+    replies: u64,
+) {
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(throughput);
+    for (peer, serve) in [
+        ("tower-websocket", serve_echo as fn(TcpStream)),
+        ("tokio-tungstenite as it comes", serve_tungstenite),
+        ("tokio-tungstenite with small reads and one flush", serve_tuned_tungstenite),
+    ] {
+        let runtime = runtime();
+        let mut client = runtime.block_on(async {
+            let (near, far) = tcp().await;
+            serve(far);
+            Client::open(near).await
+        });
+        measure(&mut group, peer, &runtime, async || client.exchange(frames, replies).await);
+    }
+    group.finish();
 }
 
 /// Measures one call of `routine` after the other, in one go on one runtime.
