@@ -1,10 +1,12 @@
-"""Python's `aiohttp` against our echo: `aiohttp_client.py ws://HOST:PORT/ws`."""
+"""Python's `aiohttp` against our echo, which has the same `TAKEOVER` and `WINDOW_BITS`: `aiohttp_client.py ws://HOST:PORT/ws`."""
 
 import asyncio
 import json
 import sys
 
-from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
+from aiohttp import ClientSession, TCPConnector, WSMsgType, WSServerHandshakeError
+
+from agreement import SIMILAR, Counted, answer, check
 
 URL = sys.argv[1]
 JSON = json.dumps([{"id": id, "name": f"user {id % 7}", "active": True} for id in range(500)])
@@ -20,11 +22,30 @@ async def messages(ws):
 
 
 async def main():
-    async with ClientSession() as session:
-        # 0: no compression; otherwise the client's window.
+    sockets = []
+
+    def counted(address):
+        sockets.append(Counted(*address[:3]))
+        sockets[-1].setblocking(False)
+        return sockets[-1]
+
+    async with ClientSession(connector=TCPConnector(socket_factory=counted)) as session:
+        # 0: no compression; otherwise the server's window, and the client's is offered to be limited.
         for compress in [0, *range(9, 16)]:
             async with session.ws_connect(URL, compress=compress, max_msg_size=64 << 20) as ws:
+                # There is no public way to the response.
+                agreed = ws._response.headers.get("Sec-WebSocket-Extensions")
+                bits = compress if compress < 15 else None
+                assert agreed == (answer(server_max_window_bits=bits) if compress else None), (compress, agreed)
                 assert bool(ws.compress) == bool(compress) and ws.protocol is None
+                sent, received = sockets[-1].sent, sockets[-1].received
+                for text in SIMILAR:
+                    await ws.send_str(text)
+                    assert await ws.receive_str() == text
+                if compress:
+                    total = sum(map(len, SIMILAR))
+                    check("client", agreed, (sockets[-1].sent - sent) / total)
+                    check("server", agreed, (sockets[-1].received - received) / total)
                 await messages(ws)
         for code, reason in [(1000, b""), (1001, b"leaving"), (3000, b"three thousand"), (4999, "é".encode() * 61)]:
             async with session.ws_connect(URL, autoping=False) as ws:

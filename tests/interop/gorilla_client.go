@@ -1,10 +1,11 @@
-// Go's gorilla/websocket against our echo: `gorilla_client ws://HOST:PORT/ws`.
+// Go's gorilla/websocket against our echo, which has the same `WINDOW_BITS`: `gorilla_client ws://HOST:PORT/ws`.
 package main
 
 import (
 	"bytes"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -22,14 +23,63 @@ func check(ok bool, format string, values ...any) {
 }
 
 func dial(compression bool) *websocket.Conn {
-	dialer := websocket.Dialer{EnableCompression: compression, HandshakeTimeout: time.Minute}
+	dialer := websocket.Dialer{EnableCompression: compression, HandshakeTimeout: time.Minute, NetDial: dialCounted}
 	conn, response, err := dialer.Dial(url, nil)
 	check(err == nil, "dial: %v", err)
 	negotiated := response.Header.Get("Sec-WebSocket-Extensions")
-	check((negotiated != "") == compression, "negotiated %q", negotiated)
+	check(negotiated == expected(compression), "negotiated %q", negotiated)
 	check(conn.Subprotocol() == "", "subprotocol %q", conn.Subprotocol())
 	conn.SetReadDeadline(time.Now().Add(time.Minute))
 	return conn
+}
+
+// It offers no context takeover, and no window.
+func expected(compression bool) string {
+	if !compression {
+		return ""
+	}
+	answer := "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+	if bits := os.Getenv("WINDOW_BITS"); bits != "" {
+		answer += "; server_max_window_bits=" + bits
+	}
+	return answer
+}
+
+// A connection that knows how many bytes went through it.
+type counted struct {
+	net.Conn
+	sent, received int
+}
+
+func dialCounted(network, address string) (net.Conn, error) {
+	conn, err := net.Dial(network, address)
+	return &counted{Conn: conn}, err
+}
+
+func (conn *counted) Write(data []byte) (int, error) {
+	count, err := conn.Conn.Write(data)
+	conn.sent += count
+	return count, err
+}
+
+func (conn *counted) Read(data []byte) (int, error) {
+	count, err := conn.Conn.Read(data)
+	conn.received += count
+	return count, err
+}
+
+// Many messages of JSON are much smaller on the wire exactly where compression was negotiated.
+func similar(conn *websocket.Conn, compression bool) {
+	wire := conn.UnderlyingConn().(*counted)
+	sent, received, total := wire.sent, wire.received, 0
+	for id := 0; id < 100; id++ {
+		text := []byte(fmt.Sprintf(`{"id":%d,"tags":[%s]}`, id, strings.Repeat(`"one","two","three",`, 50)))
+		check(conn.WriteMessage(websocket.TextMessage, text) == nil, "could not write")
+		receive(conn, websocket.TextMessage, text)
+		total += len(text)
+	}
+	check((wire.sent-sent < total/2) == compression, "sent %d bytes as %d", total, wire.sent-sent)
+	check((wire.received-received < total/2) == compression, "received %d bytes as %d", total, wire.received-received)
 }
 
 func receive(conn *websocket.Conn, kind int, data []byte) {
@@ -63,6 +113,7 @@ func main() {
 	for _, compression := range []bool{false, true} {
 		conn := dial(compression)
 		messages(conn)
+		similar(conn, compression)
 		conn.Close()
 	}
 	for code, reason := range map[int]string{1000: "", 1001: "leaving", 3000: "three thousand", 4999: strings.Repeat("é", 61)} {

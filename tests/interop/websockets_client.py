@@ -2,33 +2,28 @@
 
 import asyncio
 import json
-import os
 import sys
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
+from agreement import SIMILAR, Counted, answer, check
+
 URL = sys.argv[1]
 JSON = json.dumps([{"id": id, "name": f"user {id % 7}", "active": True} for id in range(500)])
 
 
-TAKEOVER = os.environ.get("TAKEOVER") == "1"
-WINDOW_BITS = int(os.environ.get("WINDOW_BITS", 15))
-
-
-def expected(server_no_context_takeover=False, client_no_context_takeover=False, server_max_window_bits=15, client_max_window_bits=True):
-    """What must come of an offer."""
-    client = min(WINDOW_BITS, 15 if client_max_window_bits is True else client_max_window_bits)
-    return (
-        server_no_context_takeover or not TAKEOVER, client_no_context_takeover or not TAKEOVER,
-        min(WINDOW_BITS, server_max_window_bits), client,
-    )
-
-
-def open_with(**parameters):
+@asynccontextmanager
+async def open_with(**parameters):
+    """A connection and its socket."""
     extensions = [ClientPerMessageDeflateFactory(**parameters)] if parameters else None
-    return connect(URL, compression=None, extensions=extensions, max_size=64 << 20)
+    sock = Counted()
+    sock.connect((urlsplit(URL).hostname, urlsplit(URL).port))
+    async with connect(URL, sock=sock, compression=None, extensions=extensions, max_size=64 << 20) as ws:
+        yield ws, sock
 
 
 async def echo(ws, message):
@@ -47,7 +42,7 @@ async def messages(ws):
 
 
 async def closes(code, reason):
-    async with open_with() as ws:
+    async with open_with() as (ws, _):
         await ws.close(code, reason)
         try:
             await ws.recv()
@@ -64,26 +59,29 @@ async def refused(path, status):
 
 
 async def main():
-    async with open_with() as ws:
+    async with open_with() as (ws, _):
         assert ws.subprotocol is None and not ws.protocol.extensions
         await messages(ws)
     for code, reason in [(1000, ""), (1001, "leaving"), (3000, "three thousand"), (4999, "é" * 61)]:
         await closes(code, reason)
 
     offers = [dict(server_no_context_takeover=s, client_no_context_takeover=c) for s in (False, True) for c in (False, True)]
-    offers += [dict(client_max_window_bits=True)]
+    offers += [dict(client_max_window_bits=True), dict(client_max_window_bits=None)]
     for bits in range(9, 16):
         offers += [dict(server_max_window_bits=bits), dict(client_max_window_bits=bits),
                    dict(server_max_window_bits=bits, client_max_window_bits=bits)]
     for offer in offers:
-        async with open_with(**offer) as ws:
-            [extension] = ws.protocol.extensions
-            agreed = (
-                extension.remote_no_context_takeover, extension.local_no_context_takeover,
-                extension.remote_max_window_bits, extension.local_max_window_bits,
-            )
-            assert agreed == expected(**offer), (offer, agreed)
+        async with open_with(**offer) as (ws, sock):
+            agreed = ws.response.headers["Sec-WebSocket-Extensions"]
+            assert agreed == answer(**offer), (offer, agreed)
             await messages(ws)
+            sent, received = sock.sent, sock.received
+            for message in SIMILAR:
+                await echo(ws, message)
+            total = sum(map(len, SIMILAR))
+            bits = offer.get("client_max_window_bits")
+            check("client", agreed, (sock.sent - sent) / total, 15 if bits in (None, True) else bits)
+            check("server", agreed, (sock.received - received) / total)
             await echo(ws, JSON)
     await refused("/elsewhere", 426)
     print(f"websockets: {len(offers) + 1} settings, all as expected")

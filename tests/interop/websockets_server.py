@@ -1,7 +1,7 @@
 """An echo by Python's `websockets` for one connection: `websockets_server.py SETTINGS EXPECTED`.
 
 SETTINGS are those of its permessage-deflate in JSON (`false`: none), EXPECTED is what must be negotiated. It prints its
-URL, and ends with the connection.
+URL, and ends with the connection, whose first messages must be those of `agreement.py`.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import sys
 
 from websockets.asyncio.server import serve
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+
+from agreement import SIMILAR, check
 
 SETTINGS, EXPECTED = json.loads(sys.argv[1]), sys.argv[2]
 
@@ -20,15 +22,19 @@ async def main():
     async def echo(ws):
         try:
             assert ws.response.headers.get("Sec-WebSocket-Extensions", "") == EXPECTED, ws.response.headers
-            compressed = {"in": 0, "out": 0}
+            compressed = {"client": [], "server": []}
             for extension in ws.protocol.extensions:
                 watch(extension, compressed)
-            count = 0
+            messages = []
             async for message in ws:
                 await ws.send(message)
-                count += 1
-            assert ws.close_code == 1000 and count > 0
-            assert compressed == ({"in": count, "out": count} if EXPECTED else {"in": 0, "out": 0}), (count, compressed)
+                messages.append(message)
+            first = len(SIMILAR)
+            assert ws.close_code == 1000 and len(messages) > first and messages[:first] == SIMILAR
+            for side, sizes in compressed.items():
+                assert len(sizes) == (len(messages) if EXPECTED else 0), (side, len(sizes))
+                if EXPECTED:
+                    check(side, EXPECTED, sum(sizes[:first]) / sum(map(len, SIMILAR)))
             over.set_result(None)
         except BaseException as error:
             over.set_exception(error)
@@ -41,16 +47,18 @@ async def main():
 
 
 def watch(extension, compressed):
-    """Counts the compressed messages."""
+    """Notes the sizes of the compressed messages; none here is fragmented."""
     decode, encode = extension.decode, extension.encode
 
     def watched_decode(frame, **options):
-        compressed["in"] += frame.rsv1
+        if frame.rsv1:
+            compressed["client"].append(len(frame.data))
         return decode(frame, **options)
 
     def watched_encode(frame):
         frame = encode(frame)
-        compressed["out"] += frame.rsv1
+        if frame.rsv1:
+            compressed["server"].append(len(frame.data))
         return frame
 
     extension.decode, extension.encode = watched_decode, watched_encode
