@@ -6,15 +6,18 @@ mod process;
 mod tls;
 
 use std::io::{self, Read};
+use std::process::Stdio;
 
 use http::StatusCode;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic_health::ServingStatus;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::client::{Http2, get, open};
-use crate::process::{Example, command};
+use crate::process::{Example, PATIENCE, command};
 
 #[tokio::test]
 async fn echo_echoes() {
@@ -24,6 +27,20 @@ async fn echo_echoes() {
 
     let (status, ..) = get(example.address(), "/ws").await;
     assert_eq!(status, StatusCode::UPGRADE_REQUIRED);
+}
+
+#[tokio::test]
+async fn the_client_prints_the_answer_to_each_line() {
+    let server = Example::start("echo").await;
+    let mut client = command("client", "");
+    client.arg(format!("ws://{}/ws", server.address()));
+    let mut client = client.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the example starts");
+    let mut stdin = client.stdin.take().expect("stdin is piped");
+    stdin.write_all("Grüße 🦀\n\nlast".as_bytes()).await.expect("it reads");
+    drop(stdin);
+    let output = timeout(PATIENCE, client.wait_with_output()).await.expect("it ends").expect("its output is known");
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "Grüße 🦀\n\nlast\n");
 }
 
 #[tokio::test]
