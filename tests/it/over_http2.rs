@@ -1,28 +1,6 @@
-//! What is the same over both versions, over a stream of HTTP/2.
+//! The wire tests over a stream of HTTP/2.
 
-/// How the peers of these tests connect.
-pub(crate) const VERSION: http::Version = http::Version::HTTP_2;
+#[path = "wire.rs"]
+pub(crate) mod wire;
 
-#[path = "closing.rs"]
-mod closing;
-#[path = "compression.rs"]
-mod compression;
-#[path = "io.rs"]
-mod io;
-#[path = "keepalive.rs"]
-mod keepalive;
-#[path = "limits.rs"]
-mod limits;
-#[path = "messages.rs"]
-mod messages;
-#[path = "periodic.rs"]
-mod periodic;
-#[path = "properties.rs"]
-mod properties;
-#[path = "receiving.rs"]
-mod receiving;
-#[allow(dead_code, unused_imports, reason = "the tests of HTTP/1.1 alone use more of it")]
-#[path = "support/mod.rs"]
-pub(crate) mod support;
-#[path = "violations.rs"]
-mod violations;
+const VERSION: http::Version = http::Version::HTTP_2;

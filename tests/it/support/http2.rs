@@ -56,9 +56,15 @@ async fn pass_out(mut sent: ReadHalf<DuplexStream>, mut stream: SendStream<Bytes
     let _ = stream.send_data(Bytes::new(), true);
 }
 
-/// What the peer receives, to its end. What it does not read holds the server up.
+/// What the peer receives, to its end. What it does not read holds the server up. A reset is no end: it cuts the peer off
+/// in the middle of a frame.
 async fn pass_in(mut stream: RecvStream, mut received: WriteHalf<DuplexStream>) {
-    while let Some(Ok(data)) = stream.data().await {
+    while let Some(data) = stream.data().await {
+        let Ok(data) = data else {
+            // The peer may be gone.
+            let _ = received.write_all(b"\xffreset").await;
+            break;
+        };
         if received.write_all(&data).await.is_err() || stream.flow_control().release_capacity(data.len()).is_err() {
             return;
         }

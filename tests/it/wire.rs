@@ -1,0 +1,27 @@
+//! What is the same over both versions of HTTP. Whoever includes this says with `VERSION` how the peers connect.
+
+use super::VERSION;
+
+#[path = "closing.rs"]
+mod closing;
+#[path = "compression.rs"]
+mod compression;
+#[path = "io.rs"]
+mod io;
+#[path = "keepalive.rs"]
+mod keepalive;
+#[path = "limits.rs"]
+mod limits;
+#[path = "messages.rs"]
+mod messages;
+#[path = "periodic.rs"]
+mod periodic;
+#[path = "properties.rs"]
+mod properties;
+#[path = "receiving.rs"]
+mod receiving;
+#[path = "support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests of HTTP/1.1 alone use more of it")]
+pub(crate) mod support;
+#[path = "violations.rs"]
+mod violations;
