@@ -1,10 +1,11 @@
 //! One connection: bytes from the transport become messages here, and messages become bytes.
 //!
-//! `task` joins the parts, `running` adds the handler. `socket` is the only file that names tungstenite; `keepalive`, `closing` and
-//! `pings` are state machines that know no clock and no socket.
+//! `task` joins the parts, `running` adds the handler. `socket` is the only file that names tungstenite; `keepalive`,
+//! `closing`, `deadlines` and `pings` are state machines that know no clock and no socket.
 
 mod assembler;
 mod closing;
+mod deadlines;
 mod fault;
 mod frame;
 mod input;

@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::io::poll_read_buf;
 
 use super::closing::{Closing, Phase};
+use super::deadlines::Deadlines;
 use super::fault::Fault;
 use super::keepalive::{Due, Keepalive, Liveness};
 use super::outgoing::Outgoing;
@@ -39,11 +40,7 @@ pub(super) struct Task<Io> {
     pub(super) liveness: Liveness,
     text_heartbeat: bool,
     closing: Closing,
-    limits: TimeLimits,
-    /// Since when each of these goes on, if it does.
-    stalled: Option<Instant>,
-    urgent: Option<Instant>,
-    mid_message: Option<Instant>,
+    deadlines: Deadlines,
     pings: Pings,
     /// tungstenite has nothing more to say.
     socket_over: bool,
@@ -55,14 +52,6 @@ pub(super) struct Task<Io> {
     unflushed: Unflushed,
     pub(super) timer_polled: bool,
     pub(super) now: Instant,
-}
-
-/// The limits that the task looks after.
-#[derive(Debug)]
-struct TimeLimits {
-    message: Duration,
-    write: Duration,
-    end_of_life: Option<Instant>,
 }
 
 /// What the transport took and may still hold back: all bytes, and those of data frames.
@@ -90,14 +79,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             liveness: Liveness::new(keepalive, now),
             text_heartbeat: keepalive.answers_text(),
             closing: Closing::new(limits.close_time),
-            limits: TimeLimits {
-                message: limits.message_time,
-                write: limits.write_time,
-                end_of_life: limits.lifetime.map(|lifetime| now + lifetime),
-            },
-            stalled: None,
-            urgent: None,
-            mid_message: None,
+            deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
             socket_over: false,
             peer_closed: false,
@@ -185,11 +167,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         match event {
             Event::Message(message) => {
                 // The next one may have begun in the same read.
-                self.mid_message = None;
+                self.deadlines.set_mid_message(false, self.now);
                 self.deliver(message, cx)
             }
             Event::Ping => {
-                self.urgent.get_or_insert(self.now);
+                self.deadlines.set_owing_pong(true, self.now);
                 false
             }
             Event::Pong(payload) => self.on_pong(&payload, cx),
@@ -265,11 +247,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             let Some(transport) = &mut self.transport else { return false };
             match self.writing.poll_write(Pin::new(transport), cx) {
                 Poll::Pending => {
-                    self.stalled.get_or_insert(self.now);
+                    self.deadlines.set_stalled(true, self.now);
                     return self.flush(cx);
                 }
                 Poll::Ready(Ok(written)) if written > 0 => {
-                    self.stalled = None;
+                    self.deadlines.set_stalled(false, self.now);
                     let control = written.min(self.overhead);
                     self.overhead -= control;
                     self.unflushed.bytes += written;
@@ -279,7 +261,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                         self.closing.progress(self.now);
                     }
                     if self.overhead == 0 && self.socket.wire().replies().urgent.is_empty() {
-                        self.urgent = None;
+                        self.deadlines.set_owing_pong(false, self.now);
                     }
                     // What was queued meanwhile is seen before the task sleeps.
                     more = !self.writing.is_empty() || (self.socket.wire().has_replies() && self.gather());
@@ -321,12 +303,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
         match Pin::new(transport).poll_flush(cx) {
             Poll::Pending => {
-                self.stalled.get_or_insert(self.now);
+                self.deadlines.set_stalled(true, self.now);
                 false
             }
             Poll::Ready(Ok(())) => {
                 if self.writing.is_empty() {
-                    self.stalled = None;
+                    self.deadlines.set_stalled(false, self.now);
                 }
                 let Unflushed { bytes, data } = std::mem::take(&mut self.unflushed);
                 self.shared.lock().set_written(bytes, data, cx.waker())
@@ -458,26 +440,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// The limits of an open connection: when the next of them is due, or which was not kept.
     fn poll_limits(&mut self) -> Result<Instant, Fault> {
         let wire = self.socket.wire();
-        if !wire.is_mid_message() || wire.is_held_up() {
-            self.mid_message = None;
-        } else {
-            self.mid_message.get_or_insert(self.now);
-        }
-        // A pong has its own time once it is due and writing is stalled, whichever came last.
-        let pong = self.stalled.zip(self.urgent).map(|(stalled, urgent)| stalled.max(urgent) + PONG_TIME);
-        let mut next = self.now + FAR;
-        for (due, fault) in [
-            (self.stalled.map(|since| since + self.limits.write), Fault::WriteTimeout),
-            (pong, Fault::WriteTimeout),
-            (self.mid_message.map(|since| since + self.limits.message), Fault::MessageTimeout),
-            (self.limits.end_of_life, Fault::LifetimeExceeded),
-        ] {
-            match due {
-                Some(due) if due <= self.now => return Err(fault),
-                Some(due) => next = next.min(due),
-                None => {}
-            }
-        }
+        let mid_message = wire.is_mid_message() && !wire.is_held_up();
+        self.deadlines.set_mid_message(mid_message, self.now);
+        let next = self.deadlines.poll(self.now)?.unwrap_or(self.now + FAR);
         match self.liveness.poll(self.now) {
             Due::Expired => Err(Fault::KeepaliveTimeout),
             Due::Ping => {
@@ -504,7 +469,5 @@ impl<Io> Drop for Task<Io> {
 }
 
 const NO_CLOSE_FRAME: &str = "the transport ended, or the stream was reset, without a close frame";
-/// A pong must be on its way in this time, or the peer takes nothing.
-const PONG_TIME: Duration = Duration::from_secs(2);
 /// Where the timer stands when there is nothing to wait for.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);
