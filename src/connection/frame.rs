@@ -69,6 +69,13 @@ impl Header {
     pub(crate) fn is_control(self) -> bool {
         self.opcode() >= CLOSE
     }
+
+    /// Masks or unmasks the part of the payload that begins at `offset`, if it is to be masked at all.
+    pub(crate) fn unmask(self, part: &mut [u8], offset: usize) {
+        if let Some(mask) = self.mask {
+            apply_mask(part, mask, offset);
+        }
+    }
 }
 
 /// Masks or unmasks a payload, or the part of it that begins at `offset`.

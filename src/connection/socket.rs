@@ -14,6 +14,7 @@ use tungstenite::protocol::WebSocketConfig;
 
 use super::fault::Fault;
 use super::frame::MAX_CONTROL;
+use super::replies::ReceivedCode;
 use super::wire::Wire;
 use crate::close::{CloseCode, CloseFrame};
 use crate::message::Message;
@@ -94,7 +95,7 @@ impl Socket {
                     tungstenite::Message::Pong(payload) => Event::Pong(payload),
                     tungstenite::Message::Close(frame) => {
                         self.answer_due = true;
-                        if self.wire().said_invalid_code() {
+                        if self.wire().close_code() == ReceivedCode::Invalid {
                             Event::InvalidClose
                         } else {
                             Event::Close(self.received(frame))
@@ -143,7 +144,7 @@ impl Socket {
 
     fn received(&mut self, frame: Option<tungstenite::protocol::CloseFrame>) -> CloseFrame {
         let Some(frame) = frame else { return CloseFrame::received(CloseCode::NO_STATUS, String::new()) };
-        let code = if self.wire().said_bad_gateway() {
+        let code = if self.wire().close_code() == ReceivedCode::BadGateway {
             CloseCode::BAD_GATEWAY
         } else {
             CloseCode::new(frame.code.into()).unwrap_or(CloseCode::PROTOCOL_ERROR)
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn tungstenite_still_takes_1014_for_a_violation() {
-        assert!(!TheirCode::from(1014).is_allowed(), "the wire need not swap the code any more");
+        assert!(!TheirCode::from(1014).is_allowed(), "`replies` need not swap the code any more");
         assert!(TheirCode::from(1012).is_allowed() && TheirCode::from(1013).is_allowed());
     }
 }

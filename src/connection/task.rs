@@ -21,8 +21,9 @@ use super::outgoing::Outgoing;
 use super::pings::Pings;
 use super::running::Handler;
 use super::scratch;
-use super::shared::{End, Shared};
+use super::shared::Shared;
 use super::socket::{Event, Socket};
+use super::state::End;
 
 use crate::handler::HandlerOutput;
 use crate::limits::Limits;

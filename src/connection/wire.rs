@@ -16,9 +16,9 @@ use tokio_util::io::poll_read_buf;
 
 use super::assembler::Assembler;
 use super::fault::Fault;
-use super::frame::{BINARY, CLOSE, CONTINUATION, FIN, Header, MAX_CONTROL, RSV, RSV1, TEXT, apply_mask};
+use super::frame::{BINARY, CLOSE, CONTINUATION, Header, MAX_CONTROL, RSV, RSV1, TEXT};
 use super::input::Input;
-use crate::close::CloseCode;
+use super::replies::{ReceivedCode, Replies};
 use crate::message::{Message, MessageKind};
 use crate::role::Role;
 
@@ -45,24 +45,13 @@ pub(super) struct Wire {
     end_of_input: bool,
     shown: Vec<u8>,
     replies: Replies,
-    /// What the peer's close frame says, where tungstenite reports something else.
-    bad_gateway: bool,
-    invalid_code: bool,
+    close_code: ReceivedCode,
 }
 
 #[derive(Debug)]
 struct Frame {
     header: Header,
     done: u64,
-}
-
-/// Control frames that tungstenite wrote.
-#[derive(Debug, Default)]
-pub(super) struct Replies {
-    /// Pings and pongs, which may overtake data.
-    pub(super) urgent: Vec<u8>,
-    /// The close frame, which goes last.
-    pub(super) close: Vec<u8>,
 }
 
 impl Wire {
@@ -81,8 +70,7 @@ impl Wire {
             end_of_input: false,
             shown: Vec::new(),
             replies: Replies::default(),
-            bad_gateway: false,
-            invalid_code: false,
+            close_code: ReceivedCode::default(),
         }
     }
 
@@ -164,19 +152,14 @@ impl Wire {
         self.fault.take()
     }
 
-    /// Whether the close frame that was just passed on said 1014 where tungstenite saw 1013.
-    pub(super) fn said_bad_gateway(&self) -> bool {
-        self.bad_gateway
-    }
-
-    /// Whether its code was one that must not be sent. tungstenite reports 1002, its answer, as the peer's.
-    pub(super) fn said_invalid_code(&self) -> bool {
-        self.invalid_code
+    /// What tungstenite does not tell of the close frame that was just passed on.
+    pub(super) fn close_code(&self) -> ReceivedCode {
+        self.close_code
     }
 
     /// Whether tungstenite has written something.
     pub(super) fn has_replies(&self) -> bool {
-        !self.replies.urgent.is_empty() || !self.replies.close.is_empty()
+        !self.replies.is_empty()
     }
 
     pub(super) fn replies(&mut self) -> &mut Replies {
@@ -209,7 +192,11 @@ impl Wire {
             self.shown.extend_from_slice(frame);
             self.input.consume(whole);
             if header.opcode() == CLOSE {
-                self.note_close_code();
+                let close_code = ReceivedCode::pass(&mut self.shown);
+                // The first one counts.
+                if self.close_code == ReceivedCode::Other {
+                    self.close_code = close_code;
+                }
             }
             return Ok(true);
         }
@@ -234,7 +221,7 @@ impl Wire {
                 && header.is_final()
                 && let Some(payload) = self.input.bytes_mut().get_mut(..len)
             {
-                unmask(payload, header, 0);
+                header.unmask(payload, 0);
                 // A message in one frame changes nothing in tungstenite's state, so it need not be shown.
                 self.message = Some(if self.assembler.may_keep(len) {
                     self.assembler.keep(self.input.split_to(len))?
@@ -249,19 +236,6 @@ impl Wire {
         self.in_message = true;
         self.frame = Some(Frame { header, done: 0 });
         Ok(true)
-    }
-
-    /// tungstenite takes the registered code 1014 for a violation: it is shown 1013 instead.
-    fn note_close_code(&mut self) {
-        with_close_code(&mut self.shown, |code| {
-            if *code == BAD_GATEWAY {
-                self.bad_gateway = true;
-                code.copy_from_slice(&TRY_AGAIN_LATER);
-            }
-            let sendable =
-                |code: &[u8; 2]| CloseCode::new(u16::from_be_bytes(*code)).is_some_and(CloseCode::is_sendable);
-            self.invalid_code = code.first_chunk().is_some_and(|code| !sendable(code));
-        });
     }
 
     /// Takes payload of the current data frame. `false`: more input is needed first.
@@ -325,14 +299,8 @@ impl Frame {
 
     /// Unmasks the next part of the payload.
     fn unmask(&mut self, part: &mut [u8]) {
-        unmask(part, self.header, self.done as usize);
+        self.header.unmask(part, self.done as usize);
         self.done += part.len() as u64;
-    }
-}
-
-fn unmask(payload: &mut [u8], header: Header, offset: usize) {
-    if let Some(mask) = header.mask {
-        apply_mask(payload, mask, offset);
     }
 }
 
@@ -354,22 +322,8 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     /// Takes a control frame; tungstenite writes each by itself.
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, frame: &[u8]) -> Poll<io::Result<usize>> {
-        if frame.first() == Some(&(FIN | CLOSE)) {
-            self.replies.close.extend_from_slice(frame);
-            if self.bad_gateway {
-                with_close_code(&mut self.replies.close, |code| {
-                    if *code == TRY_AGAIN_LATER {
-                        code.copy_from_slice(&BAD_GATEWAY);
-                    }
-                });
-            }
-        } else {
-            // RFC 6455 §5.5.3 lets us answer the latest ping alone: do so where a peer sends them without reading.
-            if self.replies.urgent.len() + frame.len() > MAX_REPLIES {
-                self.replies.urgent.clear();
-            }
-            self.replies.urgent.extend_from_slice(frame);
-        }
+        let close_code = self.close_code;
+        self.replies.push(frame, close_code);
         Poll::Ready(Ok(frame.len()))
     }
 
@@ -382,23 +336,9 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// Looks at the code of a close frame, unmasked, and lets it be changed.
-fn with_close_code(close: &mut [u8], look: impl FnOnce(&mut [u8])) {
-    let Some((header, size)) = Header::parse(close) else { return };
-    if let Some(code) = close.get_mut(size..size + 2) {
-        unmask(code, header, 0);
-        look(code);
-        unmask(code, header, 0);
-    }
-}
-
-const BAD_GATEWAY: [u8; 2] = 1014_u16.to_be_bytes();
-const TRY_AGAIN_LATER: [u8; 2] = 1013_u16.to_be_bytes();
 /// A frame that misses at least so much is read straight into its message.
 const DIRECT: usize = 16 * 1024;
 /// How much is read at a time behind a message that nobody has taken.
 const HELD_READ: usize = 512;
-/// Pongs that may wait to be written.
-const MAX_REPLIES: usize = 4 * 1024;
 /// A length that tungstenite refuses without waiting for the payload.
 const TOO_LONG_FOR_CONTROL: u64 = 126;
