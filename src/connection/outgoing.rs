@@ -131,8 +131,12 @@ impl Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let Some(first) = self.segments.front() else { return Poll::Ready(Ok(0)) };
-        let first = &first.bytes()[self.written..];
-        let written = if self.segments.len() > 1 && transport.is_write_vectored() {
+        let mut first = &first.bytes()[self.written..];
+        let vectored = transport.is_write_vectored();
+        if !vectored {
+            first = &first[..first.len().min(COPIED)];
+        }
+        let written = if vectored && self.segments.len() > 1 {
             let mut slices = [IoSlice::new(&[]); SLICES];
             slices[0] = IoSlice::new(first);
             let rest = self.segments.iter().skip(1);
@@ -186,5 +190,8 @@ fn mask(role: Role) -> Option<[u8; 4]> {
 /// A payload from this size on is not copied into the buffer of small frames. Below it a copy costs less than a second
 /// slice in the system call.
 const LARGE: usize = 16 * 1024;
+/// The most that a transport gets at a time which copies what it gets. hyper's streams of HTTP/2 take any amount, and call it
+/// written while the peer's window is closed.
+const COPIED: usize = 64 * 1024;
 /// Segments given to one system call.
 const SLICES: usize = 16;

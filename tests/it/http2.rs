@@ -18,8 +18,8 @@ use http::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{DuplexStream, duplex};
-use tokio::sync::oneshot;
+use tokio::io::{AsyncWriteExt, DuplexStream, copy_bidirectional, duplex};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tower_websocket::{
     CloseCode, Connector, Error, ErrorKind, HandlerOutput, Keepalive, Limits, Manager, Message, Shutdown, Upgrader,
@@ -52,6 +52,30 @@ impl Peer {
         let (near, far) = duplex(1024 * 1024);
         tokio::spawn(serve_stream(far, layer.into_service()));
         Self::over(near).await
+    }
+
+    /// Also returns where bytes go to the server between what this peer sends. Dropped, it ends the connection.
+    async fn through_a_proxy<H, F>(layer: WebSocketLayer<H>) -> (Self, mpsc::UnboundedSender<Vec<u8>>)
+    where
+        H: Fn(Manager) -> F + Send + Sync + 'static,
+        F: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        let (near, mut client) = duplex(1024 * 1024);
+        let (mut server, far) = duplex(1024 * 1024);
+        tokio::spawn(serve_stream(far, layer.into_service()));
+        let (raw, mut more) = mpsc::unbounded_channel::<Vec<u8>>();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = copy_bidirectional(&mut client, &mut server) => return,
+                    bytes = more.recv() => match bytes {
+                        Some(bytes) => server.write_all(&bytes).await.unwrap(),
+                        None => return,
+                    },
+                }
+            }
+        });
+        (Self::over(near).await, raw)
     }
 
     async fn over(near: DuplexStream) -> Self {
@@ -409,6 +433,44 @@ async fn a_server_that_takes_no_more_streams_leaves_a_client_its_own() {
     assert!(ws.end().is_none());
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_client_ends_the_servers_connection_at_once() {
+    let (layer, mut handlers) = handed_over();
+    let (mut peer, raw) = Peer::through_a_proxy(layer.upgrader(without_keepalive())).await;
+    let _stream = peer.open("http://h/", &[VERSION]).await;
+    let handler = handlers.recv().await.unwrap();
+    let start = Instant::now();
+    raw.send(go_away(Reason::ENHANCE_YOUR_CALM)).unwrap();
+    // RFC 9113 §5.4.1: who sends it for an error closes the transport.
+    drop(raw);
+    let error = handler.recv().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
+    assert!(error.source().is_some());
+    assert_eq!(handler.done().await.unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_opens_no_more_streams_keeps_its_own() {
+    let (layer, mut handlers) = handed_over();
+    let (mut peer, raw) = Peer::through_a_proxy(layer.upgrader(without_keepalive())).await;
+    let mut stream = peer.open("http://h/", &[VERSION]).await;
+    let handler = handlers.recv().await.unwrap();
+    raw.send(go_away(Reason::NO_ERROR)).unwrap();
+    settle().await;
+    stream.send(TEXT, b"still here");
+    assert_eq!(handler.recv().await.unwrap(), Some(Message::text("still here")));
+    handler.send("so am I").await.unwrap();
+    stream.expect(TEXT, b"so am I").await;
+}
+
+/// A GOAWAY frame (RFC 9113 §6.8), which the `h2` crate's client never sends.
+fn go_away(reason: Reason) -> Vec<u8> {
+    let mut frame = vec![0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    frame.extend_from_slice(&u32::from(reason).to_be_bytes());
+    frame
+}
+
 /// What a server does to its clients.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
@@ -492,6 +554,19 @@ async fn a_stream_that_is_not_read_stops_no_other_and_stays_small() {
         stalled.receive.flow_control().release_capacity(data.unwrap().len()).unwrap();
     }
     assert!(rest <= taken + 4096, "{rest} bytes after the end, of {taken}");
+}
+
+/// hyper takes as much as it is given, whatever the peer's window.
+#[tokio::test(start_paused = true)]
+async fn of_a_large_message_only_a_part_waits_in_hyper() {
+    let (layer, mut handlers) = handed_over();
+    let mut peer = Peer::connect(layer.upgrader(without_keepalive().without_compression())).await;
+    let _unread = peer.open("http://h/", &[VERSION]).await;
+    let handler = handlers.recv().await.unwrap();
+    let error = handler.write_data(vec![0; 8 * 1024 * 1024], Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WriteTimeout);
+    let sent = handler.stats().wire_sent;
+    assert!(sent < 512 * 1024, "{sent}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,17 +6,13 @@
 #[cfg(feature = "client")]
 mod client;
 mod debugging;
-mod disconnecting;
 mod handshake;
 mod http2;
 mod layer;
 mod net;
-mod origin;
 mod over_http1;
 mod over_http2;
 mod pushback;
-mod sending;
-mod shutdown;
 mod stacks;
 mod tls;
 mod tonic_server;

@@ -168,3 +168,14 @@ async fn messages_that_are_kept_do_not_change_with_what_is_read_later() {
     }
     assert!(kept == messages);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_after_one_error() {
+    let (mut ws, mut peer) = open(quiet()).await;
+    peer.shutdown().await;
+    let items: Vec<_> = ws.by_ref().collect().await;
+    assert_eq!(items.len(), 1);
+    assert_eq!(items.into_iter().next().map(kind), Some(ErrorKind::Disconnected));
+    // `recv` says the same on every call.
+    assert_eq!(kind(ws.recv().await), ErrorKind::Disconnected);
+}

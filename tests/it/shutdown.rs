@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::Instant;
 use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
 
-use crate::support::{Peer, close, millis, secs, serve};
+use super::support::{close, millis, secs, serve, status};
 
 #[tokio::test(start_paused = true)]
 async fn every_connection_gets_1001_and_new_handshakes_get_503() {
@@ -26,8 +26,8 @@ async fn every_connection_gets_1001_and_new_handshakes_get_503() {
     });
     tokio::time::sleep(millis(1)).await;
     assert!(shutdown.is_closing());
-    let head = serve(service).ask(&Peer::request("")).await;
-    assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: "), "{head}");
+    let head = serve(service).try_handshake("localhost", "/ws", "").await;
+    assert!(status(&head) == 503 && head.contains("retry-after: "), "{head}");
     for peer in &mut peers {
         assert_eq!(peer.expect_close(1001).await, "restarting");
         peer.send(close(1001, "")).await;
@@ -66,8 +66,7 @@ async fn handlers_are_awaited_and_stuck_ones_dropped_at_the_deadline_and_counted
     let mut peers = Vec::new();
     for query in ["", "?stuck", "?stuck"] {
         let mut peer = serve(service.clone());
-        let head = peer.ask(&Peer::request("").replace("/ws", &format!("/ws{query}"))).await;
-        assert!(head.starts_with("HTTP/1.1 101"));
+        peer.try_handshake("localhost", &format!("/ws{query}"), "").await;
         peers.push(peer);
     }
     for peer in &mut peers {

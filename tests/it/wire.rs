@@ -6,6 +6,8 @@ use super::VERSION;
 mod closing;
 #[path = "compression.rs"]
 mod compression;
+#[path = "disconnecting.rs"]
+mod disconnecting;
 #[path = "io.rs"]
 mod io;
 #[path = "keepalive.rs"]
@@ -14,12 +16,18 @@ mod keepalive;
 mod limits;
 #[path = "messages.rs"]
 mod messages;
+#[path = "origin.rs"]
+mod origin;
 #[path = "periodic.rs"]
 mod periodic;
 #[path = "properties.rs"]
 mod properties;
 #[path = "receiving.rs"]
 mod receiving;
+#[path = "sending.rs"]
+mod sending;
+#[path = "shutdown.rs"]
+mod shutdown;
 #[path = "support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests of HTTP/1.1 alone use more of it")]
 pub(crate) mod support;

@@ -1,5 +1,6 @@
 //! A WebSocket over HTTP/2 (RFC 8441) as a stream of bytes.
 
+use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
@@ -11,8 +12,9 @@ use h2::{RecvStream, SendStream};
 use http::{Method, Request, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, split};
 
-/// Opens a WebSocket with these header lines, joins its stream with `peer`, and returns the head of the response.
-pub(super) async fn open(transport: DuplexStream, peer: DuplexStream, more: &str) -> String {
+/// Asks for a WebSocket with these header lines and returns the head of the response, as HTTP/1.1 would write it. Where it
+/// is accepted, its stream is joined with `peer`.
+pub(super) async fn open(transport: DuplexStream, peer: DuplexStream, uri: &str, more: &str) -> String {
     let (mut sender, mut connection) = Builder::new().handshake::<_, Bytes>(transport).await.unwrap();
     poll_fn(|cx| {
         assert!(Pin::new(&mut connection).poll(cx).is_pending(), "the connection ends early");
@@ -22,7 +24,7 @@ pub(super) async fn open(transport: DuplexStream, peer: DuplexStream, more: &str
     // How it ends shows at the stream.
     tokio::spawn(async { connection.await.unwrap_or(()) });
 
-    let mut request = Request::builder().method(Method::CONNECT).uri("http://localhost/ws").version(Version::HTTP_2);
+    let mut request = Request::builder().method(Method::CONNECT).uri(uri).version(Version::HTTP_2);
     for line in more.lines() {
         let (name, value) = line.split_once(": ").unwrap();
         request = request.header(name, value);
@@ -30,11 +32,16 @@ pub(super) async fn open(transport: DuplexStream, peer: DuplexStream, more: &str
     let request = request.header("sec-websocket-version", "13").extension(Protocol::from_static("websocket"));
     let (response, send) = sender.send_request(request.body(()).unwrap(), false).unwrap();
     let (head, receive) = response.await.unwrap().into_parts();
-    assert_eq!(head.status, 200);
-    let (sent, received) = split(peer);
-    tokio::spawn(pass_out(sent, send));
-    tokio::spawn(pass_in(receive, received));
-    format!("{head:?}")
+    if head.status == 200 {
+        let (sent, received) = split(peer);
+        tokio::spawn(pass_out(sent, send));
+        tokio::spawn(pass_in(receive, received));
+    }
+    let mut text = format!("HTTP/2 {}\r\n", head.status);
+    for (name, value) in &head.headers {
+        write!(text, "{name}: {}\r\n", value.to_str().unwrap()).unwrap();
+    }
+    text
 }
 
 /// What the peer sends, to its end.

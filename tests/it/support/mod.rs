@@ -11,13 +11,16 @@ mod tap;
 pub(crate) use deflate::{Deflate, Inflate, deflate, inflate};
 pub(crate) use frame::{Frame, binary, close, continuation, ping, pong, text};
 pub(crate) use lines::Lines;
-pub(crate) use peer::{ACCEPT, DEFLATE, KEY, Peer};
+pub(crate) use peer::{ACCEPT, DEFLATE, KEY, Peer, status};
 pub(crate) use server::{handler, open, open_over, open_with, serve, serve_over};
 pub(crate) use tap::{Tap, tap};
 
 use std::time::Duration;
 
 use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind};
+
+/// More than any buffer or window between server and peer holds, and less than a message may have.
+pub(crate) const BIG: usize = 1024 * 1024;
 
 /// So many seconds.
 pub(crate) const fn secs(seconds: u64) -> Duration {

@@ -15,6 +15,11 @@ pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// The header that offers compression.
 pub(crate) const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 
+/// The status in the head of a response.
+pub(crate) fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
 /// A client that does only what it is told.
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -29,8 +34,12 @@ impl Peer {
 
     /// A proper request for `/ws` with more header lines.
     pub(crate) fn request(more: &str) -> String {
+        Self::request_to("localhost", "/ws", more)
+    }
+
+    fn request_to(host: &str, path: &str, more: &str) -> String {
         format!(
-            "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{more}\r\n"
         )
     }
@@ -63,14 +72,19 @@ impl Peer {
 
     /// Opens a WebSocket with more header lines. Over HTTP/2 the frames then are those of a stream.
     pub(crate) async fn handshake(&mut self, more: &str) -> String {
+        let head = self.try_handshake("localhost", "/ws", more).await;
+        assert!(matches!(status(&head), 101 | 200), "{head}");
+        head
+    }
+
+    /// Asks for a WebSocket at this host and path, and returns the head of the response.
+    pub(crate) async fn try_handshake(&mut self, host: &str, path: &str, more: &str) -> String {
         if super::super::VERSION == Version::HTTP_2 {
             let (near, far) = duplex(64 * 1024);
             let transport = std::mem::replace(&mut self.io, near);
-            return http2::open(transport, far, more).await;
+            return http2::open(transport, far, &format!("http://{host}{path}"), more).await;
         }
-        let head = self.ask(&Self::request(more)).await;
-        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        head
+        self.ask(&Self::request_to(host, path, more)).await
     }
 
     /// Sends a frame, masked.
