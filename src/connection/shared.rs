@@ -177,7 +177,7 @@ impl Shared {
         if state.abort {
             return Poll::Ready(());
         }
-        state.sleeper = Some(cx.waker().clone());
+        state.sleep(cx.waker());
         Poll::Pending
     }
 

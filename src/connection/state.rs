@@ -40,7 +40,9 @@ pub(super) struct State {
     /// The task is to take the requests, or what is queued, before it sleeps.
     pub(super) asked: bool,
     pub(super) sent: bool,
-    pub(super) sleeper: Option<Waker>,
+    /// The task's waker, and whether it is to be woken.
+    waker: Option<Waker>,
+    asleep: bool,
 }
 
 /// The first reason that ended a connection.
@@ -72,7 +74,7 @@ pub(super) struct Requests {
 /// The task's side.
 impl State {
     pub(super) fn take_requests(&mut self) -> Requests {
-        self.sleeper = None;
+        self.asleep = false;
         self.asked = false;
         Requests {
             fail: std::mem::take(&mut self.fail),
@@ -84,7 +86,8 @@ impl State {
     }
 
     /// Hands a message over. Like all that wake: whether the task's own handler waits for it.
-    pub(super) fn deliver(&mut self, message: Message, own: &Waker) -> bool {
+    pub(super) fn deliver(&mut self, message: Message, received: u64, own: &Waker) -> bool {
+        self.stats.wire_received += received;
         self.stats.messages_received += 1;
         self.stats.payload_received += message.len() as u64;
         self.inbox = Some(message);
@@ -123,12 +126,27 @@ impl State {
 
     /// Lets the task sleep unless there is something that it has not seen. While its writing is `blocked`, it waits for
     /// the transport: what is queued is taken after that.
-    pub(super) fn park(&mut self, blocked: bool, waker: &Waker) -> bool {
+    pub(super) fn park(&mut self, blocked: bool, received: u64, waker: &Waker) -> bool {
+        self.stats.wire_received += received;
         if self.asked || (self.sent && !blocked) {
             return false;
         }
-        self.sleeper = Some(waker.clone());
+        self.sleep(waker);
         true
+    }
+
+    /// The task is gone.
+    pub(super) fn forget_task(&mut self) {
+        self.waker = None;
+    }
+
+    /// The task is to be woken when it is asked for something.
+    pub(super) fn sleep(&mut self, waker: &Waker) {
+        match &mut self.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        self.asleep = true;
     }
 }
 
@@ -141,8 +159,10 @@ impl State {
     }
 
     fn wake_task(&mut self) {
-        if let Some(waker) = self.sleeper.take() {
-            waker.wake();
+        if std::mem::take(&mut self.asleep)
+            && let Some(waker) = &self.waker
+        {
+            waker.wake_by_ref();
         }
     }
 

@@ -51,6 +51,8 @@ pub(super) struct Task<Io> {
     /// Not even the handler is waited for.
     aborted: bool,
     unflushed: Unflushed,
+    /// Bytes that were read and are not yet in the statistics.
+    received: u64,
     pub(super) timer_polled: bool,
     pub(super) now: Instant,
 }
@@ -87,6 +89,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             read_to_end,
             aborted: false,
             unflushed: Unflushed::default(),
+            received: 0,
             timer_polled: false,
             now,
         }
@@ -120,10 +123,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 }
             }
             if handler_due {
+                // Most often the task was woken for what has arrived, and the handler waits for that.
+                if self.poll_read(cx).is_ready() {
+                    continue;
+                }
                 self.poll_handler(&mut handler, cx);
             }
             handler_due = self.write(cx);
-            if self.poll_read(cx).is_ready() || handler_due {
+            if handler_due || self.poll_read(cx).is_ready() {
                 continue;
             }
             if self.aborted || (self.transport.is_none() && handler.is_done()) {
@@ -220,7 +227,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             }
             return false;
         }
-        self.shared.lock().deliver(message, cx.waker())
+        let received = std::mem::take(&mut self.received);
+        self.shared.lock().deliver(message, received, cx.waker())
     }
 
     fn send_ping(&mut self, number: u64) {
@@ -356,7 +364,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         match std::task::ready!(wire.poll_fill(transport, cx)) {
             Ok(read) => {
                 self.liveness.seen(self.now);
-                self.shared.lock().stats.wire_received += read as u64;
+                self.received += read as u64;
             }
             Err(error) => {
                 if self.fail(Fault::Disconnected(Some(error.into())), cx) {
@@ -457,7 +465,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Gives memory back and sleeps, unless a handle has asked for something.
     fn park(&mut self, cx: &mut Context<'_>) -> bool {
         self.socket.wire().park();
-        self.shared.lock().park(!self.writing.is_empty(), cx.waker())
+        let received = std::mem::take(&mut self.received);
+        self.shared.lock().park(!self.writing.is_empty(), received, cx.waker())
     }
 }
 
@@ -466,6 +475,8 @@ impl<Io> Drop for Task<Io> {
     fn drop(&mut self) {
         self.shared.lock().set_end(End::Failed(Fault::Disconnected(None).into_error()), Waker::noop());
         self.shared.set_ended(Waker::noop());
+        // A waker keeps the task's memory, and handles may stay.
+        self.shared.lock().forget_task();
     }
 }
 
