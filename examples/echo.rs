@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
         .http2()
         .enable_connect_protocol()
         .initial_stream_window_size(64 * 1024)
-        .initial_connection_window_size(16 * 1024 * 1024);
+        .initial_connection_window_size(64 * 1024 * 1024);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

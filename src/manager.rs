@@ -264,6 +264,9 @@ impl Manager {
     /// The request that opened the connection: method, URI, version, headers, and extensions, where outer layers put
     /// peer addresses and state.
     ///
+    /// Over HTTP/2 the method is `CONNECT` and the URI is whole, scheme and host included. Cookies that came in several
+    /// fields are joined, and `Host` is there, so that headers are what they are over HTTP/1.1.
+    ///
     /// It is kept for as long as the connection unless [`drop_request`](Self::drop_request) is called.
     #[must_use]
     pub fn request(&self) -> Arc<Parts> {

@@ -1,12 +1,14 @@
 //! The end of all connections at once.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::Shared;
@@ -40,6 +42,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     closing: Option<CloseFrame>,
+    jitter: Duration,
     /// The deadline has passed.
     overdue: bool,
     next: u64,
@@ -52,6 +55,16 @@ impl Shutdown {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Spreads the close frames at random over so much time, so that not all clients come back at the same moment. Zero by
+    /// default; of a deadline, at most half is spent on it.
+    ///
+    /// It holds for all clones.
+    #[must_use]
+    pub fn jitter(self, time: Duration) -> Self {
+        self.lock().jitter = time;
+        self
     }
 
     /// How many connections are open.
@@ -71,23 +84,29 @@ impl Shutdown {
     /// From the first call on, new handshakes get 503. What has not ended by the deadline is dropped, handler and
     /// transport, and counted in the result. Stop accepting TCP connections before or after this; both work.
     ///
+    /// A server's own graceful shutdown needs a limit besides: over HTTP/2 hyper waits for streams whose peers read nothing,
+    /// which nobody but the peer can end.
+    ///
     /// Handlers see the close as the end of [`recv`](crate::Manager::recv), and as
     /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) from everything else.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, connections go on closing, and the deadline is not kept.
+    /// When the future is dropped, all connections are closed, jitter or not, and the deadline is not kept.
     pub async fn close_all(&self, code: CloseCode, reason: impl Into<String>, deadline: Duration) -> usize {
         let frame = CloseFrame::new(code, reason.into());
-        let open: Vec<_> = {
+        let (jitter, open): (_, Vec<_>) = {
             let mut state = self.lock();
             state.closing.get_or_insert_with(|| frame.clone());
-            state.connections.values().flatten().filter_map(Weak::upgrade).collect()
+            (state.jitter.min(deadline / 2), state.connections.values().flatten().cloned().collect())
         };
-        for connection in open {
-            connection.close(frame.clone());
-        }
-        if timeout(deadline, self.wait_until(|state| state.connections.is_empty())).await.is_ok() {
+        let polite = async {
+            tokio::select! {
+                () = self.wait_until(|state| state.connections.is_empty()) => {}
+                never = Rest { connections: open, frame }.close_over(jitter) => match never {},
+            }
+        };
+        if timeout(deadline, polite).await.is_ok() {
             return 0;
         }
         let left: Vec<_> = {
@@ -138,7 +157,44 @@ impl fmt::Debug for Shutdown {
         f.debug_struct("Shutdown")
             .field("connections", &state.connections.len())
             .field("closing", &state.closing)
+            .field("jitter", &state.jitter)
             .finish_non_exhaustive()
+    }
+}
+
+/// The connections that are still to be told. Dropped, it tells them all.
+struct Rest {
+    connections: Vec<Weak<Shared>>,
+    frame: CloseFrame,
+}
+
+impl Rest {
+    /// Closes them in the course of this time, each at a moment of its own.
+    async fn close_over(mut self, jitter: Duration) -> Infallible {
+        let start = Instant::now();
+        let mut moments: Vec<_> = self.connections.iter().map(|_| jitter.mul_f64(rand::random())).collect();
+        moments.sort_unstable();
+        for moment in moments {
+            if !jitter.is_zero() {
+                sleep_until(start + moment).await;
+            }
+            self.close_next();
+        }
+        pending().await
+    }
+
+    fn close_next(&mut self) -> bool {
+        let Some(connection) = self.connections.pop() else { return false };
+        if let Some(connection) = connection.upgrade() {
+            connection.close(self.frame.clone());
+        }
+        true
+    }
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        while self.close_next() {}
     }
 }
 

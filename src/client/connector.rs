@@ -1,5 +1,7 @@
 //! Opening connections to servers.
 
+use std::error::Error as _;
+
 use bytes::Bytes;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
@@ -203,7 +205,10 @@ impl Connector {
             return Err(no_extended_connect());
         }
         tracing::debug!("no WebSockets over HTTP/2 here: connecting over HTTP/1.1");
-        self.attempt(dial().await?, target, false).await?.ok_or_else(no_extended_connect)
+        match self.attempt(dial().await?, target, false).await {
+            Ok(answered) => answered.ok_or_else(no_extended_connect),
+            Err(error) => Err(no_way(&error)),
+        }
     }
 
     /// One handshake over one transport. `None`: the server speaks HTTP/2, but has no WebSockets over it.
@@ -251,9 +256,16 @@ fn no_transport(error: std::io::Error) -> Error {
 }
 
 fn no_extended_connect() -> Error {
-    let reason = "the server's HTTP/2 has no WebSockets: extended CONNECT is off (RFC 8441 section 3)";
-    Error::with_source(ErrorKind::Handshake, reason)
+    Error::with_source(ErrorKind::Handshake, NO_EXTENDED_CONNECT)
 }
+
+/// Neither HTTP/2 nor the attempt over HTTP/1.1 after it has led anywhere.
+fn no_way(fallback: &Error) -> Error {
+    let reason = fallback.source().map_or_else(|| fallback.to_string(), ToString::to_string);
+    Error::with_source(ErrorKind::Handshake, format!("{NO_EXTENDED_CONNECT}; over HTTP/1.1: {reason}"))
+}
+
+const NO_EXTENDED_CONNECT: &str = "the server's HTTP/2 has no WebSockets: extended CONNECT is off (RFC 8441 section 3)";
 
 impl Manager {
     /// Opens a WebSocket to a server, with the default settings of a [`Connector`].

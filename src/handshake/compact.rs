@@ -1,8 +1,9 @@
 //! A copy of a request's head that keeps nothing else alive.
 
 use bytes::{Bytes, BytesMut};
+use http::header::{COOKIE, HOST};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, Request, Uri};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Uri, Version};
 
 use super::head::Head;
 
@@ -16,7 +17,29 @@ impl Head<'_> {
         parts.version = self.version;
         parts.headers = compact_headers(self.headers);
         parts.extensions = extensions;
+        if self.version >= Version::HTTP_2 {
+            complete(&mut parts);
+        }
         parts
+    }
+}
+
+/// Makes the headers those that HTTP/1.1 would have: browsers split cookies over several fields, which are to be joined
+/// before anybody looks for them (RFC 9113 §8.2.3), and the URI says what `Host` would (§8.3.1).
+fn complete(parts: &mut Parts) {
+    let Parts { headers, uri, .. } = parts;
+    if headers.get_all(COOKIE).iter().nth(1).is_some() {
+        let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        if let Ok(joined) = HeaderValue::from_maybe_shared(Bytes::from(crumbs.join(&b"; "[..]))) {
+            headers.insert(COOKIE, joined);
+        }
+    }
+    if !headers.contains_key(HOST)
+        && let Some(authority) = uri.authority()
+        && let Some(host) = authority.as_str().rsplit('@').next()
+        && let Ok(host) = HeaderValue::from_str(host)
+    {
+        headers.insert(HOST, host);
     }
 }
 
@@ -61,5 +84,22 @@ mod tests {
         assert_eq!(parts.uri, *request.uri());
         assert_eq!(parts.headers, *request.headers());
         assert_eq!(parts.extensions.get(), Some(&7_u8));
+    }
+
+    #[test]
+    fn over_http2_there_is_one_cookie_field_and_a_host() {
+        let request = Request::connect("https://user@a.example:8443/chat")
+            .version(Version::HTTP_2)
+            .header("cookie", "theme=dark")
+            .header("cookie", "session=secret; a=b")
+            .body(())
+            .unwrap();
+        let headers = Head::from(&request).compact(Extensions::new()).headers;
+        assert_eq!(headers.get_all("cookie").iter().collect::<Vec<_>>(), ["theme=dark; session=secret; a=b"]);
+        assert_eq!(headers["host"], "a.example:8443");
+
+        let request = Request::connect("https://a.example/").version(Version::HTTP_2).header("host", "b.example");
+        let headers = Head::from(&request.body(()).unwrap()).compact(Extensions::new()).headers;
+        assert_eq!((headers.len(), headers["host"].as_bytes()), (1, &b"b.example"[..]));
     }
 }

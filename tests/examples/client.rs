@@ -1,6 +1,7 @@
 //! Clients that are not this crate's own.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -101,6 +102,14 @@ pub(crate) struct Socket<Io = TokioIo<Upgraded>>(WebSocketStream<Io>);
 impl<Io: AsyncRead + AsyncWrite + Unpin + Debug> Socket<Io> {
     pub(crate) async fn send(&mut self, message: impl Into<Message>) {
         within(self.0.send(message.into())).await.expect("the connection is open");
+    }
+
+    /// Sends, and reads nothing, until nothing more is taken.
+    pub(crate) async fn fill(&mut self) {
+        let message = Message::binary(vec![0; 64 * 1024]);
+        while let Ok(sent) = timeout(Duration::from_secs(1), self.0.send(message.clone())).await {
+            sent.expect("the connection is open");
+        }
     }
 
     /// The next data message.

@@ -121,6 +121,20 @@ async fn says_goodbye_when_it_is_stopped() {
     assert!(example.ended().await.success());
 }
 
+/// axum waits for a stream of HTTP/2 whose peer reads nothing for as long as the peer likes.
+#[cfg(unix)]
+#[tokio::test]
+async fn stops_though_a_peer_reads_nothing() {
+    let example = Example::start("dashboard").await;
+    let mut connections = [Http2::connect(example.address()).await, Http2::connect(example.address()).await];
+    let [one, two] = &mut connections;
+    let (mut unread, silent) = (one.open("/ws/echo").await, two.open("/ws/status").await);
+    unread.fill().await;
+    example.terminate().await;
+    assert!(example.ended().await.success());
+    drop((unread, silent));
+}
+
 #[tokio::test]
 async fn a_busy_port_is_explained() {
     let example = Example::start("dashboard").await;

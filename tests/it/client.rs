@@ -54,9 +54,7 @@ async fn the_handler_sees_the_request() {
         assert_eq!((request.uri.path(), request.uri.query()), ("/room", Some("id=7")));
         assert_eq!(request.headers["cookie"], "id=1");
         assert_eq!(request.headers["authorization"], "Bearer x");
-        let host = request.headers.get("host").map(|host| host.to_str().unwrap());
-        let host = host.or(request.uri.authority().map(|authority| authority.as_str()));
-        assert_eq!(host, Some(address.to_string().as_str()));
+        assert_eq!(request.headers["host"], address.to_string());
         ws.close().await.unwrap();
     }
 }
@@ -460,6 +458,17 @@ mod tls {
         let client = Connector::new().http2().tls_config(config);
         let _ws = client.connect(format!("wss://localhost:{}/", address.port())).await.unwrap();
         assert_eq!(handlers.recv().await.unwrap().request().version, Version::HTTP_11);
+    }
+
+    #[tokio::test]
+    async fn where_there_is_nothing_to_fall_back_to_the_first_reason_is_told() {
+        let server = auto::Builder::new(TokioExecutor::new());
+        let (address, config) = serve_tls(WebSocketLayer::new(echo), server, &["h2"]).await;
+        let client = Connector::new().http2().tls_config(config);
+        let error = client.connect(format!("wss://localhost:{}/", address.port())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Handshake);
+        let reason = error.source().unwrap().to_string();
+        assert!(reason.contains("extended CONNECT is off") && reason.contains("NoApplicationProtocol"), "{reason}");
     }
 
     #[tokio::test]

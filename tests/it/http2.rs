@@ -171,7 +171,8 @@ fn without_keepalive() -> Upgrader {
 async fn extended_connect_is_answered_with_200_and_no_key() {
     let (layer, mut handlers) = handed_over();
     let mut peer = Peer::connect(layer.upgrader(without_keepalive().subprotocols(["chat"]))).await;
-    let headers = [("origin", "https://h"), ("sec-websocket-protocol", "chat"), VERSION];
+    let cookies = [("cookie", "theme=dark"), ("cookie", "session=1")];
+    let headers = [&[("origin", "https://h"), ("sec-websocket-protocol", "chat"), VERSION], &cookies[..]].concat();
     let mut stream = peer.open("https://h/ws?id=1", &headers).await;
     assert_eq!(stream.response.status(), StatusCode::OK);
     assert_eq!(stream.response.headers()["sec-websocket-protocol"], "chat");
@@ -180,6 +181,9 @@ async fn extended_connect_is_answered_with_200_and_no_key() {
     }
     let handler = handlers.recv().await.unwrap();
     assert_eq!(handler.request().version, Version::HTTP_2);
+    // Chromium splits its cookies like this.
+    assert_eq!(handler.request().headers["cookie"], "theme=dark; session=1");
+    assert_eq!(handler.request().headers["host"], "h");
     stream.send(TEXT, b"hello");
     assert_eq!(handler.recv().await.unwrap(), Some(Message::text("hello")));
     handler.send("world").await.unwrap();
@@ -608,6 +612,28 @@ async fn a_handler_that_does_not_read_stops_no_other() {
     }
     for number in 0..10_000_u32 {
         assert_eq!(handler.recv().await.unwrap(), Some(Message::text(format!("{number:0100}"))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_unread_sockets_with_small_messages_stop_no_other() {
+    let (layer, mut handlers) = handed_over();
+    let mut peer = Peer::connect(layer.upgrader(without_keepalive())).await;
+    let mut busy = peer.open("http://h/", &[VERSION]).await;
+    tokio::spawn(echo(handlers.recv().await.unwrap()));
+    let mut unread = Vec::new();
+    for _ in 0..16 {
+        let mut stream = peer.open("http://h/", &[VERSION]).await;
+        // More than its window.
+        for _ in 0..10_000 {
+            stream.send(TEXT, b"small");
+        }
+        unread.push((stream, handlers.recv().await.unwrap()));
+    }
+    settle().await;
+    for _ in 0..100 {
+        busy.send(TEXT, b"quick");
+        busy.expect(TEXT, b"quick").await;
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::Instant;
 use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
 
-use super::support::{close, millis, secs, serve, status};
+use super::support::{close, millis, pong, secs, serve, status};
 
 #[tokio::test(start_paused = true)]
 async fn every_connection_gets_1001_and_new_handshakes_get_503() {
@@ -82,5 +82,55 @@ async fn handlers_are_awaited_and_stuck_ones_dropped_at_the_deadline_and_counted
 async fn a_shutdown_without_connections_ends_at_once() {
     let start = Instant::now();
     assert_eq!(Shutdown::new().close_all(CloseCode::GOING_AWAY, "", secs(10)).await, 0);
+    assert!(start.elapsed() < secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_frames_are_spread_over_the_jitter() {
+    for (deadline, most) in [(100, 20), (10, 5)] {
+        let shutdown = Shutdown::new().jitter(secs(20));
+        let layer = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) }).shutdown(&shutdown);
+        let service = layer.into_service();
+        let start = Instant::now();
+        let mut ends = Vec::new();
+        for _ in 0..40 {
+            let mut peer = serve(service.clone());
+            peer.handshake("").await;
+            ends.push(tokio::spawn(async move {
+                loop {
+                    let frame = peer.recv().await.unwrap();
+                    if frame.first == 0x88 {
+                        let time = start.elapsed();
+                        peer.send(close(1001, "")).await;
+                        return time;
+                    }
+                    // A ping.
+                    peer.send(pong(frame.payload)).await;
+                }
+            }));
+        }
+        let closing = shutdown.close_all(CloseCode::GOING_AWAY, "", secs(deadline));
+        assert_eq!(closing.await, 0);
+        let mut times = Vec::new();
+        for end in ends {
+            times.push(end.await.unwrap());
+        }
+        let (first, last) = (*times.iter().min().unwrap(), *times.iter().max().unwrap());
+        assert!(last <= secs(most) + millis(100), "{last:?}");
+        // Of 40, that all fall into one half is as good as impossible.
+        assert!(last - first > secs(most) / 2, "{first:?} to {last:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_is_dropped_closes_at_once() {
+    let shutdown = Shutdown::new().jitter(secs(1000));
+    let layer = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) }).shutdown(&shutdown);
+    let mut peer = serve(layer.into_service());
+    peer.handshake("").await;
+    let start = Instant::now();
+    let closing = shutdown.close_all(CloseCode::GOING_AWAY, "", secs(10_000));
+    assert!(tokio::time::timeout(millis(1), closing).await.is_err());
+    peer.expect_close(1001).await;
     assert!(start.elapsed() < secs(1));
 }
