@@ -233,6 +233,9 @@ impl Manager {
     /// Waits for the end of the connection, and tells the close frame that ended it: the peer's or ours, whichever came
     /// first.
     ///
+    /// It receives no messages. Behind the first that nobody takes, reading stops: then the peer's close frame, a reset or
+    /// the end of the transport go unseen, until a write fails, such as that of the keepalive's next ping.
+    ///
     /// # Errors
     ///
     /// The reason why the connection failed, if it ended in any other way.

@@ -1,4 +1,8 @@
 //! tonic's own `Server`, which performs no upgrades: what a layer on it can and cannot do. `stacks` has the way that works.
+//!
+//! One way to let it perform them was found and not taken: a transport of one's own, given to `serve_with_incoming`, that
+//! hands its TCP stream over when hyper drops it behind the 101, and reaches the layer by `Connected::ConnectInfo`. It
+//! works for HTTP/1.1 without TLS only, against what hyper promises, and is longer than serving the `Routes`.
 
 use h2::Reason;
 use h2::ext::Protocol;
