@@ -192,6 +192,6 @@ fn mask(role: Role) -> Option<[u8; 4]> {
 const LARGE: usize = 16 * 1024;
 /// The most that a transport gets at a time which copies what it gets. hyper's streams of HTTP/2 take any amount, and call it
 /// written while the peer's window is closed.
-const COPIED: usize = 64 * 1024;
+const COPIED: usize = MAX_HEADER + 64 * 1024;
 /// Segments given to one system call.
 const SLICES: usize = 16;

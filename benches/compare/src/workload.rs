@@ -52,7 +52,7 @@ impl Workload {
     }
 }
 
-pub static WORKLOADS: [Workload; 14] = [
+pub static WORKLOADS: [Workload; 15] = [
     Workload::new("64x1", "64 B, 1 in flight", Wire::Plain, echo(64, 1), Payload::Ascii(64)),
     Workload::new("64x16", "64 B, 16 in flight", Wire::Plain, echo(64, 16), Payload::Ascii(64)),
     Workload::new("1k", "1 KiB", Wire::Plain, echo(64, 1), Payload::Ascii(KIB)),
@@ -67,6 +67,7 @@ pub static WORKLOADS: [Workload; 14] = [
     Workload::new("deflate-idle", "idle KiB after 1 KiB", Wire::Deflate, Work::Idle { echo: true }, Payload::Json(KIB)),
     Workload::new("http2-64x1", "64 B, 1 in flight", Wire::Http2, echo(64, 1), Payload::Ascii(64)),
     Workload::new("http2-64x16", "64 B, 16 in flight", Wire::Http2, echo(64, 16), Payload::Ascii(64)),
+    Workload::new("http2-64k", "64 KiB", Wire::Http2, echo(16, 1), Payload::Binary(64 * KIB)),
 ];
 
 const KIB: usize = 1024;
