@@ -145,8 +145,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         if let Some(waiting) = this.waiting {
-            let transport = match waiting.transport.poll_ready(cx) {
-                Poll::Ready(Ok(transport)) => transport,
+            let opened = match waiting.transport.poll_ready(cx) {
+                Poll::Ready(Ok(opened)) => opened,
                 Poll::Ready(Err(error)) => {
                     if error.downcast_ref().is_some_and(hyper::Error::is_canceled) {
                         tracing::warn!(%error, "{NOT_ANSWERED}");
@@ -164,7 +164,7 @@ where
             };
             if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {
                 tracing::debug!("open");
-                this.running.as_mut().open(transport, || handler(manager));
+                this.running.as_mut().open(opened.transport, opened.early, || handler(manager));
             }
         }
         if this.context.as_mut().is_some_and(|context| context.as_mut().poll(cx).is_ready()) {

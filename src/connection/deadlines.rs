@@ -45,6 +45,13 @@ impl Deadlines {
         set(&mut self.mid_message, mid_message, now);
     }
 
+    /// Which limits count at the moment, a bit for each. While none is added, what is due next can only move to later.
+    pub(super) fn running(&self) -> u8 {
+        [self.stalled, self.owing_pong, self.mid_message]
+            .iter()
+            .fold(0, |set, since| set << 1 | u8::from(since.is_some()))
+    }
+
     /// When the next limit is due, if any, or which was not kept.
     pub(super) fn poll(&self, now: Instant) -> Result<Option<Instant>, Fault> {
         // A pong has its own time once it is due and writing is stalled, whichever came last.

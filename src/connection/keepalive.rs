@@ -125,6 +125,11 @@ impl Liveness {
         self.paused = paused;
     }
 
+    /// Whether nothing is being read, so that silence does not count.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     /// What is to be done at this time. A ping that is due is taken as sent.
     pub(super) fn poll(&mut self, now: Instant) -> Due {
         let expiry = self.expiry();

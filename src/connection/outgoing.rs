@@ -61,7 +61,7 @@ impl Outgoing {
         let header = Header { first, mask, len: message.len() as u64 };
         if message.len() >= LARGE && self.vectored && mask.is_none() {
             let payload = message.into_bytes();
-            self.push_header(header, 0);
+            self.push_frame(header, &[]);
             self.len += payload.len();
             self.segments.push_back(Segment::Shared(payload));
         } else {
@@ -81,22 +81,17 @@ impl Outgoing {
         self.len += frames.len();
     }
 
+    /// Appends a header, and as much of its payload as goes along with it.
     fn push_frame(&mut self, header: Header, payload: &[u8]) {
-        self.push_header(header, payload.len());
-        let buffer = self.gather(payload.len());
+        let buffer = self.gather(MAX_HEADER + payload.len());
+        let before = buffer.len();
+        header.write(buffer);
         let start = buffer.len();
         buffer.extend_from_slice(payload);
         if let Some(mask) = header.mask {
             apply_mask(&mut buffer[start..], mask, 0);
         }
-        self.len += payload.len();
-    }
-
-    fn push_header(&mut self, header: Header, payload: usize) {
-        let buffer = self.gather(MAX_HEADER + payload);
-        let start = buffer.len();
-        header.write(buffer);
-        let len = buffer.len() - start;
+        let len = buffer.len() - before;
         self.len += len;
     }
 

@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
@@ -54,10 +55,11 @@ where
         this.task.shared.poll_aborted(cx).map(|()| GivenUp::Aborted)
     }
 
-    /// The transport is there. `handler` makes the handler's future; a panic in it is the handler's.
-    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, handler: impl FnOnce() -> H) {
+    /// The transport is there, and `early` was read from it already. `handler` makes the handler's future; a panic in it is
+    /// the handler's.
+    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, early: Bytes, handler: impl FnOnce() -> H) {
         let mut this = self.project();
-        this.task.open(transport);
+        this.task.open(transport, early);
         match catch_unwind(AssertUnwindSafe(handler)) {
             Ok(handler) => this.handler.set(Some(handler)),
             Err(_) => this.task.shared.close(panicked()),

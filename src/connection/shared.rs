@@ -1,6 +1,7 @@
 //! What a connection's task and its handles share: one short lock, never held across an await or a system call.
 
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     role: Role,
     outgoing_limit: usize,
     context: OnceLock<CancellationToken>,
+    /// The connection's task is polling its handler.
+    polling_handler: AtomicBool,
 }
 
 impl Shared {
@@ -35,12 +38,25 @@ impl Shared {
             role,
             outgoing_limit,
             context: OnceLock::new(),
+            polling_handler: AtomicBool::new(false),
         })
     }
 
     /// A panic elsewhere does not spread: every change to the state is complete in itself.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of the task, which is polling its handler from now on or no longer.
+    pub(super) fn set_polling_handler(&self, polling: bool) {
+        // Other threads may see it late: they have other wakers.
+        self.polling_handler.store(polling, Ordering::Relaxed);
+    }
+
+    /// Whether the handler is what is polled here. Another part of the same task has the same waker, and must be woken by
+    /// it: the connection's task polls nothing but the handler.
+    fn is_handler(&self, state: &State, waker: &Waker) -> bool {
+        self.polling_handler.load(Ordering::Relaxed) && state.is_task(waker)
     }
 
     /// Whether the transport writes from several places at once.
@@ -59,7 +75,8 @@ impl Shared {
             Some(End::Closed(_)) => Poll::Ready(Ok(None)),
             Some(End::Failed(error)) => Poll::Ready(Err(error.clone())),
             None => {
-                state.readers.register(cx.waker());
+                let is_handler = self.is_handler(&state, cx.waker());
+                state.readers.register(cx.waker(), is_handler);
                 Poll::Pending
             }
         }
@@ -76,7 +93,8 @@ impl Shared {
         if state.pending() < self.outgoing_limit as u64 {
             return Poll::Ready(Ok(state));
         }
-        state.writers.register(cx.waker());
+        let is_handler = self.is_handler(&state, cx.waker());
+        state.writers.register(cx.waker(), is_handler);
         Poll::Pending
     }
 
@@ -136,7 +154,8 @@ impl Shared {
         if let Some(end) = state.end.as_ref().filter(|end| state.ended || matches!(end, End::Failed(_))) {
             return Poll::Ready(Err(end.to_error()));
         }
-        state.writers.register(cx.waker());
+        let is_handler = self.is_handler(&state, cx.waker());
+        state.writers.register(cx.waker(), is_handler);
         Poll::Pending
     }
 
@@ -150,25 +169,22 @@ impl Shared {
         let mut state = self.lock();
         if state.end.is_none() {
             state.close = Some(frame.clone());
-            state.set_end(End::Closed(frame), Waker::noop());
-            state.ask();
+            state.end_with(End::Closed(frame));
         }
     }
 
     /// Ends the connection with an error, without a word to the peer.
     pub(crate) fn fail(&self, error: Error) {
         let mut state = self.lock();
-        state.set_end(End::Failed(error), Waker::noop());
         state.fail = true;
-        state.ask();
+        state.end_with(End::Failed(error));
     }
 
     /// Drops the transport and the handler.
     pub(crate) fn abort(&self) {
         let mut state = self.lock();
-        state.set_end(End::Failed(Error::new(ErrorKind::Aborted)), Waker::noop());
         state.abort = true;
-        state.ask();
+        state.end_with(End::Failed(Error::new(ErrorKind::Aborted)));
     }
 
     /// Waits for an abort, for a task that has no transport yet and sleeps here.
@@ -185,7 +201,8 @@ impl Shared {
     pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<Result<CloseFrame, Error>> {
         let mut state = self.lock();
         if !state.ended {
-            state.watchers.register(cx.waker());
+            let is_handler = self.is_handler(&state, cx.waker());
+            state.watchers.register(cx.waker(), is_handler);
             return Poll::Pending;
         }
         Poll::Ready(match &state.end {
@@ -226,7 +243,8 @@ impl Shared {
             return Poll::Ready(Ok(round_trip));
         }
         state.check_open()?;
-        state.watchers.register(cx.waker());
+        let is_handler = self.is_handler(&state, cx.waker());
+        state.watchers.register(cx.waker(), is_handler);
         Poll::Pending
     }
 
@@ -254,23 +272,20 @@ impl Shared {
     }
 
     /// The end of the transport: everybody who waits learns of it.
-    pub(super) fn set_ended(&self, own: &Waker) -> bool {
+    pub(super) fn set_ended(&self) -> bool {
         let mut state = self.lock();
         state.ended = true;
-        let own_waits = state.wake_all(own);
+        let handler_waits = state.wake_all();
         drop(state);
         if let Some(token) = self.context.get() {
             token.cancel();
         }
-        own_waits
+        handler_waits
     }
 
     /// The last handle is gone.
     pub(crate) fn abandon(&self) {
-        let mut state = self.lock();
-        state.abandoned = true;
-        state.watchers.wake_others(Waker::noop());
-        state.ask();
+        self.lock().abandon();
     }
 
     /// Waits for the last handle to go, as a handler that does nothing else.
@@ -280,7 +295,8 @@ impl Shared {
             if state.abandoned {
                 return Poll::Ready(());
             }
-            state.watchers.register(cx.waker());
+            let is_handler = self.is_handler(&state, cx.waker());
+            state.watchers.register(cx.waker(), is_handler);
             Poll::Pending
         })
         .await;

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::assembler::Assembler;
@@ -54,7 +55,7 @@ where
     let (running, shared) = prepare(terms);
     let mut running = Box::pin(running);
     let handles = shared.clone();
-    running.as_mut().open(transport, || async move { handles.abandoned().await });
+    running.as_mut().open(transport, Bytes::new(), || async move { handles.abandoned().await });
     tokio::spawn(running);
     shared
 }

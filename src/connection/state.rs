@@ -37,7 +37,8 @@ pub(super) struct State {
     pub(super) stats: Stats,
     /// No handle is left.
     pub(super) abandoned: bool,
-    /// The task is to take the requests, or what is queued, before it sleeps.
+    /// The task is to poll its handler, take the requests, or take what is queued, before it sleeps.
+    handler_due: bool,
     pub(super) asked: bool,
     pub(super) sent: bool,
     /// The task's waker, and whether it is to be woken.
@@ -67,16 +68,19 @@ pub(super) struct Requests {
     pub(super) fail: bool,
     pub(super) abort: bool,
     pub(super) close: Option<CloseFrame>,
+    pub(super) handler_due: bool,
     pub(super) inbox_full: bool,
     pub(super) ping: Option<u64>,
 }
 
-/// The task's side.
+/// The task's side. What returns a `bool` says whether the handler is to be polled.
 impl State {
-    pub(super) fn take_requests(&mut self) -> Requests {
+    pub(super) fn take_requests(&mut self, task: &Waker) -> Requests {
+        self.know(task);
         self.asleep = false;
         self.asked = false;
         Requests {
+            handler_due: std::mem::take(&mut self.handler_due),
             fail: std::mem::take(&mut self.fail),
             abort: std::mem::take(&mut self.abort),
             close: self.close.take(),
@@ -85,13 +89,13 @@ impl State {
         }
     }
 
-    /// Hands a message over. Like all that wake: whether the task's own handler waits for it.
-    pub(super) fn deliver(&mut self, message: Message, received: u64, own: &Waker) -> bool {
+    /// Hands a message over.
+    pub(super) fn deliver(&mut self, message: Message, received: u64) -> bool {
         self.stats.wire_received += received;
         self.stats.messages_received += 1;
         self.stats.payload_received += message.len() as u64;
         self.inbox = Some(message);
-        self.readers.wake_others(own)
+        self.readers.wake()
     }
 
     /// Appends everything queued.
@@ -101,27 +105,27 @@ impl State {
     }
 
     /// Counts bytes that the transport took, and how many of them were data frames.
-    pub(super) fn set_written(&mut self, bytes: usize, data: usize, own: &Waker) -> bool {
+    pub(super) fn set_written(&mut self, bytes: usize, data: usize) -> bool {
         self.stats.wire_sent += bytes as u64;
         self.written += data as u64;
-        self.writers.wake_others(own)
+        self.writers.wake()
     }
 
-    pub(super) fn set_round_trip(&mut self, ping: u64, round_trip: Duration, own: &Waker) -> bool {
+    pub(super) fn set_round_trip(&mut self, ping: u64, round_trip: Duration) -> bool {
         self.round_trip = Some(round_trip);
         self.pings_answered = ping;
-        self.watchers.wake_others(own)
+        self.watchers.wake()
     }
 
     /// Keeps the first reason.
-    pub(super) fn set_end(&mut self, end: End, own: &Waker) -> bool {
+    pub(super) fn set_end(&mut self, end: End) -> bool {
         self.end.get_or_insert(end);
-        self.wake_all(own)
+        self.wake_all()
     }
 
-    pub(super) fn wake_all(&mut self, own: &Waker) -> bool {
+    pub(super) fn wake_all(&mut self) -> bool {
         let Self { readers, writers, watchers, .. } = self;
-        [readers, writers, watchers].map(|wakers| wakers.wake_others(own)).contains(&true)
+        [readers, writers, watchers].map(Wakers::wake).contains(&true)
     }
 
     /// Lets the task sleep unless there is something that it has not seen. While its writing is `blocked`, it waits for
@@ -142,11 +146,15 @@ impl State {
 
     /// The task is to be woken when it is asked for something.
     pub(super) fn sleep(&mut self, waker: &Waker) {
-        match &mut self.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        self.know(waker);
         self.asleep = true;
+    }
+
+    fn know(&mut self, task: &Waker) {
+        match &mut self.waker {
+            Some(known) => known.clone_from(task),
+            none => *none = Some(task.clone()),
+        }
     }
 }
 
@@ -156,6 +164,24 @@ impl State {
     pub(super) fn ask(&mut self) {
         self.asked = true;
         self.wake_task();
+    }
+
+    /// Whether this waker wakes the connection's task.
+    pub(super) fn is_task(&self, waker: &Waker) -> bool {
+        self.waker.as_ref().is_some_and(|task| task.will_wake(waker))
+    }
+
+    /// Ends the connection for its users, and has the task do its part.
+    pub(super) fn end_with(&mut self, end: End) {
+        self.handler_due |= self.set_end(end);
+        self.ask();
+    }
+
+    /// The last handle is gone.
+    pub(super) fn abandon(&mut self) {
+        self.abandoned = true;
+        self.handler_due |= self.watchers.wake();
+        self.ask();
     }
 
     fn wake_task(&mut self) {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,10 +50,14 @@ pub(super) struct Task<Io> {
     read_to_end: bool,
     /// Not even the handler is waited for.
     aborted: bool,
+    /// The handler is to be polled before the task sleeps.
+    handler_due: bool,
     unflushed: Unflushed,
     /// Bytes that were read and are not yet in the statistics.
     received: u64,
     pub(super) timer_polled: bool,
+    /// The limits that the timer was set for.
+    timed: u8,
     pub(super) now: Instant,
 }
 
@@ -88,16 +92,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             peer_closed: false,
             read_to_end,
             aborted: false,
+            handler_due: false,
             unflushed: Unflushed::default(),
             received: 0,
             timer_polled: false,
+            timed: 0,
             now,
         }
     }
 
-    pub(super) fn open(&mut self, transport: Io) {
+    pub(super) fn open(&mut self, transport: Io, early: Bytes) {
         self.now = Instant::now();
         self.liveness.seen(self.now);
+        self.received = early.len() as u64;
+        self.socket.wire().feed(early);
         self.shared.set_vectored(transport.is_write_vectored());
         self.transport = Some(transport);
     }
@@ -113,31 +121,31 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         H: Future<Output: HandlerOutput>,
     {
         self.now = Instant::now();
-        // Polled at least once, as it may wait for things of its own; a message that it waits for saves that turn.
-        let mut handler_due = true;
+        // At least once, as it may wait for things of its own.
+        self.handler_due = true;
         loop {
             while let Poll::Ready(event) = self.poll_event(cx) {
-                if self.on_event(event, cx) {
+                self.on_event(event);
+                if self.handler_due {
                     self.poll_handler(&mut handler, cx);
-                    handler_due = false;
                 }
             }
-            if handler_due {
+            if self.handler_due {
                 // Most often the task was woken for what has arrived, and the handler waits for that.
                 if self.poll_read(cx).is_ready() {
                     continue;
                 }
                 self.poll_handler(&mut handler, cx);
             }
-            handler_due = self.write(cx);
-            if handler_due || self.poll_read(cx).is_ready() {
+            self.write(cx);
+            if self.handler_due || self.poll_read(cx).is_ready() {
                 continue;
             }
             if self.aborted || (self.transport.is_none() && handler.is_done()) {
                 return Poll::Ready(());
             }
             if self.poll_timer(timer.as_mut(), cx) {
-                handler_due = true;
+                self.handler_due = true;
             } else if self.park(cx) {
                 return Poll::Pending;
             }
@@ -146,13 +154,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     /// Does what the handles ask for, then looks at what was read.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let requests = self.shared.lock().take_requests();
+        let requests = self.shared.lock().take_requests(cx.waker());
+        self.handler_due |= requests.handler_due;
         if requests.fail || requests.abort {
             self.aborted = requests.abort;
-            if self.end_transport(cx) {
-                // The handler may not be polled in this turn any more.
-                cx.waker().wake_by_ref();
-            }
+            self.end_transport();
         }
         if let Some(number) = requests.ping {
             self.send_ping(number);
@@ -170,65 +176,59 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         self.socket.poll_event(cx)
     }
 
-    /// Whether the handler waits for what happened.
-    fn on_event(&mut self, event: Event, cx: &mut Context<'_>) -> bool {
+    fn on_event(&mut self, event: Event) {
         match event {
             Event::Message(message) => {
                 // The next one may have begun in the same read.
                 self.deadlines.set_mid_message(false, self.now);
-                self.deliver(message, cx)
+                self.deliver(message);
             }
-            Event::Ping => {
-                self.deadlines.set_owing_pong(true, self.now);
-                false
-            }
-            Event::Pong(payload) => self.on_pong(&payload, cx),
+            Event::Ping => self.deadlines.set_owing_pong(true, self.now),
+            Event::Pong(payload) => self.on_pong(&payload),
             Event::Close(frame) => {
                 tracing::debug!(%frame, "peer closes");
                 self.peer_closed = true;
                 self.socket.wire().set_discard();
                 self.closing.finish(self.now);
-                self.shared.lock().set_end(End::Closed(frame), cx.waker())
+                self.set_end(End::Closed(frame));
             }
             Event::InvalidClose => {
                 // tungstenite has the answer ready: 1002.
                 self.socket.wire().set_discard();
                 self.closing.finish(self.now);
-                let error = Fault::Protocol("the close code may not be sent".into()).into_error();
-                self.shared.lock().set_end(End::Failed(error), cx.waker())
+                self.set_end(End::Failed(Fault::Protocol("the close code may not be sent".into()).into_error()));
             }
             Event::End => {
                 self.socket_over = true;
                 if self.closing.phase() == Phase::Open {
-                    return self.fail(Fault::Disconnected(Some(NO_CLOSE_FRAME.into())), cx);
+                    self.fail(Fault::Disconnected(Some(NO_CLOSE_FRAME.into())));
+                } else {
+                    self.closing.finish(self.now);
                 }
-                self.closing.finish(self.now);
-                false
             }
             // Behind the close frames nothing counts any more; ours is still to be written.
             Event::Fault(_) if self.closing.phase() != Phase::Open => {
                 self.socket_over = true;
                 self.closing.finish(self.now);
-                false
             }
             Event::Fault(fault) => {
                 self.socket_over = true;
-                self.fail(fault, cx)
+                self.fail(fault);
             }
         }
     }
 
-    fn deliver(&mut self, message: Message, cx: &mut Context<'_>) -> bool {
+    fn deliver(&mut self, message: Message) {
         if self.text_heartbeat && message.as_text() == Some("ping") {
             // A peer that does not read gets no more answers than the outgoing buffer holds.
             if self.shared.has_room() {
                 // The queue is closed only after a close frame, and then no answer is wanted.
                 let _ = self.shared.queue(Message::text("pong"), false);
             }
-            return false;
+            return;
         }
         let received = std::mem::take(&mut self.received);
-        self.shared.lock().deliver(message, received, cx.waker())
+        self.handler_due |= self.shared.lock().deliver(message, received);
     }
 
     fn send_ping(&mut self, number: u64) {
@@ -236,24 +236,30 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         self.socket.ping(Bytes::copy_from_slice(&number.to_be_bytes()));
     }
 
-    fn on_pong(&mut self, payload: &[u8], cx: &mut Context<'_>) -> bool {
+    fn on_pong(&mut self, payload: &[u8]) {
         let number = <[u8; 8]>::try_from(payload).map(u64::from_be_bytes).ok();
         // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
         let answer = number.and_then(|number| Some((number, self.pings.answered(number, self.now)?)));
-        answer.is_some_and(|(number, time)| self.shared.lock().set_round_trip(number, time, cx.waker()))
+        if let Some((number, time)) = answer {
+            self.handler_due |= self.shared.lock().set_round_trip(number, time);
+        }
     }
 
     fn poll_handler<H: Future<Output: HandlerOutput>>(&mut self, handler: &mut Handler<'_, H>, cx: &mut Context<'_>) {
-        if let Poll::Ready(frame) = handler.poll(cx) {
+        self.handler_due = false;
+        self.shared.set_polling_handler(true);
+        let returned = handler.poll(cx);
+        self.shared.set_polling_handler(false);
+        if let Poll::Ready(frame) = returned {
             self.shared.close(frame);
         }
     }
 
-    /// Writes all that is there. Whether the handler waits for that.
-    fn write(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Writes all that is there.
+    fn write(&mut self, cx: &mut Context<'_>) {
         let mut more = self.gather();
         while more {
-            let Some(transport) = &mut self.transport else { return false };
+            let Some(transport) = &mut self.transport else { return };
             match self.writing.poll_write(Pin::new(transport), cx) {
                 Poll::Pending => {
                     self.deadlines.set_stalled(true, self.now);
@@ -277,11 +283,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 }
                 Poll::Ready(result) => {
                     let source = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
-                    return self.fail(Fault::Disconnected(Some(source.into())), cx);
+                    return self.fail(Fault::Disconnected(Some(source.into())));
                 }
             }
         }
-        self.flush(cx) | self.finish_writing(cx)
+        self.flush(cx);
+        self.finish_writing(cx);
     }
 
     /// Puts together what is written next, once the last of it is out: pings and pongs, then data, then the close frame.
@@ -305,43 +312,40 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     /// Has the transport pass on what it took; TLS and HTTP/2 keep it in buffers of their own. Then it counts as written.
-    fn flush(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(transport) = &mut self.transport else { return false };
+    fn flush(&mut self, cx: &mut Context<'_>) {
+        let Some(transport) = &mut self.transport else { return };
         if self.unflushed.bytes == 0 {
-            return false;
+            return;
         }
         match Pin::new(transport).poll_flush(cx) {
-            Poll::Pending => {
-                self.deadlines.set_stalled(true, self.now);
-                false
-            }
+            Poll::Pending => self.deadlines.set_stalled(true, self.now),
             Poll::Ready(Ok(())) => {
                 if self.writing.is_empty() {
                     self.deadlines.set_stalled(false, self.now);
                 }
                 let Unflushed { bytes, data } = std::mem::take(&mut self.unflushed);
-                self.shared.lock().set_written(bytes, data, cx.waker())
+                self.handler_due |= self.shared.lock().set_written(bytes, data);
             }
-            Poll::Ready(Err(error)) => self.fail(Fault::Disconnected(Some(error.into())), cx),
+            Poll::Ready(Err(error)) => self.fail(Fault::Disconnected(Some(error.into()))),
         }
     }
 
     /// Everything is written: after the closing handshake our side is shut down.
-    fn finish_writing(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(transport) = &mut self.transport else { return false };
+    fn finish_writing(&mut self, cx: &mut Context<'_>) {
+        let Some(transport) = &mut self.transport else { return };
         let transport = Pin::new(transport);
         if self.closing.phase() != Phase::Flushing || self.unflushed.bytes > 0 {
-            return false;
+            return;
         }
         match transport.poll_shutdown(cx) {
-            Poll::Pending => false,
+            Poll::Pending => {}
             // Both close frames have passed: over HTTP/1.1 nothing more can come.
-            Poll::Ready(Ok(())) if self.peer_closed && !self.read_to_end => self.end_transport(cx),
+            Poll::Ready(Ok(())) if self.peer_closed && !self.read_to_end => self.end_transport(),
             Poll::Ready(Ok(())) => {
                 self.closing.flushed(self.now);
-                self.shared.set_ended(cx.waker())
+                self.handler_due |= self.shared.set_ended();
             }
-            Poll::Ready(Err(_)) => self.end_transport(cx),
+            Poll::Ready(Err(_)) => self.end_transport(),
         }
     }
 
@@ -366,12 +370,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 self.liveness.seen(self.now);
                 self.received += read as u64;
             }
-            Err(error) => {
-                if self.fail(Fault::Disconnected(Some(error.into())), cx) {
-                    // The handler is not polled in this turn any more.
-                    cx.waker().wake_by_ref();
-                }
-            }
+            Err(error) => self.fail(Fault::Disconnected(Some(error.into()))),
         }
         Poll::Ready(())
     }
@@ -384,31 +383,35 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         let read = poll_read_buf(Pin::new(transport), cx, &mut buffer);
         scratch::give_read_buffer(buffer);
         if matches!(std::task::ready!(read), Ok(0) | Err(_)) {
-            self.end_transport(cx);
+            self.end_transport();
         }
         Poll::Ready(())
     }
 
-    /// Fails the connection (RFC 6455 §7.1.7). Whether the handler waits for that.
-    fn fail(&mut self, fault: Fault, cx: &mut Context<'_>) -> bool {
+    /// Fails the connection (RFC 6455 §7.1.7).
+    fn fail(&mut self, fault: Fault) {
         if self.closing.phase() != Phase::Open {
             // The closing handshake cannot be completed any more.
-            return self.end_transport(cx);
+            return self.end_transport();
         }
         tracing::debug!(?fault, "connection failed");
         let frame = fault.close_frame();
-        let handler_waits = self.shared.lock().set_end(End::Failed(fault.into_error()), cx.waker());
+        self.set_end(End::Failed(fault.into_error()));
         self.socket_over = true;
-        let Some(frame) = frame else { return handler_waits | self.end_transport(cx) };
+        let Some(frame) = frame else { return self.end_transport() };
         self.socket.close(&frame);
         self.closing.finish(self.now);
-        handler_waits
     }
 
-    fn end_transport(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Why the connection is over for its users.
+    fn set_end(&mut self, end: End) {
+        self.handler_due |= self.shared.lock().set_end(end);
+    }
+
+    fn end_transport(&mut self) {
         self.transport = None;
         self.closing.done();
-        self.shared.set_ended(cx.waker())
+        self.handler_due |= self.shared.set_ended();
     }
 
     /// Does what is due. `false`: nothing is, and the timer stands at what will be next.
@@ -416,8 +419,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         if self.transport.is_none() {
             return false;
         }
+        let running = self.running_limits();
+        // Most turns only move to later what is due: the timer then fires once too often, instead of being set each time.
+        if running & !self.timed == 0 && self.timer_polled && !timer.is_elapsed() {
+            return false;
+        }
+        self.timed = running;
         if self.closing.is_overdue(self.now) {
-            self.end_transport(cx);
+            self.end_transport();
             return true;
         }
         let next = match self.closing.deadline() {
@@ -425,12 +434,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             None => match self.poll_limits() {
                 Ok(next) => next,
                 Err(fault) => {
-                    self.fail(fault, cx);
+                    self.fail(fault);
                     return true;
                 }
             },
         };
-        // The timer is not moved for what lies later: it fires once too often instead of being set at each message.
         if next < timer.deadline() || timer.is_elapsed() {
             timer.as_mut().reset(next);
             self.timer_polled = false;
@@ -446,11 +454,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         false
     }
 
-    /// The limits of an open connection: when the next of them is due, or which was not kept.
-    fn poll_limits(&mut self) -> Result<Instant, Fault> {
+    /// Which limits count at the moment, a bit for each.
+    fn running_limits(&mut self) -> u8 {
         let wire = self.socket.wire();
         let mid_message = wire.is_mid_message() && !wire.is_held_up();
         self.deadlines.set_mid_message(mid_message, self.now);
+        let silence = u8::from(!self.liveness.is_paused());
+        let closing = u8::from(self.closing.deadline().is_some());
+        (self.deadlines.running() << 1 | silence) << 1 | closing
+    }
+
+    /// The limits of an open connection: when the next of them is due, or which was not kept.
+    fn poll_limits(&mut self) -> Result<Instant, Fault> {
         let next = self.deadlines.poll(self.now)?.unwrap_or(self.now + FAR);
         match self.liveness.poll(self.now) {
             Due::Expired => Err(Fault::KeepaliveTimeout),
@@ -473,8 +488,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 impl<Io> Drop for Task<Io> {
     /// A task that is dropped before its time, at a shutdown's deadline or with its runtime, takes the connection along.
     fn drop(&mut self) {
-        self.shared.lock().set_end(End::Failed(Fault::Disconnected(None).into_error()), Waker::noop());
-        self.shared.set_ended(Waker::noop());
+        self.shared.lock().set_end(End::Failed(Fault::Disconnected(None).into_error()));
+        self.shared.set_ended();
         // A waker keeps the task's memory, and handles may stay.
         self.shared.lock().forget_task();
     }

@@ -2,28 +2,30 @@
 
 use std::task::Waker;
 
-/// Tasks to be woken at the next change. Whoever still waits then registers again, so a dropped future needs no care.
+/// Whoever waits is told at the next change. Who then still waits registers again, so a dropped future needs no care.
 #[derive(Debug, Default)]
-pub(super) struct Wakers(Vec<Waker>);
+pub(super) struct Wakers {
+    /// The connection's own handler, which its task polls: that takes no waker.
+    handler: bool,
+    others: Vec<Waker>,
+}
 
 impl Wakers {
-    pub(super) fn register(&mut self, waker: &Waker) {
-        if !self.0.iter().any(|known| known.will_wake(waker)) {
-            self.0.push(waker.clone());
+    /// `is_handler`: it is the handler that waits, in the task of its connection.
+    pub(super) fn register(&mut self, waker: &Waker, is_handler: bool) {
+        if is_handler {
+            self.handler = true;
+        } else if !self.others.iter().any(|known| known.will_wake(waker)) {
+            self.others.push(waker.clone());
         }
     }
 
-    /// Wakes all but the caller's own task, and says whether that one waits too.
-    pub(super) fn wake_others(&mut self, own: &Waker) -> bool {
-        let mut own_waits = false;
-        for waker in self.0.drain(..) {
-            if waker.will_wake(own) {
-                own_waits = true;
-            } else {
-                waker.wake();
-            }
+    /// Wakes all others, and says whether the handler waits too.
+    pub(super) fn wake(&mut self) -> bool {
+        for waker in self.others.drain(..) {
+            waker.wake();
         }
-        own_waits
+        std::mem::take(&mut self.handler)
     }
 }
 
@@ -40,12 +42,22 @@ mod tests {
         let mut wakers = Wakers::default();
         for _ in 0..100 {
             poll_fn(|cx| {
-                wakers.register(cx.waker());
+                wakers.register(cx.waker(), false);
                 Poll::Ready(())
             })
             .await;
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        assert_eq!(wakers.0.len(), 1);
+        assert_eq!(wakers.others.len(), 1);
+    }
+
+    #[test]
+    fn the_handler_is_told_once_each_time_that_it_waits() {
+        let mut wakers = Wakers::default();
+        assert!(!wakers.wake());
+        wakers.register(Waker::noop(), true);
+        assert!(wakers.others.is_empty());
+        assert!(wakers.wake());
+        assert!(!wakers.wake());
     }
 }

@@ -11,6 +11,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
@@ -104,6 +105,11 @@ impl Wire {
             self.end_of_input = true;
         }
         Poll::Ready(Ok(read))
+    }
+
+    /// What was read before the wire was there.
+    pub(super) fn feed(&mut self, early: Bytes) {
+        self.input = Input::from(early);
     }
 
     /// Whether another read could help: not while data waits behind a message that nobody has taken.

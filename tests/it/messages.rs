@@ -1,5 +1,16 @@
 //! Messages in both directions.
 
+use std::convert::Infallible;
+use std::future::pending;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join;
+use http::Request;
+use http_body_util::Empty;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tower::service_fn;
 use tower_websocket::{Error, Manager, Message, Upgrader, WebSocketLayer, testing};
 
 #[tokio::test(start_paused = true)]
@@ -37,4 +48,31 @@ async fn messages_of_all_sizes_come_back_as_they_were() {
         assert_eq!(ws.recv().await.unwrap(), Some(Message::text(text)), "{size}");
     }
     ws.close().await.unwrap();
+}
+
+/// All of these are polled by one task, with one waker: a wake-up for one is none for the others.
+#[tokio::test(start_paused = true)]
+async fn a_handle_in_the_task_of_its_connection_but_outside_of_the_handler_is_woken() {
+    let service = service_fn(async |mut request: Request<_>| {
+        let (response, upgrade) = Upgrader::new().upgrade::<Empty<Bytes>, Empty<Bytes>>(&mut request).unwrap();
+        tokio::spawn(async move {
+            let (escape, escaped) = oneshot::channel();
+            // Polled before the connection each time, so that it sees what has arrived only if it is woken.
+            let outside = async { echo(escaped.await.unwrap()).await };
+            let connection = upgrade.run(async |ws: Manager| {
+                escape.send(ws).unwrap();
+                pending::<()>().await;
+            });
+            join(outside, connection).await
+        });
+        Ok::<_, Infallible>(response)
+    });
+    let ws = testing::TestClient::new(service).connect("/").await.unwrap();
+    let start = Instant::now();
+    for number in 0..10 {
+        ws.send(format!("message {number}")).await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), Some(Message::text(format!("message {number}"))));
+    }
+    // Not by the keepalive's timer.
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }
