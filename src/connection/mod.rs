@@ -16,6 +16,7 @@ mod replies;
 mod running;
 mod scratch;
 mod shared;
+mod signals;
 mod socket;
 mod start;
 mod state;

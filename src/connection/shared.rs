@@ -1,7 +1,6 @@
 //! What a connection's task and its handles share: one short lock, never held across an await or a system call.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -9,7 +8,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::scratch;
-use super::state::{End, State};
+use super::signals::Signals;
+use super::state::{End, Progress, Requests, State};
+use super::wakers::Wakers;
 use crate::close::{CloseCode, CloseFrame};
 use crate::deflate::Deflater;
 use crate::error::{Error, ErrorKind};
@@ -26,8 +27,7 @@ pub(crate) struct Shared {
     role: Role,
     outgoing_limit: usize,
     context: OnceLock<CancellationToken>,
-    /// The connection's task is polling its handler.
-    polling_handler: AtomicBool,
+    pub(super) signals: Signals,
 }
 
 impl Shared {
@@ -38,7 +38,7 @@ impl Shared {
             role,
             outgoing_limit,
             context: OnceLock::new(),
-            polling_handler: AtomicBool::new(false),
+            signals: Signals::default(),
         })
     }
 
@@ -47,36 +47,24 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells of the task, which is polling its handler from now on or no longer.
-    pub(super) fn set_polling_handler(&self, polling: bool) {
-        // Other threads may see it late: they have other wakers.
-        self.polling_handler.store(polling, Ordering::Relaxed);
-    }
-
-    /// Whether the handler is what is polled here. Another part of the same task has the same waker, and must be woken by
-    /// it: the connection's task polls nothing but the handler.
-    fn is_handler(&self, state: &State, waker: &Waker) -> bool {
-        self.polling_handler.load(Ordering::Relaxed) && state.is_task(waker)
-    }
-
-    /// Whether the transport writes from several places at once.
-    pub(super) fn set_vectored(&self, vectored: bool) {
-        self.lock().queued.set_vectored(vectored);
-    }
-
     /// The next message; `None` after a close.
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        if !self.signals.is_inbox_full() && !self.signals.is_over() && self.signals.is_handler(cx.waker()) {
+            return Poll::Pending;
+        }
         let mut state = self.lock();
         if let Some(message) = state.inbox.take() {
-            state.ask();
+            self.signals.set_inbox_full(false);
+            if state.held_up {
+                self.wake_task(&mut state);
+            }
             return Poll::Ready(Ok(Some(message)));
         }
         match &state.end {
             Some(End::Closed(_)) => Poll::Ready(Ok(None)),
             Some(End::Failed(error)) => Poll::Ready(Err(error.clone())),
             None => {
-                let is_handler = self.is_handler(&state, cx.waker());
-                state.readers.register(cx.waker(), is_handler);
+                self.register(&mut state.readers, cx.waker());
                 Poll::Pending
             }
         }
@@ -93,8 +81,7 @@ impl Shared {
         if state.pending() < self.outgoing_limit as u64 {
             return Poll::Ready(Ok(state));
         }
-        let is_handler = self.is_handler(&state, cx.waker());
-        state.writers.register(cx.waker(), is_handler);
+        self.await_writing(&mut state, cx.waker());
         Poll::Pending
     }
 
@@ -108,7 +95,11 @@ impl Shared {
         let mut state = std::task::ready!(self.poll_room(cx))?;
         Poll::Ready(match message.take() {
             None => Ok(state.accepted),
-            Some(message) if self.deflater.is_none() || !compress => Ok(state.push_message(self.role, message)),
+            Some(message) if self.deflater.is_none() || !compress => {
+                let mark = state.push_message(self.role, message);
+                self.wake_task(&mut state);
+                Ok(mark)
+            }
             Some(message) => {
                 drop(state);
                 self.queue(message, true)
@@ -116,17 +107,14 @@ impl Shared {
         })
     }
 
-    /// Whether another message may be queued now.
-    pub(super) fn has_room(&self) -> bool {
-        self.lock().pending() < self.outgoing_limit as u64
-    }
-
     /// Queues the message whether there is room or not.
     pub(crate) fn queue(&self, message: Message, compress: bool) -> Result<u64, Error> {
         let Some(deflater) = self.deflater.as_ref().filter(|_| compress) else {
             let mut state = self.lock();
             state.check_open()?;
-            return Ok(state.push_message(self.role, message));
+            let mark = state.push_message(self.role, message);
+            self.wake_task(&mut state);
+            return Ok(mark);
         };
         let mut compressed = scratch::take_buffer();
         // This lock stays until the frame is queued.
@@ -139,6 +127,7 @@ impl Shared {
         } else {
             state.push_message(self.role, message)
         };
+        self.wake_task(&mut state);
         drop(state);
         drop(deflater);
         scratch::give_buffer(compressed);
@@ -154,8 +143,7 @@ impl Shared {
         if let Some(end) = state.end.as_ref().filter(|end| state.ended || matches!(end, End::Failed(_))) {
             return Poll::Ready(Err(end.to_error()));
         }
-        let is_handler = self.is_handler(&state, cx.waker());
-        state.writers.register(cx.waker(), is_handler);
+        self.await_writing(&mut state, cx.waker());
         Poll::Pending
     }
 
@@ -168,41 +156,30 @@ impl Shared {
     pub(crate) fn close(&self, frame: CloseFrame) {
         let mut state = self.lock();
         if state.end.is_none() {
-            state.close = Some(frame.clone());
-            state.end_with(End::Closed(frame));
+            self.set_end(&mut state, End::Closed(frame.clone()));
+            self.ask(&mut state, |requests| requests.close = Some(frame));
         }
     }
 
     /// Ends the connection with an error, without a word to the peer.
     pub(crate) fn fail(&self, error: Error) {
         let mut state = self.lock();
-        state.fail = true;
-        state.end_with(End::Failed(error));
+        self.set_end(&mut state, End::Failed(error));
+        self.ask(&mut state, |requests| requests.fail = true);
     }
 
     /// Drops the transport and the handler.
     pub(crate) fn abort(&self) {
         let mut state = self.lock();
-        state.abort = true;
-        state.end_with(End::Failed(Error::new(ErrorKind::Aborted)));
-    }
-
-    /// Waits for an abort, for a task that has no transport yet and sleeps here.
-    pub(super) fn poll_aborted(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if state.abort {
-            return Poll::Ready(());
-        }
-        state.sleep(cx.waker());
-        Poll::Pending
+        self.set_end(&mut state, End::Failed(Error::new(ErrorKind::Aborted)));
+        self.ask(&mut state, |requests| requests.abort = true);
     }
 
     /// Waits for the end of the transport.
     pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<Result<CloseFrame, Error>> {
         let mut state = self.lock();
         if !state.ended {
-            let is_handler = self.is_handler(&state, cx.waker());
-            state.watchers.register(cx.waker(), is_handler);
+            self.register(&mut state.watchers, cx.waker());
             return Poll::Pending;
         }
         Poll::Ready(match &state.end {
@@ -224,16 +201,10 @@ impl Shared {
     pub(crate) fn ping(&self) -> Result<u64, Error> {
         let mut state = self.lock();
         state.check_open()?;
-        state.ping = true;
         state.pings_asked += 1;
-        state.ask();
-        Ok(state.pings_asked)
-    }
-
-    /// The keepalive's ping.
-    pub(super) fn ping_if_open(&self) {
-        // A closed connection needs no ping.
-        let _ = self.ping();
+        let number = state.pings_asked;
+        self.ask(&mut state, |requests| requests.ping = Some(number));
+        Ok(number)
     }
 
     /// The round trip once the ping with this number is answered.
@@ -243,8 +214,7 @@ impl Shared {
             return Poll::Ready(Ok(round_trip));
         }
         state.check_open()?;
-        let is_handler = self.is_handler(&state, cx.waker());
-        state.watchers.register(cx.waker(), is_handler);
+        self.register(&mut state.watchers, cx.waker());
         Poll::Pending
     }
 
@@ -271,21 +241,12 @@ impl Shared {
         token
     }
 
-    /// The end of the transport: everybody who waits learns of it.
-    pub(super) fn set_ended(&self) -> bool {
-        let mut state = self.lock();
-        state.ended = true;
-        let handler_waits = state.wake_all();
-        drop(state);
-        if let Some(token) = self.context.get() {
-            token.cancel();
-        }
-        handler_waits
-    }
-
     /// The last handle is gone.
     pub(crate) fn abandon(&self) {
-        self.lock().abandon();
+        let mut state = self.lock();
+        state.abandoned = true;
+        state.watchers.wake();
+        self.ask(&mut state, |_| {});
     }
 
     /// Waits for the last handle to go, as a handler that does nothing else.
@@ -295,10 +256,115 @@ impl Shared {
             if state.abandoned {
                 return Poll::Ready(());
             }
-            let is_handler = self.is_handler(&state, cx.waker());
-            state.watchers.register(cx.waker(), is_handler);
+            self.register(&mut state.watchers, cx.waker());
             Poll::Pending
         })
         .await;
+    }
+}
+
+/// What the handles' side is made of.
+impl Shared {
+    /// Has the task do this. It polls its handler too, which may wait for what has changed.
+    fn ask(&self, state: &mut State, request: impl FnOnce(&mut Requests)) {
+        request(&mut state.requests);
+        self.signals.set_asked(true);
+        self.wake_task(state);
+    }
+
+    /// Wakes the task unless it will look by itself before it sleeps.
+    fn wake_task(&self, state: &mut State) {
+        if !self.signals.is_awake() {
+            state.wake_task();
+        }
+    }
+
+    /// Whoever waits and is not the handler is to be woken.
+    fn register(&self, wakers: &mut Wakers, waker: &Waker) {
+        if !self.signals.is_handler(waker) {
+            wakers.register(waker);
+        }
+    }
+
+    fn await_writing(&self, state: &mut State, waker: &Waker) {
+        self.register(&mut state.writers, waker);
+        self.signals.set_writing_awaited(true);
+    }
+
+    /// Keeps the first reason.
+    fn set_end(&self, state: &mut State, end: End) {
+        state.set_end(end);
+        self.signals.set_over();
+    }
+}
+
+/// The task's side.
+impl Shared {
+    /// Whether the transport writes from several places at once.
+    pub(super) fn set_vectored(&self, vectored: bool) {
+        self.lock().queued.set_vectored(vectored);
+    }
+
+    pub(super) fn take_requests(&self) -> Requests {
+        let mut state = self.lock();
+        self.signals.set_asked(false);
+        std::mem::take(&mut state.requests)
+    }
+
+    /// Hands a message over.
+    pub(super) fn deliver(&self, message: Message) {
+        let mut state = self.lock();
+        state.deliver(message);
+        self.signals.set_inbox_full(true);
+    }
+
+    /// Counts what was done, and wakes those who wait for it. Whether the handler may be one of them.
+    pub(super) fn advance(&self, state: &mut State, progress: &mut Progress) -> bool {
+        let awaited = progress.sent > 0 && self.signals.is_writing_awaited();
+        if awaited {
+            self.signals.set_writing_awaited(false);
+        }
+        state.advance(progress);
+        awaited
+    }
+
+    /// The connection is over for its users. The first reason is kept; what was written before counts as written.
+    pub(super) fn end_with(&self, end: End, progress: &mut Progress) {
+        let mut state = self.lock();
+        state.advance(progress);
+        self.set_end(&mut state, end);
+    }
+
+    /// The end of the transport: everybody who waits learns of it.
+    pub(super) fn set_ended(&self, progress: &mut Progress) {
+        let mut state = self.lock();
+        state.advance(progress);
+        state.ended = true;
+        state.wake_all();
+        drop(state);
+        if let Some(token) = self.context.get() {
+            token.cancel();
+        }
+    }
+
+    /// Whether another message may be queued now.
+    pub(super) fn has_room(&self) -> bool {
+        self.lock().pending() < self.outgoing_limit as u64
+    }
+
+    /// The keepalive's ping.
+    pub(super) fn ping_if_open(&self) {
+        // A closed connection needs no ping.
+        let _ = self.ping();
+    }
+
+    /// Waits for an abort, for a task that has no transport yet and sleeps here.
+    pub(super) fn poll_aborted(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.is_aborted() {
+            return Poll::Ready(());
+        }
+        state.sleep(cx.waker());
+        Poll::Pending
     }
 }

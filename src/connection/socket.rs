@@ -67,6 +67,17 @@ impl Socket {
 
     /// The next event in what the wire was fed, or `Pending` when it must be fed more.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Some(message) = self.wire().take_whole_message() {
+            return Poll::Ready(Event::Message(message));
+        }
+        if !self.answer_due && !self.wire().has_news() {
+            return Poll::Pending;
+        }
+        self.judge(cx)
+    }
+
+    /// Has tungstenite look at what is no whole message.
+    fn judge(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
             if let Some(message) = self.wire().take_whole_message() {
                 return Poll::Ready(Event::Message(message));

@@ -19,11 +19,6 @@ pub(super) struct State {
     /// All bytes ever queued, and of these the ones that the operating system has.
     pub(super) accepted: u64,
     pub(super) written: u64,
-    pub(super) close: Option<CloseFrame>,
-    /// The transport is to be dropped; with `abort`, the handler too.
-    pub(super) fail: bool,
-    pub(super) abort: bool,
-    pub(super) ping: bool,
     pub(super) pings_asked: u64,
     pub(super) pings_answered: u64,
     pub(super) round_trip: Option<Duration>,
@@ -37,10 +32,11 @@ pub(super) struct State {
     pub(super) stats: Stats,
     /// No handle is left.
     pub(super) abandoned: bool,
-    /// The task is to poll its handler, take the requests, or take what is queued, before it sleeps.
-    handler_due: bool,
-    pub(super) asked: bool,
-    pub(super) sent: bool,
+    pub(super) requests: Requests,
+    /// Something was queued that the task has not taken.
+    sent: bool,
+    /// The task sleeps, and has data that waits for the message to be taken.
+    pub(super) held_up: bool,
     /// The task's waker, and whether it is to be woken.
     waker: Option<Waker>,
     asleep: bool,
@@ -63,39 +59,35 @@ impl End {
 }
 
 /// What the handles ask of the task.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Requests {
-    pub(super) fail: bool,
+    /// The transport is to be dropped, and the handler too.
     pub(super) abort: bool,
     pub(super) close: Option<CloseFrame>,
-    pub(super) handler_due: bool,
-    pub(super) inbox_full: bool,
+    /// The transport is to be dropped.
+    pub(super) fail: bool,
+    /// The number of a ping to be sent.
     pub(super) ping: Option<u64>,
 }
 
-/// The task's side. What returns a `bool` says whether the handler is to be polled.
-impl State {
-    pub(super) fn take_requests(&mut self, task: &Waker) -> Requests {
-        self.know(task);
-        self.asleep = false;
-        self.asked = false;
-        Requests {
-            handler_due: std::mem::take(&mut self.handler_due),
-            fail: std::mem::take(&mut self.fail),
-            abort: std::mem::take(&mut self.abort),
-            close: self.close.take(),
-            inbox_full: self.inbox.is_some(),
-            ping: std::mem::take(&mut self.ping).then_some(self.pings_asked),
-        }
-    }
+/// What the task has done since it last said so.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// All bytes that were read.
+    pub(super) received: u64,
+    /// All bytes that the transport has passed on, and of these the ones of data frames.
+    pub(super) sent: u64,
+    pub(super) written: u64,
+}
 
+/// The task's side.
+impl State {
     /// Hands a message over.
-    pub(super) fn deliver(&mut self, message: Message, received: u64) -> bool {
-        self.stats.wire_received += received;
+    pub(super) fn deliver(&mut self, message: Message) {
         self.stats.messages_received += 1;
         self.stats.payload_received += message.len() as u64;
         self.inbox = Some(message);
-        self.readers.wake()
+        self.readers.wake();
     }
 
     /// Appends everything queued.
@@ -104,37 +96,47 @@ impl State {
         writing.append(&mut self.queued);
     }
 
-    /// Counts bytes that the transport took, and how many of them were data frames.
-    pub(super) fn set_written(&mut self, bytes: usize, data: usize) -> bool {
-        self.stats.wire_sent += bytes as u64;
-        self.written += data as u64;
-        self.writers.wake()
+    /// Counts what was done.
+    pub(super) fn advance(&mut self, progress: &mut Progress) {
+        let Progress { received, sent, written } = std::mem::take(progress);
+        self.stats.wire_received += received;
+        self.stats.wire_sent += sent;
+        self.written += written;
+        if sent > 0 {
+            self.writers.wake();
+        }
     }
 
-    pub(super) fn set_round_trip(&mut self, ping: u64, round_trip: Duration) -> bool {
+    pub(super) fn set_round_trip(&mut self, ping: u64, round_trip: Duration) {
         self.round_trip = Some(round_trip);
         self.pings_answered = ping;
-        self.watchers.wake()
+        self.watchers.wake();
     }
 
     /// Keeps the first reason.
-    pub(super) fn set_end(&mut self, end: End) -> bool {
+    pub(super) fn set_end(&mut self, end: End) {
         self.end.get_or_insert(end);
-        self.wake_all()
+        self.wake_all();
     }
 
-    pub(super) fn wake_all(&mut self) -> bool {
-        let Self { readers, writers, watchers, .. } = self;
-        [readers, writers, watchers].map(Wakers::wake).contains(&true)
+    pub(super) fn wake_all(&mut self) {
+        for wakers in [&mut self.readers, &mut self.writers, &mut self.watchers] {
+            wakers.wake();
+        }
+    }
+
+    /// Whether the task is asked to drop everything.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.requests.abort
     }
 
     /// Lets the task sleep unless there is something that it has not seen. While its writing is `blocked`, it waits for
-    /// the transport: what is queued is taken after that.
-    pub(super) fn park(&mut self, blocked: bool, received: u64, waker: &Waker) -> bool {
-        self.stats.wire_received += received;
-        if self.asked || (self.sent && !blocked) {
+    /// the transport: what is queued is taken after that. `held_up`: it has data that waits for the message to be taken.
+    pub(super) fn park(&mut self, blocked: bool, held_up: bool, waker: &Waker) -> bool {
+        if (self.sent && !blocked) || (held_up && self.inbox.is_none()) {
             return false;
         }
+        self.held_up = held_up;
         self.sleep(waker);
         true
     }
@@ -146,52 +148,24 @@ impl State {
 
     /// The task is to be woken when it is asked for something.
     pub(super) fn sleep(&mut self, waker: &Waker) {
-        self.know(waker);
+        match &mut self.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
         self.asleep = true;
     }
 
-    fn know(&mut self, task: &Waker) {
-        match &mut self.waker {
-            Some(known) => known.clone_from(task),
-            none => *none = Some(task.clone()),
-        }
-    }
-}
-
-/// The handles' side.
-impl State {
-    /// Has the task take the requests, and wakes it where it sleeps.
-    pub(super) fn ask(&mut self) {
-        self.asked = true;
-        self.wake_task();
-    }
-
-    /// Whether this waker wakes the connection's task.
-    pub(super) fn is_task(&self, waker: &Waker) -> bool {
-        self.waker.as_ref().is_some_and(|task| task.will_wake(waker))
-    }
-
-    /// Ends the connection for its users, and has the task do its part.
-    pub(super) fn end_with(&mut self, end: End) {
-        self.handler_due |= self.set_end(end);
-        self.ask();
-    }
-
-    /// The last handle is gone.
-    pub(super) fn abandon(&mut self) {
-        self.abandoned = true;
-        self.handler_due |= self.watchers.wake();
-        self.ask();
-    }
-
-    fn wake_task(&mut self) {
+    pub(super) fn wake_task(&mut self) {
         if std::mem::take(&mut self.asleep)
             && let Some(waker) = &self.waker
         {
             waker.wake_by_ref();
         }
     }
+}
 
+/// The handles' side.
+impl State {
     pub(super) fn push_message(&mut self, role: Role, message: Message) -> u64 {
         let len = message.len();
         self.push(len, |queued| queued.push_message(role, message))
@@ -208,7 +182,6 @@ impl State {
         self.stats.messages_sent += 1;
         self.stats.payload_sent += payload as u64;
         self.sent = true;
-        self.wake_task();
         self.accepted
     }
 

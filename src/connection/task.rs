@@ -23,7 +23,7 @@ use super::running::Handler;
 use super::scratch;
 use super::shared::Shared;
 use super::socket::{Event, Socket};
-use super::state::End;
+use super::state::{End, Progress, Requests};
 
 use crate::handler::HandlerOutput;
 use crate::limits::Limits;
@@ -53,8 +53,8 @@ pub(super) struct Task<Io> {
     /// The handler is to be polled before the task sleeps.
     handler_due: bool,
     unflushed: Unflushed,
-    /// Bytes that were read and are not yet in the statistics.
-    received: u64,
+    /// What those who wait for it, and the statistics, do not know yet.
+    progress: Progress,
     pub(super) timer_polled: bool,
     /// The limits that the timer was set for.
     timed: u8,
@@ -94,7 +94,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             aborted: false,
             handler_due: false,
             unflushed: Unflushed::default(),
-            received: 0,
+            progress: Progress::default(),
             timer_polled: false,
             timed: 0,
             now,
@@ -104,7 +104,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     pub(super) fn open(&mut self, transport: Io, early: Bytes) {
         self.now = Instant::now();
         self.liveness.seen(self.now);
-        self.received = early.len() as u64;
+        self.progress.received = early.len() as u64;
         self.socket.wire().feed(early);
         self.shared.set_vectored(transport.is_write_vectored());
         self.transport = Some(transport);
@@ -121,14 +121,17 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         H: Future<Output: HandlerOutput>,
     {
         self.now = Instant::now();
+        self.shared.signals.set_awake(true);
         // At least once, as it may wait for things of its own.
         self.handler_due = true;
         loop {
+            self.take_requests();
             while let Poll::Ready(event) = self.poll_event(cx) {
                 self.on_event(event);
                 if self.handler_due {
                     self.poll_handler(&mut handler, cx);
                 }
+                self.take_requests();
             }
             if self.handler_due {
                 // Most often the task was woken for what has arrived, and the handler waits for that.
@@ -152,27 +155,39 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
     }
 
-    /// Does what the handles ask for, then looks at what was read.
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let requests = self.shared.lock().take_requests(cx.waker());
-        self.handler_due |= requests.handler_due;
-        if requests.fail || requests.abort {
-            self.aborted = requests.abort;
+    /// Does what the handles ask for.
+    fn take_requests(&mut self) {
+        if self.shared.signals.is_asked() {
+            let requests = self.shared.take_requests();
+            self.serve(requests);
+        }
+        let hold = self.shared.signals.is_inbox_full() && self.closing.phase() == Phase::Open;
+        self.socket.wire().set_hold(hold);
+    }
+
+    fn serve(&mut self, requests: Requests) {
+        let Requests { abort, close, fail, ping } = requests;
+        self.handler_due = true;
+        if fail || abort {
+            self.aborted |= abort;
             self.end_transport();
         }
-        if let Some(number) = requests.ping {
+        if let Some(number) = ping {
             self.send_ping(number);
         }
-        if let Some(frame) = requests.close {
+        if let Some(frame) = close {
             tracing::debug!(%frame, "closing");
             self.socket.close(&frame);
             self.socket.wire().set_discard();
             self.closing.start(self.now);
         }
+    }
+
+    /// Looks at what was read.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if self.transport.is_none() || self.socket_over {
             return Poll::Pending;
         }
-        self.socket.wire().set_hold(requests.inbox_full && self.closing.phase() == Phase::Open);
         self.socket.poll_event(cx)
     }
 
@@ -227,8 +242,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             }
             return;
         }
-        let received = std::mem::take(&mut self.received);
-        self.handler_due |= self.shared.lock().deliver(message, received);
+        self.shared.deliver(message);
+        self.handler_due = true;
     }
 
     fn send_ping(&mut self, number: u64) {
@@ -241,15 +256,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
         let answer = number.and_then(|number| Some((number, self.pings.answered(number, self.now)?)));
         if let Some((number, time)) = answer {
-            self.handler_due |= self.shared.lock().set_round_trip(number, time);
+            self.shared.lock().set_round_trip(number, time);
+            self.handler_due = true;
         }
     }
 
     fn poll_handler<H: Future<Output: HandlerOutput>>(&mut self, handler: &mut Handler<'_, H>, cx: &mut Context<'_>) {
         self.handler_due = false;
-        self.shared.set_polling_handler(true);
+        self.shared.signals.set_polling_handler(Some(cx.waker()));
         let returned = handler.poll(cx);
-        self.shared.set_polling_handler(false);
+        self.shared.signals.set_polling_handler(None);
         if let Poll::Ready(frame) = returned {
             self.shared.close(frame);
         }
@@ -324,7 +340,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                     self.deadlines.set_stalled(false, self.now);
                 }
                 let Unflushed { bytes, data } = std::mem::take(&mut self.unflushed);
-                self.handler_due |= self.shared.lock().set_written(bytes, data);
+                self.progress.sent += bytes as u64;
+                self.progress.written += data as u64;
+                // What nobody waits for is told before the task sleeps.
+                if self.shared.signals.is_writing_awaited() {
+                    self.handler_due |= self.shared.advance(&mut self.shared.lock(), &mut self.progress);
+                }
             }
             Poll::Ready(Err(error)) => self.fail(Fault::Disconnected(Some(error.into()))),
         }
@@ -343,7 +364,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             Poll::Ready(Ok(())) if self.peer_closed && !self.read_to_end => self.end_transport(),
             Poll::Ready(Ok(())) => {
                 self.closing.flushed(self.now);
-                self.handler_due |= self.shared.set_ended();
+                self.set_ended();
             }
             Poll::Ready(Err(_)) => self.end_transport(),
         }
@@ -368,7 +389,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         match std::task::ready!(wire.poll_fill(transport, cx)) {
             Ok(read) => {
                 self.liveness.seen(self.now);
-                self.received += read as u64;
+                self.progress.received += read as u64;
             }
             Err(error) => self.fail(Fault::Disconnected(Some(error.into()))),
         }
@@ -405,13 +426,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     /// Why the connection is over for its users.
     fn set_end(&mut self, end: End) {
-        self.handler_due |= self.shared.lock().set_end(end);
+        self.shared.end_with(end, &mut self.progress);
+        self.handler_due = true;
     }
 
     fn end_transport(&mut self) {
         self.transport = None;
         self.closing.done();
-        self.handler_due |= self.shared.set_ended();
+        self.set_ended();
+    }
+
+    fn set_ended(&mut self) {
+        self.shared.set_ended(&mut self.progress);
+        self.handler_due = true;
     }
 
     /// Does what is due. `false`: nothing is, and the timer stands at what will be next.
@@ -477,19 +504,29 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
     }
 
-    /// Gives memory back and sleeps, unless a handle has asked for something.
+    /// Gives memory back and sleeps, unless the handler may wait for what was done or a handle has asked for something.
     fn park(&mut self, cx: &mut Context<'_>) -> bool {
         self.socket.wire().park();
-        let received = std::mem::take(&mut self.received);
-        self.shared.lock().park(!self.writing.is_empty(), received, cx.waker())
+        let held_up = self.socket.wire().is_held_up();
+        let signals = &self.shared.signals;
+        // Before the lock is taken: whoever has it afterwards knows that the task is to be woken.
+        signals.set_awake(false);
+        let mut state = self.shared.lock();
+        self.handler_due |= self.shared.advance(&mut state, &mut self.progress);
+        let parked =
+            !self.handler_due && !signals.is_asked() && state.park(!self.writing.is_empty(), held_up, cx.waker());
+        if !parked {
+            signals.set_awake(true);
+        }
+        parked
     }
 }
 
 impl<Io> Drop for Task<Io> {
     /// A task that is dropped before its time, at a shutdown's deadline or with its runtime, takes the connection along.
     fn drop(&mut self) {
-        self.shared.lock().set_end(End::Failed(Fault::Disconnected(None).into_error()));
-        self.shared.set_ended();
+        self.shared.end_with(End::Failed(Fault::Disconnected(None).into_error()), &mut self.progress);
+        self.shared.set_ended(&mut self.progress);
         // A waker keeps the task's memory, and handles may stay.
         self.shared.lock().forget_task();
     }

@@ -2,30 +2,23 @@
 
 use std::task::Waker;
 
-/// Whoever waits is told at the next change. Who then still waits registers again, so a dropped future needs no care.
+/// Tasks to be woken at the next change. Whoever still waits then registers again, so a dropped future needs no care.
+///
+/// The connection's own handler is not among them: its task polls it after whatever it may wait for.
 #[derive(Debug, Default)]
-pub(super) struct Wakers {
-    /// The connection's own handler, which its task polls: that takes no waker.
-    handler: bool,
-    others: Vec<Waker>,
-}
+pub(super) struct Wakers(Vec<Waker>);
 
 impl Wakers {
-    /// `is_handler`: it is the handler that waits, in the task of its connection.
-    pub(super) fn register(&mut self, waker: &Waker, is_handler: bool) {
-        if is_handler {
-            self.handler = true;
-        } else if !self.others.iter().any(|known| known.will_wake(waker)) {
-            self.others.push(waker.clone());
+    pub(super) fn register(&mut self, waker: &Waker) {
+        if !self.0.iter().any(|known| known.will_wake(waker)) {
+            self.0.push(waker.clone());
         }
     }
 
-    /// Wakes all others, and says whether the handler waits too.
-    pub(super) fn wake(&mut self) -> bool {
-        for waker in self.others.drain(..) {
+    pub(super) fn wake(&mut self) {
+        for waker in self.0.drain(..) {
             waker.wake();
         }
-        std::mem::take(&mut self.handler)
     }
 }
 
@@ -42,22 +35,12 @@ mod tests {
         let mut wakers = Wakers::default();
         for _ in 0..100 {
             poll_fn(|cx| {
-                wakers.register(cx.waker(), false);
+                wakers.register(cx.waker());
                 Poll::Ready(())
             })
             .await;
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        assert_eq!(wakers.others.len(), 1);
-    }
-
-    #[test]
-    fn the_handler_is_told_once_each_time_that_it_waits() {
-        let mut wakers = Wakers::default();
-        assert!(!wakers.wake());
-        wakers.register(Waker::noop(), true);
-        assert!(wakers.others.is_empty());
-        assert!(wakers.wake());
-        assert!(!wakers.wake());
+        assert_eq!(wakers.0.len(), 1);
     }
 }

@@ -145,13 +145,16 @@ impl Wire {
 
     /// Follows the input, and takes a message that came in one frame.
     pub(super) fn take_whole_message(&mut self) -> Option<Message> {
+        if self.input.is_empty() && self.frame.is_none() {
+            return self.message.take_if(|_| self.shown.is_empty());
+        }
         self.advance();
         self.message.take_if(|_| self.shown.is_empty())
     }
 
-    /// Whether there is something that tungstenite has not seen.
+    /// Whether there is something that tungstenite has not seen, or why it will see no more.
     pub(super) fn has_news(&self) -> bool {
-        !self.shown.is_empty() || self.end_of_input
+        !self.shown.is_empty() || self.end_of_input || self.fault.is_some()
     }
 
     pub(super) fn take_fault(&mut self) -> Option<Fault> {
