@@ -51,7 +51,8 @@ pub struct Manager {
 
 struct Inner {
     shared: Arc<Shared>,
-    request: Mutex<Arc<Parts>>,
+    /// None once it is dropped.
+    request: Mutex<Option<Arc<Parts>>>,
     subprotocol: Option<Box<str>>,
 }
 
@@ -63,7 +64,7 @@ impl Drop for Inner {
 
 impl Manager {
     pub(crate) fn new(shared: Arc<Shared>, request: Parts, subprotocol: Option<Box<str>>) -> Self {
-        let inner = Inner { shared, request: Mutex::new(Arc::new(request)), subprotocol };
+        let inner = Inner { shared, request: Mutex::new(Some(Arc::new(request))), subprotocol };
         Self { inner: Arc::new(inner), stream_over: false, flushing: None }
     }
 
@@ -273,15 +274,15 @@ impl Manager {
     /// It is kept for as long as the connection unless [`drop_request`](Self::drop_request) is called.
     #[must_use]
     pub fn request(&self) -> Arc<Parts> {
-        self.inner.request.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let request = self.inner.request.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        request.unwrap_or_else(|| Arc::new(http::Request::new(()).into_parts().0))
     }
 
     /// Frees the memory of the request; from here on [`request`](Self::request) returns an empty one.
     ///
     /// A browser's headers take about 2 KiB.
     pub fn drop_request(&self) {
-        let empty = Arc::new(http::Request::new(()).into_parts().0);
-        *self.inner.request.lock().unwrap_or_else(PoisonError::into_inner) = empty;
+        *self.inner.request.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The subprotocol that was agreed upon (RFC 6455 §1.9).

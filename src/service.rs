@@ -14,7 +14,7 @@ use tower_service::Service;
 use crate::body::ResponseBody;
 use crate::future::ResponseFuture;
 use crate::handler::HandlerOutput;
-use crate::handshake::{Head, Rejection, RejectionKind, is_websocket_request};
+use crate::handshake::{Head, Protocol, Rejection, RejectionKind};
 use crate::layer::Endpoint;
 use crate::manager::Manager;
 use crate::transport::PendingTransport;
@@ -50,11 +50,12 @@ where
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        if !is_websocket_request(&request) || !self.endpoint.matcher.matches(request.uri()) {
+        let matcher = &self.endpoint.matcher;
+        let Some(protocol) = Head::from(&request).protocol().filter(|_| matcher.matches(request.uri())) else {
             return ResponseFuture::inner(self.inner.call(request));
-        }
+        };
         let version = request.version();
-        ResponseFuture::answer(self.endpoint.answer(request).unwrap_or_else(|rejection| {
+        ResponseFuture::answer(self.endpoint.answer(request, protocol).unwrap_or_else(|rejection| {
             tracing::debug!(%rejection, "handshake refused");
             let replace = self.endpoint.on_rejection.as_deref();
             let response = rejection.clone().into_response(version);
@@ -70,9 +71,13 @@ where
     F: Future<Output: HandlerOutput> + Send + 'static,
 {
     /// Answers a handshake; the connection then runs by itself.
-    fn answer<RequestBody, B>(&self, request: Request<RequestBody>) -> Result<Response<ResponseBody<B>>, Rejection> {
+    fn answer<RequestBody, B>(
+        &self,
+        request: Request<RequestBody>,
+        protocol: Protocol,
+    ) -> Result<Response<ResponseBody<B>>, Rejection> {
         let upgrader = request.extensions().get::<Upgrader>().unwrap_or(&self.upgrader).clone();
-        let accepted = upgrader.check(Head::from(&request))?;
+        let accepted = upgrader.check(Head::from(&request), protocol)?;
         let ticket = match &self.shutdown {
             Some(shutdown) => Some(shutdown.admit().ok_or_else(|| Rejection::new(RejectionKind::ShuttingDown))?),
             None => None,
@@ -89,8 +94,7 @@ where
             tracing::error!("{NO_UPGRADES}");
             Rejection::new(RejectionKind::NotUpgradable)
         })?;
-        let extensions = std::mem::take(&mut parts.extensions);
-        let (response, upgrade) = upgrader.accept(&accepted, Head::from(&parts), extensions, transport);
+        let (response, upgrade) = upgrader.accept(&accepted, parts, transport);
         let handler = self.handler.clone();
         upgrade.counted(ticket, permit).spawn(move |ws| handler(ws));
         Ok(response)

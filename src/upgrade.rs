@@ -104,14 +104,16 @@ impl Upgrade {
             ticket.attach(&shared);
         }
         let manager = Manager::new(shared.clone(), self.request, self.subprotocol);
-        let upgraded = Upgraded {
+        // Boxed, as the runtime and the tracing around it would copy these two kilobytes a dozen times on the way to its task
+        // (`benches/handshake.rs`).
+        let upgraded = Box::pin(Upgraded {
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
             running,
             context: self.context.map(|context| Box::pin(context.cancelled_owned())),
             shared,
             _ticket: self.ticket,
             _permit: self.permit,
-        };
+        });
         visible(upgraded.instrument(span))
     }
 }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use http::{Extensions, Request, Response, Version};
+use http::request::Parts;
+use http::{Request, Response, Version};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::{Keepalive, Terms};
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
-use crate::handshake::{Accepted, Head, OriginPolicy, Rejection, RejectionKind, Rules, Subprotocols};
+use crate::handshake::{
+    Accepted, Head, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, compact, copied,
+};
 use crate::limits::Limits;
 use crate::role::Role;
 use crate::transport::PendingTransport;
@@ -155,36 +158,36 @@ impl Upgrader {
     /// Why the handshake is refused, and [`RejectionKind::NotWebSocket`] where the request is none;
     /// [`Rejection::into_response`] makes the response that says so.
     pub fn upgrade<B, R: Default>(&self, request: &mut Request<B>) -> Result<(Response<R>, Upgrade), Rejection> {
-        let accepted = self.check(Head::from(&*request))?;
+        let head = Head::from(&*request);
+        let protocol = head.protocol().ok_or_else(|| Rejection::new(RejectionKind::NotWebSocket))?;
+        let accepted = self.check(head, protocol)?;
         let transport = PendingTransport::take(request.extensions_mut())
             .ok_or_else(|| Rejection::new(RejectionKind::NotUpgradable))?;
-        let head = Head::from(&*request);
-        let extensions = request.extensions().clone();
-        Ok(self.accept(&accepted, head, extensions, transport))
+        Ok(self.accept(&accepted, copied(request), transport))
     }
 }
 
 impl Upgrader {
     /// Whether this endpoint takes the handshake.
-    pub(crate) fn check(&self, head: Head<'_>) -> Result<Accepted, Rejection> {
-        self.0.rules.check(head)
+    pub(crate) fn check(&self, head: Head<'_>, protocol: Protocol) -> Result<Accepted, Rejection> {
+        self.0.rules.check(head, protocol)
     }
 
-    /// Answers a handshake that was taken. `extensions` are those of the request.
+    /// Answers a handshake that was taken.
     pub(crate) fn accept<R: Default>(
         &self,
         accepted: &Accepted,
-        head: Head<'_>,
-        extensions: Extensions,
+        mut request: Parts,
         transport: PendingTransport,
     ) -> (Response<R>, Upgrade) {
-        let deflate =
-            self.0.compression.as_ref().and_then(|compression| Some((compression, compression.accept(head.headers)?)));
+        let compression = self.0.compression.as_ref();
+        let deflate = compression.and_then(|compression| Some((compression, compression.accept(&request.headers)?)));
         let response = accepted.response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
         // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
-        let terms = Terms { read_to_end: head.version >= Version::HTTP_2, ..self.terms(Role::Server, deflate) };
+        let terms = Terms { read_to_end: request.version >= Version::HTTP_2, ..self.terms(Role::Server, deflate) };
         let subprotocol = accepted.subprotocol().map(Box::from);
-        let upgrade = Upgrade::new(transport, terms, head.compact(extensions), subprotocol, self.0.context.clone());
+        compact(&mut request);
+        let upgrade = Upgrade::new(transport, terms, request, subprotocol, self.0.context.clone());
         (response.map(|()| R::default()), upgrade)
     }
 

@@ -22,6 +22,7 @@ mod start;
 mod state;
 mod task;
 mod wakers;
+mod window;
 mod wire;
 
 pub use keepalive::Keepalive;

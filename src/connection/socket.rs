@@ -2,7 +2,7 @@
 
 use std::future::Future as _;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use futures_core::Stream as _;
@@ -14,16 +14,19 @@ use tungstenite::protocol::WebSocketConfig;
 
 use super::fault::Fault;
 use super::frame::MAX_CONTROL;
-use super::replies::ReceivedCode;
+use super::replies::{ReceivedCode, Replies};
+use super::window::Window;
 use super::wire::Wire;
 use crate::close::{CloseCode, CloseFrame};
 use crate::message::Message;
 use crate::role::Role;
 
-/// The protocol's state machine over a [`Wire`]. It does no I/O: it answers from what the wire was fed.
+/// The wire, and tungstenite as the protocol's state machine beside it. Neither does I/O of its own: they answer from what
+/// the wire was fed.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: WebSocketStream<Wire>,
+    wire: Wire,
+    stream: WebSocketStream<Window>,
     /// tungstenite writes its answer to a ping or a close frame when it is polled next.
     answer_due: bool,
 }
@@ -31,7 +34,7 @@ pub(super) struct Socket {
 /// What arrived.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The peer's close frame. Its answer is among the wire's replies after the next poll.
+    /// The peer's close frame. Its answer is among the replies after the next poll.
     Close(CloseFrame),
     /// The closing handshake is complete, or the transport ended.
     End,
@@ -54,91 +57,85 @@ impl Socket {
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_frame_size(Some(MAX_CONTROL));
-        let made = pin!(WebSocketStream::from_raw_socket(wire, role, Some(config)));
+        let made = pin!(WebSocketStream::from_raw_socket(Window::default(), role, Some(config)));
         match made.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(stream) => Self { stream, answer_due: false },
+            Poll::Ready(stream) => Self { wire, stream, answer_due: false },
             Poll::Pending => unreachable!("without a handshake there is nothing to wait for"),
         }
     }
 
     pub(super) fn wire(&mut self) -> &mut Wire {
-        self.stream.get_mut()
+        &mut self.wire
+    }
+
+    /// The control frames that tungstenite has written.
+    pub(super) fn replies(&mut self) -> &mut Replies {
+        &mut self.window().replies
     }
 
     /// The next event in what the wire was fed, or `Pending` when it must be fed more.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if let Some(message) = self.wire().take_whole_message() {
-            return Poll::Ready(Event::Message(message));
-        }
-        if !self.answer_due && !self.wire().has_news() {
+        if self.wire.is_exhausted() && !self.answer_due && self.window().is_empty() {
             return Poll::Pending;
         }
-        self.judge(cx)
-    }
-
-    /// Has tungstenite look at what is no whole message.
-    fn judge(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
-            if let Some(message) = self.wire().take_whole_message() {
-                return Poll::Ready(Event::Message(message));
-            }
-            if let Some(fault) = self.wire().take_fault() {
-                return Poll::Ready(Event::Fault(fault));
-            }
-            if !self.answer_due && !self.wire().has_news() {
-                return Poll::Pending;
-            }
-            self.answer_due = false;
-            let next = match Pin::new(&mut self.stream).poll_next(cx) {
-                Poll::Ready(next) => next,
-                // It has taken all that was shown, and the wire has followed the input on to what may stop it.
-                Poll::Pending => {
-                    return self.wire().take_fault().map_or(Poll::Pending, |fault| Poll::Ready(Event::Fault(fault)));
+            self.wire.advance(self.stream.get_mut());
+            let window = self.stream.get_mut();
+            if window.is_empty() {
+                if let Some(message) = self.wire.take_message() {
+                    return Poll::Ready(Event::Message(message));
                 }
-            };
-            return Poll::Ready(match next {
-                None => Event::End,
-                Some(Ok(message)) => match message {
-                    tungstenite::Message::Ping(_) => {
-                        self.answer_due = true;
-                        Event::Ping
-                    }
-                    tungstenite::Message::Pong(payload) => Event::Pong(payload),
-                    tungstenite::Message::Close(frame) => {
-                        self.answer_due = true;
-                        if self.wire().close_code() == ReceivedCode::Invalid {
-                            Event::InvalidClose
-                        } else {
-                            Event::Close(self.received(frame))
-                        }
-                    }
-                    _ => match self.wire().take_message() {
-                        Some(message) => Event::Message(message),
-                        None => continue,
-                    },
-                },
-                // What stopped the wire comes before what tungstenite makes of the silence.
-                Some(Err(error)) => match (self.wire().take_fault(), error) {
-                    (Some(fault), _) => Event::Fault(fault),
-                    (
-                        None,
-                        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
-                        | tungstenite::Error::ConnectionClosed
-                        | tungstenite::Error::AlreadyClosed,
-                    ) => Event::End,
-                    (None, tungstenite::Error::Utf8(_)) => Event::Fault(Fault::InvalidText),
-                    (None, error) => Event::Fault(Fault::Protocol(error.into())),
-                },
-            });
+                if let Some(fault) = self.wire.take_fault() {
+                    return Poll::Ready(Event::Fault(fault));
+                }
+                if !self.answer_due && !window.has_ended() {
+                    return Poll::Pending;
+                }
+            }
+            if let Poll::Ready(event) = self.judge(cx) {
+                return Poll::Ready(event);
+            }
         }
     }
 
-    /// Puts a ping among the wire's replies.
+    /// Has tungstenite look at what it is shown. `Pending`: the wire may go on.
+    fn judge(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        self.answer_due = false;
+        let event = match ready!(Pin::new(&mut self.stream).poll_next(cx)) {
+            None => Event::End,
+            Some(Ok(tungstenite::Message::Ping(_))) => {
+                self.answer_due = true;
+                Event::Ping
+            }
+            Some(Ok(tungstenite::Message::Pong(payload))) => Event::Pong(payload),
+            Some(Ok(tungstenite::Message::Close(frame))) => {
+                self.answer_due = true;
+                match self.window().close_code() {
+                    ReceivedCode::Invalid => Event::InvalidClose,
+                    _ => Event::Close(self.received(frame)),
+                }
+            }
+            Some(Ok(_)) => match self.wire.take_message() {
+                Some(message) => Event::Message(message),
+                None => return Poll::Pending,
+            },
+            Some(Err(
+                tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+                | tungstenite::Error::ConnectionClosed
+                | tungstenite::Error::AlreadyClosed,
+            )) => Event::End,
+            Some(Err(tungstenite::Error::Utf8(_))) => Event::Fault(Fault::InvalidText),
+            Some(Err(error)) => Event::Fault(Fault::Protocol(error.into())),
+        };
+        Poll::Ready(event)
+    }
+
+    /// Puts a ping among the replies.
     pub(super) fn ping(&mut self, payload: Bytes) {
         self.write(tungstenite::Message::Ping(payload));
     }
 
-    /// Puts a close frame among the wire's replies. Nothing is sent after it.
+    /// Puts a close frame among the replies. Nothing is sent after it.
     pub(super) fn close(&mut self, frame: &CloseFrame) {
         self.write(tungstenite::Message::Close(Some(tungstenite::protocol::CloseFrame {
             code: frame.code().get().into(),
@@ -153,9 +150,13 @@ impl Socket {
         }
     }
 
+    fn window(&mut self) -> &mut Window {
+        self.stream.get_mut()
+    }
+
     fn received(&mut self, frame: Option<tungstenite::protocol::CloseFrame>) -> CloseFrame {
         let Some(frame) = frame else { return CloseFrame::received(CloseCode::NO_STATUS, String::new()) };
-        let code = if self.wire().close_code() == ReceivedCode::BadGateway {
+        let code = if self.window().close_code() == ReceivedCode::BadGateway {
             CloseCode::BAD_GATEWAY
         } else {
             CloseCode::new(frame.code.into()).unwrap_or(CloseCode::PROTOCOL_ERROR)

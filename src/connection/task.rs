@@ -287,15 +287,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                     self.overhead -= control;
                     self.unflushed.bytes += written;
                     self.unflushed.data += written - control;
-                    if !self.socket.wire().replies().close.is_empty() {
+                    if !self.socket.replies().close.is_empty() {
                         // The close frame waits for what was sent before it, and the peer takes that.
                         self.closing.progress(self.now);
                     }
-                    if self.overhead == 0 && self.socket.wire().replies().urgent.is_empty() {
+                    if self.overhead == 0 && self.socket.replies().urgent.is_empty() {
                         self.deadlines.set_owing_pong(false, self.now);
                     }
                     // What was queued meanwhile is seen before the task sleeps.
-                    more = !self.writing.is_empty() || (self.socket.wire().has_replies() && self.gather());
+                    more = !self.writing.is_empty() || (!self.socket.replies().is_empty() && self.gather());
                 }
                 Poll::Ready(result) => {
                     let source = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
@@ -312,7 +312,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         if !self.writing.is_empty() {
             return true;
         }
-        let replies = self.socket.wire().replies();
+        let replies = self.socket.replies();
         self.overhead = replies.urgent.len();
         if self.overhead > 0 {
             self.writing.push_raw(&replies.urgent);

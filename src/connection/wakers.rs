@@ -16,7 +16,7 @@ impl Wakers {
     }
 
     pub(super) fn wake(&mut self) {
-        for waker in self.0.drain(..) {
+        while let Some(waker) = self.0.pop() {
             waker.wake();
         }
     }

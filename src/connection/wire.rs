@@ -1,4 +1,4 @@
-//! The transport as tungstenite sees it: frame headers and control frames, in memory.
+//! From the transport's bytes to messages, with what tungstenite is to judge in a window beside them.
 //!
 //! tungstenite is the judge of control frames, of fragments, and of everything that breaks a rule, but data payloads go
 //! round it: they are unmasked, gathered, inflated and checked on this side, and tungstenite is shown the header of each
@@ -12,18 +12,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
 use super::assembler::Assembler;
 use super::fault::Fault;
 use super::frame::{BINARY, CLOSE, CONTINUATION, Header, MAX_CONTROL, RSV, RSV1, TEXT};
 use super::input::Input;
-use super::replies::{ReceivedCode, Replies};
+use super::window::Window;
 use crate::message::{Message, MessageKind};
 use crate::role::Role;
 
-/// Both directions between the transport and tungstenite.
+/// What is read from the transport, up to whole messages.
 #[derive(Debug)]
 pub(super) struct Wire {
     role: Role,
@@ -44,9 +44,6 @@ pub(super) struct Wire {
     /// The connection is closing: data is passed over.
     discard: bool,
     end_of_input: bool,
-    shown: Vec<u8>,
-    replies: Replies,
-    close_code: ReceivedCode,
 }
 
 #[derive(Debug)]
@@ -69,9 +66,6 @@ impl Wire {
             hold: false,
             discard: false,
             end_of_input: false,
-            shown: Vec::new(),
-            replies: Replies::default(),
-            close_code: ReceivedCode::default(),
         }
     }
 
@@ -139,40 +133,22 @@ impl Wire {
         self.message = None;
     }
 
+    /// The message that came last, once whatever is shown of it is approved.
     pub(super) fn take_message(&mut self) -> Option<Message> {
         self.message.take()
-    }
-
-    /// Follows the input, and takes a message that came in one frame.
-    pub(super) fn take_whole_message(&mut self) -> Option<Message> {
-        if self.input.is_empty() && self.frame.is_none() {
-            return self.message.take_if(|_| self.shown.is_empty());
-        }
-        self.advance();
-        self.message.take_if(|_| self.shown.is_empty())
-    }
-
-    /// Whether there is something that tungstenite has not seen, or why it will see no more.
-    pub(super) fn has_news(&self) -> bool {
-        !self.shown.is_empty() || self.end_of_input || self.fault.is_some()
     }
 
     pub(super) fn take_fault(&mut self) -> Option<Fault> {
         self.fault.take()
     }
 
-    /// What tungstenite does not tell of the close frame that was just passed on.
-    pub(super) fn close_code(&self) -> ReceivedCode {
-        self.close_code
-    }
-
-    /// Whether tungstenite has written something.
-    pub(super) fn has_replies(&self) -> bool {
-        !self.replies.is_empty()
-    }
-
-    pub(super) fn replies(&mut self) -> &mut Replies {
-        &mut self.replies
+    /// Whether there is nothing to look at before the next read.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.input.is_empty()
+            && self.frame.is_none()
+            && self.message.is_none()
+            && self.fault.is_none()
+            && !self.end_of_input
     }
 
     /// Gives borrowed memory back before the connection's task sleeps.
@@ -180,38 +156,43 @@ impl Wire {
         self.input.park();
     }
 
-    /// Follows the input up to the end of the next frame and shows it.
-    fn advance(&mut self) {
-        while self.shown.is_empty() && self.message.is_none() && self.fault.is_none() && !self.stopped {
-            let step = if self.frame.is_some() { self.follow_payload() } else { self.follow_header() };
+    /// Follows the input up to the next message, fault, or frame to be shown.
+    pub(super) fn advance(&mut self, window: &mut Window) {
+        while window.is_empty() && self.message.is_none() && self.fault.is_none() && !self.stopped {
+            let step = if self.frame.is_some() { self.follow_payload(window) } else { self.follow_header(window) };
             match step {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(fault) => self.fault = Some(fault),
             }
         }
+        if self.end_of_input
+            && window.is_empty()
+            && self.fault.is_none()
+            && self.message.is_none()
+            && !self.is_held_up()
+        {
+            window.end();
+        }
     }
 
     /// Takes the next header. `false`: more input is needed first.
-    fn follow_header(&mut self) -> Result<bool, Fault> {
+    fn follow_header(&mut self, window: &mut Window) -> Result<bool, Fault> {
         let Some((header, size)) = Header::parse(self.input.bytes()) else { return Ok(false) };
         if header.is_control() && header.len <= MAX_CONTROL as u64 {
             let whole = size + header.len as usize;
             let Some(frame) = self.input.bytes().get(..whole) else { return Ok(false) };
-            self.shown.extend_from_slice(frame);
-            self.input.consume(whole);
             if header.opcode() == CLOSE {
-                let close_code = ReceivedCode::pass(&mut self.shown);
-                // The first one counts.
-                if self.close_code == ReceivedCode::Other {
-                    self.close_code = close_code;
-                }
+                window.show_close(frame);
+            } else {
+                window.show_control(frame);
             }
+            self.input.consume(whole);
             return Ok(true);
         }
         if !self.is_acceptable(header) {
             let len = if header.is_control() { TOO_LONG_FOR_CONTROL } else { 0 };
-            self.show(Header { len, ..header });
+            window.show(Header { len, ..header });
             self.stopped = true;
             return Ok(true);
         }
@@ -248,7 +229,7 @@ impl Wire {
     }
 
     /// Takes payload of the current data frame. `false`: more input is needed first.
-    fn follow_payload(&mut self) -> Result<bool, Fault> {
+    fn follow_payload(&mut self, window: &mut Window) -> Result<bool, Fault> {
         let Some(frame) = &mut self.frame else { return Ok(true) };
         let bytes = self.input.bytes_mut();
         let len = frame.remaining().min(bytes.len());
@@ -275,7 +256,8 @@ impl Wire {
         } else if !self.discard {
             self.assembler.end_fragment()?;
         }
-        self.show_passed(header);
+        // tungstenite sees that the frame was there, and nothing of what has been dealt with.
+        window.show(Header { first: header.first & !RSV1, mask: header.mask.map(|_| [0; 4]), len: 0 });
         Ok(true)
     }
 
@@ -290,15 +272,6 @@ impl Wire {
         let allowed = if self.assembler.can_inflate() && header.opcode() != CONTINUATION { RSV1 } else { 0 };
         in_place && header.first & RSV & !allowed == 0 && header.mask.is_some() == (self.role == Role::Server)
     }
-
-    /// Shows tungstenite a data frame whose payload has been dealt with.
-    fn show_passed(&mut self, header: Header) {
-        self.show(Header { first: header.first & !RSV1, mask: header.mask.map(|_| [0; 4]), len: 0 });
-    }
-
-    fn show(&mut self, header: Header) {
-        header.write(&mut self.shown);
-    }
 }
 
 impl Frame {
@@ -310,38 +283,6 @@ impl Frame {
     fn unmask(&mut self, part: &mut [u8]) {
         self.header.unmask(part, self.done as usize);
         self.done += part.len() as u64;
-    }
-}
-
-impl AsyncRead for Wire {
-    /// What tungstenite may see. Registers no waker: the connection's task asks again after each read.
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.advance();
-        if self.shown.is_empty() {
-            let ended = self.end_of_input && self.fault.is_none() && self.message.is_none() && !self.is_held_up();
-            return if ended { Poll::Ready(Ok(())) } else { Poll::Pending };
-        }
-        let len = self.shown.len().min(buf.remaining());
-        buf.put_slice(&self.shown[..len]);
-        self.shown.drain(..len);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Wire {
-    /// Takes a control frame; tungstenite writes each by itself.
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, frame: &[u8]) -> Poll<io::Result<usize>> {
-        let close_code = self.close_code;
-        self.replies.push(frame, close_code);
-        Poll::Ready(Ok(frame.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }
 

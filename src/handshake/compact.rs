@@ -1,33 +1,35 @@
-//! A copy of a request's head that keeps nothing else alive.
+//! A request's head that keeps nothing else alive.
 
 use bytes::{Bytes, BytesMut};
 use http::header::{COOKIE, HOST};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, Request, Uri, Version};
+use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 
-use super::head::Head;
-
-impl Head<'_> {
-    /// A copy in memory of its own. hyper's header values are slices of its 8 KiB read buffer: one kept value would keep
-    /// all of that for as long as the connection.
-    pub(crate) fn compact(&self, extensions: Extensions) -> Parts {
-        let (mut parts, ()) = Request::new(()).into_parts();
-        parts.method = self.method.clone();
-        parts.uri = compact_uri(self.uri);
-        parts.version = self.version;
-        parts.headers = compact_headers(self.headers);
-        parts.extensions = extensions;
-        if self.version >= Version::HTTP_2 {
-            complete(&mut parts);
-        }
-        parts
+/// Moves a head to memory of its own. hyper's header values are slices of its 8 KiB read buffer: one kept value would keep
+/// all of that for as long as the connection.
+pub(crate) fn compact(request: &mut Parts) {
+    request.uri = compact_uri(&request.uri);
+    compact_headers(&mut request.headers);
+    if request.version >= Version::HTTP_2 {
+        complete(request);
     }
+}
+
+/// A copy of the head of a request that goes on without us.
+pub(crate) fn copied<B>(request: &Request<B>) -> Parts {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = request.method().clone();
+    parts.uri = request.uri().clone();
+    parts.version = request.version();
+    parts.headers = request.headers().clone();
+    parts.extensions = request.extensions().clone();
+    parts
 }
 
 /// Makes the headers those that HTTP/1.1 would have: browsers split cookies over several fields, which are to be joined
 /// before anybody looks for them (RFC 9113 §8.2.3), and the URI says what `Host` would (§8.3.1).
-fn complete(parts: &mut Parts) {
-    let Parts { headers, uri, .. } = parts;
+fn complete(request: &mut Parts) {
+    let Parts { headers, uri, .. } = request;
     if headers.get_all(COOKIE).iter().nth(1).is_some() {
         let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
         if let Ok(joined) = HeaderValue::from_maybe_shared(Bytes::from(crumbs.join(&b"; "[..]))) {
@@ -44,20 +46,18 @@ fn complete(parts: &mut Parts) {
 }
 
 /// All values lie in one piece of memory.
-fn compact_headers(headers: &HeaderMap) -> HeaderMap {
+fn compact_headers(headers: &mut HeaderMap) {
     let mut memory = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
     for value in headers.values() {
         memory.extend_from_slice(value.as_bytes());
     }
     let mut memory = memory.freeze();
-    let mut compact = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
+    for value in headers.values_mut() {
         if let Ok(mut copy) = HeaderValue::from_maybe_shared(memory.split_to(value.len())) {
             copy.set_sensitive(value.is_sensitive());
-            compact.append(name, copy);
+            *value = copy;
         }
     }
-    compact
 }
 
 fn compact_uri(uri: &Uri) -> Uri {
@@ -76,14 +76,20 @@ mod tests {
             .header("cookie", "b=2")
             .header("x-binary", HeaderValue::from_bytes(b"\xff\xfe").unwrap())
             .header("x-empty", "")
+            .extension(7_u8)
             .body(())
             .unwrap();
-        let mut extensions = Extensions::new();
-        extensions.insert(7_u8);
-        let parts = Head::from(&request).compact(extensions);
+        let mut parts = copied(&request);
+        compact(&mut parts);
         assert_eq!(parts.uri, *request.uri());
         assert_eq!(parts.headers, *request.headers());
         assert_eq!(parts.extensions.get(), Some(&7_u8));
+    }
+
+    fn compacted(request: &Request<()>) -> HeaderMap {
+        let mut parts = copied(request);
+        compact(&mut parts);
+        parts.headers
     }
 
     #[test]
@@ -94,12 +100,12 @@ mod tests {
             .header("cookie", "session=secret; a=b")
             .body(())
             .unwrap();
-        let headers = Head::from(&request).compact(Extensions::new()).headers;
+        let headers = compacted(&request);
         assert_eq!(headers.get_all("cookie").iter().collect::<Vec<_>>(), ["theme=dark; session=secret; a=b"]);
         assert_eq!(headers["host"], "a.example:8443");
 
         let request = Request::connect("https://a.example/").version(Version::HTTP_2).header("host", "b.example");
-        let headers = Head::from(&request.body(()).unwrap()).compact(Extensions::new()).headers;
+        let headers = compacted(&request.body(()).unwrap());
         assert_eq!((headers.len(), headers["host"].as_bytes()), (1, &b"b.example"[..]));
     }
 }

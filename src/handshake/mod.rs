@@ -16,8 +16,9 @@ mod setting;
 mod subprotocol;
 
 pub(crate) use self::accepted::Accepted;
-pub(crate) use self::head::Head;
+pub(crate) use self::compact::{compact, copied};
 pub use self::head::is_websocket_request;
+pub(crate) use self::head::{Head, Protocol};
 pub(crate) use self::opening::Opening;
 pub use self::origin::{OriginPolicy, OriginRequest};
 pub use self::rejection::{Rejection, RejectionKind};

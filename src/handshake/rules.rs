@@ -20,8 +20,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Decides on a request: first whether it is a proper handshake, then whether this endpoint wants it.
-    pub(crate) fn check(&self, head: Head<'_>) -> Result<Accepted, Rejection> {
-        let protocol = head.protocol().ok_or_else(|| Rejection::new(RejectionKind::NotWebSocket))?;
+    pub(crate) fn check(&self, head: Head<'_>, protocol: Protocol) -> Result<Accepted, Rejection> {
         if protocol == Protocol::Http1 {
             require(head.version >= Version::HTTP_11, RejectionKind::HttpVersion)?;
             require(head.method == Method::GET, RejectionKind::Method)?;
@@ -62,7 +61,9 @@ mod tests {
     fn check(parts: &http::request::Parts) -> Result<Accepted, RejectionKind> {
         let subprotocols = Subprotocols::list(["chat"]).unwrap();
         let rules = Rules { subprotocols, ..Rules::default() };
-        rules.check(Head::from(parts)).map_err(|rejection| rejection.kind())
+        let head = Head::from(parts);
+        let protocol = head.protocol().ok_or(RejectionKind::NotWebSocket)?;
+        rules.check(head, protocol).map_err(|rejection| rejection.kind())
     }
 
     #[test]
