@@ -10,8 +10,9 @@ use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 pub(crate) fn compact(request: &mut Parts) {
     request.uri = compact_uri(&request.uri);
     compact_headers(&mut request.headers);
+    set_host(request);
     if request.version >= Version::HTTP_2 {
-        complete(request);
+        join_cookies(&mut request.headers);
     }
 }
 
@@ -26,22 +27,25 @@ pub(crate) fn copied<B>(request: &Request<B>) -> Parts {
     parts
 }
 
-/// Makes the headers those that HTTP/1.1 would have: browsers split cookies over several fields, which are to be joined
-/// before anybody looks for them (RFC 9113 §8.2.3), and the URI says what `Host` would (§8.3.1).
-fn complete(request: &mut Parts) {
-    let Parts { headers, uri, .. } = request;
+/// Makes the headers those that HTTP/1.1 would have. Browsers split cookies over several fields, which are to be joined
+/// before anybody looks for them (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
     if headers.get_all(COOKIE).iter().nth(1).is_some() {
         let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
         if let Ok(joined) = HeaderValue::from_maybe_shared(Bytes::from(crumbs.join(&b"; "[..]))) {
             headers.insert(COOKIE, joined);
         }
     }
-    if !headers.contains_key(HOST)
-        && let Some(authority) = uri.authority()
+}
+
+/// Where the URI names the host, that is the one that was checked, and any `Host` counts for nothing (RFC 9112 §3.2.2,
+/// RFC 9113 §8.3.1): handlers must not see another.
+fn set_host(request: &mut Parts) {
+    if let Some(authority) = request.uri.authority()
         && let Some(host) = authority.as_str().rsplit('@').next()
         && let Ok(host) = HeaderValue::from_str(host)
     {
-        headers.insert(HOST, host);
+        request.headers.insert(HOST, host);
     }
 }
 
@@ -103,9 +107,15 @@ mod tests {
         let headers = compacted(&request);
         assert_eq!(headers.get_all("cookie").iter().collect::<Vec<_>>(), ["theme=dark; session=secret; a=b"]);
         assert_eq!(headers["host"], "a.example:8443");
+    }
 
-        let request = Request::connect("https://a.example/").version(Version::HTTP_2).header("host", "b.example");
-        let headers = compacted(&request.body(()).unwrap());
-        assert_eq!((headers.len(), headers["host"].as_bytes()), (1, &b"b.example"[..]));
+    #[test]
+    fn the_host_is_the_one_that_was_checked() {
+        for request in
+            [Request::connect("https://a.example/").version(Version::HTTP_2), Request::get("http://a.example/")]
+        {
+            let headers = compacted(&request.header("host", "b.example").body(()).unwrap());
+            assert_eq!(headers.get_all("host").iter().collect::<Vec<_>>(), ["a.example"]);
+        }
     }
 }
