@@ -37,6 +37,12 @@ impl Deadlines {
         set(&mut self.stalled, stalled, now);
     }
 
+    /// The transport takes something again. Whether that is news of the peer: it was waited for, and longer than it takes
+    /// to get from one task to another.
+    pub(super) fn end_stall(&mut self, now: Instant) -> bool {
+        self.stalled.take().is_some_and(|since| now.saturating_duration_since(since) >= REAL_STALL)
+    }
+
     pub(super) fn set_owing_pong(&mut self, owing: bool, now: Instant) {
         set(&mut self.owing_pong, owing, now);
     }
@@ -77,6 +83,8 @@ fn set(since: &mut Option<Instant>, goes_on: bool, now: Instant) {
     *since = goes_on.then(|| since.unwrap_or(now));
 }
 
+/// hyper's streams of HTTP/2 are fed by a task, which may be late. A peer that takes 16 KiB in less time answers pings soon.
+const REAL_STALL: Duration = Duration::from_millis(10);
 /// A pong must be on its way in this time, or the peer takes nothing.
 const PONG_TIME: Duration = Duration::from_secs(2);
 

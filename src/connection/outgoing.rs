@@ -185,8 +185,9 @@ fn mask(role: Role) -> Option<[u8; 4]> {
 /// A payload from this size on is not copied into the buffer of small frames. Below it a copy costs less than a second
 /// slice in the system call.
 const LARGE: usize = 16 * 1024;
-/// The most that a transport gets at a time which copies what it gets. hyper's streams of HTTP/2 take any amount, and call it
-/// written while the peer's window is closed.
-const COPIED: usize = MAX_HEADER + 64 * 1024;
+/// The most that a transport gets at a time which copies what it gets. hyper's streams of HTTP/2 take any amount, call it
+/// written while the peer's window is closed, and show no progress before all of it has passed: a slow peer would seem to
+/// take nothing. Less than this costs large messages more (`benches/compare`, 64 KiB over HTTP/2).
+const COPIED: usize = MAX_HEADER + 16 * 1024;
 /// Segments given to one system call.
 const SLICES: usize = 16;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::unconstrained;
+use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Instant, Sleep};
 use tokio_util::io::poll_read_buf;
 
@@ -124,16 +124,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         self.shared.signals.set_awake(true);
         // At least once, as it may wait for things of its own.
         self.handler_due = true;
+        let mut left = EVENTS_PER_TURN;
         loop {
             self.take_requests();
-            while let Poll::Ready(event) = self.poll_event(cx) {
+            while left > 0
+                && let Poll::Ready(event) = self.poll_event(cx)
+            {
+                left -= 1;
                 self.on_event(event);
                 if self.handler_due {
                     self.poll_handler(&mut handler, cx);
                 }
                 self.take_requests();
             }
-            if self.handler_due {
+            if self.handler_due && left > 0 {
                 // Most often the task was woken for what has arrived, and the handler waits for that.
                 if self.poll_read(cx).is_ready() {
                     continue;
@@ -141,6 +145,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 self.poll_handler(&mut handler, cx);
             }
             self.write(cx);
+            if left == 0 {
+                return self.pause(timer, cx);
+            }
             if self.handler_due || self.poll_read(cx).is_ready() {
                 continue;
             }
@@ -153,6 +160,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Lets others have a turn, and comes back.
+    fn pause(&mut self, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_timer(timer, cx);
+        self.socket.wire().park();
+        // The runtime looks at its timers and sockets before it comes back.
+        pin!(yield_now()).poll(cx)
     }
 
     /// Does what the handles ask for.
@@ -282,7 +297,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                     return self.flush(cx);
                 }
                 Poll::Ready(Ok(written)) if written > 0 => {
-                    self.deadlines.set_stalled(false, self.now);
+                    if self.deadlines.end_stall(self.now) {
+                        // A peer that takes data is alive, even where our ping waits behind that.
+                        self.liveness.seen(self.now);
+                    }
                     let control = written.min(self.overhead);
                     self.overhead -= control;
                     self.unflushed.bytes += written;
@@ -330,7 +348,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Has the transport pass on what it took; TLS and HTTP/2 keep it in buffers of their own. Then it counts as written.
     fn flush(&mut self, cx: &mut Context<'_>) {
         let Some(transport) = &mut self.transport else { return };
-        if self.unflushed.bytes == 0 {
+        // Where nothing is read, an HTTP/2 stream says only here that it was reset.
+        if self.unflushed.bytes == 0 && !(self.read_to_end && self.liveness.is_paused()) {
             return;
         }
         match Pin::new(transport).poll_flush(cx) {
@@ -486,14 +505,17 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         let wire = self.socket.wire();
         let mid_message = wire.is_mid_message() && !wire.is_held_up();
         self.deadlines.set_mid_message(mid_message, self.now);
-        let silence = u8::from(!self.liveness.is_paused());
+        // Either way there is something to look at in time: silence, or whether the stream is still there.
+        let reading = if self.liveness.is_paused() { 1 } else { 2 };
         let closing = u8::from(self.closing.deadline().is_some());
-        (self.deadlines.running() << 1 | silence) << 1 | closing
+        (self.deadlines.running() << 2 | reading) << 1 | closing
     }
 
     /// The limits of an open connection: when the next of them is due, or which was not kept.
     fn poll_limits(&mut self) -> Result<Instant, Fault> {
-        let next = self.deadlines.poll(self.now)?.unwrap_or(self.now + FAR);
+        let unread = self.liveness.is_paused() && self.read_to_end;
+        let look = self.now + if unread { LOOK } else { FAR };
+        let next = self.deadlines.poll(self.now)?.map_or(look, |next| next.min(look));
         match self.liveness.poll(self.now) {
             Due::Expired => Err(Fault::KeepaliveTimeout),
             Due::Ping => {
@@ -533,5 +555,10 @@ impl<Io> Drop for Task<Io> {
 }
 
 const NO_CLOSE_FRAME: &str = "the transport ended, or the stream was reset, without a close frame";
+/// How many frames are dealt with before others have a turn. All small messages of one read are, so that their answers leave
+/// in one write.
+const EVENTS_PER_TURN: usize = 1024;
+/// How often a stream that is not read is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 /// Where the timer stands when there is nothing to wait for.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);

@@ -622,11 +622,12 @@ async fn many_unread_sockets_with_small_messages_stop_no_other() {
     let mut busy = peer.open("http://h/", &[VERSION]).await;
     tokio::spawn(echo(handlers.recv().await.unwrap()));
     let mut unread = Vec::new();
-    for _ in 0..16 {
+    // Empty messages are the worst, as h2 charges each of them like one of 256 bytes.
+    for _ in 0..12 {
         let mut stream = peer.open("http://h/", &[VERSION]).await;
         // More than its window.
-        for _ in 0..10_000 {
-            stream.send(TEXT, b"small");
+        for _ in 0..12_000 {
+            stream.send(TEXT, b"");
         }
         unread.push((stream, handlers.recv().await.unwrap()));
     }
@@ -634,6 +635,26 @@ async fn many_unread_sockets_with_small_messages_stop_no_other() {
     for _ in 0..100 {
         busy.send(TEXT, b"quick");
         busy.expect(TEXT, b"quick").await;
+    }
+}
+
+/// What comes behind unread messages is not read, but the other direction tells of the reset.
+#[tokio::test(start_paused = true)]
+async fn a_reset_behind_unread_messages_is_noticed_without_a_keepalive() {
+    for messages in [0, 1, 2, 10] {
+        let (layer, mut handlers) = handed_over();
+        let mut peer = Peer::connect(layer.upgrader(without_keepalive())).await;
+        let mut stream = peer.open("http://h/", &[VERSION]).await;
+        let handler = handlers.recv().await.unwrap();
+        for _ in 0..messages {
+            stream.send(TEXT, b"unread");
+        }
+        settle().await;
+        let start = Instant::now();
+        stream.send.send_reset(Reason::INTERNAL_ERROR);
+        assert_eq!(handler.done().await.unwrap_err().kind(), ErrorKind::Disconnected, "{messages} unread");
+        assert!(start.elapsed() <= Duration::from_secs(1), "{:?} behind {messages} unread", start.elapsed());
+        assert!(handler.send("too late").await.is_err());
     }
 }
 

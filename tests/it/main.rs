@@ -13,6 +13,8 @@ mod net;
 mod over_http1;
 mod over_http2;
 mod pushback;
+#[cfg(feature = "client")]
+mod slow_links;
 mod stacks;
 mod tls;
 mod tonic_server;

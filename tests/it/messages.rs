@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -75,4 +77,40 @@ async fn a_handle_in_the_task_of_its_connection_but_outside_of_the_handler_is_wo
     }
     // Not by the keepalive's timer.
     assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_messages_leaves_others_their_turns() {
+    let turns = Arc::new(AtomicUsize::new(0));
+    let longest = Arc::new(AtomicUsize::new(0));
+    let handler = {
+        let (turns, longest) = (turns.clone(), longest.clone());
+        move |ws: Manager| {
+            let (turns, longest) = (turns.clone(), longest.clone());
+            async move {
+                let (mut turn, mut messages) = (0, 0);
+                while ws.recv().await?.is_some() {
+                    let now = turns.load(Ordering::Relaxed);
+                    messages = if turn == now { messages + 1 } else { 1 };
+                    turn = now;
+                    longest.fetch_max(messages, Ordering::Relaxed);
+                }
+                Ok::<_, Error>(())
+            }
+        }
+    };
+    tokio::spawn(async move {
+        loop {
+            turns.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let ws = testing::TestClient::new(WebSocketLayer::new(handler).into_service()).connect("/").await.unwrap();
+    for _ in 0..50_000 {
+        ws.send("").await.unwrap();
+    }
+    ws.close().await.unwrap();
+    // A turn has 1024, and the connection's may come twice; a read of 64 KiB holds 10,923.
+    let longest = longest.load(Ordering::Relaxed);
+    assert!((100..=2048).contains(&longest), "{longest} messages between two turns of another task");
 }

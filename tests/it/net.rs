@@ -27,7 +27,8 @@ pub(crate) fn http_server() -> auto::Builder<TokioExecutor> {
         .http2()
         .enable_connect_protocol()
         .initial_stream_window_size(64 * 1024)
-        .initial_connection_window_size(64 * 1024 * 1024);
+        .initial_connection_window_size(64 * 1024 * 1024)
+        .max_send_buf_size(64 * 1024);
     server
 }
 
