@@ -81,6 +81,8 @@ impl Limits {
     /// How long the peer may take nothing of what we write. 10 s by default.
     ///
     /// The connection then ends without a close frame, as there is no way to send one.
+    ///
+    /// Over HTTP/2 a peer is seen to take something when it opens its window again, which most do when half of it is free.
     pub fn write_time(mut self, time: Duration) -> Self {
         self.write_time = time.min(LONGEST);
         self

@@ -34,8 +34,9 @@ fn a_plain_request_passes_the_layer_without_an_allocation() {
         .header("upgrade", "websocket")
         .header("sec-websocket-version", "13")
         .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let other_upgrade = Request::get("/ws").header("connection", "Upgrade").header("upgrade", "h2c");
     let mut service = WebSocketLayer::new(support::echo).path("/ws").layer(service_fn(page));
-    for request in [plain, handshake] {
+    for request in [plain, handshake, other_upgrade] {
         let request = request.body(()).unwrap();
         let info = measure(|| {
             let response = service.call(request).now_or_never();

@@ -10,8 +10,9 @@ use crate::limits::LONGEST;
 ///
 /// Every `interval` without anything from the peer, a ping is sent (RFC 6455 §5.5.2); browsers answer it without any
 /// script, in hidden tabs too. If nothing at all arrives for `timeout`, the connection ends with
-/// [`ErrorKind::KeepaliveTimeout`](crate::ErrorKind::KeepaliveTimeout). Any frame counts as life. While the handler
-/// leaves messages unread, so that nothing can be read, silence is not held against the peer.
+/// [`ErrorKind::KeepaliveTimeout`](crate::ErrorKind::KeepaliveTimeout). Any frame counts as life, and so does taking data
+/// that had to wait: on a slow link a ping stands behind it. While the handler leaves messages unread, so that nothing can
+/// be read, silence is not held against the peer.
 ///
 /// The peer's own pings are answered whatever these settings, and while a message waits unread too. An answer must be on
 /// its way within 2 s, or the connection ends with [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout).

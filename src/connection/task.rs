@@ -1,30 +1,30 @@
 //! The one task of a connection: it polls the transport and the handler together, and only it touches the transport.
 
+mod reading;
+mod timing;
+mod writing;
+
 use std::future::Future;
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::{unconstrained, yield_now};
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep};
-use tokio_util::io::poll_read_buf;
 
+use self::writing::Unflushed;
 use super::closing::{Closing, Phase};
 use super::deadlines::Deadlines;
 use super::fault::Fault;
-use super::keepalive::{Due, Keepalive, Liveness};
+use super::keepalive::{Keepalive, Liveness};
 use super::outgoing::Outgoing;
 use super::pings::Pings;
 use super::running::Handler;
-use super::scratch;
 use super::shared::Shared;
 use super::socket::{Event, Socket};
 use super::state::{End, Progress, Requests};
-
 use crate::handler::HandlerOutput;
 use crate::limits::Limits;
 use crate::message::Message;
@@ -59,13 +59,6 @@ pub(super) struct Task<Io> {
     /// The limits that the timer was set for.
     timed: u8,
     pub(super) now: Instant,
-}
-
-/// What the transport took and may still hold back: all bytes, and those of data frames.
-#[derive(Debug, Default)]
-struct Unflushed {
-    bytes: usize,
-    data: usize,
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
@@ -286,148 +279,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
     }
 
-    /// Writes all that is there.
-    fn write(&mut self, cx: &mut Context<'_>) {
-        let mut more = self.gather();
-        while more {
-            let Some(transport) = &mut self.transport else { return };
-            match self.writing.poll_write(Pin::new(transport), cx) {
-                Poll::Pending => {
-                    self.deadlines.set_stalled(true, self.now);
-                    return self.flush(cx);
-                }
-                Poll::Ready(Ok(written)) if written > 0 => {
-                    if self.deadlines.end_stall(self.now) {
-                        // A peer that takes data is alive, even where our ping waits behind that.
-                        self.liveness.seen(self.now);
-                    }
-                    let control = written.min(self.overhead);
-                    self.overhead -= control;
-                    self.unflushed.bytes += written;
-                    self.unflushed.data += written - control;
-                    if !self.socket.replies().close.is_empty() {
-                        // The close frame waits for what was sent before it, and the peer takes that.
-                        self.closing.progress(self.now);
-                    }
-                    if self.overhead == 0 && self.socket.replies().urgent.is_empty() {
-                        self.deadlines.set_owing_pong(false, self.now);
-                    }
-                    // What was queued meanwhile is seen before the task sleeps.
-                    more = !self.writing.is_empty() || (!self.socket.replies().is_empty() && self.gather());
-                }
-                Poll::Ready(result) => {
-                    let source = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
-                    return self.fail(Fault::Disconnected(Some(source.into())));
-                }
-            }
-        }
-        self.flush(cx);
-        self.finish_writing(cx);
-    }
-
-    /// Puts together what is written next, once the last of it is out: pings and pongs, then data, then the close frame.
-    fn gather(&mut self) -> bool {
-        if !self.writing.is_empty() {
-            return true;
-        }
-        let replies = self.socket.replies();
-        self.overhead = replies.urgent.len();
-        if self.overhead > 0 {
-            self.writing.push_raw(&replies.urgent);
-            replies.urgent = Vec::new();
-        }
-        self.shared.lock().take_queued(&mut self.writing);
-        if self.writing.is_empty() && !replies.close.is_empty() {
-            self.overhead = replies.close.len();
-            self.writing.push_raw(&replies.close);
-            replies.close = Vec::new();
-        }
-        !self.writing.is_empty()
-    }
-
-    /// Has the transport pass on what it took; TLS and HTTP/2 keep it in buffers of their own. Then it counts as written.
-    fn flush(&mut self, cx: &mut Context<'_>) {
-        let Some(transport) = &mut self.transport else { return };
-        // Where nothing is read, an HTTP/2 stream says only here that it was reset.
-        if self.unflushed.bytes == 0 && !(self.read_to_end && self.liveness.is_paused()) {
-            return;
-        }
-        match Pin::new(transport).poll_flush(cx) {
-            Poll::Pending => self.deadlines.set_stalled(true, self.now),
-            Poll::Ready(Ok(())) => {
-                if self.writing.is_empty() {
-                    self.deadlines.set_stalled(false, self.now);
-                }
-                let Unflushed { bytes, data } = std::mem::take(&mut self.unflushed);
-                self.progress.sent += bytes as u64;
-                self.progress.written += data as u64;
-                // What nobody waits for is told before the task sleeps.
-                if self.shared.signals.is_writing_awaited() {
-                    self.handler_due |= self.shared.advance(&mut self.shared.lock(), &mut self.progress);
-                }
-            }
-            Poll::Ready(Err(error)) => self.fail(Fault::Disconnected(Some(error.into()))),
-        }
-    }
-
-    /// Everything is written: after the closing handshake our side is shut down.
-    fn finish_writing(&mut self, cx: &mut Context<'_>) {
-        let Some(transport) = &mut self.transport else { return };
-        let transport = Pin::new(transport);
-        if self.closing.phase() != Phase::Flushing || self.unflushed.bytes > 0 {
-            return;
-        }
-        match transport.poll_shutdown(cx) {
-            Poll::Pending => {}
-            // Both close frames have passed: over HTTP/1.1 nothing more can come.
-            Poll::Ready(Ok(())) if self.peer_closed && !self.read_to_end => self.end_transport(),
-            Poll::Ready(Ok(())) => {
-                self.closing.flushed(self.now);
-                self.set_ended();
-            }
-            Poll::Ready(Err(_)) => self.end_transport(),
-        }
-    }
-
-    /// One read. Ready when there is something new to look at.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(transport) = &mut self.transport else { return Poll::Pending };
-        let transport = Pin::new(transport);
-        if self.closing.phase() == Phase::Draining {
-            return self.poll_drain(cx);
-        }
-        if self.socket_over {
-            return Poll::Pending;
-        }
-        let wire = self.socket.wire();
-        let wants_input = wire.wants_input();
-        self.liveness.set_paused(!wants_input, self.now);
-        if !wants_input {
-            return Poll::Pending;
-        }
-        match std::task::ready!(wire.poll_fill(transport, cx)) {
-            Ok(read) => {
-                self.liveness.seen(self.now);
-                self.progress.received += read as u64;
-            }
-            Err(error) => self.fail(Fault::Disconnected(Some(error.into()))),
-        }
-        Poll::Ready(())
-    }
-
-    /// Reads the peer's side to its end: dropped before that, TCP would reset the connection and could lose our close
-    /// frame, and HTTP/2 would reset the stream, after which browsers fall back to HTTP/1.1.
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(transport) = &mut self.transport else { return Poll::Pending };
-        let mut buffer = scratch::take_read_buffer();
-        let read = poll_read_buf(Pin::new(transport), cx, &mut buffer);
-        scratch::give_read_buffer(buffer);
-        if matches!(std::task::ready!(read), Ok(0) | Err(_)) {
-            self.end_transport();
-        }
-        Poll::Ready(())
-    }
-
     /// Fails the connection (RFC 6455 §7.1.7).
     fn fail(&mut self, fault: Fault) {
         if self.closing.phase() != Phase::Open {
@@ -458,72 +309,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     fn set_ended(&mut self) {
         self.shared.set_ended(&mut self.progress);
         self.handler_due = true;
-    }
-
-    /// Does what is due. `false`: nothing is, and the timer stands at what will be next.
-    fn poll_timer(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> bool {
-        if self.transport.is_none() {
-            return false;
-        }
-        let running = self.running_limits();
-        // Most turns only move to later what is due: the timer then fires once too often, instead of being set each time.
-        if running & !self.timed == 0 && self.timer_polled && !timer.is_elapsed() {
-            return false;
-        }
-        self.timed = running;
-        if self.closing.is_overdue(self.now) {
-            self.end_transport();
-            return true;
-        }
-        let next = match self.closing.deadline() {
-            Some(deadline) => deadline,
-            None => match self.poll_limits() {
-                Ok(next) => next,
-                Err(fault) => {
-                    self.fail(fault);
-                    return true;
-                }
-            },
-        };
-        if next < timer.deadline() || timer.is_elapsed() {
-            timer.as_mut().reset(next);
-            self.timer_polled = false;
-        }
-        if !self.timer_polled || timer.is_elapsed() {
-            self.timer_polled = true;
-            // Without tokio's budget: used up, it would answer for the timer, which then wakes nobody.
-            if pin!(unconstrained(timer)).poll(cx).is_ready() {
-                self.now = Instant::now();
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Which limits count at the moment, a bit for each.
-    fn running_limits(&mut self) -> u8 {
-        let wire = self.socket.wire();
-        let mid_message = wire.is_mid_message() && !wire.is_held_up();
-        self.deadlines.set_mid_message(mid_message, self.now);
-        // Either way there is something to look at in time: silence, or whether the stream is still there.
-        let reading = if self.liveness.is_paused() { 1 } else { 2 };
-        let closing = u8::from(self.closing.deadline().is_some());
-        (self.deadlines.running() << 2 | reading) << 1 | closing
-    }
-
-    /// The limits of an open connection: when the next of them is due, or which was not kept.
-    fn poll_limits(&mut self) -> Result<Instant, Fault> {
-        let unread = self.liveness.is_paused() && self.read_to_end;
-        let look = self.now + if unread { LOOK } else { FAR };
-        let next = self.deadlines.poll(self.now)?.map_or(look, |next| next.min(look));
-        match self.liveness.poll(self.now) {
-            Due::Expired => Err(Fault::KeepaliveTimeout),
-            Due::Ping => {
-                self.shared.ping_if_open();
-                Ok(self.now)
-            }
-            Due::Nothing(due) => Ok(due.map_or(next, |due| next.min(due))),
-        }
     }
 
     /// Gives memory back and sleeps, unless the handler may wait for what was done or a handle has asked for something.
@@ -558,7 +343,3 @@ const NO_CLOSE_FRAME: &str = "the transport ended, or the stream was reset, with
 /// How many frames are dealt with before others have a turn. All small messages of one read are, so that their answers leave
 /// in one write.
 const EVENTS_PER_TURN: usize = 1024;
-/// How often a stream that is not read is looked at.
-const LOOK: Duration = Duration::from_secs(1);
-/// Where the timer stands when there is nothing to wait for.
-const FAR: Duration = Duration::from_secs(24 * 60 * 60);

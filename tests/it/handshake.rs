@@ -3,9 +3,15 @@
 use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tower_websocket::{Manager, OriginPolicy, RejectionKind, Upgrader, WebSocketLayer};
 
-use crate::support::{ACCEPT, DEFLATE, KEY, Peer, handler, open, serve, text};
+use crate::net::{echo, listen, serve_stream};
+use crate::support::{ACCEPT, DEFLATE, KEY, Peer, continuation, handler, open, serve, text};
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_is_the_one_of_the_rfc() {
@@ -118,6 +124,33 @@ async fn an_upgrader_in_the_request_overrides_the_layers() {
     let head = serve(service).handshake(&more).await;
     assert!(!head.contains("permessage-deflate"), "{head}");
     assert_eq!(managers.recv().await.unwrap().subprotocol(), Some("request"));
+}
+
+/// hyper's server has read them already when it gives its TCP stream up; both of its servers do that.
+#[tokio::test]
+async fn frames_in_the_packet_of_the_request_are_not_lost_over_tcp() {
+    let service = WebSocketLayer::new(echo).into_service();
+    let http1 = {
+        let service = TowerToHyperService::new(service.clone());
+        listen(move |stream| {
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
+            async move { connection.with_upgrades().await.unwrap() }
+        })
+    };
+    for address in [http1.await, listen(move |stream| serve_stream(stream, service.clone())).await] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let early = [text("early").masked(), text("too").masked(), text("la").more().masked()].concat();
+        stream.write_all(&[Peer::request("").into_bytes(), early].concat()).await.unwrap();
+        let mut received = Vec::new();
+        let frames = [text("early").unmasked(), text("too").unmasked()].concat();
+        while !received.ends_with(&frames) {
+            assert_ne!(stream.read_buf(&mut received).await.unwrap(), 0, "{}", received.escape_ascii());
+        }
+        stream.write_all(&continuation("te").masked()).await.unwrap();
+        let mut late = text("late").unmasked();
+        stream.read_exact(&mut late).await.unwrap();
+        assert_eq!(late, text("late").unmasked());
+    }
 }
 
 #[tokio::test(start_paused = true)]
