@@ -10,6 +10,7 @@ mod fault;
 mod frame;
 mod input;
 mod keepalive;
+mod lending;
 mod outgoing;
 mod pings;
 mod replies;

@@ -98,6 +98,10 @@ impl Outgoing {
     /// The buffer at the end, with room for so much more.
     fn gather(&mut self, more: usize) -> &mut Vec<u8> {
         if !matches!(self.segments.back(), Some(Segment::Gathered(_))) {
+            if self.segments.capacity() == 0 {
+                // Most often there is one; the list would begin with room for four, and keep it.
+                self.segments.reserve_exact(1);
+            }
             self.segments.push_back(Segment::Gathered(scratch::take_buffer()));
         }
         match self.segments.back_mut() {

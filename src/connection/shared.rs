@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::lending;
 use super::scratch;
 use super::signals::Signals;
 use super::state::{End, Progress, Requests, State};
 use super::wakers::Wakers;
+use super::wire::Wire;
 use crate::close::{CloseCode, CloseFrame};
 use crate::deflate::Deflater;
 use crate::error::{Error, ErrorKind};
@@ -50,7 +52,11 @@ impl Shared {
     /// The next message; `None` after a close.
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         if !self.signals.is_inbox_full() && !self.signals.is_over() && self.signals.is_handler(cx.waker()) {
-            return Poll::Pending;
+            let message = lending::borrow(self.id(), Wire::take_whole_message);
+            if let Some(message) = &message {
+                self.signals.count_message(message.len());
+            }
+            return message.map_or(Poll::Pending, |message| Poll::Ready(Ok(Some(message))));
         }
         let mut state = self.lock();
         if let Some(message) = state.inbox.take() {
@@ -228,7 +234,8 @@ impl Shared {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.lock().stats
+        let sent = self.lock().sent_so_far;
+        self.signals.stats(sent)
     }
 
     /// A token that is cancelled when the connection ends. Made when it is first asked for.
@@ -311,8 +318,14 @@ impl Shared {
         std::mem::take(&mut state.requests)
     }
 
-    /// Hands a message over.
+    /// Which connection this is. It stays where it is for as long as it is polled.
+    pub(super) fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Leaves a message to whoever receives next.
     pub(super) fn deliver(&self, message: Message) {
+        self.signals.count_message(message.len());
         let mut state = self.lock();
         state.deliver(message);
         self.signals.set_inbox_full(true);

@@ -1,10 +1,13 @@
 //! What is known of a connection without its lock.
 
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::task::Waker;
 
-/// Flags between a connection's task and its handles. A message passed the lock five times before they were here, and
-/// now three times (`benches/echo.rs`).
+use super::state::Sent;
+use crate::stats::Stats;
+
+/// Flags and counts between a connection's task and its handles, so that an echoed message passes the lock once
+/// (`benches/echo.rs`).
 ///
 /// A flag may be seen late by other threads. Where that matters, the task looks again under the lock before it sleeps,
 /// and whoever wakes it holds the lock.
@@ -24,6 +27,15 @@ pub(super) struct Signals {
     polling_handler: AtomicBool,
     waker_data: AtomicPtr<()>,
     waker_table: AtomicPtr<()>,
+    received: Received,
+}
+
+/// What was received. Only the task and its handler count.
+#[derive(Debug, Default)]
+struct Received {
+    messages: AtomicU64,
+    payload: AtomicU64,
+    wire: AtomicU64,
 }
 
 impl Signals {
@@ -67,6 +79,30 @@ impl Signals {
         self.writing_awaited.store(awaited, Ordering::Relaxed);
     }
 
+    /// Counts bytes that were read.
+    pub(super) fn count_read(&self, bytes: usize) {
+        add(&self.received.wire, bytes);
+    }
+
+    /// Counts a message of so many bytes.
+    pub(super) fn count_message(&self, payload: usize) {
+        add(&self.received.messages, 1);
+        add(&self.received.payload, payload);
+    }
+
+    /// What was received, beside what was sent.
+    pub(super) fn stats(&self, sent: Sent) -> Stats {
+        let received = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Stats {
+            messages_received: received(&self.received.messages),
+            messages_sent: sent.messages,
+            payload_received: received(&self.received.payload),
+            payload_sent: sent.payload,
+            wire_received: received(&self.received.wire),
+            wire_sent: sent.wire,
+        }
+    }
+
     /// The task polls its handler with this waker from now on, or no longer.
     pub(super) fn set_polling_handler(&self, waker: Option<&Waker>) {
         if let Some(waker) = waker {
@@ -85,6 +121,11 @@ impl Signals {
             && self.waker_data.load(Ordering::Relaxed).cast_const() == waker.data()
             && self.waker_table.load(Ordering::Relaxed) == table(waker)
     }
+}
+
+/// There is one writer at a time, so that no locked instruction is needed.
+fn add(count: &AtomicU64, more: usize) {
+    count.store(count.load(Ordering::Relaxed) + more as u64, Ordering::Relaxed);
 }
 
 fn table(waker: &Waker) -> *mut () {

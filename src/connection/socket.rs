@@ -14,6 +14,7 @@ use tungstenite::protocol::WebSocketConfig;
 
 use super::fault::Fault;
 use super::frame::MAX_CONTROL;
+use super::lending;
 use super::replies::{ReceivedCode, Replies};
 use super::window::Window;
 use super::wire::Wire;
@@ -25,7 +26,8 @@ use crate::role::Role;
 /// the wire was fed.
 #[derive(Debug)]
 pub(super) struct Socket {
-    wire: Wire,
+    /// None while it is lent to the handler, which is while nobody else looks.
+    wire: Option<Box<Wire>>,
     stream: WebSocketStream<Window>,
     /// tungstenite writes its answer to a ping or a close frame when it is polled next.
     answer_due: bool,
@@ -59,13 +61,20 @@ impl Socket {
             .max_frame_size(Some(MAX_CONTROL));
         let made = pin!(WebSocketStream::from_raw_socket(Window::default(), role, Some(config)));
         match made.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(stream) => Self { wire, stream, answer_due: false },
+            Poll::Ready(stream) => Self { wire: Some(Box::new(wire)), stream, answer_due: false },
             Poll::Pending => unreachable!("without a handshake there is nothing to wait for"),
         }
     }
 
     pub(super) fn wire(&mut self) -> &mut Wire {
-        &mut self.wire
+        self.wire.as_mut().expect("the wire comes back from the handler")
+    }
+
+    /// Polls the handler of this connection, which may take messages from the wire.
+    pub(super) fn lend_wire(&mut self, connection: usize, poll: impl FnOnce()) {
+        if let Some(wire) = self.wire.take() {
+            self.wire = lending::lend(connection, wire, poll);
+        }
     }
 
     /// The control frames that tungstenite has written.
@@ -75,17 +84,18 @@ impl Socket {
 
     /// The next event in what the wire was fed, or `Pending` when it must be fed more.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if self.wire.is_exhausted() && !self.answer_due && self.window().is_empty() {
+        if self.wire().is_exhausted() && !self.answer_due && self.window().is_empty() {
             return Poll::Pending;
         }
         loop {
-            self.wire.advance(self.stream.get_mut());
+            let wire = self.wire.as_mut().expect("the wire comes back from the handler");
             let window = self.stream.get_mut();
+            wire.advance(window);
             if window.is_empty() {
-                if let Some(message) = self.wire.take_message() {
+                if let Some(message) = wire.take_message() {
                     return Poll::Ready(Event::Message(message));
                 }
-                if let Some(fault) = self.wire.take_fault() {
+                if let Some(fault) = wire.take_fault() {
                     return Poll::Ready(Event::Fault(fault));
                 }
                 if !self.answer_due && !window.has_ended() {
@@ -115,7 +125,7 @@ impl Socket {
                     _ => Event::Close(self.received(frame)),
                 }
             }
-            Some(Ok(_)) => match self.wire.take_message() {
+            Some(Ok(_)) => match self.wire().take_message() {
                 Some(message) => Event::Message(message),
                 None => return Poll::Pending,
             },

@@ -9,7 +9,6 @@ use crate::close::CloseFrame;
 use crate::error::Error;
 use crate::message::Message;
 use crate::role::Role;
-use crate::stats::Stats;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -29,7 +28,7 @@ pub(super) struct State {
     pub(super) readers: Wakers,
     pub(super) writers: Wakers,
     pub(super) watchers: Wakers,
-    pub(super) stats: Stats,
+    pub(super) sent_so_far: Sent,
     /// No handle is left.
     pub(super) abandoned: bool,
     pub(super) requests: Requests,
@@ -70,11 +69,17 @@ pub(super) struct Requests {
     pub(super) ping: Option<u64>,
 }
 
+/// What was sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sent {
+    pub(super) messages: u64,
+    pub(super) payload: u64,
+    pub(super) wire: u64,
+}
+
 /// What the task has done since it last said so.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// All bytes that were read.
-    pub(super) received: u64,
     /// All bytes that the transport has passed on, and of these the ones of data frames.
     pub(super) sent: u64,
     pub(super) written: u64,
@@ -82,10 +87,8 @@ pub(super) struct Progress {
 
 /// The task's side.
 impl State {
-    /// Hands a message over.
+    /// Leaves a message to whoever receives next.
     pub(super) fn deliver(&mut self, message: Message) {
-        self.stats.messages_received += 1;
-        self.stats.payload_received += message.len() as u64;
         self.inbox = Some(message);
         self.readers.wake();
     }
@@ -98,9 +101,8 @@ impl State {
 
     /// Counts what was done.
     pub(super) fn advance(&mut self, progress: &mut Progress) {
-        let Progress { received, sent, written } = std::mem::take(progress);
-        self.stats.wire_received += received;
-        self.stats.wire_sent += sent;
+        let Progress { sent, written } = std::mem::take(progress);
+        self.sent_so_far.wire += sent;
         self.written += written;
         if sent > 0 {
             self.writers.wake();
@@ -179,8 +181,8 @@ impl State {
         let before = self.queued.len();
         push(&mut self.queued);
         self.accepted += (self.queued.len() - before) as u64;
-        self.stats.messages_sent += 1;
-        self.stats.payload_sent += payload as u64;
+        self.sent_so_far.messages += 1;
+        self.sent_so_far.payload += payload as u64;
         self.sent = true;
         self.accepted
     }

@@ -97,7 +97,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     pub(super) fn open(&mut self, transport: Io, early: Bytes) {
         self.now = Instant::now();
         self.liveness.seen(self.now);
-        self.progress.received = early.len() as u64;
+        self.shared.signals.count_read(early.len());
         self.socket.wire().feed(early);
         self.shared.set_vectored(transport.is_write_vectored());
         self.transport = Some(transport);
@@ -117,31 +117,36 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         self.shared.signals.set_awake(true);
         // At least once, as it may wait for things of its own.
         self.handler_due = true;
-        let mut left = EVENTS_PER_TURN;
+        self.socket.wire().start_turn();
         loop {
             self.take_requests();
-            while left > 0
+            while self.socket.wire().spend()
                 && let Poll::Ready(event) = self.poll_event(cx)
             {
-                left -= 1;
                 self.on_event(event);
                 if self.handler_due {
                     self.poll_handler(&mut handler, cx);
                 }
                 self.take_requests();
             }
-            if self.handler_due && left > 0 {
-                // Most often the task was woken for what has arrived, and the handler waits for that.
-                if self.poll_read(cx).is_ready() {
+            let turn_over = self.socket.wire().is_turn_over();
+            if self.handler_due && !turn_over {
+                // Most often the task was woken for what has arrived, and the handler waits for that and takes it by itself.
+                let read = self.poll_read(cx).is_ready();
+                self.poll_handler(&mut handler, cx);
+                if read || self.socket.wire().take_touched() {
                     continue;
                 }
-                self.poll_handler(&mut handler, cx);
             }
             self.write(cx);
-            if left == 0 {
+            if turn_over {
                 return self.pause(timer, cx);
             }
-            if self.handler_due || self.poll_read(cx).is_ready() {
+            if self.handler_due {
+                continue;
+            }
+            if self.poll_read(cx).is_ready() {
+                self.poll_handler(&mut handler, cx);
                 continue;
             }
             if self.aborted || (self.transport.is_none() && handler.is_done()) {
@@ -272,7 +277,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     fn poll_handler<H: Future<Output: HandlerOutput>>(&mut self, handler: &mut Handler<'_, H>, cx: &mut Context<'_>) {
         self.handler_due = false;
         self.shared.signals.set_polling_handler(Some(cx.waker()));
-        let returned = handler.poll(cx);
+        let mut returned = Poll::Pending;
+        let mut poll = || returned = handler.poll(cx);
+        if self.text_heartbeat {
+            // The handler does not see all messages.
+            poll();
+        } else {
+            self.socket.lend_wire(self.shared.id(), poll);
+        }
         self.shared.signals.set_polling_handler(None);
         if let Poll::Ready(frame) = returned {
             self.shared.close(frame);
@@ -340,6 +352,3 @@ impl<Io> Drop for Task<Io> {
 }
 
 const NO_CLOSE_FRAME: &str = "the transport ended, or the stream was reset, without a close frame";
-/// How many frames are dealt with before others have a turn. All small messages of one read are, so that their answers leave
-/// in one write.
-const EVENTS_PER_TURN: usize = 1024;

@@ -44,6 +44,10 @@ pub(super) struct Wire {
     /// The connection is closing: data is passed over.
     discard: bool,
     end_of_input: bool,
+    /// How many more frames may be looked at in this turn.
+    left: usize,
+    /// A message was taken by the handler, or a fault found, since the task looked.
+    touched: bool,
 }
 
 #[derive(Debug)]
@@ -66,7 +70,26 @@ impl Wire {
             hold: false,
             discard: false,
             end_of_input: false,
+            left: 0,
+            touched: false,
         }
+    }
+
+    /// The task has a turn.
+    pub(super) fn start_turn(&mut self) {
+        self.left = FRAMES_PER_TURN;
+    }
+
+    /// Whether the turn is over.
+    pub(super) fn is_turn_over(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Counts a frame. Whether one more may be looked at.
+    pub(super) fn spend(&mut self) -> bool {
+        let more = self.left > 0;
+        self.left -= usize::from(more);
+        more
     }
 
     /// One read from the transport: straight into the message where much is missing, else into the thread's buffer.
@@ -99,6 +122,26 @@ impl Wire {
             self.end_of_input = true;
         }
         Poll::Ready(Ok(read))
+    }
+
+    /// The next message, for the handler: only where it has arrived in one proper frame, and nothing goes before it.
+    pub(super) fn take_whole_message(&mut self) -> Option<Message> {
+        let busy = self.frame.is_some() || self.in_message || self.message.is_some() || self.fault.is_some();
+        if busy || self.stopped || self.discard {
+            return None;
+        }
+        let (header, size) = Header::parse(self.input.bytes())?;
+        if header.is_control() || !self.is_acceptable(header) || !self.spend() {
+            return None;
+        }
+        let message = self.whole_message(header, size)?;
+        self.touched = true;
+        message.map_err(|fault| self.fault = Some(fault)).ok()
+    }
+
+    /// Whether the handler has used the wire, so that there may be more to look at.
+    pub(super) fn take_touched(&mut self) -> bool {
+        std::mem::take(&mut self.touched)
     }
 
     /// What was read before the wire was there.
@@ -199,29 +242,19 @@ impl Wire {
         if self.hold {
             return Ok(false);
         }
+        if !self.discard
+            && !self.in_message
+            && let Some(message) = self.whole_message(header, size)
+        {
+            self.message = Some(message?);
+            return Ok(true);
+        }
         self.input.consume(size);
         if !self.discard {
             if !self.in_message {
-                let kind = if header.opcode() == TEXT { MessageKind::Text } else { MessageKind::Binary };
-                self.assembler.begin(kind, header.first & RSV1 != 0);
+                self.begin(header);
             }
             self.assembler.admit(header.len)?;
-            let len = header.len as usize;
-            if !self.in_message
-                && header.is_final()
-                && let Some(payload) = self.input.bytes_mut().get_mut(..len)
-            {
-                header.unmask(payload, 0);
-                // A message in one frame changes nothing in tungstenite's state, so it need not be shown.
-                self.message = Some(if self.assembler.may_keep(len) {
-                    self.assembler.keep(self.input.split_to(len))?
-                } else {
-                    let message = self.assembler.whole(payload)?;
-                    self.input.consume(len);
-                    message
-                });
-                return Ok(true);
-            }
         }
         self.in_message = true;
         self.frame = Some(Frame { header, done: 0 });
@@ -261,6 +294,32 @@ impl Wire {
         Ok(true)
     }
 
+    fn begin(&mut self, header: Header) {
+        let kind = if header.opcode() == TEXT { MessageKind::Text } else { MessageKind::Binary };
+        self.assembler.begin(kind, header.first & RSV1 != 0);
+    }
+
+    /// Takes a message in one frame, if it has arrived whole. It changes nothing in tungstenite's state, so it need not be
+    /// shown.
+    fn whole_message(&mut self, header: Header, size: usize) -> Option<Result<Message, Fault>> {
+        if !header.is_final() || header.len > (self.input.len() - size) as u64 {
+            return None;
+        }
+        self.input.consume(size);
+        self.begin(header);
+        Some(self.assembler.admit(header.len).and_then(|()| {
+            let len = header.len as usize;
+            let payload = &mut self.input.bytes_mut()[..len];
+            header.unmask(payload, 0);
+            if self.assembler.may_keep(len) {
+                return self.assembler.keep(self.input.split_to(len));
+            }
+            let message = self.assembler.whole(payload);
+            self.input.consume(len);
+            message
+        }))
+    }
+
     /// Whether the payload may go round tungstenite: a data frame in its place, masked as it must be, with RSV1 only
     /// where RFC 7692 §6 puts it.
     fn is_acceptable(&self, header: Header) -> bool {
@@ -290,5 +349,8 @@ impl Frame {
 const DIRECT: usize = 16 * 1024;
 /// How much is read at a time behind a message that nobody has taken.
 const HELD_READ: usize = 512;
+/// How many frames are dealt with before others have a turn. All small messages of one read are, so that their answers leave
+/// in one write.
+const FRAMES_PER_TURN: usize = 1024;
 /// A length that tungstenite refuses without waiting for the payload.
 const TOO_LONG_FOR_CONTROL: u64 = 126;

@@ -31,7 +31,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         match std::task::ready!(wire.poll_fill(transport, cx)) {
             Ok(read) => {
                 self.liveness.seen(self.now);
-                self.progress.received += read as u64;
+                self.shared.signals.count_read(read);
             }
             Err(error) => self.fail(Fault::Disconnected(Some(error.into()))),
         }
