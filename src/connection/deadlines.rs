@@ -15,6 +15,8 @@ pub(super) struct Deadlines {
     end_of_life: Option<Instant>,
     /// The transport takes nothing.
     stalled: Option<Instant>,
+    /// It refused what it was given, and does not only keep it.
+    refused: bool,
     /// The peer waits for a pong.
     owing_pong: Option<Instant>,
     /// A message has begun and not ended.
@@ -28,6 +30,7 @@ impl Deadlines {
             message_time: limits.message_time,
             end_of_life: limits.lifetime.map(|lifetime| now + lifetime),
             stalled: None,
+            refused: false,
             owing_pong: None,
             mid_message: None,
         }
@@ -35,12 +38,20 @@ impl Deadlines {
 
     pub(super) fn set_stalled(&mut self, stalled: bool, now: Instant) {
         set(&mut self.stalled, stalled, now);
+        self.refused &= stalled;
     }
 
-    /// The transport takes something again. Whether that is news of the peer: it was waited for, and longer than it takes
-    /// to get from one task to another.
+    /// The transport takes nothing, not even into buffers of its own.
+    pub(super) fn set_refused(&mut self, now: Instant) {
+        self.set_stalled(true, now);
+        self.refused = true;
+    }
+
+    /// The transport takes something again. Whether that is news of the peer: it was refused before, and for longer than it
+    /// takes to get from one task to another. TLS takes some 64 KiB whatever the peer does.
     pub(super) fn end_stall(&mut self, now: Instant) -> bool {
-        self.stalled.take().is_some_and(|since| now.saturating_duration_since(since) >= REAL_STALL)
+        let refused = std::mem::take(&mut self.refused);
+        self.stalled.take().is_some_and(|since| refused && now.saturating_duration_since(since) >= REAL_STALL)
     }
 
     pub(super) fn set_owing_pong(&mut self, owing: bool, now: Instant) {

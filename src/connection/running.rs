@@ -97,8 +97,11 @@ impl<H: Future<Output: HandlerOutput>> Handler<'_, H> {
             Ok(Poll::Ready(frame)) => frame,
             Err(_) => panicked(),
         };
-        self.0.set(None);
-        Poll::Ready(frame)
+        // Dropping it may panic too.
+        match catch_unwind(AssertUnwindSafe(|| self.0.set(None))) {
+            Ok(()) => Poll::Ready(frame),
+            Err(_) => Poll::Ready(panicked()),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::stats::Stats;
 /// (`benches/echo.rs`).
 ///
 /// A flag may be seen late by other threads. Where that matters, the task looks again under the lock before it sleeps,
-/// and whoever wakes it holds the lock.
+/// and whoever wakes it holds the lock. A task that only lets others have a turn comes back by itself.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
     /// The task is being polled.
@@ -23,8 +23,9 @@ pub(super) struct Signals {
     over: AtomicBool,
     /// Somebody waits for something to be written.
     writing_awaited: AtomicBool,
-    /// The task is polling its handler, with the waker of this data and table.
+    /// The task is polling its handler.
     polling_handler: AtomicBool,
+    /// The waker that the task is polled with.
     waker_data: AtomicPtr<()>,
     waker_table: AtomicPtr<()>,
     received: Received,
@@ -103,22 +104,32 @@ impl Signals {
         }
     }
 
-    /// The task polls its handler with this waker from now on, or no longer.
-    pub(super) fn set_polling_handler(&self, waker: Option<&Waker>) {
-        if let Some(waker) = waker {
+    /// The task is polled with this waker. Whether it is a new one.
+    pub(super) fn set_task(&self, waker: &Waker) -> bool {
+        let known = self.is_task(waker);
+        if !known {
             self.waker_data.store(waker.data().cast_mut(), Ordering::Relaxed);
             self.waker_table.store(table(waker), Ordering::Relaxed);
         }
-        self.polling_handler.store(waker.is_some(), Ordering::Relaxed);
+        !known
+    }
+
+    /// The task polls its handler from now on, or no longer.
+    pub(super) fn set_polling_handler(&self, polling: bool) {
+        // Whoever sees it knows the task's waker too.
+        self.polling_handler.store(polling, Ordering::Release);
     }
 
     /// Whether it is the handler that is being polled here, and by the connection's task itself.
     ///
-    /// Other threads have other wakers, and so has a part of the handler that is polled only when it is woken itself. What
+    /// Other tasks have other wakers, and so has a part of the handler that is polled only when it is woken itself. What
     /// else is polled in the same task has the same waker, but not while the handler is being polled.
     pub(super) fn is_handler(&self, waker: &Waker) -> bool {
-        self.polling_handler.load(Ordering::Relaxed)
-            && self.waker_data.load(Ordering::Relaxed).cast_const() == waker.data()
+        self.polling_handler.load(Ordering::Acquire) && self.is_task(waker)
+    }
+
+    fn is_task(&self, waker: &Waker) -> bool {
+        self.waker_data.load(Ordering::Relaxed).cast_const() == waker.data()
             && self.waker_table.load(Ordering::Relaxed) == table(waker)
     }
 }
@@ -150,10 +161,12 @@ mod tests {
         let signals = Signals::default();
         let [own, other] = [Task, Task].map(|task| Waker::from(Arc::new(task)));
         assert!(!signals.is_handler(&own));
-        signals.set_polling_handler(Some(&own));
+        assert!(signals.set_task(&own) && !signals.set_task(&own));
+        signals.set_polling_handler(true);
         assert!(signals.is_handler(&own) && signals.is_handler(&own.clone()));
         assert!(!signals.is_handler(&other) && !signals.is_handler(Waker::noop()));
-        signals.set_polling_handler(None);
+        signals.set_polling_handler(false);
         assert!(!signals.is_handler(&own));
+        assert!(signals.set_task(&other));
     }
 }

@@ -115,6 +115,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     {
         self.now = Instant::now();
         self.shared.signals.set_awake(true);
+        if self.shared.signals.set_task(cx.waker()) {
+            // The future has come to another task, which the timer does not know.
+            self.timer_polled = false;
+        }
         // At least once, as it may wait for things of its own.
         self.handler_due = true;
         self.socket.wire().start_turn();
@@ -163,6 +167,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Lets others have a turn, and comes back.
     fn pause(&mut self, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_timer(timer, cx);
+        // The handler is polled in the next turn, whatever it waits for.
+        self.shared.advance(&mut self.shared.lock(), &mut self.progress);
         self.socket.wire().park();
         // The runtime looks at its timers and sockets before it comes back.
         pin!(yield_now()).poll(cx)
@@ -276,7 +282,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     fn poll_handler<H: Future<Output: HandlerOutput>>(&mut self, handler: &mut Handler<'_, H>, cx: &mut Context<'_>) {
         self.handler_due = false;
-        self.shared.signals.set_polling_handler(Some(cx.waker()));
+        self.shared.signals.set_polling_handler(true);
         let mut returned = Poll::Pending;
         let mut poll = || returned = handler.poll(cx);
         if self.text_heartbeat {
@@ -285,7 +291,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         } else {
             self.socket.lend_wire(self.shared.id(), poll);
         }
-        self.shared.signals.set_polling_handler(None);
+        self.shared.signals.set_polling_handler(false);
         if let Poll::Ready(frame) = returned {
             self.shared.close(frame);
         }

@@ -16,8 +16,9 @@ impl Wakers {
     }
 
     pub(super) fn wake(&mut self) {
-        while let Some(waker) = self.0.pop() {
-            waker.wake();
+        // Most often there is nobody.
+        if !self.0.is_empty() {
+            self.0.drain(..).for_each(Waker::wake);
         }
     }
 }

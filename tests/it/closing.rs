@@ -1,5 +1,8 @@
 //! The closing handshake.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -179,6 +182,32 @@ async fn a_panic_stays_on_its_own_connection() {
     bad.expect_close(1011).await;
     good.send(text("fine")).await;
     good.expect(text("fine")).await;
+}
+
+/// A handler that panics when it is dropped, after it has returned.
+struct Ending;
+
+impl Future for Ending {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        panic!("this handler panics when it is dropped");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_handler_that_is_dropped_is_the_handlers() {
+    let mut peer = serve(WebSocketLayer::new(|_: Manager| Ending).upgrader(quiet()).into_service());
+    peer.handshake("").await;
+    peer.expect_close(1011).await;
+    peer.send(close(1011, "")).await;
+    peer.expect_end().await;
 }
 
 #[tokio::test(start_paused = true)]

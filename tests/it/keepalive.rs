@@ -1,7 +1,12 @@
 //! Pings, pongs and the end of silent peers.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
-use tower_websocket::{ErrorKind, Keepalive, Manager, Upgrader, WebSocketLayer};
+use tower_websocket::{ErrorKind, Keepalive, Manager, Role, Upgrader, WebSocketLayer};
 
 use super::support::{binary, continuation, kind, millis, open, ping, pong, said, secs, serve, text};
 
@@ -135,4 +140,38 @@ async fn a_heartbeat_that_nobody_asked_for_spoils_no_ping() {
     peer.send_all([pong([0xff; 8]), pong(""), pong([0; 8])]).await;
     peer.send(pong(asked.payload)).await;
     tokio::time::timeout(secs(60), measured).await.expect("the ping was answered").unwrap().unwrap();
+}
+
+/// As rustls does: what it is given it takes, up to 64 KiB, though the peer takes nothing.
+struct Absorbing(usize);
+
+impl AsyncRead for Absorbing {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Absorbing {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let taken = bytes.len().min(64 * 1024 - self.0);
+        self.0 += taken;
+        if taken == 0 { Poll::Pending } else { Poll::Ready(Ok(taken)) }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_takes_our_ping_is_no_peer_that_lives() {
+    let ws = Manager::from_upgraded(Absorbing(0), Role::Server, &Upgrader::new());
+    let start = Instant::now();
+    ws.send(vec![0; 60 * 1024]).await.unwrap();
+    assert_eq!(kind(ws.done().await), ErrorKind::KeepaliveTimeout);
+    assert!(start.elapsed() <= secs(15), "{:?}", start.elapsed());
 }

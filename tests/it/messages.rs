@@ -3,17 +3,18 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join;
 use http::Request;
 use http_body_util::Empty;
+use tokio::io::{AsyncWriteExt, duplex};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 use tower::service_fn;
-use tower_websocket::{Error, Manager, Message, Upgrader, WebSocketLayer, testing};
+use tower_websocket::{Error, Keepalive, Limits, Manager, Message, Role, Upgrader, WebSocketLayer, testing};
 
 #[tokio::test(start_paused = true)]
 async fn messages_come_in_order_each_once() {
@@ -113,4 +114,54 @@ async fn a_flood_of_messages_leaves_others_their_turns() {
     // A turn has 1024, and the connection's may come twice; a read of 64 KiB holds 10,923.
     let longest = longest.load(Ordering::Relaxed);
     assert!((100..=2048).contains(&longest), "{longest} messages between two turns of another task");
+}
+
+/// The transport has it, and only the end of a turn tells so: with a flood of frames, the task never sleeps.
+#[tokio::test(start_paused = true)]
+async fn what_was_written_is_known_in_a_flood_too() {
+    let (near, mut far) = duplex(1024 * 1024);
+    let ws = Manager::from_upgraded(near, Role::Server, &Upgrader::new().keepalive(Keepalive::disabled()));
+    let flooded = Arc::new(AtomicBool::new(false));
+    let flood = tokio::spawn({
+        let flooded = flooded.clone();
+        async move {
+            // Pongs that nobody asked for.
+            let pongs = [0x8a, 0x80, 1, 2, 3, 4].repeat(100_000);
+            for _ in 0..20 {
+                far.write_all(&pongs).await.unwrap();
+            }
+            flooded.store(true, Ordering::Relaxed);
+            far
+        }
+    });
+    ws.send(vec![0; 70_000]).await.unwrap();
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    ws.flush().await.unwrap();
+    ws.send("there is room again").await.unwrap();
+    assert!(!flooded.load(Ordering::Relaxed), "only the end of the flood has told");
+    drop(flood.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_moves_to_another_task_keeps_its_time() {
+    let service = service_fn(async |mut request: Request<_>| {
+        let limits = Limits::default().lifetime(Duration::from_secs(2));
+        let settings = Upgrader::new().keepalive(Keepalive::disabled()).limits(limits);
+        let (response, upgrade) = settings.upgrade::<Empty<Bytes>, Empty<Bytes>>(&mut request).unwrap();
+        tokio::spawn(async move {
+            let mut connection = Box::pin(upgrade.run(echo));
+            tokio::select! {
+                () = &mut connection => panic!("it is too early"),
+                () = sleep(Duration::from_millis(100)) => {}
+            }
+            tokio::spawn(connection);
+        });
+        Ok::<_, Infallible>(response)
+    });
+    let start = Instant::now();
+    let ws = testing::TestClient::new(service).connect("/").await.unwrap();
+    assert_eq!(timeout(Duration::from_secs(60), ws.recv()).await.unwrap().unwrap(), None);
+    assert_eq!(start.elapsed().as_secs(), 2);
 }

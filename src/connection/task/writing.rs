@@ -25,7 +25,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             let Some(transport) = &mut self.transport else { return };
             match self.writing.poll_write(Pin::new(transport), cx) {
                 Poll::Pending => {
-                    self.deadlines.set_stalled(true, self.now);
+                    self.deadlines.set_refused(self.now);
                     return self.flush(cx);
                 }
                 Poll::Ready(Ok(written)) if written > 0 => {
@@ -93,7 +93,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 let Unflushed { bytes, data } = std::mem::take(&mut self.unflushed);
                 self.progress.sent += bytes as u64;
                 self.progress.written += data as u64;
-                // What nobody waits for is told before the task sleeps.
+                // What nobody waits for is told at the end of the turn.
                 if self.shared.signals.is_writing_awaited() {
                     self.handler_due |= self.shared.advance(&mut self.shared.lock(), &mut self.progress);
                 }
