@@ -134,10 +134,14 @@ async fn what_was_written_is_known_in_a_flood_too() {
             far
         }
     });
+    let turns = async || {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    };
+    turns().await;
     ws.send(vec![0; 70_000]).await.unwrap();
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
+    turns().await;
     ws.flush().await.unwrap();
     ws.send("there is room again").await.unwrap();
     assert!(!flooded.load(Ordering::Relaxed), "only the end of the flood has told");
