@@ -104,7 +104,7 @@ impl Upgrade {
             ticket.attach(&shared);
         }
         let manager = Manager::new(shared.clone(), self.request, self.subprotocol);
-        // Boxed, as the runtime and the tracing around it would copy these two kilobytes a dozen times on the way to its task
+        // Boxed, or the runtime and the tracing around it would copy all of it again and again on the way to its task
         // (`benches/handshake.rs`).
         let upgraded = Box::pin(Upgraded {
             waiting: Some(Waiting { transport: self.transport, handler, manager }),

@@ -191,7 +191,7 @@ fn mask(role: Role) -> Option<[u8; 4]> {
 const LARGE: usize = 16 * 1024;
 /// The most that a transport gets at a time which copies what it gets. hyper's streams of HTTP/2 take any amount, call it
 /// written while the peer's window is closed, and show no progress before all of it has passed: a slow peer would seem to
-/// take nothing. Less than this costs large messages more (`benches/compare`, 64 KiB over HTTP/2).
+/// take nothing. It is also the most that a frame of HTTP/2 carries unless the peer allows more (RFC 9113 §4.2).
 const COPIED: usize = MAX_HEADER + 16 * 1024;
 /// Segments given to one system call.
 const SLICES: usize = 16;

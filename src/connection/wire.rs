@@ -349,8 +349,8 @@ impl Frame {
 const DIRECT: usize = 16 * 1024;
 /// How much is read at a time behind a message that nobody has taken.
 const HELD_READ: usize = 512;
-/// How many frames are dealt with before others have a turn. All small messages of one read are, so that their answers leave
-/// in one write.
+/// How many frames are dealt with before others have a turn: all messages of 64 bytes in one read, so that their answers leave
+/// in one write, and a part of smaller ones.
 const FRAMES_PER_TURN: usize = 1024;
 /// A length that tungstenite refuses without waiting for the payload.
 const TOO_LONG_FOR_CONTROL: u64 = 126;

@@ -212,6 +212,15 @@ async fn refusals_have_a_status_and_a_body() {
     assert_eq!(peer.open("https://h/ws", &[("origin", "https://h:8443"), VERSION]).await.response.status(), 200);
 }
 
+/// The layer is never asked: the README says so. When this fails, hyper has learnt to refuse the one request.
+#[tokio::test(start_paused = true)]
+async fn hyper_ends_the_connection_for_a_handshake_that_announces_a_body() {
+    let mut peer = Peer::connect(WebSocketLayer::new(echo).upgrader(without_keepalive())).await;
+    let request = Request::connect("http://h/").version(Version::HTTP_2).header(VERSION.0, VERSION.1);
+    assert!(peer.try_open(request.header("content-length", "5")).await.is_err());
+    peer.connection.await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_host_header_is_no_way_around_the_authority() {
     let mut peer = Peer::connect(WebSocketLayer::new(echo)).await;
