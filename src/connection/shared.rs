@@ -51,7 +51,7 @@ impl Shared {
 
     /// The next message; `None` after a close.
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        if !self.signals.is_inbox_full() && !self.signals.is_over() && self.signals.is_handler(cx.waker()) {
+        if !self.signals.inbox_full.get() && !self.signals.over.get() && self.signals.is_handler(cx.waker()) {
             let message = lending::borrow(self.id(), Wire::take_whole_message);
             if let Some(message) = &message {
                 self.signals.count_message(message.len());
@@ -60,7 +60,7 @@ impl Shared {
         }
         let mut state = self.lock();
         if let Some(message) = state.inbox.take() {
-            self.signals.set_inbox_full(false);
+            self.signals.inbox_full.set(false);
             if state.held_up {
                 self.wake_task(&mut state);
             }
@@ -275,13 +275,13 @@ impl Shared {
     /// Has the task do this. It polls its handler too, which may wait for what has changed.
     fn ask(&self, state: &mut State, request: impl FnOnce(&mut Requests)) {
         request(&mut state.requests);
-        self.signals.set_asked(true);
+        self.signals.asked.set(true);
         self.wake_task(state);
     }
 
     /// Wakes the task unless it will look by itself before it sleeps.
     fn wake_task(&self, state: &mut State) {
-        if !self.signals.is_awake() {
+        if !self.signals.awake.get() {
             state.wake_task();
         }
     }
@@ -295,13 +295,13 @@ impl Shared {
 
     fn await_writing(&self, state: &mut State, waker: &Waker) {
         self.register(&mut state.writers, waker);
-        self.signals.set_writing_awaited(true);
+        self.signals.writing_awaited.set(true);
     }
 
     /// Keeps the first reason.
     fn set_end(&self, state: &mut State, end: End) {
         state.set_end(end);
-        self.signals.set_over();
+        self.signals.over.set(true);
     }
 }
 
@@ -314,7 +314,7 @@ impl Shared {
 
     pub(super) fn take_requests(&self) -> Requests {
         let mut state = self.lock();
-        self.signals.set_asked(false);
+        self.signals.asked.set(false);
         std::mem::take(&mut state.requests)
     }
 
@@ -328,14 +328,14 @@ impl Shared {
         self.signals.count_message(message.len());
         let mut state = self.lock();
         state.deliver(message);
-        self.signals.set_inbox_full(true);
+        self.signals.inbox_full.set(true);
     }
 
     /// Counts what was done, and wakes those who wait for it. Whether the handler may be one of them.
     pub(super) fn advance(&self, state: &mut State, progress: &mut Progress) -> bool {
-        let awaited = progress.sent > 0 && self.signals.is_writing_awaited();
+        let awaited = progress.sent > 0 && self.signals.writing_awaited.get();
         if awaited {
-            self.signals.set_writing_awaited(false);
+            self.signals.writing_awaited.set(false);
         }
         state.advance(progress);
         awaited

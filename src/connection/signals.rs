@@ -14,21 +14,35 @@ use crate::stats::Stats;
 #[derive(Debug, Default)]
 pub(super) struct Signals {
     /// The task is being polled.
-    awake: AtomicBool,
+    pub(super) awake: Flag,
     /// There are requests to the task.
-    asked: AtomicBool,
+    pub(super) asked: Flag,
     /// A message waits to be taken.
-    inbox_full: AtomicBool,
+    pub(super) inbox_full: Flag,
     /// The connection has ended for its users.
-    over: AtomicBool,
+    pub(super) over: Flag,
     /// Somebody waits for something to be written.
-    writing_awaited: AtomicBool,
+    pub(super) writing_awaited: Flag,
     /// The task is polling its handler.
     polling_handler: AtomicBool,
     /// The waker that the task is polled with.
     waker_data: AtomicPtr<()>,
     waker_table: AtomicPtr<()>,
     received: Received,
+}
+
+/// A flag that orders nothing but itself.
+#[derive(Debug, Default)]
+pub(super) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set(&self, to: bool) {
+        self.0.store(to, Ordering::Relaxed);
+    }
 }
 
 /// What was received. Only the task and its handler count.
@@ -40,46 +54,6 @@ struct Received {
 }
 
 impl Signals {
-    pub(super) fn is_awake(&self) -> bool {
-        self.awake.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_awake(&self, awake: bool) {
-        self.awake.store(awake, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_asked(&self, asked: bool) {
-        self.asked.store(asked, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_inbox_full(&self) -> bool {
-        self.inbox_full.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_inbox_full(&self, full: bool) {
-        self.inbox_full.store(full, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_over(&self) {
-        self.over.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_writing_awaited(&self) -> bool {
-        self.writing_awaited.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_writing_awaited(&self, awaited: bool) {
-        self.writing_awaited.store(awaited, Ordering::Relaxed);
-    }
-
     /// Counts bytes that were read.
     pub(super) fn count_read(&self, bytes: usize) {
         add(&self.received.wire, bytes);

@@ -114,7 +114,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         H: Future<Output: HandlerOutput>,
     {
         self.now = Instant::now();
-        self.shared.signals.set_awake(true);
+        self.shared.signals.awake.set(true);
         if self.shared.signals.set_task(cx.waker()) {
             // The future has come to another task, which the timer does not know.
             self.timer_polled = false;
@@ -176,11 +176,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     /// Does what the handles ask for.
     fn take_requests(&mut self) {
-        if self.shared.signals.is_asked() {
+        if self.shared.signals.asked.get() {
             let requests = self.shared.take_requests();
             self.serve(requests);
         }
-        let hold = self.shared.signals.is_inbox_full() && self.closing.phase() == Phase::Open;
+        let hold = self.shared.signals.inbox_full.get() && self.closing.phase() == Phase::Open;
         self.socket.wire().set_hold(hold);
     }
 
@@ -335,13 +335,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         let held_up = self.socket.wire().is_held_up();
         let signals = &self.shared.signals;
         // Before the lock is taken: whoever has it afterwards knows that the task is to be woken.
-        signals.set_awake(false);
+        signals.awake.set(false);
         let mut state = self.shared.lock();
         self.handler_due |= self.shared.advance(&mut state, &mut self.progress);
         let parked =
-            !self.handler_due && !signals.is_asked() && state.park(!self.writing.is_empty(), held_up, cx.waker());
+            !self.handler_due && !signals.asked.get() && state.park(!self.writing.is_empty(), held_up, cx.waker());
         if !parked {
-            signals.set_awake(true);
+            signals.awake.set(true);
         }
         parked
     }

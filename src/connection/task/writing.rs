@@ -94,7 +94,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                 self.progress.sent += bytes as u64;
                 self.progress.written += data as u64;
                 // What nobody waits for is told at the end of the turn.
-                if self.shared.signals.is_writing_awaited() {
+                if self.shared.signals.writing_awaited.get() {
                     self.handler_due |= self.shared.advance(&mut self.shared.lock(), &mut self.progress);
                 }
             }
