@@ -175,3 +175,33 @@ async fn a_transport_that_takes_our_ping_is_no_peer_that_lives() {
     assert_eq!(kind(ws.done().await), ErrorKind::KeepaliveTimeout);
     assert!(start.elapsed() <= secs(15), "{:?}", start.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_sees_no_heartbeat_among_the_messages_of_a_burst() {
+    let settings = Upgrader::new().keepalive(Keepalive::disabled().text_heartbeat());
+    let mut peer = serve(WebSocketLayer::new(crate::net::echo).upgrader(settings).into_service());
+    peer.handshake("").await;
+    peer.send_raw(["a", "ping", "b"].map(|payload| text(payload).masked()).concat()).await;
+    for payload in ["a", "pong", "b"] {
+        peer.expect(text(payload)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_among_unread_messages_holds_nothing_up_once_they_are_read() {
+    let layer = WebSocketLayer::new(async |ws: Manager| {
+        tokio::time::sleep(secs(1)).await;
+        crate::net::echo(ws).await
+    });
+    let mut peer = serve(layer.upgrader(Upgrader::new().keepalive(Keepalive::disabled())).into_service());
+    peer.handshake("").await;
+    peer.send_raw([text("a"), text("b"), ping("p"), text("c")].map(|frame| frame.masked()).concat()).await;
+    let start = Instant::now();
+    let mut frames = Vec::new();
+    for _ in 0..4 {
+        frames.push(tokio::time::timeout(secs(60), peer.recv()).await.unwrap().unwrap().payload);
+    }
+    frames.sort();
+    assert_eq!(frames, ["a", "b", "c", "p"].map(Vec::from));
+    assert_eq!(start.elapsed().as_secs(), 1);
+}
