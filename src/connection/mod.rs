@@ -4,6 +4,7 @@
 //! `closing`, `deadlines` and `pings` are state machines that know no clock and no socket.
 
 mod assembler;
+mod close_frame;
 mod closing;
 mod deadlines;
 mod fault;
@@ -13,7 +14,6 @@ mod keepalive;
 mod lending;
 mod outgoing;
 mod pings;
-mod replies;
 mod running;
 mod scratch;
 mod shared;

@@ -8,8 +8,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
-use super::frame::{BINARY, FIN, Header, MAX_HEADER, RSV1, TEXT, apply_mask};
+use super::close_frame;
+use super::frame::{BINARY, CLOSE, FIN, Header, MAX_HEADER, RSV1, TEXT, apply_mask};
 use super::scratch;
+use crate::close::CloseFrame;
 use crate::message::{Message, MessageKind};
 use crate::role::Role;
 
@@ -73,6 +75,12 @@ impl Outgoing {
     pub(super) fn push_compressed(&mut self, role: Role, kind: MessageKind, payload: &[u8]) {
         let first = FIN | RSV1 | opcode(kind);
         self.push_frame(Header { first, mask: mask(role), len: payload.len() as u64 }, payload);
+    }
+
+    /// Appends a close frame.
+    pub(super) fn push_close(&mut self, role: Role, frame: &CloseFrame) {
+        let payload = close_frame::payload(frame);
+        self.push_frame(Header { first: FIN | CLOSE, mask: mask(role), len: payload.len() as u64 }, &payload);
     }
 
     /// Appends whole frames as they are.

@@ -25,6 +25,7 @@ use super::running::Handler;
 use super::shared::Shared;
 use super::socket::{Event, Socket};
 use super::state::{End, Progress, Requests};
+use crate::close::CloseFrame;
 use crate::handler::HandlerOutput;
 use crate::limits::Limits;
 use crate::message::Message;
@@ -43,9 +44,11 @@ pub(super) struct Task<Io> {
     closing: Closing,
     deadlines: Deadlines,
     pings: Pings,
-    /// tungstenite has nothing more to say.
+    /// Nothing more that arrives counts.
     socket_over: bool,
     peer_closed: bool,
+    /// Our close frame, while it waits behind everything else.
+    close_frame: Option<CloseFrame>,
     /// HTTP/2: the stream is to be read to its end even after the peer's close frame.
     read_to_end: bool,
     /// Not even the handler is waited for.
@@ -83,6 +86,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             pings: Pings::default(),
             socket_over: false,
             peer_closed: false,
+            close_frame: None,
             read_to_end,
             aborted: false,
             handler_due: false,
@@ -169,7 +173,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         self.poll_timer(timer, cx);
         // The handler is polled in the next turn, whatever it waits for.
         self.shared.advance(&mut self.shared.lock(), &mut self.progress);
-        self.socket.wire().park();
+        self.socket.park();
         // The runtime looks at its timers and sockets before it comes back.
         pin!(yield_now()).poll(cx)
     }
@@ -196,7 +200,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
         if let Some(frame) = close {
             tracing::debug!(%frame, "closing");
-            self.socket.close(&frame);
+            // Where the peer was first, it has its answer.
+            if self.closing.phase() == Phase::Open {
+                self.close_frame = Some(frame);
+            }
             self.socket.wire().set_discard();
             self.closing.start(self.now);
         }
@@ -221,16 +228,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             Event::Pong(payload) => self.on_pong(&payload),
             Event::Close(frame) => {
                 tracing::debug!(%frame, "peer closes");
+                self.socket_over = true;
                 self.peer_closed = true;
+                if self.closing.phase() == Phase::Open {
+                    // RFC 6455 §5.5.1: the answer says the same.
+                    self.close_frame = Some(frame.clone());
+                }
                 self.socket.wire().set_discard();
                 self.closing.finish(self.now);
                 self.set_end(End::Closed(frame));
-            }
-            Event::InvalidClose => {
-                // tungstenite has the answer ready: 1002.
-                self.socket.wire().set_discard();
-                self.closing.finish(self.now);
-                self.set_end(End::Failed(Fault::Protocol("the close code may not be sent".into()).into_error()));
             }
             Event::End => {
                 self.socket_over = true;
@@ -307,8 +313,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         let frame = fault.close_frame();
         self.set_end(End::Failed(fault.into_error()));
         self.socket_over = true;
-        let Some(frame) = frame else { return self.end_transport() };
-        self.socket.close(&frame);
+        if frame.is_none() {
+            return self.end_transport();
+        }
+        self.close_frame = frame;
         self.closing.finish(self.now);
     }
 
@@ -331,7 +339,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 
     /// Gives memory back and sleeps, unless the handler may wait for what was done or a handle has asked for something.
     fn park(&mut self, cx: &mut Context<'_>) -> bool {
-        self.socket.wire().park();
+        self.socket.park();
         let held_up = self.socket.wire().is_held_up();
         let signals = &self.shared.signals;
         // Before the lock is taken: whoever has it afterwards knows that the task is to be woken.

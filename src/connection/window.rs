@@ -7,30 +7,18 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frame::Header;
-use super::replies::{ReceivedCode, Replies};
 
 /// What tungstenite is shown, and what it writes.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     shown: Vec<u8>,
-    /// Nothing more will be shown.
-    ended: bool,
-    close_code: ReceivedCode,
-    pub(super) replies: Replies,
+    replies: Vec<u8>,
 }
 
 impl Window {
     /// Whether tungstenite has seen all that was shown.
     pub(super) fn is_empty(&self) -> bool {
         self.shown.is_empty()
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended
-    }
-
-    pub(super) fn end(&mut self) {
-        self.ended = true;
     }
 
     /// Shows a header whose payload is dealt with elsewhere.
@@ -43,19 +31,9 @@ impl Window {
         self.shown.extend_from_slice(frame);
     }
 
-    /// Shows a whole close frame.
-    pub(super) fn show_close(&mut self, frame: &[u8]) {
-        self.shown.extend_from_slice(frame);
-        let close_code = ReceivedCode::pass(&mut self.shown);
-        // The first one counts.
-        if self.close_code == ReceivedCode::Other {
-            self.close_code = close_code;
-        }
-    }
-
-    /// What tungstenite does not tell of the close frame that it was shown.
-    pub(super) fn close_code(&self) -> ReceivedCode {
-        self.close_code
+    /// The pings and pongs that were written and not taken.
+    pub(super) fn replies(&mut self) -> &mut Vec<u8> {
+        &mut self.replies
     }
 }
 
@@ -63,7 +41,7 @@ impl AsyncRead for Window {
     /// Registers no waker: the connection's task asks again after each read.
     fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.shown.is_empty() {
-            return if self.ended { Poll::Ready(Ok(())) } else { Poll::Pending };
+            return Poll::Pending;
         }
         let len = self.shown.len().min(buf.remaining());
         buf.put_slice(&self.shown[..len]);
@@ -75,8 +53,11 @@ impl AsyncRead for Window {
 impl AsyncWrite for Window {
     /// Takes a control frame; tungstenite writes each by itself.
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, frame: &[u8]) -> Poll<io::Result<usize>> {
-        let close_code = self.close_code;
-        self.replies.push(frame, close_code);
+        // RFC 6455 §5.5.3 lets us answer the latest ping alone: do so where a peer sends them without reading.
+        if self.replies.len() + frame.len() > MAX_REPLIES {
+            self.replies.clear();
+        }
+        self.replies.extend_from_slice(frame);
         Poll::Ready(Ok(frame.len()))
     }
 
@@ -86,5 +67,26 @@ impl AsyncWrite for Window {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Pings and pongs that may wait to be written, in bytes.
+const MAX_REPLIES: usize = 4 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_latest_pongs_wait() {
+        let mut window = Window::default();
+        for number in 0..=255 {
+            let pong: Vec<u8> = [0x8a, 100].into_iter().chain([number; 100]).collect();
+            window.write_all(&pong).await.unwrap();
+            assert!((1..=MAX_REPLIES).contains(&window.replies.len()));
+        }
+        assert!(window.replies.ends_with(&[255; 100]));
     }
 }

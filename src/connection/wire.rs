@@ -1,10 +1,12 @@
 //! From the transport's bytes to messages, with what tungstenite is to judge in a window beside them.
 //!
-//! tungstenite is the judge of control frames, of fragments, and of everything that breaks a rule, but data payloads go
+//! tungstenite is the judge of pings, pongs and fragments, and of everything that breaks a rule, but data payloads go
 //! round it: they are unmasked, gathered, inflated and checked on this side, and tungstenite is shown the header of each
 //! fragment with a length of zero. So it copies no payload, needs no read buffer to speak of, and never sees the RSV1 bit
 //! of a compressed message, which it would refuse. A message in one proper frame is not shown at all: that would change
-//! nothing in tungstenite's state, and took an eighth of the time of a small message (`benches/echo.rs`).
+//! nothing in tungstenite's state, and took an eighth of the time of a small message (`benches/echo.rs`). A proper close
+//! frame is not shown either: nothing counts after it, tungstenite refuses a code that is registered (1014), and making one
+//! for it took a tenth of our part of a handshake (`benches/handshake.rs`).
 //! What breaks a rule is shown as it came: refusing is tungstenite's work.
 
 use std::io;
@@ -16,10 +18,12 @@ use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
 use super::assembler::Assembler;
+use super::close_frame;
 use super::fault::Fault;
 use super::frame::{BINARY, CLOSE, CONTINUATION, Header, MAX_CONTROL, RSV, RSV1, TEXT};
 use super::input::Input;
 use super::window::Window;
+use crate::close::CloseFrame;
 use crate::message::{Message, MessageKind};
 use crate::role::Role;
 
@@ -35,6 +39,8 @@ pub(super) struct Wire {
     in_message: bool,
     /// A finished message; where tungstenite is to pass its last frame, that frame is shown.
     message: Option<Message>,
+    /// The peer's close frame. Nothing after it is looked at.
+    close: Option<CloseFrame>,
     /// Why no more is read. Taken by the connection, which ends for it.
     fault: Option<Fault>,
     /// Nothing after what is shown now is looked at.
@@ -65,6 +71,7 @@ impl Wire {
             frame: None,
             in_message: false,
             message: None,
+            close: None,
             fault: None,
             stopped: false,
             hold: false,
@@ -185,11 +192,21 @@ impl Wire {
         self.fault.take()
     }
 
+    pub(super) fn take_close(&mut self) -> Option<CloseFrame> {
+        self.close.take()
+    }
+
+    /// Whether the transport has ended, and no message waits before that.
+    pub(super) fn is_over(&self) -> bool {
+        self.end_of_input && !self.is_held_up()
+    }
+
     /// Whether there is nothing to look at before the next read.
     pub(super) fn is_exhausted(&self) -> bool {
         self.input.is_empty()
             && self.frame.is_none()
             && self.message.is_none()
+            && self.close.is_none()
             && self.fault.is_none()
             && !self.end_of_input
     }
@@ -209,29 +226,13 @@ impl Wire {
                 Err(fault) => self.fault = Some(fault),
             }
         }
-        if self.end_of_input
-            && window.is_empty()
-            && self.fault.is_none()
-            && self.message.is_none()
-            && !self.is_held_up()
-        {
-            window.end();
-        }
     }
 
     /// Takes the next header. `false`: more input is needed first.
     fn follow_header(&mut self, window: &mut Window) -> Result<bool, Fault> {
         let Some((header, size)) = Header::parse(self.input.bytes()) else { return Ok(false) };
         if header.is_control() && header.len <= MAX_CONTROL as u64 {
-            let whole = size + header.len as usize;
-            let Some(frame) = self.input.bytes().get(..whole) else { return Ok(false) };
-            if header.opcode() == CLOSE {
-                window.show_close(frame);
-            } else {
-                window.show_control(frame);
-            }
-            self.input.consume(whole);
-            return Ok(true);
+            return self.follow_control(header, size, window);
         }
         if !self.is_acceptable(header) {
             let len = if header.is_control() { TOO_LONG_FOR_CONTROL } else { 0 };
@@ -258,6 +259,23 @@ impl Wire {
         }
         self.in_message = true;
         self.frame = Some(Frame { header, done: 0 });
+        Ok(true)
+    }
+
+    /// Takes a control frame. `false`: more input is needed first.
+    fn follow_control(&mut self, header: Header, size: usize, window: &mut Window) -> Result<bool, Fault> {
+        let whole = size + header.len as usize;
+        let closes = header.opcode() == CLOSE && self.is_proper(header);
+        let Some(frame) = self.input.bytes_mut().get_mut(..whole) else { return Ok(false) };
+        if closes {
+            let payload = &mut frame[size..];
+            header.unmask(payload, 0);
+            self.stopped = true;
+            self.close = Some(close_frame::parse(payload)?);
+        } else if !self.discard {
+            window.show_control(frame);
+        }
+        self.input.consume(whole);
         Ok(true)
     }
 
@@ -288,6 +306,9 @@ impl Wire {
             }
         } else if !self.discard {
             self.assembler.end_fragment()?;
+        }
+        if self.discard {
+            return Ok(true);
         }
         // tungstenite sees that the frame was there, and nothing of what has been dealt with.
         window.show(Header { first: header.first & !RSV1, mask: header.mask.map(|_| [0; 4]), len: 0 });
@@ -329,7 +350,17 @@ impl Wire {
             _ => false,
         };
         let allowed = if self.assembler.can_inflate() && header.opcode() != CONTINUATION { RSV1 } else { 0 };
-        in_place && header.first & RSV & !allowed == 0 && header.mask.is_some() == (self.role == Role::Server)
+        in_place && header.first & RSV & !allowed == 0 && self.is_masked_properly(header)
+    }
+
+    /// Whether a control frame of a proper length breaks no rule but those for its payload.
+    fn is_proper(&self, header: Header) -> bool {
+        header.is_final() && header.first & RSV == 0 && self.is_masked_properly(header)
+    }
+
+    /// RFC 6455 §5.1: clients mask, servers do not.
+    fn is_masked_properly(&self, header: Header) -> bool {
+        header.mask.is_some() == (self.role == Role::Server)
     }
 }
 

@@ -37,15 +37,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                     self.overhead -= control;
                     self.unflushed.bytes += written;
                     self.unflushed.data += written - control;
-                    if !self.socket.replies().close.is_empty() {
+                    if self.close_frame.is_some() {
                         // The close frame waits for what was sent before it, and the peer takes that.
                         self.closing.progress(self.now);
                     }
-                    if self.overhead == 0 && self.socket.replies().urgent.is_empty() {
+                    if self.overhead == 0 && self.socket.replies().is_empty() {
                         self.deadlines.set_owing_pong(false, self.now);
                     }
                     // What was queued meanwhile is seen before the task sleeps.
-                    more = !self.writing.is_empty() || (!self.socket.replies().is_empty() && self.gather());
+                    let more_replies = self.close_frame.is_some() || !self.socket.replies().is_empty();
+                    more = !self.writing.is_empty() || (more_replies && self.gather());
                 }
                 Poll::Ready(result) => {
                     let source = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
@@ -63,16 +64,17 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             return true;
         }
         let replies = self.socket.replies();
-        self.overhead = replies.urgent.len();
+        self.overhead = replies.len();
         if self.overhead > 0 {
-            self.writing.push_raw(&replies.urgent);
-            replies.urgent = Vec::new();
+            self.writing.push_raw(replies);
+            *replies = Vec::new();
         }
         self.shared.lock().take_queued(&mut self.writing);
-        if self.writing.is_empty() && !replies.close.is_empty() {
-            self.overhead = replies.close.len();
-            self.writing.push_raw(&replies.close);
-            replies.close = Vec::new();
+        if self.writing.is_empty()
+            && let Some(frame) = self.close_frame.take()
+        {
+            self.writing.push_close(self.socket.role(), &frame);
+            self.overhead = self.writing.len();
         }
         !self.writing.is_empty()
     }
