@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::{self, Shared, Terms};
 use crate::error::{Error, ErrorKind};
+use crate::handshake::KeptRequest;
 use crate::message::Message;
 use crate::stats::Stats;
 
@@ -51,8 +52,7 @@ pub struct Manager {
 
 struct Inner {
     shared: Arc<Shared>,
-    /// None once it is dropped.
-    request: Mutex<Option<Arc<Parts>>>,
+    request: KeptRequest,
     subprotocol: Option<Box<str>>,
 }
 
@@ -62,9 +62,21 @@ impl Drop for Inner {
     }
 }
 
+/// A request that its handler may not have looked at yet.
+pub(crate) struct UntouchedRequest(Weak<Inner>);
+
+impl UntouchedRequest {
+    /// Frees what the request keeps in memory beside itself, if it is still there.
+    pub(crate) fn compact(self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.request.compact();
+        }
+    }
+}
+
 impl Manager {
     pub(crate) fn new(shared: Arc<Shared>, request: Parts, subprotocol: Option<Box<str>>) -> Self {
-        let inner = Inner { shared, request: Mutex::new(Some(Arc::new(request))), subprotocol };
+        let inner = Inner { shared, request: KeptRequest::new(request), subprotocol };
         Self { inner: Arc::new(inner), stream_over: false, flushing: None }
     }
 
@@ -73,7 +85,14 @@ impl Manager {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        Self::new(connection::spawn(transport, terms), request, subprotocol)
+        let manager = Self::new(connection::spawn(transport, terms), request, subprotocol);
+        manager.inner.request.compact();
+        manager
+    }
+
+    /// The request of this handle's connection, without keeping the handle.
+    pub(crate) fn untouched_request(&self) -> UntouchedRequest {
+        UntouchedRequest(Arc::downgrade(&self.inner))
     }
 
     /// Receives the next message, or `None` once the connection is closed.
@@ -274,15 +293,14 @@ impl Manager {
     /// It is kept for as long as the connection unless [`drop_request`](Self::drop_request) is called.
     #[must_use]
     pub fn request(&self) -> Arc<Parts> {
-        let request = self.inner.request.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        request.unwrap_or_else(|| Arc::new(http::Request::new(()).into_parts().0))
+        self.inner.request.get()
     }
 
     /// Frees the memory of the request; from here on [`request`](Self::request) returns an empty one.
     ///
     /// A browser's headers take about 2 KiB.
     pub fn drop_request(&self) {
-        *self.inner.request.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.inner.request.clear();
     }
 
     /// The subprotocol that was agreed upon (RFC 6455 §1.9).

@@ -94,7 +94,7 @@ where
             tracing::error!("{NO_UPGRADES}");
             Rejection::new(RejectionKind::NotUpgradable)
         })?;
-        let (response, upgrade) = upgrader.accept(&accepted, parts, transport);
+        let (response, upgrade) = upgrader.accept(accepted, parts, transport);
         let handler = self.handler.clone();
         upgrade.counted(ticket, permit).spawn(move |ws| handler(ws));
         Ok(response)

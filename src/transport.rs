@@ -26,6 +26,13 @@ pub(crate) struct Opened {
     pub(crate) early: Bytes,
 }
 
+impl Opened {
+    /// Whether dropping it does all that shutting it down would: a TCP stream sends what it has taken, and then its end.
+    pub(crate) fn ends_when_dropped(&self) -> bool {
+        matches!(self.transport, Either::Left(_))
+    }
+}
+
 impl From<Upgraded> for Opened {
     /// Takes a TCP stream out of hyper's wrappers: they cost each message more than 200 instructions (`benches/echo.rs`).
     fn from(upgraded: Upgraded) -> Self {

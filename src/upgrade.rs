@@ -16,7 +16,7 @@ use crate::close::{CloseCode, CloseFrame};
 use crate::connection::{self, GivenUp, Running, Shared, Terms};
 use crate::debug::{visible, visible_span};
 use crate::handler::HandlerOutput;
-use crate::manager::Manager;
+use crate::manager::{Manager, UntouchedRequest};
 use crate::shutdown::Ticket;
 use crate::transport::{PendingTransport, Transport};
 
@@ -107,6 +107,7 @@ impl Upgrade {
         // Boxed, or the runtime and the tracing around it would copy all of it again and again on the way to its task
         // (`benches/handshake.rs`).
         let upgraded = Box::pin(Upgraded {
+            request: Some(manager.untouched_request()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
             running,
             context: self.context.map(|context| Box::pin(context.cancelled_owned())),
@@ -124,6 +125,8 @@ pin_project! {
         waiting: Option<Waiting<H>>,
         #[pin]
         running: Running<Transport, F>,
+        // Until the handler has had its first turn.
+        request: Option<UntouchedRequest>,
         context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
         shared: Arc<Shared>,
         _ticket: Option<Ticket>,
@@ -166,14 +169,20 @@ where
             };
             if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {
                 tracing::debug!("open");
-                this.running.as_mut().open(opened.transport, opened.early, || handler(manager));
+                let ends_when_dropped = opened.ends_when_dropped();
+                let running = this.running.as_mut();
+                running.open(opened.transport, opened.early, ends_when_dropped, || handler(manager));
             }
         }
         if this.context.as_mut().is_some_and(|context| context.as_mut().poll(cx).is_ready()) {
             *this.context = None;
             this.shared.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
         }
-        ready!(this.running.poll(cx));
+        let polled = this.running.poll(cx);
+        if let Some(request) = this.request.take() {
+            request.compact();
+        }
+        ready!(polled);
         match this.shared.end() {
             Some(Err(error)) => tracing::debug!(%error, "failed"),
             Some(Ok(frame)) => tracing::debug!(%frame, "closed"),

@@ -8,9 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connection::{Keepalive, Terms};
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
-use crate::handshake::{
-    Accepted, Head, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, compact, copied,
-};
+use crate::handshake::{Accepted, Head, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, copied};
 use crate::limits::Limits;
 use crate::role::Role;
 use crate::transport::PendingTransport;
@@ -163,7 +161,7 @@ impl Upgrader {
         let accepted = self.check(head, protocol)?;
         let transport = PendingTransport::take(request.extensions_mut())
             .ok_or_else(|| Rejection::new(RejectionKind::NotUpgradable))?;
-        Ok(self.accept(&accepted, copied(request), transport))
+        Ok(self.accept(accepted, copied(request), transport))
     }
 }
 
@@ -176,17 +174,16 @@ impl Upgrader {
     /// Answers a handshake that was taken.
     pub(crate) fn accept<R: Default>(
         &self,
-        accepted: &Accepted,
-        mut request: Parts,
+        accepted: Accepted,
+        request: Parts,
         transport: PendingTransport,
     ) -> (Response<R>, Upgrade) {
         let compression = self.0.compression.as_ref();
         let deflate = compression.and_then(|compression| Some((compression, compression.accept(&request.headers)?)));
-        let response = accepted.response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
+        let subprotocol = accepted.subprotocol().map(Box::from);
+        let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
         // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
         let terms = Terms { read_to_end: request.version >= Version::HTTP_2, ..self.terms(Role::Server, deflate) };
-        let subprotocol = accepted.subprotocol().map(Box::from);
-        compact(&mut request);
         let upgrade = Upgrade::new(transport, terms, request, subprotocol, self.0.context.clone());
         (response.map(|()| R::default()), upgrade)
     }

@@ -6,7 +6,7 @@ use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, ErrorKind};
-use crate::handshake::{Opening, compact, copied};
+use crate::handshake::{Opening, copied};
 use crate::manager::Manager;
 use crate::role::Role;
 use crate::upgrader::Upgrader;
@@ -23,9 +23,7 @@ impl Handshaking {
     /// Makes a request into a handshake. Of the settings, what a client can have counts: compression, keepalive, limits.
     pub(crate) fn new<B>(request: &mut Request<B>, settings: Upgrader) -> Self {
         let opening = Opening::new(request, settings.offered().map(|compression| compression.offer()));
-        let mut request = copied(request);
-        compact(&mut request);
-        Self { opening, request, settings }
+        Self { opening, request: copied(request), settings }
     }
 
     /// Judges the response, and starts the connection over `transport`.

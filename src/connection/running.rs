@@ -57,9 +57,15 @@ where
 
     /// The transport is there, and `early` was read from it already. `handler` makes the handler's future; a panic in it is
     /// the handler's.
-    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, early: Bytes, handler: impl FnOnce() -> H) {
+    pub(crate) fn open(
+        self: Pin<&mut Self>,
+        transport: Io,
+        early: Bytes,
+        ends_when_dropped: bool,
+        handler: impl FnOnce() -> H,
+    ) {
         let mut this = self.project();
-        this.task.open(transport, early);
+        this.task.open(transport, early, ends_when_dropped);
         match catch_unwind(AssertUnwindSafe(handler)) {
             Ok(handler) => this.handler.set(Some(handler)),
             Err(_) => this.task.shared.close(panicked()),

@@ -55,7 +55,7 @@ where
     let (running, shared) = prepare(terms);
     let mut running = Box::pin(running);
     let handles = shared.clone();
-    running.as_mut().open(transport, Bytes::new(), || async move { handles.abandoned().await });
+    running.as_mut().open(transport, Bytes::new(), false, || async move { handles.abandoned().await });
     tokio::spawn(running);
     shared
 }

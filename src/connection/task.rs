@@ -51,6 +51,8 @@ pub(super) struct Task<Io> {
     close_frame: Option<CloseFrame>,
     /// HTTP/2: the stream is to be read to its end even after the peer's close frame.
     read_to_end: bool,
+    /// The transport needs not be shut down before it is dropped.
+    ends_when_dropped: bool,
     /// Not even the handler is waited for.
     aborted: bool,
     /// The handler is to be polled before the task sleeps.
@@ -88,6 +90,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             peer_closed: false,
             close_frame: None,
             read_to_end,
+            ends_when_dropped: false,
             aborted: false,
             handler_due: false,
             unflushed: Unflushed::default(),
@@ -98,13 +101,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
     }
 
-    pub(super) fn open(&mut self, transport: Io, early: Bytes) {
+    pub(super) fn open(&mut self, transport: Io, early: Bytes, ends_when_dropped: bool) {
         self.now = Instant::now();
         self.liveness.seen(self.now);
         self.shared.signals.count_read(early.len());
         self.socket.wire().feed(early);
         self.shared.set_vectored(transport.is_write_vectored());
         self.transport = Some(transport);
+        self.ends_when_dropped = ends_when_dropped;
     }
 
     /// Everything that can be done now. Ready when the transport and the handler are both over.

@@ -153,7 +153,9 @@ impl Wire {
 
     /// What was read before the wire was there.
     pub(super) fn feed(&mut self, early: Bytes) {
-        self.input = Input::from(early);
+        if !early.is_empty() {
+            self.input = Input::from(early);
+        }
     }
 
     /// Whether another read could help: not while data waits behind a message that nobody has taken.

@@ -23,17 +23,17 @@ impl Accepted {
 
     /// The response: 101 (RFC 6455 §4.2.2), or 200 over HTTP/2 (RFC 8441 §5). `extensions` are those that were agreed
     /// on.
-    pub(crate) fn response(&self, extensions: Option<HeaderValue>) -> Response<()> {
+    pub(crate) fn into_response(self, extensions: Option<HeaderValue>) -> Response<()> {
         let mut response = Response::new(());
-        if let Some(accept_key) = &self.accept_key {
+        if let Some(accept_key) = self.accept_key {
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            headers.insert(SEC_WEBSOCKET_ACCEPT, accept_key.clone());
+            headers.insert(SEC_WEBSOCKET_ACCEPT, accept_key);
         }
         let headers = response.headers_mut();
-        headers.extend(self.subprotocol.clone().map(|subprotocol| (SEC_WEBSOCKET_PROTOCOL, subprotocol)));
+        headers.extend(self.subprotocol.map(|subprotocol| (SEC_WEBSOCKET_PROTOCOL, subprotocol)));
         headers.extend(extensions.map(|extensions| (SEC_WEBSOCKET_EXTENSIONS, extensions)));
         response
     }
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn http1_switches_protocols() {
         let accepted = Accepted::new(Some(HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")), None);
-        let response = accepted.response(None);
+        let response = accepted.clone().into_response(None);
         assert_eq!(response.status(), 101);
         assert_eq!(
             lines(&response),
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn http2_only_says_yes() {
-        let response = Accepted::new(None, None).response(None);
+        let response = Accepted::new(None, None).into_response(None);
         assert_eq!(response.status(), 200);
         assert!(response.headers().is_empty());
     }
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn names_the_subprotocol_and_the_extensions() {
         let accepted = Accepted::new(None, Some(HeaderValue::from_static("chat")));
-        let response = accepted.response(Some(HeaderValue::from_static("permessage-deflate")));
+        let response = accepted.clone().into_response(Some(HeaderValue::from_static("permessage-deflate")));
         assert_eq!(lines(&response), ["sec-websocket-protocol: chat", "sec-websocket-extensions: permessage-deflate"]);
         assert_eq!(accepted.subprotocol(), Some("chat"));
     }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 
 /// Moves a head to memory of its own. hyper's header values are slices of its 8 KiB read buffer: one kept value would keep
 /// all of that for as long as the connection.
-pub(crate) fn compact(request: &mut Parts) {
+pub(super) fn compact(request: &mut Parts) {
     request.uri = compact_uri(&request.uri);
     compact_headers(&mut request.headers);
     set_host(request);

@@ -25,7 +25,9 @@ pub(crate) fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Rejection> 
 /// The value of `Sec-WebSocket-Accept` for a key.
 pub(super) fn answer(key: &[u8]) -> HeaderValue {
     let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
-    HeaderValue::try_from(STANDARD.encode(digest)).expect("base64 is a valid header value")
+    let mut text = [0; ANSWER];
+    STANDARD.encode_slice(digest, &mut text).expect("20 bytes are 28 digits of base64");
+    HeaderValue::from_bytes(&text).expect("base64 is a valid header value")
 }
 
 /// Whether this is the base64 of 16 bytes, canonical: padded, and without bits beyond the last byte.
@@ -34,6 +36,8 @@ fn is_key(key: &[u8]) -> bool {
     key.len() == 24 && STANDARD.decode_slice(key, &mut [0; 18]) == Ok(16)
 }
 
+/// The length of an answer.
+const ANSWER: usize = 28;
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 #[cfg(test)]

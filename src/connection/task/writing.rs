@@ -107,14 +107,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Everything is written: after the closing handshake our side is shut down.
     fn finish_writing(&mut self, cx: &mut Context<'_>) {
         let Some(transport) = &mut self.transport else { return };
-        let transport = Pin::new(transport);
         if self.closing.phase() != Phase::Flushing || self.unflushed.bytes > 0 {
             return;
         }
+        let transport = Pin::new(transport);
+        // Both close frames have passed: over HTTP/1.1 nothing more can come.
+        let complete = self.peer_closed && !self.read_to_end;
+        if complete && self.ends_when_dropped {
+            return self.end_transport();
+        }
         match transport.poll_shutdown(cx) {
             Poll::Pending => {}
-            // Both close frames have passed: over HTTP/1.1 nothing more can come.
-            Poll::Ready(Ok(())) if self.peer_closed && !self.read_to_end => self.end_transport(),
+            Poll::Ready(Ok(())) if complete => self.end_transport(),
             Poll::Ready(Ok(())) => {
                 self.closing.flushed(self.now);
                 self.set_ended();

@@ -1,0 +1,57 @@
+//! The request that a connection keeps.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::Request;
+use http::request::Parts;
+
+use super::compact::compact;
+
+/// A request's head, for those who ask for it later. It is made compact before anybody sees it, but not at once: many
+/// handlers drop it first, and making it so takes an eighth of our part of a handshake (`benches/handshake.rs`).
+#[derive(Debug)]
+pub(crate) struct KeptRequest(Mutex<Option<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    request: Arc<Parts>,
+    is_compact: bool,
+}
+
+impl KeptRequest {
+    pub(crate) fn new(request: Parts) -> Self {
+        Self(Mutex::new(Some(Kept { request: Arc::new(request), is_compact: false })))
+    }
+
+    /// The request, or an empty one once it was dropped.
+    pub(crate) fn get(&self) -> Arc<Parts> {
+        self.lock().as_mut().map_or_else(|| Arc::new(Request::new(()).into_parts().0), |kept| kept.compact().clone())
+    }
+
+    /// Frees what it keeps in memory beside itself.
+    pub(crate) fn compact(&self) {
+        self.lock().as_mut().map(Kept::compact);
+    }
+
+    /// Frees it.
+    pub(crate) fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn compact(&mut self) -> &Arc<Parts> {
+        // Nobody else has seen it before.
+        if !self.is_compact
+            && let Some(request) = Arc::get_mut(&mut self.request)
+        {
+            compact(request);
+            self.is_compact = true;
+        }
+        &self.request
+    }
+}
