@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, Shared, Terms};
+use crate::connection::{self, Prepared, Shared};
 use crate::error::{Error, ErrorKind};
 use crate::handshake::KeptRequest;
 use crate::message::Message;
@@ -75,19 +75,23 @@ impl UntouchedRequest {
 }
 
 impl Manager {
-    pub(crate) fn new(shared: Arc<Shared>, request: Parts, subprotocol: Option<Box<str>>) -> Self {
-        let inner = Inner { shared, request: KeptRequest::new(request), subprotocol };
+    pub(crate) fn new(shared: Arc<Shared>, request: KeptRequest, subprotocol: Option<Box<str>>) -> Self {
+        let inner = Inner { shared, request, subprotocol };
         Self { inner: Arc::new(inner), stream_over: false, flushing: None }
     }
 
     /// A handle to a connection without a handler: it runs until its last handle is gone.
-    pub(crate) fn detached<Io>(transport: Io, terms: Terms, request: Parts, subprotocol: Option<Box<str>>) -> Self
+    pub(crate) fn detached<Io>(
+        transport: Io,
+        prepared: Prepared<Io>,
+        request: KeptRequest,
+        subprotocol: Option<Box<str>>,
+    ) -> Self
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let manager = Self::new(connection::spawn(transport, terms), request, subprotocol);
-        manager.inner.request.compact();
-        manager
+        request.compact();
+        Self::new(connection::spawn(transport, prepared), request, subprotocol)
     }
 
     /// The request of this handle's connection, without keeping the handle.

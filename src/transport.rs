@@ -81,6 +81,12 @@ impl PendingTransport {
         extensions.remove().map(Self::Hyper)
     }
 
+    /// The transport, where it is one in memory.
+    pub(crate) fn into_memory(self) -> Option<Transport> {
+        let Self::Memory(stream) = self else { return None };
+        Some(Either::Right(Either::Right(stream?)))
+    }
+
     /// Waits for the response to be out. Not to be called again after it was ready.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Opened, BoxError>> {
         match self {

@@ -10,12 +10,13 @@ use http::request::Parts;
 use pin_project_lite::pin_project;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, GivenUp, Running, Shared, Terms};
+use crate::connection::{GivenUp, Prepared, Running, Shared};
 use crate::debug::{visible, visible_span};
 use crate::handler::HandlerOutput;
+use crate::handshake::KeptRequest;
 use crate::manager::{Manager, UntouchedRequest};
 use crate::shutdown::Ticket;
 use crate::transport::{PendingTransport, Transport};
@@ -27,8 +28,8 @@ use crate::transport::{PendingTransport, Transport};
 #[must_use = "the connection is dropped unless this runs"]
 pub struct Upgrade {
     transport: PendingTransport,
-    terms: Terms,
-    request: Parts,
+    prepared: Prepared<Transport>,
+    request: KeptRequest,
     subprotocol: Option<Box<str>>,
     context: Option<CancellationToken>,
     ticket: Option<Ticket>,
@@ -39,12 +40,12 @@ pub struct Upgrade {
 impl Upgrade {
     pub(crate) fn new(
         transport: PendingTransport,
-        terms: Terms,
-        request: Parts,
+        prepared: Prepared<Transport>,
+        request: KeptRequest,
         subprotocol: Option<Box<str>>,
         context: Option<CancellationToken>,
     ) -> Self {
-        Self { transport, terms, request, subprotocol, context, ticket: None, permit: None }
+        Self { transport, prepared, request, subprotocol, context, ticket: None, permit: None }
     }
 
     /// Counts this connection until it is over.
@@ -81,8 +82,8 @@ impl Upgrade {
 
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
     pub(crate) fn detach(self) -> Option<Manager> {
-        let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
-        Some(Manager::detached(transport, self.terms, self.request, self.subprotocol))
+        let transport = self.transport.into_memory()?;
+        Some(Manager::detached(transport, self.prepared, self.request, self.subprotocol))
     }
 
     fn start<H, F>(self, handler: H) -> impl Future<Output = ()> + use<H, F>
@@ -90,16 +91,17 @@ impl Upgrade {
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
     {
-        let span = visible_span(|| {
+        let span = |request: &Parts| {
             tracing::info_span!(
                 target: "tower_websocket",
                 "websocket",
-                path = self.request.uri.path(),
-                peer = self.request.extensions.get::<SocketAddr>().map(tracing::field::display),
+                path = request.uri.path(),
+                peer = request.extensions.get::<SocketAddr>().map(tracing::field::display),
                 subprotocol = self.subprotocol.as_deref(),
             )
-        });
-        let (running, shared) = connection::prepare(self.terms);
+        };
+        let span = visible_span(|| self.request.look(span).unwrap_or_else(Span::none));
+        let shared = self.prepared.shared().clone();
         if let Some(ticket) = &self.ticket {
             ticket.attach(&shared);
         }
@@ -109,7 +111,7 @@ impl Upgrade {
         let upgraded = Box::pin(Upgraded {
             request: Some(manager.untouched_request()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
-            running,
+            running: Running::new(self.prepared),
             context: self.context.map(|context| Box::pin(context.cancelled_owned())),
             shared,
             _ticket: self.ticket,

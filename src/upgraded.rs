@@ -3,6 +3,8 @@
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::connection::prepare;
+use crate::handshake::KeptRequest;
 use crate::manager::Manager;
 use crate::role::Role;
 use crate::upgrader::Upgrader;
@@ -37,6 +39,6 @@ impl Manager {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (request, ()) = Request::new(()).into_parts();
-        Self::detached(io, settings.terms(role, None), request, None)
+        Self::detached(io, prepare(settings.terms(role, None)), KeptRequest::new(request), None)
     }
 }

@@ -6,9 +6,11 @@ use http::request::Parts;
 use http::{Request, Response, Version};
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::{Keepalive, Terms};
+use crate::connection::{Keepalive, Terms, prepare};
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
-use crate::handshake::{Accepted, Head, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, copied};
+use crate::handshake::{
+    Accepted, Head, KeptRequest, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, copied,
+};
 use crate::limits::Limits;
 use crate::role::Role;
 use crate::transport::PendingTransport;
@@ -184,7 +186,8 @@ impl Upgrader {
         let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
         // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
         let terms = Terms { read_to_end: request.version >= Version::HTTP_2, ..self.terms(Role::Server, deflate) };
-        let upgrade = Upgrade::new(transport, terms, request, subprotocol, self.0.context.clone());
+        let request = KeptRequest::new(request);
+        let upgrade = Upgrade::new(transport, prepare(terms), request, subprotocol, self.0.context.clone());
         (response.map(|()| R::default()), upgrade)
     }
 

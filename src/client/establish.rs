@@ -5,8 +5,9 @@ use http::request::Parts;
 use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::connection::prepare;
 use crate::error::{Error, ErrorKind};
-use crate::handshake::{Opening, copied};
+use crate::handshake::{KeptRequest, Opening, copied};
 use crate::manager::Manager;
 use crate::role::Role;
 use crate::upgrader::Upgrader;
@@ -42,7 +43,7 @@ impl Handshaking {
             }
             None => None,
         };
-        let terms = self.settings.terms(Role::Client, deflate);
-        Ok(Manager::detached(transport, terms, self.request, subprotocol))
+        let prepared = prepare(self.settings.terms(Role::Client, deflate));
+        Ok(Manager::detached(transport, prepared, KeptRequest::new(self.request), subprotocol))
     }
 }

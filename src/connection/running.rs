@@ -4,7 +4,6 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use pin_project_lite::pin_project;
@@ -12,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::start::Prepared;
 use super::task::Task;
 use crate::close::{CloseCode, CloseFrame};
 use crate::handler::{HandlerOutput, close_frame};
@@ -19,7 +19,7 @@ use crate::handler::{HandlerOutput, close_frame};
 pin_project! {
     /// A task with the user's part of it: the future of one connection, in one piece of memory.
     pub(crate) struct Running<Io, H> {
-        task: Task<Io>,
+        task: Box<Task<Io>>,
         // None once it has returned.
         #[pin]
         handler: Option<H>,
@@ -34,9 +34,10 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
     H: Future<Output: HandlerOutput>,
 {
-    /// A connection that waits for its transport, for at most `allowed`.
-    pub(super) fn new(task: Task<Io>, allowed: Duration) -> Self {
-        let overdue = task.now + allowed;
+    /// A connection that waits for its transport.
+    pub(crate) fn new(prepared: Prepared<Io>) -> Self {
+        let Prepared { task, handshake_time } = prepared;
+        let overdue = task.now + handshake_time;
         // Where the first ping is due sooner, the timer can stay as it is once the connection is open.
         let timer = sleep_until(overdue.min(task.liveness.first_due().unwrap_or(overdue)));
         Self { task, handler: None, timer, overdue }

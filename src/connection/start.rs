@@ -1,7 +1,7 @@
 //! How a connection comes to be.
 
-use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,7 +14,6 @@ use super::socket::Socket;
 use super::task::Task;
 use super::wire::Wire;
 use crate::deflate::{Deflater, Inflater};
-use crate::handler::HandlerOutput;
 use crate::limits::Limits;
 use crate::role::Role;
 
@@ -30,30 +29,42 @@ pub(crate) struct Terms {
     pub(crate) deflate: Option<(Deflater, Inflater)>,
 }
 
-/// Makes a connection that waits for its transport, and what its handles share with it.
+/// A connection without its transport.
+#[derive(Debug)]
+pub(crate) struct Prepared<Io> {
+    // Boxed, or it would be copied at each step from here to its task (`benches/handshake.rs`).
+    pub(super) task: Box<Task<Io>>,
+    /// How long the transport may take to come.
+    pub(super) handshake_time: Duration,
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Prepared<Io> {
+    /// What the connection's handles share with it.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.task.shared
+    }
+}
+
+/// Makes a connection, which then waits for its transport.
 ///
 /// All that lives as long as the connection is made here, while what serves the handshake is still in memory: made later,
 /// it would go into the holes which that leaves behind, and the next handshake would need new memory.
-pub(crate) fn prepare<Io, H>(terms: Terms) -> (Running<Io, H>, Arc<Shared>)
-where
-    Io: AsyncRead + AsyncWrite + Unpin,
-    H: Future<Output: HandlerOutput>,
-{
+pub(crate) fn prepare<Io: AsyncRead + AsyncWrite + Unpin>(terms: Terms) -> Prepared<Io> {
     let Terms { role, limits, keepalive, read_to_end, deflate } = terms;
     let (deflater, inflater) = deflate.unzip();
     let shared = Shared::new(role, limits.outgoing, deflater);
     let socket = Socket::new(role, Wire::new(role, Assembler::new(&limits, inflater)));
-    let task = Task::new(socket, shared.clone(), &limits, keepalive, read_to_end);
-    (Running::new(task, limits.handshake_time), shared)
+    let task = Box::new(Task::new(socket, shared, &limits, keepalive, read_to_end));
+    Prepared { task, handshake_time: limits.handshake_time }
 }
 
 /// Runs a connection over this transport in a task of its own, until its last handle is gone.
-pub(crate) fn spawn<Io>(transport: Io, terms: Terms) -> Arc<Shared>
+pub(crate) fn spawn<Io>(transport: Io, prepared: Prepared<Io>) -> Arc<Shared>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (running, shared) = prepare(terms);
-    let mut running = Box::pin(running);
+    let shared = prepared.shared().clone();
+    let mut running = Box::pin(Running::new(prepared));
     let handles = shared.clone();
     running.as_mut().open(transport, Bytes::new(), false, || async move { handles.abandoned().await });
     tokio::spawn(running);

@@ -31,6 +31,7 @@ use crate::limits::Limits;
 use crate::message::Message;
 
 /// One connection, until its transport and its handler are both done.
+#[derive(Debug)]
 pub(super) struct Task<Io> {
     /// None before it is there, and once it is over.
     transport: Option<Io>,

@@ -28,6 +28,11 @@ impl KeptRequest {
         self.lock().as_mut().map_or_else(|| Arc::new(Request::new(()).into_parts().0), |kept| kept.compact().clone())
     }
 
+    /// Looks at the request as it is, if it is still there.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Parts) -> R) -> Option<R> {
+        self.lock().as_ref().map(|kept| look(&kept.request))
+    }
+
     /// Frees what it keeps in memory beside itself.
     pub(crate) fn compact(&self) {
         self.lock().as_mut().map(Kept::compact);
