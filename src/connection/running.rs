@@ -67,9 +67,9 @@ where
     ) {
         let mut this = self.project();
         this.task.open(transport, early, ends_when_dropped);
-        match catch_unwind(AssertUnwindSafe(handler)) {
-            Ok(handler) => this.handler.set(Some(handler)),
-            Err(_) => this.task.shared.close(panicked()),
+        let start = AssertUnwindSafe(|| this.handler.set(Some(handler())));
+        if catch_unwind(start).is_err() {
+            this.task.shared.close(panicked());
         }
     }
 }
