@@ -66,7 +66,7 @@ impl Message {
         }
     }
 
-    /// The payload of either kind. Only texts of a few bytes are copied.
+    /// The payload of either kind. Of texts, only those below 16 KiB may be copied.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
@@ -136,8 +136,14 @@ impl Text {
     }
 
     /// Copies a text that was just checked: the one copy out of the buffer it was received in.
+    #[inline]
     pub(crate) fn copied(text: &str) -> Self {
-        Self(FastStr::new(text))
+        Self(if text.len() < LARGE {
+            // One allocation; `new` makes two, so that the text can become bytes without a copy.
+            FastStr::from_arc_str(text.into())
+        } else {
+            FastStr::new(text)
+        })
     }
 
     /// Checks owned bytes without copying them.
@@ -145,6 +151,9 @@ impl Text {
         FastStr::from_bytes(bytes).ok().map(Self)
     }
 }
+
+/// From here on a copy costs more than an allocation.
+const LARGE: usize = 16 * 1024;
 
 impl Deref for Text {
     type Target = str;

@@ -24,6 +24,7 @@ pub(crate) const MAX_HEADER: usize = 14;
 
 impl Header {
     /// Reads a header and says how long it is, or `None` while bytes are missing.
+    #[inline]
     pub(crate) fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
         let (&[first, second], rest) = bytes.split_first_chunk()?;
         let (len, rest) = match second & 0x7f {
@@ -40,6 +41,7 @@ impl Header {
     }
 
     /// Appends the header, with the shortest form of the length.
+    #[inline]
     pub(crate) fn write(self, out: &mut Vec<u8>) {
         let masked = if self.mask.is_some() { 0x80 } else { 0 };
         match self.len {
@@ -79,6 +81,7 @@ impl Header {
 }
 
 /// Masks or unmasks a payload, or the part of it that begins at `offset`.
+#[inline]
 pub(crate) fn apply_mask(payload: &mut [u8], mut mask: [u8; 4], offset: usize) {
     mask.rotate_left(offset % 4);
     let [a, b, c, d] = mask;

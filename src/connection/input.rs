@@ -42,6 +42,7 @@ impl Input {
         self.len() >= READ_SIZE || condition(self.bytes())
     }
 
+    #[inline]
     pub(super) fn consume(&mut self, len: usize) {
         self.consumed += len;
         if self.is_empty() {
@@ -63,6 +64,7 @@ impl Input {
     }
 
     /// One read of at most `most` bytes behind what is there.
+    #[inline]
     pub(super) fn poll_fill(
         &mut self,
         transport: Pin<&mut impl AsyncRead>,
@@ -83,6 +85,7 @@ impl Input {
     }
 
     /// Gives the thread's buffer back and keeps only what is unread.
+    #[inline]
     pub(super) fn park(&mut self) {
         if self.borrowed {
             let rest = BytesMut::from(self.bytes());
@@ -96,6 +99,7 @@ impl Input {
         self.buffer.capacity() - self.buffer.len()
     }
 
+    #[inline]
     fn drop_consumed(&mut self) {
         self.buffer.advance(std::mem::take(&mut self.consumed));
     }

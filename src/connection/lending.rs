@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use super::wire::Wire;
 
 /// Runs `poll`, in which the handler of this connection may [`borrow`] the wire, and gives the wire back.
+#[inline]
 pub(super) fn lend(connection: usize, wire: Box<Wire>, poll: impl FnOnce()) -> Option<Box<Wire>> {
     if LENT.try_with(|_| ()).is_err() {
         // The thread ends: the handler has to do without.
@@ -19,6 +20,7 @@ pub(super) fn lend(connection: usize, wire: Box<Wire>, poll: impl FnOnce()) -> O
 }
 
 /// Looks at the wire of this connection, where it is lent.
+#[inline]
 pub(super) fn borrow<R>(connection: usize, look: impl FnOnce(&mut Wire) -> Option<R>) -> Option<R> {
     let look = |lent: &RefCell<Option<Loan>>| match &mut *lent.borrow_mut() {
         Some((of, wire)) if *of == connection => look(wire),
@@ -27,6 +29,7 @@ pub(super) fn borrow<R>(connection: usize, look: impl FnOnce(&mut Wire) -> Optio
     LENT.try_with(look).ok().flatten()
 }
 
+#[inline]
 fn replace(loan: Option<Loan>) -> Option<Loan> {
     LENT.with(|lent| lent.replace(loan))
 }

@@ -2,6 +2,9 @@
 //!
 //! `task` joins the parts, `running` adds the handler. `socket` is the only file that names tungstenite; `keepalive`,
 //! `closing`, `deadlines` and `pings` are state machines that know no clock and no socket.
+//!
+//! Functions that every message passes are marked `#[inline]`: without link-time optimisation they would be calls from the
+//! user's crate, where the handler's type puts the task (`benches/echo.rs`, a fifteenth of the instructions of a burst).
 
 mod assembler;
 mod close_frame;

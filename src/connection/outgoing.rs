@@ -57,6 +57,7 @@ impl Outgoing {
     }
 
     /// Appends a message as one frame.
+    #[inline]
     pub(super) fn push_message(&mut self, role: Role, message: Message) {
         let first = FIN | opcode(message.kind());
         let mask = mask(role);
@@ -90,6 +91,7 @@ impl Outgoing {
     }
 
     /// Appends a header, and as much of its payload as goes along with it.
+    #[inline]
     fn push_frame(&mut self, header: Header, payload: &[u8]) {
         let buffer = self.gather(MAX_HEADER + payload.len());
         let before = buffer.len();
@@ -104,6 +106,7 @@ impl Outgoing {
     }
 
     /// The buffer at the end, with room for so much more.
+    #[inline]
     fn gather(&mut self, more: usize) -> &mut Vec<u8> {
         if !matches!(self.segments.back(), Some(Segment::Gathered(_))) {
             if self.segments.capacity() == 0 {
@@ -122,6 +125,7 @@ impl Outgoing {
     }
 
     /// Takes everything from `other`. Nothing of it may have been written.
+    #[inline]
     pub(super) fn append(&mut self, other: &mut Self) {
         self.len += std::mem::take(&mut other.len);
         if self.segments.is_empty() {
@@ -132,6 +136,7 @@ impl Outgoing {
     }
 
     /// Writes as much as the transport takes in one call.
+    #[inline]
     pub(super) fn poll_write(
         &mut self,
         transport: Pin<&mut impl AsyncWrite>,
@@ -160,6 +165,7 @@ impl Outgoing {
         })
     }
 
+    #[inline]
     fn consume(&mut self, written: usize) {
         self.len -= written;
         self.written += written;
@@ -187,6 +193,7 @@ fn opcode(kind: MessageKind) -> u8 {
 }
 
 /// RFC 6455 §5.3: a client masks every frame with a key that cannot be guessed.
+#[inline]
 fn mask(role: Role) -> Option<[u8; 4]> {
     match role {
         Role::Client => Some(rand::random()),

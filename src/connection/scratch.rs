@@ -6,6 +6,7 @@ use std::thread::LocalKey;
 use bytes::BytesMut;
 
 /// The thread's empty buffer, with room for [`READ_SIZE`] bytes.
+#[inline]
 pub(super) fn take_read_buffer() -> BytesMut {
     let mut buffer = with(&READ, Option::take).flatten().unwrap_or_default();
     make_room(&mut buffer);
@@ -16,6 +17,7 @@ pub(super) fn take_read_buffer() -> BytesMut {
 ///
 /// A large message that was received keeps its part of the memory. Where it is gone by the next read, as in an echo, the
 /// memory is used again, and otherwise left to it. The buffer never grows.
+#[inline]
 pub(super) fn make_room(buffer: &mut BytesMut) {
     if !buffer.try_reclaim(READ_SIZE.saturating_sub(buffer.len())) {
         let mut other = BytesMut::with_capacity(READ_SIZE);
@@ -25,17 +27,20 @@ pub(super) fn make_room(buffer: &mut BytesMut) {
 }
 
 /// Gives the read buffer back to the thread that is polling now.
+#[inline]
 pub(super) fn give_read_buffer(mut buffer: BytesMut) {
     buffer.clear();
     with(&READ, |slot| *slot = Some(buffer));
 }
 
 /// An empty buffer to gather bytes in.
+#[inline]
 pub(crate) fn take_buffer() -> Vec<u8> {
     with(&SPARE, Vec::pop).flatten().unwrap_or_default()
 }
 
 /// Gives a buffer back. One that grew large is freed, so that a burst does not stay in memory.
+#[inline]
 pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
     if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
         buffer.clear();

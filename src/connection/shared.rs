@@ -50,6 +50,7 @@ impl Shared {
     }
 
     /// The next message; `None` after a close.
+    #[inline]
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         if !self.signals.inbox_full.get() && !self.signals.over.get() && self.signals.is_handler(cx.waker()) {
             let message = lending::borrow(self.id(), Wire::take_whole_message);
@@ -92,6 +93,7 @@ impl Shared {
     }
 
     /// Queues the message once there is room, and says up to which byte must be written for it to be out.
+    #[inline]
     pub(crate) fn poll_send(
         &self,
         message: &mut Option<Message>,
@@ -332,6 +334,7 @@ impl Shared {
     }
 
     /// Counts what was done, and wakes those who wait for it. Whether the handler may be one of them.
+    #[inline]
     pub(super) fn advance(&self, state: &mut State, progress: &mut Progress) -> bool {
         let awaited = progress.sent > 0 && self.signals.writing_awaited.get();
         if awaited {

@@ -58,11 +58,13 @@ impl Socket {
         self.role
     }
 
+    #[inline]
     pub(super) fn wire(&mut self) -> &mut Wire {
         self.wire.as_mut().expect("the wire comes back from the handler")
     }
 
     /// Polls the handler of this connection, which may take messages from the wire.
+    #[inline]
     pub(super) fn lend_wire(&mut self, connection: usize, poll: impl FnOnce()) {
         if let Some(wire) = self.wire.take() {
             self.wire = lending::lend(connection, wire, poll);
@@ -75,6 +77,7 @@ impl Socket {
     }
 
     /// Gives back what is not needed while the connection's task sleeps.
+    #[inline]
     pub(super) fn park(&mut self) {
         self.wire().park();
         if !(self.answer_due || self.wire().is_mid_message()) {
@@ -83,6 +86,7 @@ impl Socket {
     }
 
     /// The next event in what the wire was fed, or `Pending` when it must be fed more.
+    #[inline]
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if self.wire().is_exhausted() && !self.answer_due && self.window.is_empty() {
             return Poll::Pending;

@@ -94,6 +94,7 @@ impl State {
     }
 
     /// Appends everything queued.
+    #[inline]
     pub(super) fn take_queued(&mut self, writing: &mut Outgoing) {
         self.sent = false;
         writing.append(&mut self.queued);
@@ -168,6 +169,7 @@ impl State {
 
 /// The handles' side.
 impl State {
+    #[inline]
     pub(super) fn push_message(&mut self, role: Role, message: Message) -> u64 {
         let len = message.len();
         self.push(len, |queued| queued.push_message(role, message))
@@ -191,6 +193,7 @@ impl State {
         self.accepted - self.written
     }
 
+    #[inline]
     pub(super) fn check_open(&self) -> Result<(), Error> {
         match &self.end {
             Some(end) => Err(end.to_error()),

@@ -184,6 +184,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     /// Does what the handles ask for.
+    #[inline]
     fn take_requests(&mut self) {
         if self.shared.signals.asked.get() {
             let requests = self.shared.take_requests();
@@ -215,6 +216,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     /// Looks at what was read.
+    #[inline]
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if self.transport.is_none() || self.socket_over {
             return Poll::Pending;
@@ -291,6 +293,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
     }
 
+    #[inline]
     fn poll_handler<H: Future<Output: HandlerOutput>>(&mut self, handler: &mut Handler<'_, H>, cx: &mut Context<'_>) {
         self.handler_due = false;
         self.shared.signals.set_polling_handler(true);
@@ -343,6 +346,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     /// Gives memory back and sleeps, unless the handler may wait for what was done or a handle has asked for something.
+    #[inline]
     fn park(&mut self, cx: &mut Context<'_>) -> bool {
         self.socket.park();
         let held_up = self.socket.wire().is_held_up();

@@ -93,6 +93,7 @@ impl Wire {
     }
 
     /// Counts a frame. Whether one more may be looked at.
+    #[inline]
     pub(super) fn spend(&mut self) -> bool {
         let more = self.left > 0;
         self.left -= usize::from(more);
@@ -100,6 +101,7 @@ impl Wire {
     }
 
     /// One read from the transport: straight into the message where much is missing, else into the thread's buffer.
+    #[inline]
     pub(super) fn poll_fill(
         &mut self,
         transport: Pin<&mut impl AsyncRead>,
@@ -132,6 +134,7 @@ impl Wire {
     }
 
     /// The next message, for the handler: only where it has arrived in one proper frame, and nothing goes before it.
+    #[inline]
     pub(super) fn take_whole_message(&mut self) -> Option<Message> {
         let busy = self.frame.is_some() || self.in_message || self.message.is_some() || self.fault.is_some();
         if busy || self.stopped || self.discard {
@@ -159,6 +162,7 @@ impl Wire {
     }
 
     /// Whether another read could help: not while data waits behind a message that nobody has taken.
+    #[inline]
     pub(super) fn wants_input(&self) -> bool {
         !self.end_of_input && !self.stopped && self.fault.is_none() && !self.is_held_up()
     }
@@ -204,6 +208,7 @@ impl Wire {
     }
 
     /// Whether there is nothing to look at before the next read.
+    #[inline]
     pub(super) fn is_exhausted(&self) -> bool {
         self.input.is_empty()
             && self.frame.is_none()
@@ -324,6 +329,7 @@ impl Wire {
 
     /// Takes a message in one frame, if it has arrived whole. It changes nothing in tungstenite's state, so it need not be
     /// shown.
+    #[inline]
     fn whole_message(&mut self, header: Header, size: usize) -> Option<Result<Message, Fault>> {
         if !header.is_final() || header.len > (self.input.len() - size) as u64 {
             return None;
@@ -345,6 +351,7 @@ impl Wire {
 
     /// Whether the payload may go round tungstenite: a data frame in its place, masked as it must be, with RSV1 only
     /// where RFC 7692 §6 puts it.
+    #[inline]
     fn is_acceptable(&self, header: Header) -> bool {
         let in_place = match header.opcode() {
             CONTINUATION => self.in_message,

@@ -13,6 +13,7 @@ use crate::connection::scratch;
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// One read. Ready when there is something new to look at.
+    #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(transport) = &mut self.transport else { return Poll::Pending };
         let transport = Pin::new(transport);

@@ -14,6 +14,7 @@ use crate::connection::keepalive::Due;
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Does what is due. `false`: nothing is, and the timer stands at what will be next.
+    #[inline]
     pub(super) fn poll_timer(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> bool {
         if self.transport.is_none() {
             return false;
@@ -54,6 +55,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     /// Which limits count at the moment, a bit for each.
+    #[inline]
     fn running_limits(&mut self) -> u8 {
         let wire = self.socket.wire();
         let mid_message = wire.is_mid_message() && !wire.is_held_up();

@@ -19,6 +19,7 @@ pub(super) struct Unflushed {
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     /// Writes all that is there.
+    #[inline]
     pub(super) fn write(&mut self, cx: &mut Context<'_>) {
         let mut more = self.gather();
         while more {
@@ -59,6 +60,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     /// Puts together what is written next, once the last of it is out: pings and pongs, then data, then the close frame.
+    #[inline]
     fn gather(&mut self) -> bool {
         if !self.writing.is_empty() {
             return true;
@@ -80,6 +82,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
     }
 
     /// Has the transport pass on what it took; TLS and HTTP/2 keep it in buffers of their own. Then it counts as written.
+    #[inline]
     fn flush(&mut self, cx: &mut Context<'_>) {
         let Some(transport) = &mut self.transport else { return };
         // Where nothing is read, an HTTP/2 stream says only here that it was reset.
