@@ -53,11 +53,9 @@ impl Shared {
     #[inline]
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         if !self.signals.inbox_full.get() && !self.signals.over.get() && self.signals.is_handler(cx.waker()) {
-            let message = lending::borrow(self.id(), Wire::take_whole_message);
-            if let Some(message) = &message {
-                self.signals.count_message(message.len());
-            }
-            return message.map_or(Poll::Pending, |message| Poll::Ready(Ok(Some(message))));
+            let Some(message) = lending::borrow(self.id(), Wire::take_whole_message) else { return Poll::Pending };
+            self.signals.count_message(message.len());
+            return Poll::Ready(Ok(Some(message)));
         }
         let mut state = self.lock();
         if let Some(message) = state.inbox.take() {

@@ -336,17 +336,18 @@ impl Wire {
         }
         self.input.consume(size);
         self.begin(header);
-        Some(self.assembler.admit(header.len).and_then(|()| {
-            let len = header.len as usize;
-            let payload = &mut self.input.bytes_mut()[..len];
-            header.unmask(payload, 0);
-            if self.assembler.may_keep(len) {
-                return self.assembler.keep(self.input.split_to(len));
-            }
-            let message = self.assembler.whole(payload);
-            self.input.consume(len);
-            message
-        }))
+        if let Err(fault) = self.assembler.admit(header.len) {
+            return Some(Err(fault));
+        }
+        let len = header.len as usize;
+        let payload = &mut self.input.bytes_mut()[..len];
+        header.unmask(payload, 0);
+        if self.assembler.may_keep(len) {
+            return Some(self.assembler.keep(self.input.split_to(len)));
+        }
+        let message = self.assembler.whole(payload);
+        self.input.consume(len);
+        Some(message)
     }
 
     /// Whether the payload may go round tungstenite: a data frame in its place, masked as it must be, with RSV1 only
