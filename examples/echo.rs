@@ -6,6 +6,7 @@
 //! | `COMPRESSION` | `1` | `0`: without permessage-deflate |
 //! | `TAKEOVER` | `0` | `1`: with context takeover, where the client agrees |
 //! | `WINDOW_BITS` | `15` | the largest window of either side, from 9 on |
+//! | `HTTP2` | `1` | `0`: HTTP/1.1 only, without the look at the first bytes that tells the versions apart |
 //! | `KEEPALIVE` | `1` | `0`: without pings and timeouts |
 //! | `MAX_MESSAGE` | 64 MiB | the largest message in bytes |
 //!
@@ -14,6 +15,7 @@
 use std::env;
 use std::error::Error as StdError;
 
+use hyper::server::conn::http1;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -43,13 +45,20 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(64 * 1024 * 1024)
         .max_send_buf_size(64 * 1024);
+    let http2 = !is("HTTP2", "0");
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let server = server.clone();
         let service = TowerToHyperService::new(service.clone());
         tokio::spawn(async move {
-            if let Err(error) = server.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
+            let stream = TokioIo::new(stream);
+            let served = if http2 {
+                server.serve_connection_with_upgrades(stream, service).await
+            } else {
+                http1::Builder::new().serve_connection(stream, service).with_upgrades().await.map_err(Into::into)
+            };
+            if let Err(error) = served {
                 eprintln!("connection failed: {error}");
             }
         });
@@ -57,7 +66,6 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
 }
 
 fn settings() -> Result<Upgrader, Box<dyn StdError + Send + Sync>> {
-    let is = |name, expected| env::var(name).is_ok_and(|value| value == expected);
     let max_message = env::var("MAX_MESSAGE").map_or(Ok(64 * 1024 * 1024), |bytes| bytes.parse())?;
     let takeover = is("TAKEOVER", "1");
     let window_bits = env::var("WINDOW_BITS").map_or(Ok(15), |bits| bits.parse())?;
@@ -78,4 +86,8 @@ fn settings() -> Result<Upgrader, Box<dyn StdError + Send + Sync>> {
         upgrader = upgrader.keepalive(Keepalive::disabled());
     }
     Ok(upgrader)
+}
+
+fn is(name: &str, expected: &str) -> bool {
+    env::var(name).is_ok_and(|value| value == expected)
 }

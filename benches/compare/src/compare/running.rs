@@ -30,6 +30,10 @@ impl Running {
         if wire == Wire::Deflate {
             command.env("COMPRESSION", "1");
         }
+        if wire != Wire::Http2 {
+            // For ours: the other servers that leave HTTP to hyper have HTTP/1.1 only too.
+            command.env("HTTP2", "0");
+        }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("setpriv cannot be run")?;
         let mut running = Self { child, address, is_raw: server.rank == Rank::Floor };
         running.wait_until_ready()?;
