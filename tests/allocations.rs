@@ -18,7 +18,7 @@ use tower::{Layer, Service, service_fn};
 use tower_websocket::{Keepalive, Upgrader, WebSocketLayer, testing};
 
 use heap::idle_heap;
-use support::TEXT;
+use support::{PING, TEXT};
 
 fn page(_: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
     ready(Ok(Response::new(())))
@@ -74,7 +74,10 @@ fn periodic_updates_of_an_unchanged_value_allocate_nothing() {
 #[test]
 fn an_idle_connection_holds_at_most_four_kibibytes() {
     let message = support::masked(TEXT, &[b'x'; 1024]);
-    for (what, frames, replies) in [("just opened", &[][..], 0), ("after an echo", &message, 1)] {
+    let fragments = [support::masked(1, b"x"), support::masked(PING, b""), support::masked(0x80, b"y")].concat();
+    for (what, frames, replies) in
+        [("just opened", &[][..], 0), ("after an echo", &message, 1), ("after fragments and a ping", &fragments, 1)]
+    {
         let bytes = idle_heap(support::serve_echo, "", frames, replies);
         println!("{bytes} bytes {what}");
         assert!((1..=4096).contains(&bytes), "{bytes} bytes {what}");

@@ -332,7 +332,7 @@ pub(crate) fn ends_message(first: u8) -> bool {
 pub(crate) const TEXT: u8 = 0x81;
 pub(crate) const BINARY: u8 = 0x82;
 pub(crate) const CLOSE: u8 = 0x88;
-const PING: u8 = 0x89;
+pub(crate) const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
 type BoxError = Box<dyn Error + Send + Sync>;

@@ -16,6 +16,8 @@ pub(crate) const CONTINUATION: u8 = 0;
 pub(crate) const TEXT: u8 = 1;
 pub(crate) const BINARY: u8 = 2;
 pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
 
 /// A control frame's payload is never longer (RFC 6455 §5.5).
 pub(crate) const MAX_CONTROL: usize = 125;

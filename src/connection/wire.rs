@@ -20,7 +20,7 @@ use tokio_util::io::poll_read_buf;
 use super::assembler::Assembler;
 use super::close_frame;
 use super::fault::Fault;
-use super::frame::{BINARY, CLOSE, CONTINUATION, Header, MAX_CONTROL, RSV, RSV1, TEXT};
+use super::frame::{BINARY, CLOSE, CONTINUATION, Header, MAX_CONTROL, PING, PONG, RSV, RSV1, TEXT};
 use super::input::Input;
 use super::window::Window;
 use crate::close::CloseFrame;
@@ -242,6 +242,9 @@ impl Wire {
             return self.follow_control(header, size, window);
         }
         if !self.is_acceptable(header) {
+            if self.discard {
+                return Err(while_closing());
+            }
             let len = if header.is_control() { TOO_LONG_FOR_CONTROL } else { 0 };
             window.show(Header { len, ..header });
             self.stopped = true;
@@ -272,15 +275,17 @@ impl Wire {
     /// Takes a control frame. `false`: more input is needed first.
     fn follow_control(&mut self, header: Header, size: usize, window: &mut Window) -> Result<bool, Fault> {
         let whole = size + header.len as usize;
-        let closes = header.opcode() == CLOSE && self.is_proper(header);
+        let proper = self.is_proper(header);
         let Some(frame) = self.input.bytes_mut().get_mut(..whole) else { return Ok(false) };
-        if closes {
+        if proper && header.opcode() == CLOSE {
             let payload = &mut frame[size..];
             header.unmask(payload, 0);
             self.stopped = true;
             self.close = Some(close_frame::parse(payload)?);
         } else if !self.discard {
             window.show_control(frame);
+        } else if !proper {
+            return Err(while_closing());
         }
         self.input.consume(whole);
         Ok(true)
@@ -365,7 +370,8 @@ impl Wire {
 
     /// Whether a control frame of a proper length breaks no rule but those for its payload.
     fn is_proper(&self, header: Header) -> bool {
-        header.is_final() && header.first & RSV == 0 && self.is_masked_properly(header)
+        let known = matches!(header.opcode(), CLOSE | PING | PONG);
+        known && header.is_final() && header.first & RSV == 0 && self.is_masked_properly(header)
     }
 
     /// RFC 6455 §5.1: clients mask, servers do not.
@@ -384,6 +390,11 @@ impl Frame {
         self.header.unmask(part, self.done as usize);
         self.done += part.len() as u64;
     }
+}
+
+/// Behind our close frame tungstenite has not seen all that came, and nobody learns the reason.
+fn while_closing() -> Fault {
+    Fault::Protocol("a violation behind our close frame".into())
 }
 
 /// A frame that misses at least so much is read straight into its message.

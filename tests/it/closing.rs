@@ -8,7 +8,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind, Keepalive, Manager, Upgrader, WebSocketLayer};
 
-use super::support::{Frame, binary, close, code, kind, millis, open, ping, said, secs, serve, status, text};
+use super::support::{
+    Frame, binary, close, code, continuation, kind, millis, open, ping, pong, said, secs, serve, status, text,
+};
 
 fn quiet() -> Upgrader {
     Upgrader::new().keepalive(Keepalive::disabled())
@@ -117,6 +119,46 @@ async fn a_peer_that_never_stops_sending_gets_5_seconds() {
     }
     closing.await.unwrap().unwrap();
     assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_breaks_a_rule_behind_our_close_frame_is_waited_for_no_longer() {
+    for frames in [
+        vec![continuation("x").masked()],
+        vec![text("x").more().masked(), text("y").masked()],
+        vec![text("x").rsv(0x40).masked()],
+        vec![text("x").unmasked()],
+        vec![Frame::new(0x83, "").masked()],
+        vec![ping("").more().masked()],
+        vec![Frame::new(0x8b, "").masked()],
+        vec![close(1000, "").rsv(0x20).masked()],
+        vec![close(1000, "").unmasked()],
+        vec![close(1005, "").masked()],
+        vec![ping([0; 126]).masked()],
+    ] {
+        let (ws, mut peer) = open(quiet()).await;
+        let start = Instant::now();
+        let closing = tokio::spawn(async move { ws.close().await });
+        peer.expect_close(1000).await;
+        peer.send_raw(frames.concat()).await;
+        // Nothing is said to it any more.
+        peer.expect_end().await;
+        peer.shutdown().await;
+        closing.await.unwrap().unwrap();
+        assert_eq!(start.elapsed().as_millis(), 0, "{frames:02x?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_answered_behind_our_close_frame() {
+    let (ws, mut peer) = open(quiet()).await;
+    peer.send(text("x").more()).await;
+    peer.settle().await;
+    let closing = tokio::spawn(async move { ws.close().await });
+    peer.expect_close(1000).await;
+    peer.send_all([ping("are you there?"), continuation("y"), pong(""), ping("?"), close(1000, "")]).await;
+    peer.expect_end().await;
+    closing.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
