@@ -1,7 +1,7 @@
 //! The handle that users hold.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
@@ -111,8 +111,9 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: the message is returned by the next call.
-    pub async fn recv(&self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.inner.shared.poll_recv(cx)).await
+    pub fn recv(&self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        // Without an async function's state around it, which a message would be moved through (`benches/echo.rs`).
+        poll_fn(|cx| self.inner.shared.poll_recv(cx))
     }
 
     /// Receives the next message, or fails after `time`.
@@ -146,8 +147,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped before it is ready, the message was not sent.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
-        self.buffer(message.into(), true).await.map(drop)
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        self.buffer(message.into(), true, drop)
     }
 
     /// Sends a message without compressing it, for data that is compressed or secret already.
@@ -161,8 +162,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// As for [`send`](Self::send).
-    pub async fn send_uncompressed(&self, message: impl Into<Message>) -> Result<(), Error> {
-        self.buffer(message.into(), false).await.map(drop)
+    pub fn send_uncompressed(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        self.buffer(message.into(), false, drop)
     }
 
     /// Sends a message and waits until the operating system has taken all of it.
@@ -177,7 +178,7 @@ impl Manager {
     /// When the future is dropped, the message may have been sent or not.
     pub async fn write_data(&self, message: impl Into<Message>, time: Duration) -> Result<(), Error> {
         let written = async {
-            let mark = self.buffer(message.into(), true).await?;
+            let mark = self.buffer(message.into(), true, |mark| mark).await?;
             poll_fn(|cx| self.inner.shared.poll_written(mark, cx)).await
         };
         timeout(time, written).await.unwrap_or_else(|_| {
@@ -332,10 +333,15 @@ impl Manager {
         &self.inner.shared
     }
 
-    /// Buffers a message when there is room, and returns the mark of its last byte.
-    async fn buffer(&self, message: Message, compress: bool) -> Result<u64, Error> {
+    /// Buffers a message when there is room, and gives the mark of its last byte to `then`.
+    fn buffer<T>(
+        &self,
+        message: Message,
+        compress: bool,
+        then: impl Fn(u64) -> T,
+    ) -> impl Future<Output = Result<T, Error>> {
         let mut message = Some(message);
-        poll_fn(|cx| self.inner.shared.poll_send(&mut message, compress, cx)).await
+        poll_fn(move |cx| self.inner.shared.poll_send(&mut message, compress, cx).map_ok(&then))
     }
 
     fn closed_error(&self) -> Error {

@@ -56,20 +56,23 @@ impl Outgoing {
         self.len == 0
     }
 
-    /// Appends a message as one frame.
+    /// Appends a message as one frame, and says how long it is.
     #[inline]
-    pub(super) fn push_message(&mut self, role: Role, message: Message) {
+    pub(super) fn push_message(&mut self, role: Role, message: Message) -> usize {
+        let payload = message.as_bytes();
+        let len = payload.len();
         let first = FIN | opcode(message.kind());
         let mask = mask(role);
-        let header = Header { first, mask, len: message.len() as u64 };
-        if message.len() >= LARGE && self.vectored && mask.is_none() {
+        let header = Header { first, mask, len: len as u64 };
+        if len >= LARGE && self.vectored && mask.is_none() {
             let payload = message.into_bytes();
             self.push_frame(header, &[]);
-            self.len += payload.len();
+            self.len += len;
             self.segments.push_back(Segment::Shared(payload));
         } else {
-            self.push_frame(header, message.as_bytes());
+            self.push_frame(header, payload);
         }
+        len
     }
 
     /// Appends a payload that is compressed already (RFC 7692 §6).

@@ -171,17 +171,20 @@ impl State {
 impl State {
     #[inline]
     pub(super) fn push_message(&mut self, role: Role, message: Message) -> u64 {
-        let len = message.len();
-        self.push(len, |queued| queued.push_message(role, message))
+        self.push(|queued| queued.push_message(role, message))
     }
 
     pub(super) fn push_compressed(&mut self, role: Role, message: Message, compressed: &[u8]) -> u64 {
-        self.push(message.len(), |queued| queued.push_compressed(role, message.kind(), compressed))
+        self.push(|queued| {
+            queued.push_compressed(role, message.kind(), compressed);
+            message.len()
+        })
     }
 
-    fn push(&mut self, payload: usize, push: impl FnOnce(&mut Outgoing)) -> u64 {
+    /// `push` says how long the message is.
+    fn push(&mut self, push: impl FnOnce(&mut Outgoing) -> usize) -> u64 {
         let before = self.queued.len();
-        push(&mut self.queued);
+        let payload = push(&mut self.queued);
         self.accepted += (self.queued.len() - before) as u64;
         self.sent_so_far.messages += 1;
         self.sent_so_far.payload += payload as u64;
