@@ -14,7 +14,7 @@ use tokio::io::{AsyncWriteExt, duplex};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use tower::service_fn;
-use tower_websocket::{Error, Keepalive, Limits, Manager, Message, Role, Upgrader, WebSocketLayer, testing};
+use tower_websocket::{Error, ErrorKind, Keepalive, Limits, Manager, Message, Role, Upgrader, WebSocketLayer, testing};
 
 #[tokio::test(start_paused = true)]
 async fn messages_come_in_order_each_once() {
@@ -116,36 +116,56 @@ async fn a_flood_of_messages_leaves_others_their_turns() {
     assert!((100..=2048).contains(&longest), "{longest} messages between two turns of another task");
 }
 
+/// A connection whose peer sends pongs that nobody asked for, so many that its task does not sleep. The flag says whether all
+/// are sent.
+fn flooded(settings: &Upgrader) -> (Manager, Arc<AtomicBool>) {
+    let (near, mut far) = duplex(1024 * 1024);
+    let ws = Manager::from_upgraded(near, Role::Server, settings);
+    let over = Arc::new(AtomicBool::new(false));
+    tokio::spawn({
+        let over = over.clone();
+        async move {
+            let pongs = [0x8a, 0x80, 1, 2, 3, 4].repeat(100_000);
+            for _ in 0..20 {
+                // It fails when the connection ends before it.
+                let _ = far.write_all(&pongs).await;
+            }
+            over.store(true, Ordering::Relaxed);
+            pending::<()>().await;
+            drop(far);
+        }
+    });
+    (ws, over)
+}
+
+async fn turns() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The transport has it, and only the end of a turn tells so: with a flood of frames, the task never sleeps.
 #[tokio::test(start_paused = true)]
 async fn what_was_written_is_known_in_a_flood_too() {
-    let (near, mut far) = duplex(1024 * 1024);
-    let ws = Manager::from_upgraded(near, Role::Server, &Upgrader::new().keepalive(Keepalive::disabled()));
-    let flooded = Arc::new(AtomicBool::new(false));
-    let flood = tokio::spawn({
-        let flooded = flooded.clone();
-        async move {
-            // Pongs that nobody asked for.
-            let pongs = [0x8a, 0x80, 1, 2, 3, 4].repeat(100_000);
-            for _ in 0..20 {
-                far.write_all(&pongs).await.unwrap();
-            }
-            flooded.store(true, Ordering::Relaxed);
-            far
-        }
-    });
-    let turns = async || {
-        for _ in 0..20 {
-            tokio::task::yield_now().await;
-        }
-    };
+    let (ws, over) = flooded(&Upgrader::new().keepalive(Keepalive::disabled()));
     turns().await;
     ws.send(vec![0; 70_000]).await.unwrap();
     turns().await;
     ws.flush().await.unwrap();
     ws.send("there is room again").await.unwrap();
-    assert!(!flooded.load(Ordering::Relaxed), "only the end of the flood has told");
-    drop(flood.await.unwrap());
+    assert!(!over.load(Ordering::Relaxed), "only the end of the flood has told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_is_done_in_a_flood_too() {
+    let limits = Limits::default().lifetime(Duration::from_secs(2));
+    let (ws, over) = flooded(&Upgrader::new().keepalive(Keepalive::disabled()).limits(limits));
+    turns().await;
+    assert!(ws.end().is_none());
+    tokio::time::advance(Duration::from_secs(3)).await;
+    assert!(!over.load(Ordering::Relaxed), "there is no flood any more");
+    turns().await;
+    assert_eq!(ws.end().unwrap().unwrap_err().kind(), ErrorKind::LifetimeExceeded);
 }
 
 #[tokio::test(start_paused = true)]
