@@ -6,7 +6,7 @@
 //! of a compressed message, which it would refuse. A message in one proper frame is not shown at all: that would change
 //! nothing in tungstenite's state, and took an eighth of the time of a small message (`benches/echo.rs`). A proper close
 //! frame is not shown either: nothing counts after it, tungstenite refuses a code that is registered (1014), and making one
-//! for it took a tenth of our part of a handshake (`benches/handshake.rs`).
+//! for it took a seventh of our part of a handshake (`benches/handshake.rs`).
 //! What breaks a rule is shown as it came: refusing is tungstenite's work.
 
 use std::io;

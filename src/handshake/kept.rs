@@ -8,7 +8,7 @@ use http::request::Parts;
 use super::compact::compact;
 
 /// A request's head, for those who ask for it later. It is made compact before anybody sees it, but not at once: many
-/// handlers drop it first, and making it so takes an eighth of our part of a handshake (`benches/handshake.rs`).
+/// handlers drop it first, and making it so takes a tenth of our part of a handshake (`benches/handshake.rs`).
 #[derive(Debug)]
 pub(crate) struct KeptRequest(Mutex<Option<Kept>>);
 
