@@ -111,7 +111,7 @@ impl Upgrade {
         let upgraded = Box::pin(Upgraded {
             request: Some(manager.untouched_request()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
-            running: Running::new(self.prepared),
+            running: self.prepared.into_running(),
             context: self.context.map(|context| Box::pin(context.cancelled_owned())),
             shared,
             _ticket: self.ticket,

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use pin_project_lite::pin_project;
@@ -11,10 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::start::Prepared;
-use super::task::Task;
-use crate::close::{CloseCode, CloseFrame};
-use crate::handler::{HandlerOutput, close_frame};
+use super::task::{Handler, Task, panicked};
+use crate::handler::HandlerOutput;
 
 pin_project! {
     /// A task with the user's part of it: the future of one connection, in one piece of memory.
@@ -35,8 +34,7 @@ where
     H: Future<Output: HandlerOutput>,
 {
     /// A connection that waits for its transport.
-    pub(crate) fn new(prepared: Prepared<Io>) -> Self {
-        let Prepared { task, handshake_time } = prepared;
+    pub(super) fn new(task: Box<Task<Io>>, handshake_time: Duration) -> Self {
         let overdue = task.now + handshake_time;
         // Where the first ping is due sooner, the timer can stay as it is once the connection is open.
         let timer = sleep_until(overdue.min(task.liveness.first_due().unwrap_or(overdue)));
@@ -84,32 +82,7 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        this.task.poll(Handler(this.handler), this.timer, cx)
-    }
-}
-
-/// The user's part of the task.
-pub(super) struct Handler<'a, H>(Pin<&'a mut Option<H>>);
-
-impl<H: Future<Output: HandlerOutput>> Handler<'_, H> {
-    pub(super) fn is_done(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// Ready with the close frame to send, once.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseFrame> {
-        let Some(future) = self.0.as_mut().as_pin_mut() else { return Poll::Pending };
-        // A panic ends this connection alone. The future is not polled again.
-        let frame = match catch_unwind(AssertUnwindSafe(|| future.poll(cx).map(close_frame))) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(frame)) => frame,
-            Err(_) => panicked(),
-        };
-        // Dropping it may panic too.
-        match catch_unwind(AssertUnwindSafe(|| self.0.set(None))) {
-            Ok(()) => Poll::Ready(frame),
-            Err(_) => Poll::Ready(panicked()),
-        }
+        this.task.poll(Handler::new(this.handler), this.timer, cx)
     }
 }
 
@@ -118,10 +91,4 @@ impl<H: Future<Output: HandlerOutput>> Handler<'_, H> {
 pub(crate) enum GivenUp {
     Aborted,
     Overdue,
-}
-
-/// What the peer is told of a panic, which its own thread has reported.
-fn panicked() -> CloseFrame {
-    tracing::error!("handler panicked");
-    CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
 }

@@ -1,5 +1,6 @@
 //! How a connection comes to be.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::socket::Socket;
 use super::task::Task;
 use super::wire::Wire;
 use crate::deflate::{Deflater, Inflater};
+use crate::handler::HandlerOutput;
 use crate::limits::Limits;
 use crate::role::Role;
 
@@ -33,15 +35,20 @@ pub(crate) struct Terms {
 #[derive(Debug)]
 pub(crate) struct Prepared<Io> {
     // Boxed, or it would be copied at each step from here to its task (`benches/handshake.rs`).
-    pub(super) task: Box<Task<Io>>,
+    task: Box<Task<Io>>,
     /// How long the transport may take to come.
-    pub(super) handshake_time: Duration,
+    handshake_time: Duration,
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Prepared<Io> {
     /// What the connection's handles share with it.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.task.shared
+    }
+
+    /// With room for a handler.
+    pub(crate) fn into_running<H: Future<Output: HandlerOutput>>(self) -> Running<Io, H> {
+        Running::new(self.task, self.handshake_time)
     }
 }
 
@@ -64,7 +71,7 @@ where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let shared = prepared.shared().clone();
-    let mut running = Box::pin(Running::new(prepared));
+    let mut running = Box::pin(prepared.into_running());
     let handles = shared.clone();
     running.as_mut().open(transport, Bytes::new(), false, || async move { handles.abandoned().await });
     tokio::spawn(running);

@@ -1,5 +1,6 @@
 //! The one task of a connection: it polls the transport and the handler together, and only it touches the transport.
 
+mod handling;
 mod reading;
 mod timing;
 mod writing;
@@ -14,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep};
 
+pub(super) use self::handling::{Handler, panicked};
 use self::writing::Unflushed;
 use super::closing::{Closing, Phase};
 use super::deadlines::Deadlines;
@@ -21,7 +23,6 @@ use super::fault::Fault;
 use super::keepalive::{Keepalive, Liveness};
 use super::outgoing::Outgoing;
 use super::pings::Pings;
-use super::running::Handler;
 use super::shared::Shared;
 use super::socket::{Event, Socket};
 use super::state::{End, Progress, Requests};
@@ -290,24 +291,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         if let Some((number, time)) = answer {
             self.shared.lock().set_round_trip(number, time);
             self.handler_due = true;
-        }
-    }
-
-    #[inline]
-    fn poll_handler<H: Future<Output: HandlerOutput>>(&mut self, handler: &mut Handler<'_, H>, cx: &mut Context<'_>) {
-        self.handler_due = false;
-        self.shared.signals.set_polling_handler(true);
-        let mut returned = Poll::Pending;
-        let mut poll = || returned = handler.poll(cx);
-        if self.text_heartbeat {
-            // The handler does not see all messages.
-            poll();
-        } else {
-            self.socket.lend_wire(self.shared.id(), poll);
-        }
-        self.shared.signals.set_polling_handler(false);
-        if let Poll::Ready(frame) = returned {
-            self.shared.close(frame);
         }
     }
 
