@@ -60,3 +60,33 @@ impl Kept {
         &self.request
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Version;
+
+    use super::*;
+
+    #[test]
+    fn whoever_asks_gets_the_headers_of_http1_whether_or_not_it_was_compact_before() {
+        for before in [false, true] {
+            let request = Request::connect("https://a.example/").version(Version::HTTP_2);
+            let request = request.header("cookie", "a=1").header("cookie", "b=2").body(()).unwrap();
+            let kept = KeptRequest::new(request.into_parts().0);
+            if before {
+                kept.compact();
+            }
+            let first = kept.get();
+            assert_eq!(
+                (&first.headers["host"], &first.headers["cookie"]),
+                (&"a.example".parse().unwrap(), &"a=1; b=2".parse().unwrap())
+            );
+            // What somebody has is left alone.
+            kept.compact();
+            assert!(Arc::ptr_eq(&first, &kept.get()));
+            kept.clear();
+            assert!(kept.get().headers.is_empty() && first.headers.len() == 2);
+            assert!(kept.look(|_| ()).is_none());
+        }
+    }
+}
