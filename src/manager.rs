@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, Prepared, Shared};
+use crate::connection::{self, Shared, Terms};
 use crate::error::{Error, ErrorKind};
 use crate::handshake::KeptRequest;
 use crate::message::Message;
@@ -62,10 +62,10 @@ impl Drop for Inner {
     }
 }
 
-/// A request that its handler may not have looked at yet.
-pub(crate) struct UntouchedRequest(Weak<Inner>);
+/// A request that is to be made compact once its handler has had a turn.
+pub(crate) struct RequestToCompact(Weak<Inner>);
 
-impl UntouchedRequest {
+impl RequestToCompact {
     /// Frees what the request keeps in memory beside itself, if it is still there.
     pub(crate) fn compact(self) {
         if let Some(inner) = self.0.upgrade() {
@@ -81,22 +81,17 @@ impl Manager {
     }
 
     /// A handle to a connection without a handler: it runs until its last handle is gone.
-    pub(crate) fn detached<Io>(
-        transport: Io,
-        prepared: Prepared<Io>,
-        request: KeptRequest,
-        subprotocol: Option<Box<str>>,
-    ) -> Self
+    pub(crate) fn detached<Io>(transport: Io, terms: Terms, request: KeptRequest, subprotocol: Option<Box<str>>) -> Self
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         request.compact();
-        Self::new(connection::spawn(transport, prepared), request, subprotocol)
+        Self::new(connection::spawn(transport, terms), request, subprotocol)
     }
 
-    /// The request of this handle's connection, without keeping the handle.
-    pub(crate) fn untouched_request(&self) -> UntouchedRequest {
-        UntouchedRequest(Arc::downgrade(&self.inner))
+    /// The request of this handle's connection, for later. It does not keep the handle.
+    pub(crate) fn request_to_compact(&self) -> RequestToCompact {
+        RequestToCompact(Arc::downgrade(&self.inner))
     }
 
     /// Receives the next message, or `None` once the connection is closed.
@@ -148,7 +143,7 @@ impl Manager {
     ///
     /// When the future is dropped before it is ready, the message was not sent.
     pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
-        self.buffer(message.into(), true, drop)
+        self.send_as(message.into(), true)
     }
 
     /// Sends a message without compressing it, for data that is compressed or secret already.
@@ -163,7 +158,7 @@ impl Manager {
     ///
     /// As for [`send`](Self::send).
     pub fn send_uncompressed(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
-        self.buffer(message.into(), false, drop)
+        self.send_as(message.into(), false)
     }
 
     /// Sends a message and waits until the operating system has taken all of it.
@@ -178,7 +173,8 @@ impl Manager {
     /// When the future is dropped, the message may have been sent or not.
     pub async fn write_data(&self, message: impl Into<Message>, time: Duration) -> Result<(), Error> {
         let written = async {
-            let mark = self.buffer(message.into(), true, |mark| mark).await?;
+            let mut message = Some(message.into());
+            let mark = poll_fn(|cx| self.inner.shared.poll_send(&mut message, true, cx)).await?;
             poll_fn(|cx| self.inner.shared.poll_written(mark, cx)).await
         };
         timeout(time, written).await.unwrap_or_else(|_| {
@@ -333,15 +329,9 @@ impl Manager {
         &self.inner.shared
     }
 
-    /// Buffers a message when there is room, and gives the mark of its last byte to `then`.
-    fn buffer<T>(
-        &self,
-        message: Message,
-        compress: bool,
-        then: impl Fn(u64) -> T,
-    ) -> impl Future<Output = Result<T, Error>> {
+    fn send_as(&self, message: Message, compress: bool) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message);
-        poll_fn(move |cx| self.inner.shared.poll_send(&mut message, compress, cx).map_ok(&then))
+        poll_fn(move |cx| self.inner.shared.poll_send(&mut message, compress, cx).map_ok(drop))
     }
 
     fn closed_error(&self) -> Error {

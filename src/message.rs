@@ -138,8 +138,8 @@ impl Text {
     /// Copies a text that was just checked: the one copy out of the buffer it was received in.
     #[inline]
     pub(crate) fn copied(text: &str) -> Self {
-        Self(if text.len() < LARGE {
-            // One allocation; `new` makes two, so that the text can become bytes without a copy.
+        Self(if (SHORT..LONG).contains(&text.len()) {
+            // One allocation. `new` makes two, so that the text can become bytes without another copy.
             FastStr::from_arc_str(text.into())
         } else {
             FastStr::new(text)
@@ -152,8 +152,10 @@ impl Text {
     }
 }
 
-/// From here on a copy costs more than an allocation.
-const LARGE: usize = 16 * 1024;
+/// A shorter text lies within its `FastStr`.
+const SHORT: usize = 31;
+/// From here on a copy costs more than an allocation, so that `into_bytes` makes none.
+const LONG: usize = 16 * 1024;
 
 impl Deref for Text {
     type Target = str;

@@ -26,13 +26,6 @@ pub(crate) struct Opened {
     pub(crate) early: Bytes,
 }
 
-impl Opened {
-    /// Whether dropping it does all that shutting it down would: a TCP stream sends what it has taken, and then its end.
-    pub(crate) fn ends_when_dropped(&self) -> bool {
-        matches!(self.transport, Either::Left(_))
-    }
-}
-
 impl From<Upgraded> for Opened {
     /// Takes a TCP stream out of hyper's wrappers: they cost each message more than 200 instructions (`benches/echo.rs`).
     fn from(upgraded: Upgraded) -> Self {
@@ -79,12 +72,6 @@ impl PendingTransport {
                 .map(|stream| Self::Memory(Some(stream)));
         }
         extensions.remove().map(Self::Hyper)
-    }
-
-    /// The transport, where it is one in memory.
-    pub(crate) fn into_memory(self) -> Option<Transport> {
-        let Self::Memory(stream) = self else { return None };
-        Some(Either::Right(Either::Right(stream?)))
     }
 
     /// Waits for the response to be out. Not to be called again after it was ready.

@@ -13,11 +13,11 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tracing::{Instrument, Span};
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{GivenUp, Prepared, Running, Shared};
+use crate::connection::{self, GivenUp, Running, Shared, Terms};
 use crate::debug::{visible, visible_span};
 use crate::handler::HandlerOutput;
 use crate::handshake::KeptRequest;
-use crate::manager::{Manager, UntouchedRequest};
+use crate::manager::{Manager, RequestToCompact};
 use crate::shutdown::Ticket;
 use crate::transport::{PendingTransport, Transport};
 
@@ -28,7 +28,7 @@ use crate::transport::{PendingTransport, Transport};
 #[must_use = "the connection is dropped unless this runs"]
 pub struct Upgrade {
     transport: PendingTransport,
-    prepared: Prepared<Transport>,
+    terms: Terms,
     request: KeptRequest,
     subprotocol: Option<Box<str>>,
     context: Option<CancellationToken>,
@@ -40,12 +40,12 @@ pub struct Upgrade {
 impl Upgrade {
     pub(crate) fn new(
         transport: PendingTransport,
-        prepared: Prepared<Transport>,
+        terms: Terms,
         request: KeptRequest,
         subprotocol: Option<Box<str>>,
         context: Option<CancellationToken>,
     ) -> Self {
-        Self { transport, prepared, request, subprotocol, context, ticket: None, permit: None }
+        Self { transport, terms, request, subprotocol, context, ticket: None, permit: None }
     }
 
     /// Counts this connection until it is over.
@@ -82,8 +82,8 @@ impl Upgrade {
 
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
     pub(crate) fn detach(self) -> Option<Manager> {
-        let transport = self.transport.into_memory()?;
-        Some(Manager::detached(transport, self.prepared, self.request, self.subprotocol))
+        let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
+        Some(Manager::detached(transport, self.terms, self.request, self.subprotocol))
     }
 
     fn start<H, F>(self, handler: H) -> impl Future<Output = ()> + use<H, F>
@@ -101,7 +101,7 @@ impl Upgrade {
             )
         };
         let span = visible_span(|| self.request.look(span).unwrap_or_else(Span::none));
-        let shared = self.prepared.shared().clone();
+        let (running, shared) = connection::prepare(self.terms);
         if let Some(ticket) = &self.ticket {
             ticket.attach(&shared);
         }
@@ -109,9 +109,9 @@ impl Upgrade {
         // Boxed, or the runtime and the tracing around it would copy all of it again and again on the way to its task
         // (`benches/handshake.rs`).
         let upgraded = Box::pin(Upgraded {
-            request: Some(manager.untouched_request()),
+            to_compact: Some(manager.request_to_compact()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
-            running: self.prepared.into_running(),
+            running,
             context: self.context.map(|context| Box::pin(context.cancelled_owned())),
             shared,
             _ticket: self.ticket,
@@ -128,7 +128,7 @@ pin_project! {
         #[pin]
         running: Running<Transport, F>,
         // Until the handler has had its first turn.
-        request: Option<UntouchedRequest>,
+        to_compact: Option<RequestToCompact>,
         context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
         shared: Arc<Shared>,
         _ticket: Option<Ticket>,
@@ -171,9 +171,7 @@ where
             };
             if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {
                 tracing::debug!("open");
-                let ends_when_dropped = opened.ends_when_dropped();
-                let running = this.running.as_mut();
-                running.open(opened.transport, opened.early, ends_when_dropped, || handler(manager));
+                this.running.as_mut().open(opened.transport, opened.early, || handler(manager));
             }
         }
         if this.context.as_mut().is_some_and(|context| context.as_mut().poll(cx).is_ready()) {
@@ -181,7 +179,7 @@ where
             this.shared.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
         }
         let polled = this.running.poll(cx);
-        if let Some(request) = this.request.take() {
+        if let Some(request) = this.to_compact.take() {
             request.compact();
         }
         ready!(polled);

@@ -3,7 +3,6 @@
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::connection::prepare;
 use crate::handshake::KeptRequest;
 use crate::manager::Manager;
 use crate::role::Role;
@@ -39,6 +38,6 @@ impl Manager {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (request, ()) = Request::new(()).into_parts();
-        Self::detached(io, prepare(settings.terms(role, None)), KeptRequest::new(request), None)
+        Self::detached(io, settings.terms(role, None), KeptRequest::new(request), None)
     }
 }

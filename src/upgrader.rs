@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{Request, Response, Version};
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::{Keepalive, Terms, prepare};
+use crate::connection::{Keepalive, Terms};
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
 use crate::handshake::{
     Accepted, Head, KeptRequest, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, copied,
@@ -187,7 +187,7 @@ impl Upgrader {
         // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
         let terms = Terms { read_to_end: request.version >= Version::HTTP_2, ..self.terms(Role::Server, deflate) };
         let request = KeptRequest::new(request);
-        let upgrade = Upgrade::new(transport, prepare(terms), request, subprotocol, self.0.context.clone());
+        let upgrade = Upgrade::new(transport, terms, request, subprotocol, self.0.context.clone());
         (response.map(|()| R::default()), upgrade)
     }
 

@@ -13,9 +13,10 @@ use std::time::Duration;
 use allocation_counter::{AllocationInfo, measure};
 use futures_util::FutureExt;
 use http::{Request, Response};
+use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 use tower::{Layer, Service, service_fn};
-use tower_websocket::{Keepalive, Upgrader, WebSocketLayer, testing};
+use tower_websocket::{Keepalive, Manager, Role, Upgrader, WebSocketLayer, testing};
 
 use heap::idle_heap;
 use support::{PING, TEXT};
@@ -81,6 +82,29 @@ fn an_idle_connection_holds_at_most_four_kibibytes() {
         let bytes = idle_heap(support::serve_echo, "", frames, replies);
         println!("{bytes} bytes {what}");
         assert!((1..=4096).contains(&bytes), "{bytes} bytes {what}");
+    }
+}
+
+#[test]
+fn a_received_text_takes_one_allocation_and_a_short_one_none() {
+    for (len, allocations) in [(1, 0), (30, 0), (31, 1), (64, 1), (1000, 1)] {
+        let runtime = support::paused_runtime();
+        let frame = support::masked(TEXT, &vec![b'x'; len]);
+        let (mut near, ws) = runtime.block_on(async {
+            let (near, far) = support::memory();
+            (near, Manager::from_upgraded(far, Role::Server, &Upgrader::new().keepalive(Keepalive::disabled())))
+        });
+        let mut receive = |times| {
+            runtime.block_on(async {
+                for _ in 0..times {
+                    near.write_all(&frame).await.unwrap();
+                    assert_eq!(ws.recv().await.unwrap().unwrap().len(), len);
+                }
+            });
+        };
+        receive(10);
+        let info = measure(|| receive(1000));
+        assert_eq!(info.count_total / 1000, allocations, "{info:?} for {len} bytes");
     }
 }
 

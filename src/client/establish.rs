@@ -5,7 +5,6 @@ use http::request::Parts;
 use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::connection::prepare;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::{KeptRequest, Opening, copied};
 use crate::manager::Manager;
@@ -43,7 +42,7 @@ impl Handshaking {
             }
             None => None,
         };
-        let prepared = prepare(self.settings.terms(Role::Client, deflate));
-        Ok(Manager::detached(transport, prepared, KeptRequest::new(self.request), subprotocol))
+        let terms = self.settings.terms(Role::Client, deflate);
+        Ok(Manager::detached(transport, terms, KeptRequest::new(self.request), subprotocol))
     }
 }

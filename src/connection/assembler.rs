@@ -111,6 +111,12 @@ impl Assembler {
         own(self.kind, payload)
     }
 
+    /// Forgets the message that is arriving.
+    pub(super) fn clear(&mut self) {
+        self.payload = BytesMut::new();
+        self.charge.release();
+    }
+
     /// Whether a message of so many bytes in the read buffer may keep them there.
     pub(super) fn may_keep(&self, len: usize) -> bool {
         len >= WORTH_KEEPING && !self.compressed

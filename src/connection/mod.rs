@@ -32,4 +32,4 @@ mod wire;
 pub use keepalive::Keepalive;
 pub(crate) use running::{GivenUp, Running};
 pub(crate) use shared::Shared;
-pub(crate) use start::{Prepared, Terms, prepare, spawn};
+pub(crate) use start::{Terms, prepare, spawn};

@@ -18,7 +18,7 @@ use crate::handler::HandlerOutput;
 pin_project! {
     /// A task with the user's part of it: the future of one connection, in one piece of memory.
     pub(crate) struct Running<Io, H> {
-        task: Box<Task<Io>>,
+        task: Task<Io>,
         // None once it has returned.
         #[pin]
         handler: Option<H>,
@@ -34,7 +34,7 @@ where
     H: Future<Output: HandlerOutput>,
 {
     /// A connection that waits for its transport.
-    pub(super) fn new(task: Box<Task<Io>>, handshake_time: Duration) -> Self {
+    pub(super) fn new(task: Task<Io>, handshake_time: Duration) -> Self {
         let overdue = task.now + handshake_time;
         // Where the first ping is due sooner, the timer can stay as it is once the connection is open.
         let timer = sleep_until(overdue.min(task.liveness.first_due().unwrap_or(overdue)));
@@ -56,15 +56,9 @@ where
 
     /// The transport is there, and `early` was read from it already. `handler` makes the handler's future; a panic in it is
     /// the handler's.
-    pub(crate) fn open(
-        self: Pin<&mut Self>,
-        transport: Io,
-        early: Bytes,
-        ends_when_dropped: bool,
-        handler: impl FnOnce() -> H,
-    ) {
+    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, early: Bytes, handler: impl FnOnce() -> H) {
         let mut this = self.project();
-        this.task.open(transport, early, ends_when_dropped);
+        this.task.open(transport, early);
         let start = AssertUnwindSafe(|| this.handler.set(Some(handler())));
         if catch_unwind(start).is_err() {
             this.task.shared.close(panicked());

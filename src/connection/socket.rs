@@ -1,4 +1,4 @@
-//! tungstenite, and the only file that names it: it judges control frames, fragments and violations, and answers pings.
+//! tungstenite, and the only file that names it: it judges what `wire` shows it, and answers pings.
 
 use std::future::Future as _;
 use std::pin::{Pin, pin};
@@ -31,8 +31,6 @@ pub(super) struct Socket {
     /// tungstenite, for as long as it knows anything that a new one would not: a connection without control frames and
     /// fragments has none (`tests/allocations.rs`, and `benches/handshake.rs`).
     stream: Option<Box<WebSocketStream<Window>>>,
-    /// tungstenite writes its answer to a ping when it is polled next.
-    answer_due: bool,
 }
 
 /// What arrived.
@@ -51,7 +49,7 @@ pub(super) enum Event {
 impl Socket {
     pub(super) fn new(role: Role, wire: Wire) -> Self {
         let window = Window::default();
-        Self { role, wire: Some(Box::new(wire)), window, stream: None, answer_due: false }
+        Self { role, wire: Some(Box::new(wire)), window, stream: None }
     }
 
     pub(super) fn role(&self) -> Role {
@@ -80,15 +78,16 @@ impl Socket {
     #[inline]
     pub(super) fn park(&mut self) {
         self.wire().park();
-        if !(self.answer_due || self.wire().is_mid_message()) {
+        if !self.wire().is_mid_message() {
             self.stream = None;
+            self.window.park();
         }
     }
 
     /// The next event in what the wire was fed, or `Pending` when it must be fed more.
     #[inline]
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if self.wire().is_exhausted() && !self.answer_due && self.window.is_empty() {
+        if self.wire().is_exhausted() && self.window.is_empty() {
             return Poll::Pending;
         }
         loop {
@@ -104,9 +103,7 @@ impl Socket {
                 if let Some(frame) = wire.take_close() {
                     return Poll::Ready(Event::Close(frame));
                 }
-                if !self.answer_due {
-                    return if wire.is_over() { Poll::Ready(Event::End) } else { Poll::Pending };
-                }
+                return if wire.is_over() { Poll::Ready(Event::End) } else { Poll::Pending };
             }
             if let Poll::Ready(event) = self.judge(cx) {
                 return Poll::Ready(event);
@@ -116,10 +113,10 @@ impl Socket {
 
     /// Has tungstenite look at what it is shown. `Pending`: the wire may go on.
     fn judge(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        self.answer_due = false;
         match ready!(self.with_stream(|stream| stream.poll_next(cx))) {
             Some(Ok(tungstenite::Message::Ping(_))) => {
-                self.answer_due = true;
+                // It writes its answer when it is polled next, and there is nothing more to see.
+                let _ = self.with_stream(|stream| stream.poll_next(cx));
                 Poll::Ready(Event::Ping)
             }
             Some(Ok(tungstenite::Message::Pong(payload))) => Poll::Ready(Event::Pong(payload)),

@@ -32,7 +32,6 @@ use crate::limits::Limits;
 use crate::message::Message;
 
 /// One connection, until its transport and its handler are both done.
-#[derive(Debug)]
 pub(super) struct Task<Io> {
     /// None before it is there, and once it is over.
     transport: Option<Io>,
@@ -53,8 +52,6 @@ pub(super) struct Task<Io> {
     close_frame: Option<CloseFrame>,
     /// HTTP/2: the stream is to be read to its end even after the peer's close frame.
     read_to_end: bool,
-    /// The transport needs not be shut down before it is dropped.
-    ends_when_dropped: bool,
     /// Not even the handler is waited for.
     aborted: bool,
     /// The handler is to be polled before the task sleeps.
@@ -92,7 +89,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             peer_closed: false,
             close_frame: None,
             read_to_end,
-            ends_when_dropped: false,
             aborted: false,
             handler_due: false,
             unflushed: Unflushed::default(),
@@ -103,14 +99,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
     }
 
-    pub(super) fn open(&mut self, transport: Io, early: Bytes, ends_when_dropped: bool) {
+    pub(super) fn open(&mut self, transport: Io, early: Bytes) {
         self.now = Instant::now();
         self.liveness.seen(self.now);
         self.shared.signals.count_read(early.len());
         self.socket.wire().feed(early);
         self.shared.set_vectored(transport.is_write_vectored());
         self.transport = Some(transport);
-        self.ends_when_dropped = ends_when_dropped;
     }
 
     /// Everything that can be done now. Ready when the transport and the handler are both over.
@@ -254,8 +249,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
                     self.closing.finish(self.now);
                 }
             }
-            // Behind the close frames nothing counts any more; ours is still to be written.
-            Event::Fault(_) if self.closing.phase() != Phase::Open => {
+            // Behind our close frame nothing counts any more; it is still to be written.
+            Event::Fault(fault) if self.closing.phase() != Phase::Open => {
+                tracing::debug!(?fault, "while closing");
                 self.socket_over = true;
                 self.closing.finish(self.now);
             }

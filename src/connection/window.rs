@@ -31,6 +31,13 @@ impl Window {
         self.shown.extend_from_slice(frame);
     }
 
+    /// Gives memory back that is not needed for long.
+    pub(super) fn park(&mut self) {
+        if self.shown.is_empty() {
+            self.shown = Vec::new();
+        }
+    }
+
     /// The pings and pongs that were written and not taken.
     pub(super) fn replies(&mut self) -> &mut Vec<u8> {
         &mut self.replies

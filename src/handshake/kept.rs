@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use super::compact::compact;
 
-/// A request's head, for those who ask for it later. It is made compact before anybody sees it, but not at once: many
+/// A request's head, for those who ask for it later. It is made compact before it is given to anybody, but not at once: many
 /// handlers drop it first, and making it so takes a tenth of our part of a handshake (`benches/handshake.rs`).
 #[derive(Debug)]
 pub(crate) struct KeptRequest(Mutex<Option<Kept>>);
@@ -40,7 +40,9 @@ impl KeptRequest {
 
     /// Frees it.
     pub(crate) fn clear(&self) {
-        *self.lock() = None;
+        // The lock is free when the extensions are dropped, which may ask for the request.
+        let kept = self.lock().take();
+        drop(kept);
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Kept>> {
@@ -50,7 +52,7 @@ impl KeptRequest {
 
 impl Kept {
     fn compact(&mut self) -> &Arc<Parts> {
-        // Nobody else has seen it before.
+        // Nobody else has it before.
         if !self.is_compact
             && let Some(request) = Arc::get_mut(&mut self.request)
         {
@@ -63,9 +65,39 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{OnceLock, mpsc};
+    use std::thread;
+    use std::time::Duration;
+
     use http::Version;
 
     use super::*;
+
+    /// Asks for the request that holds it.
+    #[derive(Clone, Default)]
+    struct Nosy(Arc<OnceLock<Arc<KeptRequest>>>);
+
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            if let Some(kept) = self.0.get() {
+                kept.get();
+            }
+        }
+    }
+
+    #[test]
+    fn what_it_holds_may_ask_for_it_while_it_is_dropped() {
+        let nosy = Nosy::default();
+        let (parts, ()) = Request::builder().extension(nosy.clone()).body(()).unwrap().into_parts();
+        let kept = Arc::new(KeptRequest::new(parts));
+        assert!(nosy.0.set(kept.clone()).is_ok());
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            kept.clear();
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(Duration::from_secs(10)).expect("it waits for itself");
+    }
 
     #[test]
     fn whoever_asks_gets_the_headers_of_http1_whether_or_not_it_was_compact_before() {

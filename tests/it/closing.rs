@@ -162,6 +162,30 @@ async fn nothing_is_answered_behind_our_close_frame() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ping_is_answered_before_whatever_ends_the_connection() {
+    for (end, code) in [(close(1000, ""), 1000), (text([0xff]), 1007), (text("x").rsv(0x40), 1002)] {
+        let (_ws, mut peer) = open(quiet()).await;
+        peer.send_all([ping("x"), end]).await;
+        peer.expect(pong("x")).await;
+        peer.expect_close(code).await;
+    }
+}
+
+/// A turn has 1024 frames.
+#[tokio::test(start_paused = true)]
+async fn a_ping_at_the_end_of_a_turn_is_answered_before_the_handlers_end() {
+    for pongs in 1015..1030 {
+        let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) });
+        let mut peer = serve(layer.upgrader(quiet()).into_service());
+        peer.handshake("").await;
+        let frames = [pong("").masked().repeat(pongs), ping("x").masked(), text("bye").masked()];
+        peer.send_raw(frames.concat()).await;
+        peer.expect(pong("x")).await;
+        peer.expect_close(1000).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_reason_wins_on_all_clones() {
     let (ws, mut peer) = open(quiet()).await;
     let clones = [ws.clone(), ws.clone(), ws.clone()];

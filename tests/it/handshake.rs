@@ -1,17 +1,22 @@
 //! The opening handshake as bytes.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
-use http::Response;
-use http_body_util::Full;
+use http::{Request, Response};
+use http_body_util::{Empty, Full};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tower_websocket::{Manager, OriginPolicy, RejectionKind, Upgrader, WebSocketLayer};
+use tokio::time::{sleep, timeout};
+use tower::service_fn;
+use tower_websocket::{Keepalive, Limits, Manager, OriginPolicy, RejectionKind, Upgrade, Upgrader, WebSocketLayer};
 
 use crate::net::{echo, listen, serve_stream};
-use crate::support::{ACCEPT, DEFLATE, KEY, Peer, continuation, handler, open, serve, text};
+use crate::support::{ACCEPT, DEFLATE, KEY, Peer, close, continuation, handler, open, secs, serve, text};
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_is_the_one_of_the_rfc() {
@@ -179,4 +184,55 @@ async fn the_request_can_be_seen_and_dropped() {
     assert_eq!(ws.request().headers["host"], "localhost");
     ws.drop_request();
     assert_eq!(ws.request().uri.path(), "/");
+}
+
+/// The server's own work between the answer and the connection counts as nobody's delay.
+#[tokio::test(start_paused = true)]
+async fn a_connections_times_begin_when_it_runs() {
+    let service = service_fn(async |mut request: Request<_>| {
+        let limits = Limits::default().handshake_time(secs(10)).lifetime(secs(10));
+        let settings = Upgrader::new().keepalive(Keepalive::disabled()).limits(limits);
+        let (response, upgrade) = settings.upgrade::<Incoming, Empty<Bytes>>(&mut request).unwrap();
+        sleep(secs(11)).await;
+        tokio::spawn(upgrade.run(echo));
+        tokio::task::yield_now().await;
+        Ok::<_, Infallible>(response)
+    });
+    let mut peer = serve(service);
+    peer.handshake("").await;
+    peer.send(text("in time")).await;
+    peer.expect(text("in time")).await;
+    peer.expect_silence(secs(9)).await;
+    peer.expect_close(1001).await;
+}
+
+#[test]
+fn what_an_upgrade_makes_goes_to_any_thread() {
+    fn shared<T: Send + Sync>() {}
+    fn sent<T: Send>(_: &T) {}
+    shared::<Upgrade>();
+    shared::<Manager>();
+    let handler = async |ws: &Manager| {
+        sent(&ws.recv());
+        sent(&ws.send("text"));
+        sent(&ws.send_uncompressed(vec![0]));
+    };
+    let _ = handler;
+}
+
+/// Somebody else may hold the socket too: a copy for its statistics, or a child that has inherited it.
+#[tokio::test]
+async fn the_transport_ends_though_the_socket_was_duplicated() {
+    let address = listen(|stream| async move {
+        let stream = stream.into_std().unwrap();
+        let _kept = stream.try_clone().unwrap();
+        serve_stream(TcpStream::from_std(stream).unwrap(), WebSocketLayer::new(echo).into_service()).await;
+        std::future::pending().await
+    })
+    .await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(&[Peer::request("").into_bytes(), close(1000, "").masked()].concat()).await.unwrap();
+    let mut all = Vec::new();
+    timeout(secs(60), client.read_to_end(&mut all)).await.expect("the end is sent").unwrap();
+    assert!(all.ends_with(&close(1000, "").unmasked()), "{all:02x?}");
 }

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use tower_websocket::{Budget, ErrorKind, Keepalive, Limits, Upgrader};
 
 use super::support::{
-    DEFLATE, binary, continuation, deflate, handler, kind, open, open_with, secs, serve_over, tap, text,
+    DEFLATE, binary, close, continuation, deflate, handler, kind, open, open_with, secs, serve_over, tap, text,
 };
 
 fn limited(limits: Limits) -> Upgrader {
@@ -88,6 +88,23 @@ async fn a_connection_lives_no_longer_than_its_lifetime() {
     peer.expect_close(1001).await;
     assert_eq!(start.elapsed().as_secs(), 100);
     assert_eq!(kind(ws.done().await), ErrorKind::LifetimeExceeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_had_arrived_of_a_message_counts_no_longer_once_the_connection_closes() {
+    let budget = Budget::new(300_000);
+    let (ws, mut peer) = open(limited(Limits::default().budget(budget.clone()))).await;
+    peer.send_raw(&binary([0; 200_000]).masked()[..150_000]).await;
+    peer.settle().await;
+    assert!(budget.used() >= 100_000, "{budget:?}");
+    let closing = tokio::spawn(async move { ws.close().await });
+    peer.expect_close(1000).await;
+    assert_eq!(budget.used(), 0);
+    // The rest of it is passed over.
+    peer.send_raw(&binary([0; 200_000]).masked()[150_000..]).await;
+    peer.send(close(1000, "")).await;
+    peer.expect_end().await;
+    closing.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -114,14 +114,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
             return;
         }
         let transport = Pin::new(transport);
-        // Both close frames have passed: over HTTP/1.1 nothing more can come.
-        let complete = self.peer_closed && !self.read_to_end;
-        if complete && self.ends_when_dropped {
-            return self.end_transport();
-        }
+        // Closing a TCP stream with unread input would do no more than reset it.
         match transport.poll_shutdown(cx) {
             Poll::Pending => {}
-            Poll::Ready(Ok(())) if complete => self.end_transport(),
+            // Both close frames have passed: over HTTP/1.1 nothing more can come.
+            Poll::Ready(Ok(())) if self.peer_closed && !self.read_to_end => self.end_transport(),
             Poll::Ready(Ok(())) => {
                 self.closing.flushed(self.now);
                 self.set_ended();
