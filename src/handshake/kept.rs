@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     /// Asks for the request that holds it.
-    #[derive(Clone, Default)]
+    #[derive(Clone)]
     struct Nosy(Arc<OnceLock<Arc<KeptRequest>>>);
 
     impl Drop for Nosy {
@@ -87,10 +87,10 @@ mod tests {
 
     #[test]
     fn what_it_holds_may_ask_for_it_while_it_is_dropped() {
-        let nosy = Nosy::default();
-        let (parts, ()) = Request::builder().extension(nosy.clone()).body(()).unwrap().into_parts();
+        let holder = Arc::default();
+        let (parts, ()) = Request::builder().extension(Nosy(Arc::clone(&holder))).body(()).unwrap().into_parts();
         let kept = Arc::new(KeptRequest::new(parts));
-        assert!(nosy.0.set(kept.clone()).is_ok());
+        assert!(holder.set(kept.clone()).is_ok());
         let (done, is_done) = mpsc::channel();
         thread::spawn(move || {
             kept.clear();
