@@ -12,7 +12,6 @@ use super::scratch;
 use super::signals::Signals;
 use super::state::{End, Progress, Requests, State};
 use super::wakers::Wakers;
-use super::wire::Wire;
 use crate::close::{CloseCode, CloseFrame};
 use crate::deflate::Deflater;
 use crate::error::{Error, ErrorKind};
@@ -53,8 +52,10 @@ impl Shared {
     #[inline]
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         if !self.signals.inbox_full.get() && !self.signals.over.get() && self.signals.is_handler(cx.waker()) {
-            let Some(message) = lending::borrow(self.id(), Wire::take_whole_message) else { return Poll::Pending };
-            self.signals.count_message(message.len());
+            let count = |len| self.signals.count_message(len);
+            let Some(message) = lending::borrow(self.id(), |wire| wire.take_whole_message(count)) else {
+                return Poll::Pending;
+            };
             return Poll::Ready(Ok(Some(message)));
         }
         let mut state = self.lock();
