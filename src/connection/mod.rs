@@ -12,6 +12,7 @@ mod closing;
 mod deadlines;
 mod fault;
 mod frame;
+mod frame_rules;
 mod input;
 mod keepalive;
 mod lending;

@@ -21,7 +21,8 @@ use tokio_util::io::poll_read_buf;
 use super::assembler::Assembler;
 use super::close_frame;
 use super::fault::Fault;
-use super::frame::{BINARY, CLOSE, CONTINUATION, Header, MAX_CONTROL, PING, PONG, RSV, RSV1, TEXT};
+use super::frame::{CLOSE, Header, MAX_CONTROL, RSV1, TEXT};
+use super::frame_rules::FrameRules;
 use super::input::Input;
 use super::window::Window;
 use crate::close::CloseFrame;
@@ -31,7 +32,7 @@ use crate::role::Role;
 /// What is read from the transport, up to whole messages.
 #[derive(Debug)]
 pub(super) struct Wire {
-    role: Role,
+    rules: FrameRules,
     input: Input,
     assembler: Assembler,
     /// The data frame whose payload is arriving.
@@ -66,7 +67,7 @@ struct Frame {
 impl Wire {
     pub(super) fn new(role: Role, assembler: Assembler) -> Self {
         Self {
-            role,
+            rules: FrameRules::new(role, assembler.can_inflate()),
             input: Input::default(),
             assembler,
             frame: None,
@@ -135,9 +136,9 @@ impl Wire {
     }
 
     /// The next message, for the handler: only where it has arrived in one proper frame, and nothing goes before it.
-    #[inline]
     ///
     /// `count` is told how long it is: asking the message takes a hundredth of a burst's time (`benches/echo.rs`).
+    #[inline]
     pub(super) fn take_whole_message(&mut self, count: impl FnOnce(usize)) -> Option<Message> {
         let busy = self.frame.is_some() || self.in_message || self.message.is_some() || self.fault.is_some();
         if busy || self.stopped || self.discard {
@@ -288,7 +289,7 @@ impl Wire {
     /// Takes a control frame. `false`: more input is needed first.
     fn follow_control(&mut self, header: Header, size: usize, window: &mut Window) -> Result<bool, Fault> {
         let whole = size + header.len as usize;
-        let proper = self.is_proper(header);
+        let proper = self.rules.allow_control(header);
         let Some(frame) = self.input.bytes_mut().get_mut(..whole) else { return Ok(false) };
         if proper && header.opcode() == CLOSE {
             let payload = &mut frame[size..];
@@ -368,28 +369,10 @@ impl Wire {
         Some(message)
     }
 
-    /// Whether the payload may go round tungstenite: a data frame in its place, masked as it must be, with RSV1 only
-    /// where RFC 7692 §6 puts it.
+    /// Whether the payload may go round tungstenite.
     #[inline]
     fn is_acceptable(&self, header: Header) -> bool {
-        let in_place = match header.opcode() {
-            CONTINUATION => self.in_message,
-            TEXT | BINARY => !self.in_message,
-            _ => false,
-        };
-        let allowed = if self.assembler.can_inflate() && header.opcode() != CONTINUATION { RSV1 } else { 0 };
-        in_place && header.first & RSV & !allowed == 0 && self.is_masked_properly(header)
-    }
-
-    /// Whether a control frame of a proper length breaks no rule but those for its payload.
-    fn is_proper(&self, header: Header) -> bool {
-        let known = matches!(header.opcode(), CLOSE | PING | PONG);
-        known && header.is_final() && header.first & RSV == 0 && self.is_masked_properly(header)
-    }
-
-    /// RFC 6455 §5.1: clients mask, servers do not.
-    fn is_masked_properly(&self, header: Header) -> bool {
-        header.mask.is_some() == (self.role == Role::Server)
+        self.rules.allow_data(header, self.in_message)
     }
 }
 
