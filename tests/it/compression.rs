@@ -1,10 +1,10 @@
 //! permessage-deflate on the wire.
 
-use tower_websocket::{Compression, Keepalive, Message, Upgrader, testing};
+use tower_websocket::{Compression, Keepalive, Manager, Message, Upgrader, WebSocketLayer, testing};
 
 use super::support::{
-    DEFLATE, Deflate, Inflate, binary, close, continuation, deflate, inflate, open_over, open_with, ping, pong, tap,
-    text,
+    DEFLATE, Deflate, Inflate, binary, close, continuation, deflate, inflate, open_over, open_with, ping, pong, serve,
+    tap, text,
 };
 
 fn quiet() -> Upgrader {
@@ -25,6 +25,24 @@ fn noise(len: usize) -> Vec<u8> {
         state as u8
     };
     std::iter::repeat_with(next).take(len).collect()
+}
+
+/// By the handler, which takes messages in another way than other tasks do, and by those.
+#[tokio::test(start_paused = true)]
+async fn stats_count_what_compressed_messages_say() {
+    let layer = WebSocketLayer::new(|ws: Manager| async move {
+        ws.recv().await?;
+        ws.send(ws.stats().payload_received.to_string()).await?;
+        let outside = ws.clone();
+        tokio::spawn(async move { outside.recv().await }).await.unwrap()?;
+        ws.send(ws.stats().payload_received.to_string()).await
+    });
+    let mut peer = serve(layer.upgrader(quiet()).into_service());
+    peer.handshake(DEFLATE).await;
+    for total in ["1000", "2000"] {
+        peer.send(text(deflate([b'x'; 1000])).compressed()).await;
+        peer.expect(text(total)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
