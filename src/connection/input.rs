@@ -72,9 +72,8 @@ impl Input {
         most: usize,
     ) -> Poll<io::Result<usize>> {
         if !self.borrowed {
-            self.drop_consumed();
             let rest = std::mem::replace(&mut self.buffer, scratch::take_read_buffer());
-            self.buffer.extend_from_slice(&rest);
+            self.buffer.extend_from_slice(&rest[std::mem::take(&mut self.consumed)..]);
             self.borrowed = true;
         } else if self.room() < if self.is_empty() { READ_SIZE } else { LEAST_ROOM } {
             self.drop_consumed();
@@ -88,7 +87,7 @@ impl Input {
     #[inline]
     pub(super) fn park(&mut self) {
         if self.borrowed {
-            let rest = BytesMut::from(self.bytes());
+            let rest = if self.is_empty() { BytesMut::new() } else { BytesMut::from(self.bytes()) };
             scratch::give_read_buffer(std::mem::replace(&mut self.buffer, rest));
             self.consumed = 0;
             self.borrowed = false;

@@ -19,8 +19,11 @@ use crate::role::Role;
 /// where it lies.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    segments: VecDeque<Segment>,
-    /// How much of the first segment is written.
+    /// Most often all there is (`benches/echo.rs`).
+    first: Vec<u8>,
+    /// What comes behind, from the first large payload on.
+    rest: VecDeque<Segment>,
+    /// How much is written of what is at the front.
     written: usize,
     len: usize,
     /// Whether the transport writes from several places at once, so that large payloads need no copy.
@@ -68,7 +71,7 @@ impl Outgoing {
             let payload = message.into_bytes();
             self.push_frame(header, &[]);
             self.len += len;
-            self.segments.push_back(Segment::Shared(payload));
+            self.rest.push_back(Segment::Shared(payload));
         } else {
             self.push_frame(header, payload);
         }
@@ -111,31 +114,32 @@ impl Outgoing {
     /// The buffer at the end, with room for so much more.
     #[inline]
     fn gather(&mut self, more: usize) -> &mut Vec<u8> {
-        if !matches!(self.segments.back(), Some(Segment::Gathered(_))) {
-            if self.segments.capacity() == 0 {
-                // Most often there is one; the list would begin with room for four, and keep it.
-                self.segments.reserve_exact(1);
-            }
-            self.segments.push_back(Segment::Gathered(scratch::take_buffer()));
+        if let Some(Segment::Shared(_)) = self.rest.back() {
+            self.rest.push_back(Segment::Gathered(Vec::new()));
         }
-        match self.segments.back_mut() {
-            Some(Segment::Gathered(buffer)) => {
-                buffer.reserve(more);
-                buffer
-            }
-            _ => unreachable!("the last segment was just made sure to be a buffer"),
+        let buffer = match self.rest.back_mut() {
+            Some(Segment::Gathered(buffer)) => buffer,
+            _ => &mut self.first,
+        };
+        if buffer.capacity() == 0 {
+            *buffer = scratch::take_buffer();
         }
+        buffer.reserve(more);
+        buffer
     }
 
     /// Takes everything from `other`. Nothing of it may have been written.
     #[inline]
     pub(super) fn append(&mut self, other: &mut Self) {
-        self.len += std::mem::take(&mut other.len);
-        if self.segments.is_empty() {
-            std::mem::swap(&mut self.segments, &mut other.segments);
-        } else {
-            self.segments.append(&mut other.segments);
+        if self.is_empty() {
+            std::mem::swap(&mut self.first, &mut other.first);
+        } else if !other.first.is_empty() {
+            self.rest.push_back(Segment::Gathered(std::mem::take(&mut other.first)));
         }
+        if !other.rest.is_empty() {
+            self.rest.append(&mut other.rest);
+        }
+        self.len += std::mem::take(&mut other.len);
     }
 
     /// Writes as much as the transport takes in one call.
@@ -145,22 +149,13 @@ impl Outgoing {
         transport: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let Some(first) = self.segments.front() else { return Poll::Ready(Ok(0)) };
-        let mut first = &first.bytes()[self.written..];
         let vectored = transport.is_write_vectored();
-        if !vectored {
-            first = &first[..first.len().min(COPIED)];
-        }
-        let written = if vectored && self.segments.len() > 1 {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            slices[0] = IoSlice::new(first);
-            let rest = self.segments.iter().skip(1);
-            let filled =
-                slices[1..].iter_mut().zip(rest).map(|(slice, segment)| *slice = IoSlice::new(segment.bytes()));
-            let count = 1 + filled.count();
-            transport.poll_write_vectored(cx, &slices[..count])
+        let written = if self.rest.is_empty() || !vectored {
+            let first = self.front();
+            let most = if vectored { first.len() } else { COPIED };
+            transport.poll_write(cx, &first[..first.len().min(most)])
         } else {
-            transport.poll_write(cx, first)
+            self.poll_write_vectored(transport, cx)
         };
         written.map_ok(|written| {
             self.consume(written);
@@ -168,23 +163,55 @@ impl Outgoing {
         })
     }
 
+    fn poll_write_vectored(
+        &self,
+        transport: Pin<&mut impl AsyncWrite>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let front = [self.front()].into_iter();
+        let behind = self.rest.iter().map(Segment::bytes).skip(usize::from(self.first.is_empty()));
+        let filled = slices.iter_mut().zip(front.chain(behind)).map(|(slice, bytes)| *slice = IoSlice::new(bytes));
+        let count = filled.count();
+        transport.poll_write_vectored(cx, &slices[..count])
+    }
+
+    /// What is to be written first.
+    #[inline]
+    fn front(&self) -> &[u8] {
+        let front = match self.rest.front() {
+            Some(segment) if self.first.is_empty() => segment.bytes(),
+            _ => &self.first,
+        };
+        &front[self.written..]
+    }
+
     #[inline]
     fn consume(&mut self, written: usize) {
         self.len -= written;
         self.written += written;
-        while let Some(first) = self.segments.front() {
-            let len = first.bytes().len();
+        if self.written < self.first.len() {
+            return;
+        }
+        self.written -= self.first.len();
+        scratch::give_buffer(std::mem::take(&mut self.first));
+        if !self.rest.is_empty() {
+            self.consume_rest();
+        }
+    }
+
+    fn consume_rest(&mut self) {
+        while let Some(segment) = self.rest.front() {
+            let len = segment.bytes().len();
             if self.written < len {
-                break;
+                return;
             }
             self.written -= len;
-            if let Some(Segment::Gathered(buffer)) = self.segments.pop_front() {
+            if let Some(Segment::Gathered(buffer)) = self.rest.pop_front() {
                 scratch::give_buffer(buffer);
             }
         }
-        if self.segments.is_empty() && self.segments.capacity() > SLICES {
-            self.segments = VecDeque::new();
-        }
+        self.rest = VecDeque::new();
     }
 }
 
