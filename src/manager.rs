@@ -12,6 +12,7 @@ use futures_sink::Sink;
 use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
 use crate::close::{CloseCode, CloseFrame};
@@ -86,7 +87,7 @@ impl Manager {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         request.compact();
-        Self::new(connection::spawn(transport, terms), request, subprotocol)
+        Self::new(connection::spawn(Either::Right(transport), terms), request, subprotocol)
     }
 
     /// The request of this handle's connection, for later. It does not keep the handle.

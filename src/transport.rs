@@ -14,15 +14,16 @@ use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
+use crate::connection::Transport;
 use crate::error::BoxError;
 
-/// A transport that is there: a TCP stream, any other of hyper's, or one in memory.
-pub(crate) type Transport = Either<TcpStream, Either<TokioIo<Upgraded>, DuplexStream>>;
+/// A transport that is no TCP stream: any other of hyper's, or one in memory.
+pub(crate) type OtherTransport = Either<TokioIo<Upgraded>, DuplexStream>;
 
 /// A transport, and what was read from it together with the handshake.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) transport: Transport,
+    pub(crate) transport: Transport<OtherTransport>,
     pub(crate) early: Bytes,
 }
 

@@ -19,7 +19,7 @@ use crate::handler::HandlerOutput;
 use crate::handshake::KeptRequest;
 use crate::manager::{Manager, RequestToCompact};
 use crate::shutdown::Ticket;
-use crate::transport::{PendingTransport, Transport};
+use crate::transport::{OtherTransport, PendingTransport};
 
 /// A handshake that was accepted: once the response is out, the connection can [`run`](Self::run).
 ///
@@ -126,7 +126,7 @@ pin_project! {
     struct Upgraded<H, F> {
         waiting: Option<Waiting<H>>,
         #[pin]
-        running: Running<Transport, F>,
+        running: Running<OtherTransport, F>,
         // Until the handler has had its first turn.
         to_compact: Option<RequestToCompact>,
         context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,

@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
 
 use super::close_frame;
 use super::frame::{BINARY, CLOSE, FIN, Header, MAX_HEADER, RSV1, TEXT, apply_mask};
 use super::scratch;
+use super::transport::poll_write_last;
 use crate::close::CloseFrame;
 use crate::message::{Message, MessageKind};
 use crate::role::Role;
@@ -161,6 +163,17 @@ impl Outgoing {
             self.consume(written);
             written
         })
+    }
+
+    /// Writes to a TCP stream, this side of which is shut down as soon as nothing is left.
+    pub(super) fn poll_write_last(
+        &mut self,
+        stream: Pin<&mut TcpStream>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(poll_write_last(stream, cx, self.front()))?;
+        self.consume(written);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(

@@ -13,6 +13,7 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::task::{Handler, Task, panicked};
+use super::transport::Transport;
 use crate::handler::HandlerOutput;
 
 pin_project! {
@@ -56,7 +57,7 @@ where
 
     /// The transport is there, and `early` was read from it already. `handler` makes the handler's future; a panic in it is
     /// the handler's.
-    pub(crate) fn open(self: Pin<&mut Self>, transport: Io, early: Bytes, handler: impl FnOnce() -> H) {
+    pub(crate) fn open(self: Pin<&mut Self>, transport: Transport<Io>, early: Bytes, handler: impl FnOnce() -> H) {
         let mut this = self.project();
         this.task.open(transport, early);
         let start = AssertUnwindSafe(|| this.handler.set(Some(handler())));

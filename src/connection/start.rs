@@ -12,6 +12,7 @@ use super::running::Running;
 use super::shared::Shared;
 use super::socket::Socket;
 use super::task::Task;
+use super::transport::Transport;
 use super::wire::Wire;
 use crate::deflate::{Deflater, Inflater};
 use crate::handler::HandlerOutput;
@@ -48,7 +49,7 @@ where
 }
 
 /// Runs a connection over this transport in a task of its own, until its last handle is gone.
-pub(crate) fn spawn<Io>(transport: Io, terms: Terms) -> Arc<Shared>
+pub(crate) fn spawn<Io>(transport: Transport<Io>, terms: Terms) -> Arc<Shared>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

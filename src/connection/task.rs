@@ -26,6 +26,7 @@ use super::pings::Pings;
 use super::shared::Shared;
 use super::socket::{Event, Socket};
 use super::state::{End, Progress, Requests};
+use super::transport::Transport;
 use crate::close::CloseFrame;
 use crate::handler::HandlerOutput;
 use crate::limits::Limits;
@@ -34,7 +35,7 @@ use crate::message::Message;
 /// One connection, until its transport and its handler are both done.
 pub(super) struct Task<Io> {
     /// None before it is there, and once it is over.
-    transport: Option<Io>,
+    transport: Option<Transport<Io>>,
     socket: Socket,
     pub(super) shared: Arc<Shared>,
     /// What is being written; the first `overhead` bytes of it are control frames.
@@ -99,7 +100,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         }
     }
 
-    pub(super) fn open(&mut self, transport: Io, early: Bytes) {
+    pub(super) fn open(&mut self, transport: Transport<Io>, early: Bytes) {
         self.now = Instant::now();
         self.liveness.seen(self.now);
         self.shared.signals.count_read(early.len());

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::Task;
 use crate::connection::closing::Phase;
 use crate::connection::fault::Fault;
+use crate::connection::transport::Transport;
 
 /// What the transport took and may still hold back: all bytes, and those of data frames.
 #[derive(Debug, Default)]
@@ -24,7 +25,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         let mut more = self.gather();
         while more {
             let Some(transport) = &mut self.transport else { return };
-            match self.writing.poll_write(Pin::new(transport), cx) {
+            let written = match transport {
+                Transport::Left(stream) if self.closing.phase() == Phase::Flushing => {
+                    self.writing.poll_write_last(Pin::new(stream), cx)
+                }
+                transport => self.writing.poll_write(Pin::new(transport), cx),
+            };
+            match written {
                 Poll::Pending => {
                     self.deadlines.set_refused(self.now);
                     return self.flush(cx);
