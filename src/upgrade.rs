@@ -86,7 +86,7 @@ impl Upgrade {
         Some(Manager::detached(transport, self.terms, self.request, self.subprotocol))
     }
 
-    fn start<H, F>(self, handler: H) -> impl Future<Output = ()> + use<H, F>
+    fn start<H, F>(mut self, handler: H) -> impl Future<Output = ()> + use<H, F>
     where
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
@@ -183,10 +183,12 @@ where
             request.compact();
         }
         ready!(polled);
-        match this.shared.end() {
-            Some(Err(error)) => tracing::debug!(%error, "failed"),
-            Some(Ok(frame)) => tracing::debug!(%frame, "closed"),
-            None => {}
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            match this.shared.end() {
+                Some(Err(error)) => tracing::debug!(%error, "failed"),
+                Some(Ok(frame)) => tracing::debug!(%frame, "closed"),
+                None => {}
+            }
         }
         Poll::Ready(())
     }

@@ -347,8 +347,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
 impl<Io> Drop for Task<Io> {
     /// A task that is dropped before its time, at a shutdown's deadline or with its runtime, takes the connection along.
     fn drop(&mut self) {
-        self.shared.end_with(End::Failed(Fault::Disconnected(None).into_error()), &mut self.progress);
-        self.shared.set_ended(&mut self.progress);
+        if self.closing.phase() != Phase::Done {
+            self.shared.end_with(End::Failed(Fault::Disconnected(None).into_error()), &mut self.progress);
+            self.shared.set_ended(&mut self.progress);
+        }
         // A waker keeps the task's memory, and handles may stay.
         self.shared.lock().forget_task();
     }

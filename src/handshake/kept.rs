@@ -29,8 +29,9 @@ impl KeptRequest {
     }
 
     /// Looks at the request as it is, if it is still there.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&Parts) -> R) -> Option<R> {
-        self.lock().as_ref().map(|kept| look(&kept.request))
+    pub(crate) fn look<R>(&mut self, look: impl FnOnce(&Parts) -> R) -> Option<R> {
+        let kept = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().map(|kept| look(&kept.request))
     }
 
     /// Frees what it keeps in memory beside itself.
@@ -104,7 +105,7 @@ mod tests {
         for before in [false, true] {
             let request = Request::connect("https://a.example/").version(Version::HTTP_2);
             let request = request.header("cookie", "a=1").header("cookie", "b=2").body(()).unwrap();
-            let kept = KeptRequest::new(request.into_parts().0);
+            let mut kept = KeptRequest::new(request.into_parts().0);
             if before {
                 kept.compact();
             }
