@@ -14,6 +14,7 @@
 
 use std::env;
 use std::error::Error as StdError;
+use std::fmt::Display;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -49,19 +50,19 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let server = server.clone();
+        let stream = TokioIo::new(stream);
         let service = TowerToHyperService::new(service.clone());
-        tokio::spawn(async move {
-            let stream = TokioIo::new(stream);
-            let served = if http2 {
-                server.serve_connection_with_upgrades(stream, service).await
-            } else {
-                http1::Builder::new().serve_connection(stream, service).with_upgrades().await.map_err(Into::into)
-            };
-            if let Err(error) = served {
-                eprintln!("connection failed: {error}");
-            }
-        });
+        if http2 {
+            tokio::spawn(serve(server.serve_connection_with_upgrades(stream, service).into_owned()));
+        } else {
+            tokio::spawn(serve(http1::Builder::new().serve_connection(stream, service).with_upgrades()));
+        }
+    }
+}
+
+async fn serve<E: Display>(connection: impl Future<Output = Result<(), E>>) {
+    if let Err(error) = connection.await {
+        eprintln!("connection failed: {error}");
     }
 }
 

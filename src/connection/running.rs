@@ -35,6 +35,7 @@ where
     H: Future<Output: HandlerOutput>,
 {
     /// A connection that waits for its transport.
+    #[inline]
     pub(super) fn new(task: Task<Io>, handshake_time: Duration) -> Self {
         let overdue = task.now + handshake_time;
         // Where the first ping is due sooner, the timer can stay as it is once the connection is open.

@@ -35,6 +35,7 @@ pub(crate) struct Terms {
 ///
 /// All that lives as long as the connection is made here, while what serves the handshake is still in memory: made later,
 /// it would go into the holes which that leaves behind, and the next handshake would need new memory.
+#[inline]
 pub(crate) fn prepare<Io, H>(terms: Terms) -> (Running<Io, H>, Arc<Shared>)
 where
     Io: AsyncRead + AsyncWrite + Unpin,

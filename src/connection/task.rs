@@ -67,6 +67,7 @@ pub(super) struct Task<Io> {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
+    #[inline]
     pub(super) fn new(
         socket: Socket,
         shared: Arc<Shared>,
