@@ -6,7 +6,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::script::{CLOSE, FIN, masked};
+use super::frame::{CLOSE, FIN, masked};
 use crate::workload::Wire;
 
 /// Where to connect, and how.

@@ -1,6 +1,6 @@
 use anyhow::{Result, bail};
 
-use super::script::{CLOSE, FIN, RSV1};
+use super::frame::{CLOSE, FIN, RSV1};
 
 /// Finds the messages in what a server sends, however the reads split it.
 #[derive(Debug, Default)]
@@ -119,7 +119,7 @@ const OPCODE: u8 = 0x0f;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::script::{TEXT, masked};
+    use crate::load::frame::{TEXT, masked};
 
     #[test]
     fn finds_messages_in_any_split() {

@@ -5,7 +5,10 @@ use bytes::Bytes;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use serde_json::json;
 
-use super::replies::Reply;
+use super::{
+    frame::{BINARY, FIN, RSV1, TEXT, masked},
+    replies::Reply,
+};
 use crate::workload::{Payload, Wire};
 
 /// What every connection says, and what it expects to hear.
@@ -74,34 +77,6 @@ impl Script {
         Ok(())
     }
 }
-
-/// A client's frame.
-pub fn masked(first_byte: u8, payload: &[u8]) -> Vec<u8> {
-    const MASKED: u8 = 0x80;
-    let mut frame = vec![first_byte];
-    match payload.len() {
-        length @ 0..=125 => frame.push(MASKED | length as u8),
-        length @ 126..=0xffff => {
-            frame.push(MASKED | 126);
-            frame.extend_from_slice(&(length as u16).to_be_bytes());
-        }
-        length => {
-            frame.push(MASKED | 127);
-            frame.extend_from_slice(&(length as u64).to_be_bytes());
-        }
-    }
-    frame.extend_from_slice(&MASK);
-    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-    frame
-}
-
-pub const FIN: u8 = 0x80;
-pub const RSV1: u8 = 0x40;
-pub const TEXT: u8 = 1;
-pub const BINARY: u8 = 2;
-pub const CLOSE: u8 = 8;
-
-const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// The opcode and some different messages: few where they are large, so that they do not fill the client's caches.
 fn payloads(payload: Payload) -> (u8, Vec<Vec<u8>>) {
