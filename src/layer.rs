@@ -10,6 +10,7 @@ use http::{Response, Uri};
 use tokio::sync::Semaphore;
 use tower_layer::Layer;
 
+use crate::endpoint::{Endpoint, Matcher, OnRejection};
 use crate::error::BoxError;
 use crate::handler::HandlerOutput;
 use crate::handshake::Rejection;
@@ -73,36 +74,6 @@ use crate::upgrader::Upgrader;
 /// ```
 #[must_use]
 pub struct WebSocketLayer<H>(Arc<Endpoint<H>>);
-
-/// What a layer and its services share.
-pub(crate) struct Endpoint<H> {
-    pub(crate) handler: Arc<H>,
-    pub(crate) matcher: Matcher,
-    pub(crate) upgrader: Upgrader,
-    pub(crate) connections: Option<Arc<Semaphore>>,
-    pub(crate) shutdown: Option<Shutdown>,
-    pub(crate) on_rejection: Option<Arc<OnRejection>>,
-}
-
-type OnRejection = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
-
-/// Which handshakes a layer takes.
-#[derive(Clone)]
-pub(crate) enum Matcher {
-    All,
-    Path(Arc<str>),
-    Predicate(Arc<dyn Fn(&Uri) -> bool + Send + Sync>),
-}
-
-impl Matcher {
-    pub(crate) fn matches(&self, uri: &Uri) -> bool {
-        match self {
-            Self::All => true,
-            Self::Path(path) => uri.path() == &**path,
-            Self::Predicate(predicate) => predicate(uri),
-        }
-    }
-}
 
 impl<H, F> WebSocketLayer<H>
 where
@@ -261,41 +232,8 @@ impl<H> Clone for WebSocketLayer<H> {
     }
 }
 
-impl<H> Clone for Endpoint<H> {
-    fn clone(&self) -> Self {
-        Self {
-            handler: self.handler.clone(),
-            matcher: self.matcher.clone(),
-            upgrader: self.upgrader.clone(),
-            connections: self.connections.clone(),
-            shutdown: self.shutdown.clone(),
-            on_rejection: self.on_rejection.clone(),
-        }
-    }
-}
-
 impl<H> fmt::Debug for WebSocketLayer<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WebSocketLayer").field(&self.0).finish()
-    }
-}
-
-impl<H> fmt::Debug for Endpoint<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint")
-            .field("matcher", &self.matcher)
-            .field("upgrader", &self.upgrader)
-            .field("shutdown", &self.shutdown)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Matcher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => f.write_str("All"),
-            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
-            Self::Predicate(_) => f.write_str("Predicate"),
-        }
     }
 }

@@ -65,6 +65,7 @@ mod close;
 mod connection;
 mod debug;
 mod deflate;
+mod endpoint;
 mod error;
 mod future;
 mod handler;

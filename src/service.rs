@@ -1,4 +1,4 @@
-//! The service that a layer makes: where the stages are joined.
+//! The service that a layer makes: what is a handshake for it, and what goes on to the inner one.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,13 +12,11 @@ use http_body_util::Empty;
 use tower_service::Service;
 
 use crate::body::ResponseBody;
+use crate::endpoint::Endpoint;
 use crate::future::ResponseFuture;
 use crate::handler::HandlerOutput;
-use crate::handshake::{Head, Protocol, Rejection, RejectionKind};
-use crate::layer::Endpoint;
+use crate::handshake::{Head, Rejection, RejectionKind};
 use crate::manager::Manager;
-use crate::transport::PendingTransport;
-use crate::upgrader::Upgrader;
 
 /// A service that answers WebSocket handshakes and passes every other request on.
 ///
@@ -54,50 +52,7 @@ where
         let Some(protocol) = Head::from(&request).protocol().filter(|_| matcher.matches(request.uri())) else {
             return ResponseFuture::inner(self.inner.call(request));
         };
-        let version = request.version();
-        ResponseFuture::answer(self.endpoint.answer(request, protocol).unwrap_or_else(|rejection| {
-            tracing::debug!(%rejection, "handshake refused");
-            let replace = self.endpoint.on_rejection.as_deref();
-            let response = rejection.clone().into_response(version);
-            let response = replace.map_or_else(|| response.clone(), |replace| replace(&rejection, response.clone()));
-            response.map(ResponseBody::text)
-        }))
-    }
-}
-
-impl<H, F> Endpoint<H>
-where
-    H: Fn(Manager) -> F + Send + Sync + 'static,
-    F: Future<Output: HandlerOutput> + Send + 'static,
-{
-    /// Answers a handshake; the connection then runs by itself.
-    fn answer<RequestBody, B>(
-        &self,
-        request: Request<RequestBody>,
-        protocol: Protocol,
-    ) -> Result<Response<ResponseBody<B>>, Rejection> {
-        let upgrader = request.extensions().get::<Upgrader>().unwrap_or(&self.upgrader).clone();
-        let accepted = upgrader.check(Head::from(&request), protocol)?;
-        let ticket = match &self.shutdown {
-            Some(shutdown) => Some(shutdown.admit().ok_or_else(|| Rejection::new(RejectionKind::ShuttingDown))?),
-            None => None,
-        };
-        let permit = match &self.connections {
-            Some(connections) => {
-                let permit = connections.clone().try_acquire_owned();
-                Some(permit.map_err(|_| Rejection::new(RejectionKind::TooManyConnections))?)
-            }
-            None => None,
-        };
-        let (mut parts, _) = request.into_parts();
-        let transport = PendingTransport::take(&mut parts.extensions).ok_or_else(|| {
-            tracing::error!("{NO_UPGRADES}");
-            Rejection::new(RejectionKind::NotUpgradable)
-        })?;
-        let (response, upgrade) = upgrader.accept(accepted, parts, transport);
-        let handler = self.handler.clone();
-        upgrade.counted(ticket, permit).spawn(move |ws| handler(ws));
-        Ok(response)
+        ResponseFuture::answer(self.endpoint.answer(request, protocol))
     }
 }
 
@@ -132,6 +87,3 @@ impl<B> Service<Request<B>> for NotWebSocket {
         ready(Ok(rejection.into_response(request.version()).map(ResponseBody::text)))
     }
 }
-
-const NO_UPGRADES: &str = "a WebSocket handshake came without hyper's `OnUpgrade` in its extensions: either the server \
-    performs no upgrades, or another layer has taken it before";
