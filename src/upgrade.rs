@@ -183,12 +183,10 @@ where
             request.compact();
         }
         ready!(polled);
-        if tracing::enabled!(tracing::Level::DEBUG) {
-            match this.shared.end() {
-                Some(Err(error)) => tracing::debug!(%error, "failed"),
-                Some(Ok(frame)) => tracing::debug!(%frame, "closed"),
-                None => {}
-            }
+        match this.shared.end() {
+            Some(Err(error)) => tracing::debug!(%error, "failed"),
+            Some(Ok(frame)) => tracing::debug!(%frame, "closed"),
+            None => {}
         }
         Poll::Ready(())
     }
