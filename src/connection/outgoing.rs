@@ -23,7 +23,7 @@ use crate::role::Role;
 pub(super) struct Outgoing {
     /// Most often all there is (`benches/echo.rs`).
     first: Vec<u8>,
-    /// What comes behind, from the first large payload on.
+    /// What comes behind: large payloads, and what came after them.
     rest: VecDeque<Segment>,
     /// How much is written of what is at the front.
     written: usize,
@@ -138,8 +138,10 @@ impl Outgoing {
         } else if !other.first.is_empty() {
             self.rest.push_back(Segment::Gathered(std::mem::take(&mut other.first)));
         }
-        if !other.rest.is_empty() {
-            self.rest.append(&mut other.rest);
+        if self.rest.is_empty() {
+            std::mem::swap(&mut self.rest, &mut other.rest);
+        } else {
+            self.rest.extend(std::mem::take(&mut other.rest));
         }
         self.len += std::mem::take(&mut other.len);
     }
@@ -165,7 +167,12 @@ impl Outgoing {
         })
     }
 
-    /// Writes to a TCP stream, this side of which is shut down as soon as nothing is left.
+    /// Whether all of it lies in one buffer.
+    pub(super) fn is_in_one_piece(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Writes the last bytes to a TCP stream, this side of which is shut down behind them.
     pub(super) fn poll_write_last(
         &mut self,
         stream: Pin<&mut TcpStream>,
@@ -253,3 +260,32 @@ const LARGE: usize = 16 * 1024;
 const COPIED: usize = MAX_HEADER + 16 * 1024;
 /// Segments given to one system call.
 const SLICES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_of_large_payloads_leaves_no_long_list_behind() {
+        for in_between in [false, true] {
+            let (mut queued, mut writing) = (Outgoing::default(), Outgoing::default());
+            queued.set_vectored(true);
+            let mut expected = 0;
+            for _ in 0..2 {
+                for _ in 0..1000 {
+                    queued.push_message(Role::Server, Message::from(vec![0; LARGE]));
+                }
+                expected += queued.len();
+                if in_between {
+                    writing.push_raw(b"pong");
+                    expected += 4;
+                }
+                writing.append(&mut queued);
+                assert_eq!(writing.len(), expected);
+            }
+            writing.consume(expected);
+            assert!(writing.is_empty() && queued.is_empty());
+            assert_eq!((queued.rest.capacity(), writing.rest.capacity()), (0, 0));
+        }
+    }
+}

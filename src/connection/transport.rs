@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
-/// A TCP stream, of which more can be asked, or any other.
+/// A TCP stream as a server has it, of which more can be asked, or any other.
 pub(crate) type Transport<Io> = Either<TcpStream, Io>;
 
 /// Writes the last bytes before this side is shut down, which must follow: they wait for the FIN and leave in one packet

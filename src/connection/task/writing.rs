@@ -25,10 +25,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Task<Io> {
         let mut more = self.gather();
         while more {
             let Some(transport) = &mut self.transport else { return };
+            let is_last = self.closing.phase() == Phase::Flushing
+                && self.close_frame.is_none()
+                && self.socket.replies().is_empty()
+                && self.writing.is_in_one_piece();
             let written = match transport {
-                Transport::Left(stream) if self.closing.phase() == Phase::Flushing => {
-                    self.writing.poll_write_last(Pin::new(stream), cx)
-                }
+                Transport::Left(stream) if is_last => self.writing.poll_write_last(Pin::new(stream), cx),
                 transport => self.writing.poll_write(Pin::new(transport), cx),
             };
             match written {
