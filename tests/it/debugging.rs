@@ -66,5 +66,5 @@ async fn a_connection_has_a_span_with_its_path_and_subprotocol() {
     tokio::time::sleep(secs(1)).await;
     let said = lines.take();
     assert!(said.contains("websocket{path=\"/ws\" subprotocol=\"chat\"}"), "{said}");
-    assert!(said.contains("peer closes") && said.contains("code 1000, bye"), "{said}");
+    assert!(said.contains("peer closes") && said.contains("closed frame=code 1000, bye"), "{said}");
 }
