@@ -214,3 +214,39 @@ async fn a_panic_before_the_handlers_future_is_made_closes_with_1011() {
     peer.handshake("").await;
     peer.expect_close(1011).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_dropped_tells_everybody_who_waits() {
+    let (sender, mut managers) = mpsc::unbounded_channel();
+    let stop = std::sync::Arc::new(tokio::sync::Notify::new());
+    let stopped = stop.clone();
+    let service = tower::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+        let (sender, stopped) = (sender.clone(), stopped.clone());
+        let (response, upgrade) = quiet().upgrade(&mut request).unwrap();
+        tokio::spawn(async move {
+            let connection = upgrade.run(|ws: Manager| async move {
+                sender.send(ws).unwrap();
+                std::future::pending::<()>().await;
+            });
+            tokio::select! {
+                () = connection => panic!("nobody closes"),
+                () = stopped.notified() => {}
+            }
+        });
+        std::future::ready(Ok::<http::Response<http_body_util::Empty<bytes::Bytes>>, std::convert::Infallible>(
+            response,
+        ))
+    });
+    let mut peer = serve(service);
+    peer.handshake("").await;
+    let ws: Manager = managers.recv().await.unwrap();
+    let context = ws.context();
+    let waiting = tokio::spawn({
+        let ws = ws.clone();
+        async move { tokio::join!(ws.done(), context.cancelled_owned()) }
+    });
+    peer.settle().await;
+    stop.notify_one();
+    assert_eq!(kind(timeout(secs(1), waiting).await.unwrap().unwrap().0), ErrorKind::Disconnected);
+    assert!(ws.context().is_cancelled());
+}

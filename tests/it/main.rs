@@ -16,6 +16,7 @@ mod pushback;
 #[cfg(feature = "client")]
 mod slow_links;
 mod stacks;
+mod tcp;
 mod tls;
 mod tonic_server;
 mod visitor;
