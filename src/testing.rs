@@ -13,8 +13,8 @@ use tower_service::Service;
 use crate::client::Handshaking;
 use crate::connection::Keepalive;
 use crate::manager::Manager;
-use crate::transport::MemoryUpgrade;
-use crate::upgrader::Upgrader;
+use crate::upgrade::MemoryUpgrade;
+use crate::upgrade::Upgrader;
 
 /// A client and a server that are connected to each other.
 ///

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind};
 use crate::handshake::token;
 use crate::limits::Limits;
 use crate::manager::Manager;
-use crate::upgrader::Upgrader;
+use crate::upgrade::Upgrader;
 
 /// The settings of a client.
 ///

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::handshake::{KeptRequest, Opening, copied};
 use crate::manager::Manager;
 use crate::role::Role;
-use crate::upgrader::Upgrader;
+use crate::upgrade::Upgrader;
 
 /// A handshake whose request is on its way.
 #[derive(Debug)]

@@ -4,6 +4,8 @@ mod allowed_hosts;
 mod policy;
 mod request;
 mod serialised;
+#[cfg(test)]
+mod tests;
 
 pub use self::policy::OriginPolicy;
 pub use self::request::OriginRequest;

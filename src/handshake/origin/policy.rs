@@ -230,6 +230,3 @@ fn refuse(reason: &'static str) -> Rejection {
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-
-#[cfg(test)]
-mod tests;

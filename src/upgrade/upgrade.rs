@@ -12,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tracing::{Instrument, Span};
 
+use super::io::{OtherTransport, PendingTransport};
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::{self, GivenUp, Running, Shared, Terms};
 use crate::debug::{visible, visible_span};
@@ -19,7 +20,6 @@ use crate::handler::HandlerOutput;
 use crate::handshake::KeptRequest;
 use crate::manager::{Manager, RequestToCompact};
 use crate::shutdown::Ticket;
-use crate::transport::{OtherTransport, PendingTransport};
 
 /// A handshake that was accepted: once the response is out, the connection can [`run`](Self::run).
 ///

@@ -3,10 +3,10 @@
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::upgrader::Upgrader;
 use crate::handshake::KeptRequest;
 use crate::manager::Manager;
 use crate::role::Role;
-use crate::upgrader::Upgrader;
 
 impl Manager {
     /// A WebSocket over any transport, after an opening handshake that was done elsewhere, or none: over a Unix socket, a

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use http::{Request, Response, Uri};
 use tokio::sync::Semaphore;
 
-use crate::body::ResponseBody;
+use super::body::ResponseBody;
 use crate::handler::HandlerOutput;
 use crate::handshake::{Head, Protocol, Rejection, RejectionKind};
 use crate::manager::Manager;
 use crate::shutdown::Shutdown;
-use crate::transport::PendingTransport;
-use crate::upgrader::Upgrader;
+use crate::upgrade::PendingTransport;
+use crate::upgrade::Upgrader;
 
 /// What a layer and its services share.
 pub(crate) struct Endpoint<H> {

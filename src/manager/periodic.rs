@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::json::encode;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::json::encode;
 use crate::manager::Manager;
 
 /// The future of periodic updates.

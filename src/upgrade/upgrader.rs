@@ -6,6 +6,8 @@ use http::request::Parts;
 use http::{Request, Response, Version};
 use tokio_util::sync::CancellationToken;
 
+use super::io::PendingTransport;
+use super::upgrade::Upgrade;
 use crate::connection::{Keepalive, Terms};
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
 use crate::handshake::{
@@ -13,8 +15,6 @@ use crate::handshake::{
 };
 use crate::limits::Limits;
 use crate::role::Role;
-use crate::transport::PendingTransport;
-use crate::upgrade::Upgrade;
 
 /// The settings of one endpoint: who may connect, and on what terms.
 ///

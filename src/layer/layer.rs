@@ -10,15 +10,15 @@ use http::{Response, Uri};
 use tokio::sync::Semaphore;
 use tower_layer::Layer;
 
-use crate::endpoint::{Endpoint, Matcher, OnRejection};
+use super::endpoint::{Endpoint, Matcher, OnRejection};
+use super::service::{NotWebSocket, WebSocketService};
 use crate::error::BoxError;
 use crate::handler::HandlerOutput;
 use crate::handshake::Rejection;
 use crate::manager::Manager;
-use crate::periodic::{PeriodicFuture, run_periodic};
-use crate::service::{NotWebSocket, WebSocketService};
+use crate::manager::{PeriodicFuture, run_periodic};
 use crate::shutdown::Shutdown;
-use crate::upgrader::Upgrader;
+use crate::upgrade::Upgrader;
 
 /// A [`Layer`] that answers WebSocket handshakes and runs a handler for each connection.
 ///

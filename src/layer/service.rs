@@ -11,9 +11,9 @@ use http::{Request, Response};
 use http_body_util::Empty;
 use tower_service::Service;
 
-use crate::body::ResponseBody;
-use crate::endpoint::Endpoint;
-use crate::future::ResponseFuture;
+use super::body::ResponseBody;
+use super::endpoint::Endpoint;
+use super::future::ResponseFuture;
 use crate::handler::HandlerOutput;
 use crate::handshake::{Head, Rejection, RejectionKind};
 use crate::manager::Manager;

@@ -1,8 +1,10 @@
 use http::request::Parts;
 use http::uri::Scheme;
 
-use super::*;
+use super::policy::OriginPolicy;
 use crate::handshake::fixture::{http1, parts};
+use crate::handshake::head::Head;
+use crate::handshake::rejection::RejectionKind;
 
 const YES: Result<(), RejectionKind> = Ok(());
 const NO: Result<(), RejectionKind> = Err(RejectionKind::Origin);

@@ -1,0 +1,12 @@
+//! The handle that users hold, and what is built on its public methods alone: JSON, periodic updates, byte streams.
+
+mod handle;
+mod io;
+mod json;
+mod periodic;
+
+pub use self::handle::Manager;
+pub(crate) use self::handle::RequestToCompact;
+pub use self::io::{Reader, Writer};
+pub(crate) use self::periodic::run_periodic;
+pub use self::periodic::{PeriodicFuture, PeriodicWrite};
