@@ -17,6 +17,7 @@ mod pushback;
 mod slow_links;
 mod stacks;
 mod tcp;
+#[path = "../support/tls.rs"]
 mod tls;
 mod tonic_server;
 mod visitor;

@@ -1,7 +1,10 @@
 //! A scripted peer: frames are made and read by hand, over a connection that hyper has upgraded.
 
 mod deflate;
+#[path = "../../support/frame.rs"]
 mod frame;
+#[path = "../../support/h2_stream.rs"]
+mod h2_stream;
 mod http2;
 mod lines;
 mod peer;

@@ -83,17 +83,28 @@ impl Frame {
         bytes
     }
 
-    /// Takes an unmasked frame from the front.
+    /// Takes a server's frame, which is not masked, from the front.
     pub(crate) fn take(bytes: &mut Vec<u8>) -> Option<Self> {
+        Self::take_from(bytes, false)
+    }
+
+    /// Takes a client's frame, which is masked, from the front.
+    pub(crate) fn take_masked(bytes: &mut Vec<u8>) -> Option<Self> {
+        Self::take_from(bytes, true)
+    }
+
+    fn take_from(bytes: &mut Vec<u8>, masked: bool) -> Option<Self> {
         let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-        assert_eq!(second & 0x80, 0, "a server masks nothing");
-        let (size, len) = match second {
+        assert_eq!(second & 0x80 != 0, masked, "clients mask, servers do not");
+        let (size, len) = match second & 0x7f {
             126 => (4, u64::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().unwrap()))),
             127 => (10, u64::from_be_bytes(bytes.get(2..10)?.try_into().unwrap())),
             len => (2, u64::from(len)),
         };
-        let end = size + len as usize;
-        let payload = bytes.get(size..end)?.to_vec();
+        let mask: [u8; 4] = if masked { bytes.get(size..size + 4)?.try_into().unwrap() } else { [0; 4] };
+        let start = if masked { size + 4 } else { size };
+        let end = start + len as usize;
+        let payload = bytes.get(start..end)?.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
         bytes.drain(..end);
         Some(Self { first, payload })
     }

@@ -1,0 +1,64 @@
+//! Servers, clients and scripted peers on real sockets.
+
+mod broken;
+mod cases;
+#[path = "../../support/frame.rs"]
+#[allow(dead_code, reason = "other targets use more of it")]
+mod frame;
+#[path = "../../support/h2_stream.rs"]
+mod h2_stream;
+mod http2;
+mod listener;
+mod namespace;
+mod nginx;
+mod over;
+mod peer;
+mod proxy;
+mod server;
+mod side;
+#[path = "../../support/tls.rs"]
+mod tls;
+
+pub(crate) use broken::{Broken, Fault, broken};
+pub(crate) use cases::{Cases, expect};
+pub(crate) use frame::{Frame, binary, close, ping, pong, text};
+pub(crate) use listener::connect_through;
+pub(crate) use namespace::{drop_packets, in_namespaces, shape};
+pub(crate) use nginx::Nginx;
+pub(crate) use over::{Over, Socket, Stream};
+pub(crate) use peer::{Peer, Reading, Received};
+pub(crate) use proxy::{Proxy, proxy};
+pub(crate) use server::{Server, handed_over, serve};
+pub(crate) use side::{Way, open, sides};
+
+use std::time::Duration;
+
+use tower_websocket::{CloseFrame, Compression, Error, ErrorKind, Keepalive, Upgrader};
+
+/// So many seconds.
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// So many milliseconds.
+pub(crate) const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// How a connection ended: the code of the close frame, or the kind of the error.
+pub(crate) fn how(end: Result<CloseFrame, Error>) -> Result<u16, ErrorKind> {
+    end.map(|frame| frame.code().get()).map_err(|error| error.kind())
+}
+
+/// Settings without a keepalive.
+pub(crate) fn quiet() -> Upgrader {
+    Upgrader::new().keepalive(Keepalive::disabled())
+}
+
+/// Settings under which a compressor stays with its connection.
+pub(crate) fn context_takeover() -> Compression {
+    Compression::default().server_context_takeover(true).client_context_takeover(true)
+}
+
+pub(crate) const KIB: usize = 1024;
+pub(crate) const MIB: usize = 1024 * 1024;
