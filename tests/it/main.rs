@@ -22,4 +22,4 @@ mod tls;
 mod tonic_server;
 mod visitor;
 
-use over_http1::wire::support;
+use over_http1::both_versions::support;
