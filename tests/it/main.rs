@@ -13,12 +13,12 @@ mod net;
 mod over_http1;
 mod over_http2;
 mod pushback;
+#[path = "../support/mod.rs"]
+mod shared;
 #[cfg(feature = "client")]
 mod slow_links;
 mod stacks;
 mod tcp;
-#[path = "../support/tls.rs"]
-mod tls;
 mod tonic_server;
 mod visitor;
 

@@ -8,11 +8,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tower_websocket::{Error, ErrorKind, Keepalive, Manager, Role, Upgrader};
 
+use crate::shared::quiet;
 use crate::support::{binary, close, kind, millis, open_over, secs, tap, text};
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
 
 #[tokio::test(start_paused = true)]
 async fn one_unread_message_is_held_and_then_tcp_pushes_back() {

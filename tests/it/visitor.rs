@@ -24,8 +24,9 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::server::HealthReporter;
 use tower::service_fn;
-use tower_websocket::{CloseCode, Error, Keepalive, Manager, Message, Role, Upgrader};
+use tower_websocket::{CloseCode, Error, Manager, Message, Role};
 
+use crate::shared::quiet;
 use crate::support::KEY;
 
 /// What the visited port serves at `/ws`: first the version of HTTP, then every message again. With `?unread`, it never
@@ -197,7 +198,7 @@ impl Requests {
         let response = self.send(request).await;
         assert_eq!(response.status(), status);
         let upgraded = hyper::upgrade::on(response).await.unwrap();
-        let settings = Upgrader::new().keepalive(Keepalive::disabled());
+        let settings = quiet();
         Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, &settings)
     }
 

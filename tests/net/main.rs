@@ -11,6 +11,8 @@ mod dead_peers;
 mod held_memory;
 mod one_direction;
 mod panics;
+#[path = "../support/mod.rs"]
+mod shared;
 mod slow_links;
 mod slow_readers;
 mod support;

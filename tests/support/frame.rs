@@ -62,11 +62,7 @@ impl Frame {
 
     /// The bytes of the frame from a client.
     pub(crate) fn masked(&self) -> Vec<u8> {
-        const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-        let mut bytes = header(self.first, true, self.payload.len() as u64);
-        bytes.extend_from_slice(&MASK);
-        bytes.extend(self.payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-        bytes
+        masked(self.first, &self.payload)
     }
 
     /// The bytes of the frame from a server.
@@ -108,6 +104,15 @@ impl Frame {
         bytes.drain(..end);
         Some(Self { first, payload })
     }
+}
+
+/// The bytes of a frame from a client.
+pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+    let mut bytes = header(first, true, payload.len() as u64);
+    bytes.extend_from_slice(&MASK);
+    bytes.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes
 }
 
 fn header(first: u8, masked: bool, len: u64) -> Vec<u8> {

@@ -6,15 +6,11 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind, Keepalive, Manager, Upgrader, WebSocketLayer};
+use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind, Manager, WebSocketLayer};
 
 use super::support::{
-    Frame, binary, close, code, continuation, kind, millis, open, ping, pong, said, secs, serve, status, text,
+    Frame, binary, close, code, continuation, kind, millis, open, ping, pong, quiet, said, secs, serve, status, text,
 };
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
 
 #[tokio::test(start_paused = true)]
 async fn every_code_that_the_registry_allows_is_accepted_and_answered() {

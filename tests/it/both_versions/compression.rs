@@ -1,15 +1,11 @@
 //! permessage-deflate on the wire.
 
-use tower_websocket::{Compression, Keepalive, Manager, Message, Upgrader, WebSocketLayer, testing};
+use tower_websocket::{Compression, Manager, Message, WebSocketLayer, testing};
 
 use super::support::{
-    DEFLATE, Deflate, Inflate, binary, close, continuation, deflate, inflate, open_over, open_with, ping, pong, serve,
-    tap, text,
+    DEFLATE, Deflate, Inflate, binary, close, continuation, deflate, inflate, open_over, open_with, ping, pong, quiet,
+    serve, tap, text,
 };
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
 
 fn json(len: usize) -> String {
     (0..).map(|number| format!("{{\"number\":{number}}},")).take(len / 14 + 1).collect()

@@ -3,15 +3,11 @@
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tower::ServiceBuilder;
-use tower_websocket::{CloseCode, ErrorKind, Keepalive, Limits, Manager, Shutdown, Upgrader, WebSocketLayer};
+use tower_websocket::{CloseCode, ErrorKind, Limits, Manager, Shutdown, Upgrader, WebSocketLayer};
 
 use super::support::{
-    BIG, binary, close, kind, millis, open, open_over, ping, pong, secs, serve, serve_over, tap, text,
+    BIG, binary, close, kind, millis, open, open_over, ping, pong, quiet, secs, serve, serve_over, tap, text,
 };
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_transport_that_ends_without_a_close_frame_is_disconnected() {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tower_websocket::{ErrorKind, Keepalive, Manager, Role, Upgrader, WebSocketLayer};
 
-use super::support::{binary, continuation, kind, millis, open, ping, pong, said, secs, serve, text};
+use super::support::{binary, continuation, echo, kind, millis, open, ping, pong, quiet, said, secs, serve, text};
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_pinged_after_3_seconds_and_given_up_after_5() {
@@ -105,7 +105,7 @@ async fn a_text_heartbeat_is_answered_and_hidden() {
 
 #[tokio::test(start_paused = true)]
 async fn a_disabled_keepalive_leaves_a_silent_peer_alone() {
-    let (ws, mut peer) = open(Upgrader::new().keepalive(Keepalive::disabled())).await;
+    let (ws, mut peer) = open(quiet()).await;
     peer.expect_silence(secs(3600)).await;
     assert!(ws.end().is_none());
     peer.send(super::support::close(1000, "")).await;
@@ -134,7 +134,7 @@ async fn ping_measures_a_round_trip_that_is_longer_than_the_interval() {
 
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_that_nobody_asked_for_spoils_no_ping() {
-    let (ws, mut peer) = open(Upgrader::new().keepalive(Keepalive::disabled())).await;
+    let (ws, mut peer) = open(quiet()).await;
     let measured = tokio::spawn(async move { ws.ping().await });
     let asked = peer.recv().await.unwrap();
     peer.send_all([pong([0xff; 8]), pong(""), pong([0; 8])]).await;
@@ -179,7 +179,7 @@ async fn a_transport_that_takes_our_ping_is_no_peer_that_lives() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_sees_no_heartbeat_among_the_messages_of_a_burst() {
     let settings = Upgrader::new().keepalive(Keepalive::disabled().text_heartbeat());
-    let mut peer = serve(WebSocketLayer::new(crate::net::echo).upgrader(settings).into_service());
+    let mut peer = serve(WebSocketLayer::new(echo).upgrader(settings).into_service());
     peer.handshake("").await;
     peer.send_raw(["a", "ping", "b"].map(|payload| text(payload).masked()).concat()).await;
     for payload in ["a", "pong", "b"] {
@@ -191,9 +191,9 @@ async fn a_handler_sees_no_heartbeat_among_the_messages_of_a_burst() {
 async fn a_ping_among_unread_messages_holds_nothing_up_once_they_are_read() {
     let layer = WebSocketLayer::new(async |ws: Manager| {
         tokio::time::sleep(secs(1)).await;
-        crate::net::echo(ws).await
+        echo(ws).await
     });
-    let mut peer = serve(layer.upgrader(Upgrader::new().keepalive(Keepalive::disabled())).into_service());
+    let mut peer = serve(layer.upgrader(quiet()).into_service());
     peer.handshake("").await;
     peer.send_raw([text("a"), text("b"), ping("p"), text("c")].map(|frame| frame.masked()).concat()).await;
     let start = Instant::now();

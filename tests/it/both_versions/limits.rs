@@ -1,14 +1,14 @@
 //! What one connection may cost.
 
 use tokio::time::Instant;
-use tower_websocket::{Budget, ErrorKind, Keepalive, Limits, Upgrader};
+use tower_websocket::{Budget, ErrorKind, Limits, Upgrader};
 
 use super::support::{
-    DEFLATE, binary, close, continuation, deflate, handler, kind, open, open_with, secs, serve_over, tap, text,
+    DEFLATE, binary, close, continuation, deflate, handler, kind, open, open_with, quiet, secs, serve_over, tap, text,
 };
 
 fn limited(limits: Limits) -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled()).limits(limits)
+    quiet().limits(limits)
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,9 @@ use tokio::io::{AsyncWriteExt, duplex};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use tower::service_fn;
-use tower_websocket::{Error, ErrorKind, Keepalive, Limits, Manager, Message, Role, Upgrader, WebSocketLayer, testing};
+use tower_websocket::{Error, ErrorKind, Limits, Manager, Message, Role, Upgrader, WebSocketLayer, testing};
+
+use super::support::{echo, quiet};
 
 #[tokio::test(start_paused = true)]
 async fn messages_come_in_order_each_once() {
@@ -29,13 +31,6 @@ async fn messages_come_in_order_each_once() {
     }
     client.close().await.unwrap();
     assert_eq!(server.recv().await.unwrap(), None);
-}
-
-async fn echo(ws: Manager) -> Result<(), Error> {
-    while let Some(message) = ws.recv().await? {
-        ws.send(message).await?;
-    }
-    Ok(())
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +142,7 @@ async fn turns() {
 /// The transport has it, and only the end of a turn tells so: with a flood of frames, the task never sleeps.
 #[tokio::test(start_paused = true)]
 async fn what_was_written_is_known_in_a_flood_too() {
-    let (ws, over) = flooded(&Upgrader::new().keepalive(Keepalive::disabled()));
+    let (ws, over) = flooded(&quiet());
     turns().await;
     ws.send(vec![0; 70_000]).await.unwrap();
     turns().await;
@@ -159,7 +154,7 @@ async fn what_was_written_is_known_in_a_flood_too() {
 #[tokio::test(start_paused = true)]
 async fn what_is_due_is_done_in_a_flood_too() {
     let limits = Limits::default().lifetime(Duration::from_secs(2));
-    let (ws, over) = flooded(&Upgrader::new().keepalive(Keepalive::disabled()).limits(limits));
+    let (ws, over) = flooded(&quiet().limits(limits));
     turns().await;
     assert!(ws.end().is_none());
     tokio::time::advance(Duration::from_secs(3)).await;
@@ -172,7 +167,7 @@ async fn what_is_due_is_done_in_a_flood_too() {
 async fn a_connection_that_moves_to_another_task_keeps_its_time() {
     let service = service_fn(async |mut request: Request<_>| {
         let limits = Limits::default().lifetime(Duration::from_secs(2));
-        let settings = Upgrader::new().keepalive(Keepalive::disabled()).limits(limits);
+        let settings = quiet().limits(limits);
         let (response, upgrade) = settings.upgrade::<Empty<Bytes>, Empty<Bytes>>(&mut request).unwrap();
         tokio::spawn(async move {
             let mut connection = Box::pin(upgrade.run(echo));

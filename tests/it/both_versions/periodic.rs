@@ -4,13 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::time::Instant;
-use tower_websocket::{Error, ErrorKind, Keepalive, Upgrader, WebSocketLayer};
+use tower_websocket::{Error, ErrorKind, WebSocketLayer};
 
-use super::support::{close, kind, open, secs, serve, text};
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
+use super::support::{close, kind, open, quiet, secs, serve, text};
 
 /// 0, 0, 0, 1, 1, 1, ..
 fn steps() -> impl FnMut() -> std::future::Ready<Result<u32, Error>> + Send {

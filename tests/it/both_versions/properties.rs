@@ -1,9 +1,9 @@
 //! Any messages, in any fragments, in any pieces, compressed or not, come out the same and in order.
 
 use proptest::prelude::*;
-use tower_websocket::{Compression, Keepalive, Manager, Message, Upgrader, WebSocketLayer};
+use tower_websocket::{Compression, Message, Upgrader, WebSocketLayer};
 
-use super::support::{DEFLATE, Deflate, Frame, Inflate, continuation, ping, serve};
+use super::support::{DEFLATE, Deflate, Frame, Inflate, continuation, echo, ping, quiet, serve};
 
 #[derive(Clone, Debug)]
 struct Sent {
@@ -52,17 +52,10 @@ fn frames(sent: &Sent, deflate: Option<&mut Deflate>) -> Vec<Frame> {
     frames
 }
 
-async fn echo(ws: Manager) -> Result<(), tower_websocket::Error> {
-    while let Some(message) = ws.recv().await? {
-        ws.send(message).await?;
-    }
-    Ok(())
-}
-
 async fn check(messages: Vec<Sent>, pieces: Vec<usize>, compression: bool, takeover: bool) {
     let settings =
         Compression::default().threshold(10).client_context_takeover(takeover).server_context_takeover(takeover);
-    let upgrader = Upgrader::new().keepalive(Keepalive::disabled()).compression(settings);
+    let upgrader = quiet().compression(settings);
     let mut peer = serve(WebSocketLayer::new(echo).upgrader(upgrader).into_service());
     peer.handshake(if compression { DEFLATE } else { "" }).await;
     let mut pieces = pieces.into_iter().cycle();

@@ -4,13 +4,9 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 
 use futures_util::{FutureExt, StreamExt};
-use tower_websocket::{ErrorKind, Keepalive, Manager, Upgrader};
+use tower_websocket::{ErrorKind, Manager};
 
-use super::support::{binary, close, continuation, kind, millis, open, ping, pong, secs, text};
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
+use super::support::{binary, close, continuation, kind, millis, open, ping, pong, quiet, secs, text};
 
 #[tokio::test(start_paused = true)]
 async fn several_receivers_get_each_message_once() {

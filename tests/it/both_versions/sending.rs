@@ -2,15 +2,12 @@
 
 use futures_util::{FutureExt, SinkExt};
 use tokio::time::{Instant, timeout};
-use tower_websocket::{Compression, ErrorKind, Keepalive, Limits, Manager, Message, Upgrader, WebSocketLayer};
+use tower_websocket::{Compression, ErrorKind, Limits, Manager, Message, Upgrader, WebSocketLayer};
 
 use super::support::{
-    BIG, DEFLATE, Inflate, Peer, binary, kind, open, open_over, open_with, ping, pong, secs, serve_over, tap, text,
+    BIG, DEFLATE, Inflate, Peer, binary, kind, open, open_over, open_with, ping, pong, quiet, secs, serve_over, tap,
+    text,
 };
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_goes_out_in_one_system_call() {

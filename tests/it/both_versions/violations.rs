@@ -1,12 +1,10 @@
 //! Peers that break the protocol.
 
-use tower_websocket::{ErrorKind, Keepalive, Manager, Upgrader, WebSocketLayer};
+use tower_websocket::{ErrorKind, Manager, WebSocketLayer};
 
-use super::support::{DEFLATE, Frame, binary, close, continuation, deflate, kind, open_with, ping, pong, serve, text};
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
+use super::support::{
+    DEFLATE, Frame, binary, close, continuation, deflate, kind, open_with, ping, pong, quiet, serve, text,
+};
 
 /// Sends these bytes, in one piece and byte by byte, and expects a close frame with this code.
 async fn refused(more: &str, bytes: &[u8], code: u16) {

@@ -1,36 +1,25 @@
 //! A WebSocket over HTTP/2 (RFC 8441) as a stream of bytes.
 
 use std::fmt::Write as _;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::Poll;
 
-use bytes::Bytes;
 use h2::client::Builder;
-use h2::ext::Protocol;
-use http::{Method, Request, Version};
 use tokio::io::DuplexStream;
 
-use super::h2_stream::join;
+use crate::shared::{handshake, join, websocket_request};
 
 /// Asks for a WebSocket with these header lines and returns the head of the response, as HTTP/1.1 would write it. Where it
 /// is accepted, its stream is joined with `peer`.
 pub(super) async fn open(transport: DuplexStream, peer: DuplexStream, uri: &str, more: &str) -> String {
-    let (mut sender, mut connection) = Builder::new().handshake::<_, Bytes>(transport).await.unwrap();
-    poll_fn(|cx| {
-        assert!(Pin::new(&mut connection).poll(cx).is_pending(), "the connection ends early");
-        if sender.is_extended_connect_protocol_enabled() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+    let (mut sender, connection) = handshake(&Builder::new(), transport).await;
     // How it ends shows at the stream.
     tokio::spawn(async { connection.await.unwrap_or(()) });
 
-    let mut request = Request::builder().method(Method::CONNECT).uri(uri).version(Version::HTTP_2);
+    let mut request = websocket_request(uri);
     for line in more.lines() {
         let (name, value) = line.split_once(": ").unwrap();
         request = request.header(name, value);
     }
-    let request = request.header("sec-websocket-version", "13").extension(Protocol::from_static("websocket"));
+    let request = request.header("sec-websocket-version", "13");
     let (response, send) = sender.send_request(request.body(()).unwrap(), false).unwrap();
     let (head, receive) = response.await.unwrap().into_parts();
     if head.status == 200 {

@@ -1,36 +1,20 @@
 //! WebSockets over HTTP/2 (RFC 8441) for a scripted peer of either role.
 
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::Poll;
-
 use bytes::Bytes;
 use h2::ext::Protocol;
 use h2::{client, server};
-use http::{Method, Request, Response, Version};
+use http::Response;
 use tokio::io::{DuplexStream, duplex};
 
-use super::h2_stream::join;
 use super::over::Io;
+use crate::shared::{handshake, join, websocket_request};
 
 /// Opens a WebSocket as a client. What is not read holds the stream's window closed.
 pub(super) async fn open(transport: impl Io + 'static) -> DuplexStream {
-    let (mut sender, mut connection) = client::Builder::new().handshake::<_, Bytes>(transport).await.unwrap();
-    poll_fn(|cx| {
-        assert!(Pin::new(&mut connection).poll(cx).is_pending(), "the connection ends early");
-        if sender.is_extended_connect_protocol_enabled() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+    let (mut sender, connection) = handshake(&client::Builder::new(), transport).await;
     // How it ends shows at the stream.
     tokio::spawn(async { connection.await.unwrap_or(()) });
-    let request = Request::builder()
-        .method(Method::CONNECT)
-        .uri("http://localhost/")
-        .version(Version::HTTP_2)
-        .header("sec-websocket-version", "13")
-        .extension(Protocol::from_static("websocket"))
-        .body(())
-        .unwrap();
+    let request = websocket_request("http://localhost/").header("sec-websocket-version", "13").body(()).unwrap();
     let (response, send) = sender.send_request(request, false).unwrap();
     let (head, receive) = response.await.unwrap().into_parts();
     assert_eq!(head.status, 200);

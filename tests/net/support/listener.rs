@@ -7,8 +7,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tower_websocket::{Connector, Manager, Role};
 
 use super::server::UnixPath;
-use super::tls::certified;
 use super::{Over, Peer, Proxy, Socket, Stream, http2, proxy};
+use crate::shared::certified;
 
 /// Connects a client with these settings to a scripted server with such a socket, through a proxy where there is TCP.
 pub(crate) async fn connect_through(

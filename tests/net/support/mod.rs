@@ -2,11 +2,6 @@
 
 mod broken;
 mod cases;
-#[path = "../../support/frame.rs"]
-#[allow(dead_code, reason = "other targets use more of it")]
-mod frame;
-#[path = "../../support/h2_stream.rs"]
-mod h2_stream;
 mod http2;
 mod listener;
 mod namespace;
@@ -16,12 +11,9 @@ mod peer;
 mod proxy;
 mod server;
 mod side;
-#[path = "../../support/tls.rs"]
-mod tls;
 
 pub(crate) use broken::{Broken, Fault, broken};
 pub(crate) use cases::{Cases, expect};
-pub(crate) use frame::{Frame, binary, close, ping, pong, text};
 pub(crate) use listener::connect_through;
 pub(crate) use namespace::{drop_packets, in_namespaces, shape};
 pub(crate) use nginx::Nginx;
@@ -31,28 +23,13 @@ pub(crate) use proxy::{Proxy, proxy};
 pub(crate) use server::{Server, handed_over, serve};
 pub(crate) use side::{Way, open, sides};
 
-use std::time::Duration;
+pub(crate) use crate::shared::{Frame, binary, close, millis, ping, pong, quiet, secs, text};
 
-use tower_websocket::{CloseFrame, Compression, Error, ErrorKind, Keepalive, Upgrader};
-
-/// So many seconds.
-pub(crate) const fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-/// So many milliseconds.
-pub(crate) const fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use tower_websocket::{CloseFrame, Compression, Error, ErrorKind};
 
 /// How a connection ended: the code of the close frame, or the kind of the error.
 pub(crate) fn how(end: Result<CloseFrame, Error>) -> Result<u16, ErrorKind> {
     end.map(|frame| frame.code().get()).map_err(|error| error.kind())
-}
-
-/// Settings without a keepalive.
-pub(crate) fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
 }
 
 /// Settings under which a compressor stays with its connection.

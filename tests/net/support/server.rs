@@ -1,28 +1,19 @@
 //! Servers of this crate.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::{Body, Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{DuplexStream, duplex};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
-use tower::Service;
 use tower_websocket::{Connector, Error, HandlerOutput, Manager, Role, Upgrader, WebSocketLayer};
 
-use super::over::Io;
-use super::tls::certified;
 use super::{Over, Peer, Socket, Stream, http2};
+use crate::shared::{certified, http_server, serve_connection};
 
 /// Where a server listens. It serves until the runtime ends.
 #[derive(Clone)]
@@ -52,7 +43,7 @@ where
             let (sender, mut streams) = mpsc::unbounded_channel();
             tokio::spawn(async move {
                 while let Some(stream) = streams.recv().await {
-                    tokio::spawn(serve_stream(stream, service.clone()));
+                    tokio::spawn(serve_connection(http_server(), stream, service.clone()));
                 }
             });
             Address::Memory(sender)
@@ -63,7 +54,7 @@ where
             tokio::spawn(async move {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
-                    tokio::spawn(serve_stream(stream, service.clone()));
+                    tokio::spawn(serve_connection(http_server(), stream, service.clone()));
                 }
             });
             Address::Unix(Arc::new(path))
@@ -78,9 +69,9 @@ where
                     let (service, acceptor) = (service.clone(), acceptor.clone());
                     tokio::spawn(async move {
                         if !over.is_tls() {
-                            serve_stream(stream, service).await;
+                            serve_connection(http_server(), stream, service).await;
                         } else if let Ok(stream) = acceptor.accept(stream).await {
-                            serve_stream(stream, service).await;
+                            serve_connection(http_server(), stream, service).await;
                         }
                     });
                 }
@@ -89,18 +80,6 @@ where
         }
     };
     Server { over, address, tls }
-}
-
-async fn serve_stream<S, B>(stream: impl Io + 'static, service: S)
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
-{
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http2().enable_connect_protocol();
-    // A peer that goes away is the business of the test.
-    let _ = server.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service)).await;
 }
 
 impl Server {
