@@ -4,17 +4,16 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tower::Service;
-use tower_websocket::{Error, HandlerOutput, Manager, WebSocketLayer};
+use tower_websocket::{HandlerOutput, Manager, WebSocketLayer};
 
+pub(crate) use crate::shared::handed_over;
 use crate::shared::{http_server_with_windows, serve_connection};
 
 /// Serves this layer's WebSockets on a port of its own, until the runtime ends.
@@ -54,16 +53,3 @@ where
     });
     address
 }
-
-/// A handler that hands its Manager to the test and leaves the connection open, and where the Managers arrive.
-pub(crate) fn handed_over() -> (WebSocketLayer<impl Fn(Manager) -> BoxedHandler>, mpsc::UnboundedReceiver<Manager>) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let sender = Arc::new(sender);
-    let layer = WebSocketLayer::new(move |ws: Manager| -> BoxedHandler {
-        let _ = sender.send(ws.clone());
-        Box::pin(async move { ws.done().await.map(drop) })
-    });
-    (layer, receiver)
-}
-
-pub(crate) type BoxedHandler = std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;

@@ -1,4 +1,4 @@
-//! Peers that take nothing any more: they are found in time, over every transport.
+//! Peers that accept no more data: they are found in time, over every transport.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn in_time(found: Duration, least: u64, most: u64) {
 }
 
 #[tokio::test]
-async fn a_peer_that_takes_nothing_is_found_within_the_write_time() {
+async fn a_peer_that_accepts_no_data_is_found_within_the_write_time() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         for way in [Way::SMALL, Way::DIRECT] {
@@ -54,7 +54,7 @@ async fn a_peer_that_takes_nothing_is_found_within_the_write_time() {
 }
 
 #[tokio::test]
-async fn write_data_fails_in_its_time_where_the_peer_takes_nothing() {
+async fn write_data_fails_in_its_time_where_the_peer_accepts_no_data() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         cases.add(format!("{role:?}, {over}"), async move {
@@ -71,7 +71,7 @@ async fn write_data_fails_in_its_time_where_the_peer_takes_nothing() {
 }
 
 #[tokio::test]
-async fn a_peer_behind_a_proxy_that_takes_nothing_any_more_is_found() {
+async fn a_peer_behind_a_proxy_that_accepts_no_more_data_is_found() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::TCP) {
         for (way, bytes, most) in [
@@ -95,8 +95,9 @@ async fn a_peer_behind_a_proxy_that_takes_nothing_any_more_is_found() {
 }
 
 #[tokio::test]
-async fn a_peer_behind_nginx_that_takes_nothing_is_found() {
-    let (layer, mut managers) = handed_over(Upgrader::new());
+async fn a_peer_behind_nginx_that_accepts_no_data_is_found() {
+    let (layer, mut managers) = handed_over();
+    let layer = layer.upgrader(Upgrader::new());
     let server = serve(Over::Tcp, layer).await;
     let Some(nginx) = Nginx::start(server.address()).await else { return };
     let server = server.behind(nginx.address);
@@ -117,7 +118,7 @@ async fn a_peer_behind_nginx_that_takes_nothing_is_found() {
 }
 
 #[tokio::test]
-async fn a_peer_that_stops_reading_does_not_hold_a_close_up() {
+async fn a_close_ends_in_time_where_the_peer_stops_reading() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         cases.add(format!("{role:?}, {over}"), async move {

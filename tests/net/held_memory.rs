@@ -184,7 +184,8 @@ async fn unread_messages_of_a_dead_connection_go_with_the_last_handle() {
     for over in Over::ALL {
         cases.add(over, async move {
             let budget = Budget::new(8 * MIB);
-            let (layer, mut managers) = handed_over(quiet().limits(Limits::default().budget(budget.clone())));
+            let (layer, mut managers) = handed_over();
+            let layer = layer.upgrader(quiet().limits(Limits::default().budget(budget.clone())));
             let server = serve(over, layer).await;
             let mut peer = server.open(Socket::default()).await;
             let ws = managers.recv().await.unwrap();

@@ -103,7 +103,8 @@ async fn a_peer_behind_a_proxy_stays_connected() {
 #[tokio::test]
 #[ignore = "fails until the connection is rebuilt"]
 async fn a_peer_behind_nginx_stays_connected() {
-    let (layer, mut managers) = handed_over(Upgrader::new());
+    let (layer, mut managers) = handed_over();
+    let layer = layer.upgrader(Upgrader::new());
     let server = serve(Over::Tcp, layer).await;
     let Some(nginx) = Nginx::start(server.address()).await else { return };
     let server = server.behind(nginx.address);
@@ -179,7 +180,8 @@ async fn a_shutdown_waits_for_slow_peers_up_to_its_deadline() {
         ] {
             cases.add(format!("{over}, {name}"), async move {
                 let shutdown = Shutdown::new();
-                let (layer, mut managers) = handed_over(Upgrader::new().limits(short_close_time()));
+                let (layer, mut managers) = handed_over();
+                let layer = layer.upgrader(Upgrader::new().limits(short_close_time()));
                 let server = serve(over, layer.shutdown(&shutdown)).await;
                 let mut peer = server.open(Socket::SMALL).await;
                 let ws = managers.recv().await.unwrap();
@@ -216,7 +218,7 @@ async fn two_kibibytes_per_second_are_enough() {
 #[ignore = "fails until the connection is rebuilt"]
 async fn what_lies_in_buffers_does_not_count_as_write_time() {
     let mut cases = Cases::default();
-    // The buffers hold more than the peer reads in that time, and take nothing until a third of them is free.
+    // The buffers hold more than the peer reads in that time, and accept nothing until a third of them is free.
     let short = Limits::default().write_time(secs(1));
     let bulk = Bulk::parts(6 * MIB);
     for (role, over) in sides(&Over::ALL) {

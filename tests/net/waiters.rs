@@ -1,4 +1,4 @@
-//! Waiting that is given up leaves nothing behind.
+//! A waiter that is dropped leaves nothing behind.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn silent(runtime: &Runtime) -> (Manager, DuplexStream) {
     (Manager::from_upgraded(far, Role::Server, &quiet()), near)
 }
 
-/// The bytes that are left when so many tasks have begun this and given it up after 1 ms.
+/// The bytes that are left when so many tasks have waited for this for 1 ms.
 fn left<F>(runtime: &Runtime, ws: &Manager, wait: impl Fn(Manager) -> F) -> i64
 where
     F: Future<Output = ()> + Send + 'static,
@@ -96,9 +96,9 @@ leaves_nothing! {
     a_ping_leaves_nothing: false, |ws| drop(ws.ping().await);
 }
 
-/// Who still waits is still woken, and not by those who have given up.
+/// Waiters that stay are woken, and not in place of those that were dropped.
 #[test]
-fn those_who_still_wait_are_told() {
+fn waiters_that_stay_are_woken() {
     let runtime = paused_runtime();
     let (ws, mut peer) = silent(&runtime);
     let waiting = runtime.spawn({

@@ -167,7 +167,7 @@ async fn a_ping_is_answered_before_whatever_ends_the_connection() {
     }
 }
 
-/// A turn has 1024 frames.
+/// A poll has a budget of 1024 frames.
 #[tokio::test(start_paused = true)]
 async fn a_ping_at_the_end_of_a_turn_is_answered_before_the_handlers_end() {
     for pongs in 1015..1030 {

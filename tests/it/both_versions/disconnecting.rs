@@ -142,7 +142,7 @@ async fn a_peer_gets_2_seconds_to_take_a_pong_even_where_writing_stalled_before(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_takes_no_pong_within_2_seconds_is_given_up() {
+async fn a_peer_that_accepts_no_pong_within_2_seconds_times_out() {
     let (peer, transport, _) = tap(1024);
     let (ws, mut peer) = open_over(quiet(), "", peer, transport).await;
     ws.send(vec![0; BIG]).await.unwrap();
@@ -212,7 +212,7 @@ async fn a_panic_before_the_handlers_future_is_made_closes_with_1011() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_dropped_tells_everybody_who_waits() {
+async fn a_connection_that_is_dropped_wakes_all_waiters() {
     let (sender, mut managers) = mpsc::unbounded_channel();
     let stop = std::sync::Arc::new(tokio::sync::Notify::new());
     let stopped = stop.clone();

@@ -11,7 +11,7 @@ use tower_websocket::{ErrorKind, Keepalive, Manager, Role, Upgrader, WebSocketLa
 use super::support::{binary, continuation, echo, kind, millis, open, ping, pong, quiet, said, secs, serve, text};
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_peer_is_pinged_after_3_seconds_and_given_up_after_5() {
+async fn a_silent_peer_is_pinged_after_3_seconds_and_times_out_after_5() {
     let (ws, mut peer) = open(Upgrader::new()).await;
     let start = Instant::now();
     assert_eq!(peer.recv().await.unwrap().first, 0x89);
@@ -63,7 +63,7 @@ async fn any_frame_counts_as_life() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_is_not_held_against_the_peer_while_messages_are_unread() {
+async fn silence_does_not_time_out_while_messages_are_unread() {
     let (ws, mut peer) = open(Upgrader::new()).await;
     peer.send_all([text("one"), text("two")]).await;
     tokio::time::sleep(secs(60)).await;
@@ -133,7 +133,7 @@ async fn ping_measures_a_round_trip_that_is_longer_than_the_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_that_nobody_asked_for_spoils_no_ping() {
+async fn an_unsolicited_pong_does_not_disturb_a_ping() {
     let (ws, mut peer) = open(quiet()).await;
     let measured = tokio::spawn(async move { ws.ping().await });
     let asked = peer.recv().await.unwrap();
@@ -142,7 +142,7 @@ async fn a_heartbeat_that_nobody_asked_for_spoils_no_ping() {
     tokio::time::timeout(secs(60), measured).await.expect("the ping was answered").unwrap().unwrap();
 }
 
-/// As rustls does: what it is given it takes, up to 64 KiB, though the peer takes nothing.
+/// As rustls does: what it is given it takes, up to 64 KiB, though the peer accepts no data.
 struct Absorbing(usize);
 
 impl AsyncRead for Absorbing {

@@ -100,7 +100,7 @@ async fn what_had_arrived_of_a_message_counts_no_longer_once_the_connection_clos
     let closing = tokio::spawn(async move { ws.close().await });
     peer.expect_close(1000).await;
     assert_eq!(budget.used(), 0);
-    // The rest of it is passed over.
+    // The rest of it is discarded.
     peer.send_raw(&binary([0; 200_000]).masked()[150_000..]).await;
     peer.send(close(1000, "")).await;
     peer.expect_end().await;

@@ -76,19 +76,19 @@ async fn a_handle_in_the_task_of_its_connection_but_outside_of_the_handler_is_wo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_messages_leaves_others_their_turns() {
-    let turns = Arc::new(AtomicUsize::new(0));
+async fn a_flood_of_messages_lets_other_tasks_run() {
+    let polls = Arc::new(AtomicUsize::new(0));
     let longest = Arc::new(AtomicUsize::new(0));
     let handler = {
-        let (turns, longest) = (turns.clone(), longest.clone());
+        let (polls, longest) = (polls.clone(), longest.clone());
         move |ws: Manager| {
-            let (turns, longest) = (turns.clone(), longest.clone());
+            let (polls, longest) = (polls.clone(), longest.clone());
             async move {
-                let (mut turn, mut messages) = (0, 0);
+                let (mut poll, mut messages) = (0, 0);
                 while ws.recv().await?.is_some() {
-                    let now = turns.load(Ordering::Relaxed);
-                    messages = if turn == now { messages + 1 } else { 1 };
-                    turn = now;
+                    let now = polls.load(Ordering::Relaxed);
+                    messages = if poll == now { messages + 1 } else { 1 };
+                    poll = now;
                     longest.fetch_max(messages, Ordering::Relaxed);
                 }
                 Ok::<_, Error>(())
@@ -97,7 +97,7 @@ async fn a_flood_of_messages_leaves_others_their_turns() {
     };
     tokio::spawn(async move {
         loop {
-            turns.fetch_add(1, Ordering::Relaxed);
+            polls.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
         }
     });
@@ -106,12 +106,12 @@ async fn a_flood_of_messages_leaves_others_their_turns() {
         ws.send("").await.unwrap();
     }
     ws.close().await.unwrap();
-    // A turn has 1024, and the connection's may come twice; a read of 64 KiB holds 10,923.
+    // A poll has a budget of 1024, and the connection may be polled twice; a read of 64 KiB holds 10,923.
     let longest = longest.load(Ordering::Relaxed);
-    assert!((100..=2048).contains(&longest), "{longest} messages between two turns of another task");
+    assert!((100..=2048).contains(&longest), "{longest} messages between two polls of another task");
 }
 
-/// A connection whose peer sends pongs that nobody asked for, so many that its task does not sleep. The flag says whether all
+/// A connection whose peer sends unsolicited pongs, so many that its task does not sleep. The flag says whether all
 /// are sent.
 fn flooded(settings: &Upgrader) -> (Manager, Arc<AtomicBool>) {
     let (near, mut far) = duplex(1024 * 1024);
@@ -133,19 +133,19 @@ fn flooded(settings: &Upgrader) -> (Manager, Arc<AtomicBool>) {
     (ws, over)
 }
 
-async fn turns() {
+async fn polls() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
 }
 
-/// The transport has it, and only the end of a turn tells so: with a flood of frames, the task never sleeps.
+/// The transport has it, and only the end of a poll shows it: with a flood of frames, the task never sleeps.
 #[tokio::test(start_paused = true)]
 async fn what_was_written_is_known_in_a_flood_too() {
     let (ws, over) = flooded(&quiet());
-    turns().await;
+    polls().await;
     ws.send(vec![0; 70_000]).await.unwrap();
-    turns().await;
+    polls().await;
     ws.flush().await.unwrap();
     ws.send("there is room again").await.unwrap();
     assert!(!over.load(Ordering::Relaxed), "only the end of the flood has told");
@@ -155,11 +155,11 @@ async fn what_was_written_is_known_in_a_flood_too() {
 async fn what_is_due_is_done_in_a_flood_too() {
     let limits = Limits::default().lifetime(Duration::from_secs(2));
     let (ws, over) = flooded(&quiet().limits(limits));
-    turns().await;
+    polls().await;
     assert!(ws.end().is_none());
     tokio::time::advance(Duration::from_secs(3)).await;
     assert!(!over.load(Ordering::Relaxed), "there is no flood any more");
-    turns().await;
+    polls().await;
     assert_eq!(ws.end().unwrap().unwrap_err().kind(), ErrorKind::LifetimeExceeded);
 }
 

@@ -123,7 +123,7 @@ async fn the_transport_ends_with_the_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_transport_ends_when_the_server_takes_nothing() {
+async fn the_transport_ends_when_the_server_accepts_no_data() {
     for (version, client) in clients() {
         let (layer, mut handlers) = handed_over();
         let upgrader = quiet();

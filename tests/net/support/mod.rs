@@ -20,10 +20,10 @@ pub(crate) use nginx::Nginx;
 pub(crate) use over::{Over, Socket, Stream};
 pub(crate) use peer::{Peer, Reading, Received};
 pub(crate) use proxy::{Proxy, proxy};
-pub(crate) use server::{Server, handed_over, serve};
+pub(crate) use server::{Server, serve};
 pub(crate) use side::{Way, open, sides};
 
-pub(crate) use crate::shared::{Frame, binary, close, millis, ping, pong, quiet, secs, text};
+pub(crate) use crate::shared::{Frame, binary, close, handed_over, millis, ping, pong, quiet, secs, text};
 
 use tower_websocket::{CloseFrame, Compression, Error, ErrorKind};
 

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::io::{DuplexStream, duplex};
@@ -10,7 +9,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
-use tower_websocket::{Connector, Error, HandlerOutput, Manager, Role, Upgrader, WebSocketLayer};
+use tower_websocket::{Connector, HandlerOutput, Manager, Role, WebSocketLayer};
 
 use super::{Over, Peer, Socket, Stream, http2};
 use crate::shared::{certified, http_server, serve_connection};
@@ -162,17 +161,3 @@ impl Drop for UnixPath {
         let _ = std::fs::remove_file(&self.0);
     }
 }
-
-/// A layer whose handler hands its manager to the test and stays until the connection is over, and where they arrive.
-pub(crate) fn handed_over(
-    settings: Upgrader,
-) -> (WebSocketLayer<impl Fn(Manager) -> Handler + Send + Sync + 'static>, mpsc::UnboundedReceiver<Manager>) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let layer = WebSocketLayer::new(move |ws: Manager| -> Handler {
-        let _ = sender.send(ws.clone());
-        Box::pin(async move { ws.done().await.map(drop) })
-    });
-    (layer.upgrader(settings), receiver)
-}
-
-type Handler = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;

@@ -62,7 +62,8 @@ pub(crate) async fn open(role: Role, over: Over, way: Way, settings: Upgrader) -
             connect_through(over, connector, socket, way.proxy(role)).await
         }
         Role::Server => {
-            let (layer, mut managers) = handed_over(settings);
+            let (layer, mut managers) = handed_over();
+            let layer = layer.upgrader(settings);
             let mut server = serve(over, layer).await;
             if let Some(settings) = way.proxy(role) {
                 server = server.behind(proxy(settings, server.address()).await);
