@@ -71,6 +71,7 @@ mod layer;
 mod limits;
 mod manager;
 mod message;
+mod protocol;
 mod role;
 mod shutdown;
 mod stats;
@@ -82,7 +83,6 @@ pub use crate::budget::Budget;
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use crate::client::{Connector, Refusal, Target};
 pub use crate::close::{CloseCode, CloseFrame};
-pub use crate::connection::Keepalive;
 pub use crate::deflate::Compression;
 pub use crate::error::{BoxError, Error, ErrorKind};
 pub use crate::handler::HandlerOutput;
@@ -91,6 +91,7 @@ pub use crate::layer::{NotWebSocket, ResponseBody, ResponseFuture, WebSocketLaye
 pub use crate::limits::Limits;
 pub use crate::manager::{Manager, PeriodicFuture, PeriodicWrite, Reader, Writer};
 pub use crate::message::{Message, MessageKind, Text};
+pub use crate::protocol::Keepalive;
 pub use crate::role::Role;
 pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;

@@ -9,10 +9,12 @@ use crate::budget::Budget;
 /// | limit | default | what happens beyond it |
 /// | --- | --- | --- |
 /// | [`message`](Self::message) | 1 MiB | close 1009, [`ErrorKind::MessageTooBig`](crate::ErrorKind::MessageTooBig) |
+/// | [`incoming`](Self::incoming) | 64 KiB, and always one message | reading stops |
 /// | [`outgoing`](Self::outgoing) | 64 KiB | `send` waits |
 /// | [`message_time`](Self::message_time) | 30 s | close 1008, [`ErrorKind::ReadTimeout`](crate::ErrorKind::ReadTimeout) |
 /// | [`write_time`](Self::write_time) | 10 s | [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout) |
 /// | [`close_time`](Self::close_time) | 5 s | the transport is dropped |
+/// | [`min_data_rate`](Self::min_data_rate) | 1 KiB/s | a peer that is slower may be taken for a silent one |
 /// | [`handshake_time`](Self::handshake_time) | 10 s | the handler never runs |
 /// | [`lifetime`](Self::lifetime) | none | close 1001, [`ErrorKind::LifetimeExceeded`](crate::ErrorKind::LifetimeExceeded) |
 /// | [`budget`](Self::budget) | 1 GiB for the process | close 1013, [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) |
@@ -31,11 +33,13 @@ use crate::budget::Budget;
 #[must_use]
 pub struct Limits {
     pub(crate) message: usize,
+    pub(crate) incoming: usize,
     pub(crate) outgoing: usize,
     pub(crate) message_time: Duration,
     pub(crate) write_time: Duration,
     pub(crate) close_time: Duration,
     pub(crate) handshake_time: Duration,
+    pub(crate) min_data_rate: u64,
     pub(crate) lifetime: Option<Duration>,
     pub(crate) budget: Budget,
 }
@@ -44,11 +48,13 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message: 1024 * 1024,
+            incoming: 64 * 1024,
             outgoing: 64 * 1024,
             message_time: Duration::from_secs(30),
             write_time: Duration::from_secs(10),
             close_time: Duration::from_secs(5),
             handshake_time: Duration::from_secs(10),
+            min_data_rate: 1024,
             lifetime: None,
             budget: Budget::process(),
         }
@@ -61,6 +67,17 @@ impl Limits {
     /// Memory grows with what has arrived, not with what a frame header announces.
     pub fn message(mut self, bytes: usize) -> Self {
         self.message = bytes;
+        self
+    }
+
+    /// How many bytes of received messages may wait to be received by the handler before reading stops. 64 KiB by default.
+    ///
+    /// One message of any size is received while less than this is waiting, so the peak is this plus one message; each message
+    /// counts for some 40 bytes more than its payload. Control frames among them are seen at once: a close, a ping or a pong.
+    /// Beyond the limit nothing more is read, and TCP or HTTP/2 hold the peer up. A handler that only sends is better off
+    /// with [`ignore_incoming`](crate::Manager::ignore_incoming).
+    pub fn incoming(mut self, bytes: usize) -> Self {
+        self.incoming = bytes;
         self
     }
 
@@ -91,6 +108,23 @@ impl Limits {
     /// How long the closing handshake and the end of the transport may take. 5 s by default.
     pub fn close_time(mut self, time: Duration) -> Self {
         self.close_time = time.min(LONGEST);
+        self
+    }
+
+    /// How many bytes per second a slow peer takes at least. 1 KiB/s by default.
+    ///
+    /// What the operating system has taken is not what the peer has taken: megabytes may lie in its buffers, in those of TLS
+    /// and HTTP/2 and in a proxy's, and a ping or a close frame stands behind them. So the keepalive's timeout and
+    /// [`close_time`](Self::close_time) are longer by the time that the bytes written since the last sign of life take at this
+    /// rate, up to 30 s in all. While the transport refuses data, [`write_time`](Self::write_time) counts instead: it is seen
+    /// then whether the peer takes any.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    pub fn min_data_rate(mut self, bytes_per_second: u32) -> Self {
+        assert!(bytes_per_second > 0, "a data rate must be more than zero");
+        self.min_data_rate = bytes_per_second.into();
         self
     }
 

@@ -15,12 +15,12 @@ use super::exchange::{Answer, over_http1, over_http2};
 use super::refusal::Refusal;
 use super::target::Target;
 use super::tasks::ClientTransport;
-use crate::connection::Keepalive;
 use crate::deflate::Compression;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::token;
 use crate::limits::Limits;
 use crate::manager::Manager;
+use crate::protocol::Keepalive;
 use crate::upgrade::Upgrader;
 
 /// The settings of a client.

@@ -38,6 +38,6 @@ impl Manager {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (request, ()) = Request::new(()).into_parts();
-        Self::detached(io, settings.terms(role, None), KeptRequest::new(request), None)
+        Self::detached(io, settings.connection_config(role, None), KeptRequest::new(request), None)
     }
 }

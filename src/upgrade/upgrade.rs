@@ -14,7 +14,7 @@ use tracing::{Instrument, Span};
 
 use super::io::{OtherTransport, PendingTransport};
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, GivenUp, Running, Shared, Terms};
+use crate::connection::{self, ConnectionConfig, ConnectionFuture, Inner, OpenError};
 use crate::debug::{visible, visible_span};
 use crate::handler::HandlerOutput;
 use crate::handshake::KeptRequest;
@@ -28,7 +28,7 @@ use crate::shutdown::Ticket;
 #[must_use = "the connection is dropped unless this runs"]
 pub struct Upgrade {
     transport: PendingTransport,
-    terms: Terms,
+    config: ConnectionConfig,
     request: KeptRequest,
     subprotocol: Option<Box<str>>,
     context: Option<CancellationToken>,
@@ -40,12 +40,12 @@ pub struct Upgrade {
 impl Upgrade {
     pub(crate) fn new(
         transport: PendingTransport,
-        terms: Terms,
+        config: ConnectionConfig,
         request: KeptRequest,
         subprotocol: Option<Box<str>>,
         context: Option<CancellationToken>,
     ) -> Self {
-        Self { transport, terms, request, subprotocol, context, ticket: None, permit: None }
+        Self { transport, config, request, subprotocol, context, ticket: None, permit: None }
     }
 
     /// Counts this connection until it is over.
@@ -83,7 +83,7 @@ impl Upgrade {
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
     pub(crate) fn detach(self) -> Option<Manager> {
         let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
-        Some(Manager::detached(transport, self.terms, self.request, self.subprotocol))
+        Some(Manager::detached(transport, self.config, self.request, self.subprotocol))
     }
 
     fn start<H, F>(mut self, handler: H) -> impl Future<Output = ()> + use<H, F>
@@ -101,19 +101,19 @@ impl Upgrade {
             )
         };
         let span = visible_span(|| self.request.look(span).unwrap_or_else(Span::none));
-        let (running, shared) = connection::prepare(self.terms);
+        let (connection, inner) = connection::prepare(self.config);
         if let Some(ticket) = &self.ticket {
-            ticket.attach(&shared);
+            ticket.attach(&inner);
         }
-        let manager = Manager::new(shared.clone(), self.request, self.subprotocol);
+        let manager = Manager::new(inner.clone(), self.request, self.subprotocol);
         // Boxed, or the runtime and the tracing around it would copy all of it again and again on the way to its task
         // (`benches/handshake.rs`).
-        let upgraded = Box::pin(Upgraded {
+        let upgraded = Box::pin(UpgradeFuture {
             to_compact: Some(manager.request_to_compact()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
-            running,
+            connection,
             context: self.context.map(|context| Box::pin(context.cancelled_owned())),
-            shared,
+            inner,
             _ticket: self.ticket,
             _permit: self.permit,
         });
@@ -123,14 +123,14 @@ impl Upgrade {
 
 pin_project! {
     /// A connection, first without its transport, with what counts it and what may end it.
-    struct Upgraded<H, F> {
+    struct UpgradeFuture<H, F> {
         waiting: Option<Waiting<H>>,
         #[pin]
-        running: Running<OtherTransport, F>,
+        connection: ConnectionFuture<OtherTransport, F>,
         // Until the handler has had its first turn.
         to_compact: Option<RequestToCompact>,
         context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-        shared: Arc<Shared>,
+        inner: Arc<Inner>,
         _ticket: Option<Ticket>,
         _permit: Option<OwnedSemaphorePermit>,
     }
@@ -142,7 +142,7 @@ struct Waiting<H> {
     manager: Manager,
 }
 
-impl<H, F> Future for Upgraded<H, F>
+impl<H, F> Future for UpgradeFuture<H, F>
 where
     H: FnOnce(Manager) -> F,
     F: Future<Output: HandlerOutput>,
@@ -163,27 +163,27 @@ where
                     return Poll::Ready(());
                 }
                 Poll::Pending => {
-                    return this.running.poll_given_up(cx).map(|given_up| match given_up {
-                        GivenUp::Aborted => tracing::debug!("aborted before it was open"),
-                        GivenUp::Overdue => tracing::error!("{NO_RESPONSE}"),
+                    return this.connection.poll_open_error(cx).map(|error| match error {
+                        OpenError::Aborted => tracing::debug!("aborted before it was open"),
+                        OpenError::TimedOut => tracing::error!("{NO_RESPONSE}"),
                     });
                 }
             };
             if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {
                 tracing::debug!("open");
-                this.running.as_mut().open(opened.transport, opened.early, || handler(manager));
+                this.connection.as_mut().open(opened.transport, &opened.read_buf, || handler(manager));
             }
         }
         if this.context.as_mut().is_some_and(|context| context.as_mut().poll(cx).is_ready()) {
             *this.context = None;
-            this.shared.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
+            this.inner.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
         }
-        let polled = this.running.poll(cx);
+        let polled = this.connection.poll(cx);
         if let Some(request) = this.to_compact.take() {
             request.compact();
         }
         ready!(polled);
-        match this.shared.end() {
+        match this.inner.close_reason() {
             Some(Err(error)) => tracing::debug!(%error, "failed"),
             Some(Ok(frame)) => tracing::debug!(%frame, "closed"),
             None => {}

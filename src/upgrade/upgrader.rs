@@ -8,12 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::io::PendingTransport;
 use super::upgrade::Upgrade;
-use crate::connection::{Keepalive, Terms};
+use crate::connection::ConnectionConfig;
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
 use crate::handshake::{
     Accepted, Head, KeptRequest, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, copied,
 };
 use crate::limits::Limits;
+use crate::protocol::Keepalive;
 use crate::role::Role;
 
 /// The settings of one endpoint: who may connect, and on what terms.
@@ -185,15 +186,22 @@ impl Upgrader {
         let subprotocol = accepted.subprotocol().map(Box::from);
         let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
         // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
-        let terms = Terms { read_to_end: request.version >= Version::HTTP_2, ..self.terms(Role::Server, deflate) };
+        let config = ConnectionConfig {
+            read_to_end: request.version >= Version::HTTP_2,
+            ..self.connection_config(Role::Server, deflate)
+        };
         let request = KeptRequest::new(request);
-        let upgrade = Upgrade::new(transport, terms, request, subprotocol, self.0.context.clone());
+        let upgrade = Upgrade::new(transport, config, request, subprotocol, self.0.context.clone());
         (response.map(|()| R::default()), upgrade)
     }
 
     /// What a connection with these settings needs to know.
-    pub(crate) fn terms(&self, role: Role, deflate: Option<(&Compression, Negotiated)>) -> Terms {
-        Terms {
+    pub(crate) fn connection_config(
+        &self,
+        role: Role,
+        deflate: Option<(&Compression, Negotiated)>,
+    ) -> ConnectionConfig {
+        ConnectionConfig {
             role,
             limits: self.0.limits.clone(),
             keepalive: self.0.keepalive,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
-use tower_websocket::{Error, ErrorKind, Keepalive, Manager, Role, Upgrader};
+use tower_websocket::{Error, ErrorKind, Keepalive, Limits, Manager, Role, Upgrader};
 
 use crate::shared::quiet;
 use crate::support::{binary, close, kind, millis, open_over, secs, tap, text};
@@ -14,7 +14,7 @@ use crate::support::{binary, close, kind, millis, open_over, secs, tap, text};
 #[tokio::test(start_paused = true)]
 async fn one_unread_message_is_held_and_then_tcp_pushes_back() {
     let (peer, transport, _) = tap(1024);
-    let (ws, mut peer) = open_over(quiet(), "", peer, transport).await;
+    let (ws, mut peer) = open_over(quiet().limits(Limits::default().incoming(1)), "", peer, transport).await;
     let frame = binary([7; 100]).masked();
     let mut sent = 0;
     while timeout(secs(1), peer.try_send_raw(&frame)).await.is_ok() {
