@@ -122,4 +122,30 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Handshake);
         }
     }
+
+    #[test]
+    fn over_http1_the_connection_and_the_key_are_checked() {
+        let mut request = Request::get("/").body(()).unwrap();
+        let opening = Opening::new(&mut request, None);
+        for (connection, accept, reason) in [
+            ("keep-alive", answer(request.headers()[SEC_WEBSOCKET_KEY].as_bytes()), "did not switch to WebSocket"),
+            ("upgrade", answer(b"another key"), "Sec-WebSocket-Accept"),
+        ] {
+            let response = Response::builder().status(101).header("connection", connection);
+            let response = response.header("upgrade", "websocket").header("sec-websocket-accept", accept);
+            let error = opening.confirm(&response.body(()).unwrap()).unwrap_err();
+            assert!(format!("{error:?}").contains(reason), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn over_http2_the_status_is_checked() {
+        let mut request = Request::get("/").version(Version::HTTP_2).body(()).unwrap();
+        let opening = Opening::new(&mut request, None);
+        let answered = |status: u16| Response::builder().status(status).version(Version::HTTP_2).body(()).unwrap();
+        assert_eq!(opening.confirm(&answered(200)).unwrap(), None);
+        for status in [101, 302, 403, 404, 500] {
+            assert_eq!(opening.confirm(&answered(status)).unwrap_err().kind(), ErrorKind::Handshake, "{status}");
+        }
+    }
 }

@@ -6,9 +6,11 @@
 #[cfg(feature = "client")]
 mod client;
 mod debugging;
+mod defaults;
 mod handshake;
 mod http2;
 mod layer;
+mod levels;
 mod net;
 mod over_http1;
 mod over_http2;

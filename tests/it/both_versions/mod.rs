@@ -11,6 +11,7 @@ mod limits;
 mod messages;
 mod origin;
 mod periodic;
+mod periodic_failures;
 mod properties;
 mod receiving;
 mod sending;
