@@ -21,7 +21,6 @@ fn over_a_slow_link_a_peer_whose_packets_are_dropped_is_found() {
 }
 
 #[test]
-#[ignore = "fails until the connection is rebuilt"]
 fn over_a_slow_link_everything_arrives() {
     let Some(case) = in_namespaces("slow_links::over_a_slow_link_everything_arrives", &CASES) else { return };
     let (role, over) = side(&case);
@@ -29,7 +28,6 @@ fn over_a_slow_link_everything_arrives() {
 }
 
 #[test]
-#[ignore = "fails until the connection is rebuilt"]
 fn over_a_slow_link_everything_arrives_and_then_our_close_frame() {
     let test = "slow_links::over_a_slow_link_everything_arrives_and_then_our_close_frame";
     let Some(case) = in_namespaces(test, &CASES) else { return };

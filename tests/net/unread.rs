@@ -29,7 +29,6 @@ async fn rest(ws: &Manager) -> (usize, Result<(), ErrorKind>) {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_close_frame_behind_unread_messages_is_noticed_at_once() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
@@ -61,7 +60,6 @@ async fn a_close_frame_behind_unread_messages_is_noticed_at_once() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn the_close_of_a_client_of_ours_is_quick_where_a_handler_only_sends() {
     let mut cases = Cases::default();
     for over in Over::ALL {
@@ -81,7 +79,6 @@ async fn the_close_of_a_client_of_ours_is_quick_where_a_handler_only_sends() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_ping_behind_unread_messages_is_answered() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
@@ -109,7 +106,6 @@ async fn a_ping_behind_unread_messages_is_answered() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_pong_behind_unread_messages_is_seen() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
@@ -127,7 +123,6 @@ async fn a_pong_behind_unread_messages_is_seen() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn the_end_of_a_transport_behind_unread_messages_is_noticed_at_once() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
