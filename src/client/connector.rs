@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind};
 use crate::handshake::token;
 use crate::limits::Limits;
 use crate::manager::Manager;
-use crate::upgrade::Upgrader;
+use crate::upgrade::{Upgrader, send_at_once};
 
 /// The settings of a client.
 ///
@@ -160,7 +160,7 @@ impl Connector {
 
     /// Opens a WebSocket over a transport that is there already, such as a Unix socket or a tunnel.
     ///
-    /// The target says what is asked for; a `wss://` one speaks TLS over the transport.
+    /// The target says what is asked for; a `wss://` one speaks TLS over the transport. A `TcpStream` gets `TCP_NODELAY`.
     ///
     /// # Errors
     ///
@@ -216,6 +216,7 @@ impl Connector {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        send_at_once(&io);
         #[cfg(feature = "rustls")]
         if target.is_secure() {
             let secured = super::tls::secure(io, target.host(), self.tls.as_ref(), http2).await;

@@ -6,6 +6,8 @@ mod io;
 mod upgrade;
 mod upgrader;
 
+#[cfg(feature = "client")]
+pub(crate) use self::io::send_at_once;
 pub(crate) use self::io::{MemoryUpgrade, PendingTransport};
 pub use self::upgrade::Upgrade;
 pub use self::upgrader::Upgrader;

@@ -10,6 +10,7 @@ mod handshake;
 mod http2;
 mod layer;
 mod net;
+mod nodelay;
 mod over_http1;
 mod over_http2;
 mod pushback;
