@@ -77,7 +77,8 @@ impl fmt::Display for CloseCode {
 
 /// A close code with its reason: what a close frame says.
 ///
-/// It is an error too, so that a handler can end with a code of its choice:
+/// It is an error too, so that a handler can end with a code of its choice; [`HandlerOutput`](crate::HandlerOutput) says
+/// when it is sent.
 ///
 /// ```
 /// use tower_websocket::{CloseCode, CloseFrame, Error, Manager};
@@ -140,6 +141,19 @@ impl fmt::Display for CloseFrame {
 }
 
 impl std::error::Error for CloseFrame {}
+
+/// The frame that ended a connection, as the source of its errors. It is a type of its own, so that a handler that fails with
+/// another connection's error does not seem to have chosen that connection's frame.
+#[derive(Debug)]
+pub(crate) struct EndedBy(pub(crate) CloseFrame);
+
+impl fmt::Display for EndedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for EndedBy {}
 
 const MAX_REASON: usize = 123;
 

@@ -65,6 +65,7 @@ mod connection;
 mod debug;
 mod deflate;
 mod error;
+mod error_chain;
 mod handler;
 mod handshake;
 mod layer;

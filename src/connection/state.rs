@@ -51,7 +51,7 @@ pub(super) enum End {
 impl End {
     pub(super) fn to_error(&self) -> Error {
         match self {
-            Self::Closed(frame) => frame.clone().into(),
+            Self::Closed(frame) => Error::ended_by(frame.clone()),
             Self::Failed(error) => error.clone(),
         }
     }

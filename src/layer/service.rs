@@ -15,8 +15,9 @@ use super::body::ResponseBody;
 use super::endpoint::Endpoint;
 use super::future::ResponseFuture;
 use crate::handler::HandlerOutput;
-use crate::handshake::{Head, Rejection, RejectionKind};
+use crate::handshake::Head;
 use crate::manager::Manager;
+use crate::upgrade::not_websocket;
 
 /// A service that answers WebSocket handshakes and passes every other request on.
 ///
@@ -83,7 +84,7 @@ impl<B> Service<Request<B>> for NotWebSocket {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let rejection = Rejection::new(RejectionKind::NotWebSocket);
+        let rejection = not_websocket(Head::from(&request));
         ready(Ok(rejection.into_response(request.version()).map(ResponseBody::text)))
     }
 }

@@ -338,7 +338,7 @@ impl Manager {
     fn closed_error(&self) -> Error {
         match self.end() {
             Some(Err(error)) => error,
-            Some(Ok(frame)) => frame.into(),
+            Some(Ok(frame)) => Error::ended_by(frame),
             None => Error::new(ErrorKind::Closed),
         }
     }

@@ -9,6 +9,7 @@ mod debugging;
 mod handshake;
 mod http2;
 mod layer;
+mod malformed;
 mod net;
 mod nodelay;
 mod over_http1;

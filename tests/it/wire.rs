@@ -8,12 +8,16 @@ mod closing;
 mod compression;
 #[path = "disconnecting.rs"]
 mod disconnecting;
+#[path = "handler_errors.rs"]
+mod handler_errors;
 #[path = "io.rs"]
 mod io;
 #[path = "keepalive.rs"]
 mod keepalive;
 #[path = "limits.rs"]
 mod limits;
+#[path = "logs.rs"]
+mod logs;
 #[path = "messages.rs"]
 mod messages;
 #[path = "origin.rs"]
