@@ -38,7 +38,10 @@ use crate::stats::Stats;
 /// }
 /// ```
 ///
-/// A `Manager` is also a [`Stream`] of messages and a [`Sink`] for them.
+/// A `Manager` is also a [`Stream`] of messages and a [`Sink`] for them. The handles of one connection share its messages,
+/// each of which goes to one of them; each handle's stream ends by itself, after one item with the error where there was one.
+/// A clone goes on where the handle was: that of a stream that has ended has ended too. Closing the sink, which
+/// `StreamExt::forward` does at its end, closes the connection for all handles.
 ///
 /// Where it was handed to a handler, the connection closes when the handler returns. Where it came from
 /// [`Manager::connect`], [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
@@ -346,7 +349,7 @@ impl Manager {
 
 impl Clone for Manager {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), stream_over: false, flushing: None }
+        Self { inner: self.inner.clone(), stream_over: self.stream_over, flushing: None }
     }
 }
 
@@ -363,7 +366,8 @@ impl fmt::Debug for Manager {
 impl Stream for Manager {
     type Item = Result<Message, Error>;
 
-    /// The last item is the end, or one error: unlike [`Manager::recv`], a stream does not repeat it.
+    /// The last item is the end, or one error: unlike [`Manager::recv`], a stream does not repeat it, and neither does that
+    /// of a clone that is made afterwards. A clone that was made before tells the error once too.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.stream_over {
             return Poll::Ready(None);
@@ -394,6 +398,8 @@ impl Sink<Message> for Manager {
         Poll::Ready(written)
     }
 
+    /// Closes the connection with 1000, for all handles: what is still to come from the peer is discarded, and every other
+    /// handle sees the end. To end only this handle's part, drop it; to have all written, flush.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner.shared.close(CloseFrame::new(CloseCode::NORMAL, ""));
         self.inner.shared.poll_ended(cx).map_ok(drop)

@@ -2,6 +2,8 @@
 
 use super::VERSION;
 
+#[path = "clones.rs"]
+mod clones;
 #[path = "closing.rs"]
 mod closing;
 #[path = "compression.rs"]
