@@ -97,6 +97,11 @@ pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;
 pub use crate::upgrade::{Upgrade, Upgrader};
 
+/// The TLS that the feature `rustls` uses, for [`Connector::tls_config`].
+#[cfg(feature = "rustls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+pub use tokio_rustls::rustls;
+
 /// The examples of the README are tests too.
 #[cfg(all(doctest, feature = "client"))]
 #[doc = include_str!("../README.md")]

@@ -5,6 +5,10 @@
 
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod client_answers;
+#[cfg(feature = "client")]
+mod client_failures;
 mod debugging;
 mod handshake;
 mod http2;
