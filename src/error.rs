@@ -124,7 +124,7 @@ impl Error {
 /// The frame that a handler ends its connection with.
 impl From<CloseFrame> for Error {
     fn from(frame: CloseFrame) -> Self {
-        Self::with_source(ErrorKind::Closed, frame)
+        Self::with_source(ErrorKind::Closed, frame.chosen())
     }
 }
 

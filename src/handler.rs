@@ -13,11 +13,13 @@ use crate::error_chain::{Causes, causes};
 /// | `()`, `Ok(())` | 1000 |
 /// | `Err(_)` that is a [`CloseFrame`], or has one among its sources, such as [`Error::from`] of one | that frame |
 /// | `Err(_)` that is an [`io::Error`](std::io::Error), `Box` or `Arc` around one of these | that frame |
+/// | `Err(_)` that has the frame of [`Manager::done`](crate::Manager::done) or [`end`](crate::Manager::end) among its sources | 1011, where that frame came from a peer |
 /// | `Err(_)` that a connection returned, this one or another, by itself or anywhere within other errors | 1011, without a reason, whatever closed that connection |
 /// | any other `Err(_)` | 1011, without a reason: an error's text is not for the peer |
 /// | a panic | 1011, "internal error" |
 ///
-/// To close with the frame that has closed another connection, return a clone of it: see [`Error::close_frame`]. `anyhow`
+/// To close with the frame that has closed another connection, return that frame itself, or `Error::from` of it: see
+/// [`Error::close_frame`]. `anyhow`
 /// and its like hide what they were made from unless something is around it: return `Error::from(frame)` there, or add
 /// context to the frame.
 ///
@@ -59,7 +61,10 @@ pub(crate) fn close_frame(output: impl HandlerOutput) -> CloseFrame {
     match output.into_result() {
         Ok(()) => CloseFrame::new(CloseCode::NORMAL, ""),
         Err(error) => {
-            let chosen = causes(&*error).find_map(|cause| cause.downcast_ref::<CloseFrame>());
+            // What came from a peer is sent where it is the error, and not where another error merely has it.
+            let is_the_error = error.is::<CloseFrame>();
+            let mut frames = causes(&*error).filter_map(|cause| cause.downcast_ref::<CloseFrame>());
+            let chosen = frames.find(|frame| is_the_error || !frame.is_received());
             chosen.cloned().unwrap_or_else(|| CloseFrame::new(CloseCode::INTERNAL_ERROR, ""))
         }
     }

@@ -76,9 +76,10 @@ impl<'a> Authority<'a> {
         }
     }
 
-    /// Whether both name the same host and port.
-    pub(super) fn is(&self, other: &Authority<'_>) -> bool {
-        self.host.is(&other.host) && self.port == other.port
+    /// Whether both name the same host and port in a URL of this scheme.
+    pub(super) fn is(&self, other: &Authority<'_>, scheme: &str) -> bool {
+        let port = |port: Option<u16>| port.or(default_port(scheme));
+        self.host.is(&other.host) && port(self.port) == port(other.port)
     }
 }
 

@@ -63,13 +63,19 @@ impl<'a> Head<'a> {
         upgrade.then_some(Protocol::Http1)
     }
 
-    /// Why this is no handshake. Without its `Upgrade` and `Connection` headers it looks like one that a proxy has passed on
-    /// as it passes on everything, such as nginx without `proxy_set_header Upgrade`.
+    /// Whether this request, which is no handshake, was one before a proxy passed it on as it passes on everything, without its `Upgrade` and
+    /// `Connection` headers, such as nginx without `proxy_set_header Upgrade`.
+    pub(crate) fn has_lost_upgrade(&self) -> bool {
+        self.version < Version::HTTP_2 && self.headers.contains_key(SEC_WEBSOCKET_KEY)
+    }
+
+    /// Why this is no handshake.
     pub(crate) fn not_websocket(&self) -> Rejection {
-        if self.version >= Version::HTTP_2 || !self.headers.contains_key(SEC_WEBSOCKET_KEY) {
-            return Rejection::new(RejectionKind::NotWebSocket);
+        if self.has_lost_upgrade() {
+            Rejection::because(RejectionKind::NotWebSocket, NO_UPGRADE_HEADERS)
+        } else {
+            Rejection::new(RejectionKind::NotWebSocket)
         }
-        Rejection::because(RejectionKind::NotWebSocket, NO_UPGRADE_HEADERS)
     }
 
     /// Whether the request asks one host for a path, whoever else looks at them later.
@@ -93,7 +99,9 @@ impl<'a> Head<'a> {
             (Protocol::Http1, _, None) => Err(invalid("Host is missing")),
             (Protocol::Http1, _, Some(Some(_))) => Ok(()),
             (Protocol::Http2, None, _) => Err(invalid("a handshake over HTTP/2 must have an :authority")),
-            (Protocol::Http2, Some(Some(named)), Some(Some(header))) if !named.is(&header) => {
+            (Protocol::Http2, Some(Some(named)), Some(Some(header)))
+                if !named.is(&header, self.uri.scheme_str().unwrap_or_default()) =>
+            {
                 Err(invalid("Host must not differ from :authority"))
             }
             (Protocol::Http2, Some(Some(_)), _) => Ok(()),

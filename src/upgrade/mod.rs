@@ -12,6 +12,6 @@ mod upgrader;
 #[cfg(feature = "client")]
 pub(crate) use self::io::send_at_once;
 pub(crate) use self::io::{MemoryUpgrade, PendingTransport};
-pub(crate) use self::refused::not_websocket;
+pub(crate) use self::refused::log_lost_upgrade;
 pub use self::upgrade::Upgrade;
 pub use self::upgrader::Upgrader;

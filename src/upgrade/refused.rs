@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 
-use http::header::{HOST, ORIGIN, SEC_WEBSOCKET_KEY};
+use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName};
 
 use crate::debug::in_view;
@@ -48,15 +48,11 @@ pub(super) fn log_refusal(head: Head<'_>, rejection: &Rejection, policy: &Origin
     });
 }
 
-/// Why this is no handshake. It is logged where a proxy seems to have made it so.
-pub(crate) fn not_websocket(head: Head<'_>) -> Rejection {
-    let rejection = head.not_websocket();
-    if head.headers.contains_key(SEC_WEBSOCKET_KEY) {
-        let path = Shown(head.uri.path().into());
-        let version = head.version;
-        in_view(|| tracing::info!(target: "tower_websocket", %path, ?version, "handshake refused: {rejection}"));
-    }
-    rejection
+/// Logs a request that [has lost its upgrade](Head::has_lost_upgrade).
+pub(crate) fn log_lost_upgrade(head: Head<'_>) {
+    let path = Shown(head.uri.path().into());
+    let version = head.version;
+    in_view(|| tracing::info!(target: "tower_websocket", %path, ?version, "{LOST_UPGRADE}"));
 }
 
 /// All values of a header.
@@ -81,3 +77,5 @@ impl fmt::Display for Shown<'_> {
 const LONGEST: usize = 200;
 const NO_UPGRADES: &str = "a WebSocket handshake came without hyper's `OnUpgrade` in its extensions: either the server \
     performs no upgrades, or another layer has taken it before";
+const LOST_UPGRADE: &str = "a request that looks like a WebSocket handshake is none: a proxy has not passed its Connection and \
+    Upgrade headers on";

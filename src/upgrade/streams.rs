@@ -25,7 +25,10 @@ struct Streams {
 impl OpenStream {
     /// Counts the WebSocket of this request. `None` over HTTP/1.1, and where no outer layer has told the peer's address.
     pub(super) fn count(request: &Parts) -> Option<Self> {
-        let peer = *request.extensions.get::<SocketAddr>().filter(|_| request.version >= Version::HTTP_2)?;
+        if request.version < Version::HTTP_2 {
+            return None;
+        }
+        let peer = *request.extensions.get::<SocketAddr>()?;
         let mut connections = connections();
         let streams = connections.entry(peer).or_default();
         streams.open += 1;

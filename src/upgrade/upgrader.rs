@@ -7,7 +7,7 @@ use http::{Request, Response, Version};
 use tokio_util::sync::CancellationToken;
 
 use super::io::PendingTransport;
-use super::refused::{log_refusal, not_websocket};
+use super::refused::{log_lost_upgrade, log_refusal};
 use super::upgrade::Upgrade;
 use crate::connection::{Keepalive, Terms};
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
@@ -160,7 +160,12 @@ impl Upgrader {
     /// [`Rejection::into_response`] makes the response that says so.
     pub fn upgrade<B, R: Default>(&self, request: &mut Request<B>) -> Result<(Response<R>, Upgrade), Rejection> {
         let head = Head::from(&*request);
-        let protocol = head.protocol().ok_or_else(|| not_websocket(head))?;
+        let protocol = head.protocol().ok_or_else(|| {
+            if head.has_lost_upgrade() {
+                log_lost_upgrade(head);
+            }
+            head.not_websocket()
+        })?;
         let accepted = self.check(head, protocol)?;
         let transport = PendingTransport::take(request.extensions_mut())
             .ok_or_else(|| self.refuse(Head::from(&*request), RejectionKind::NotUpgradable))?;

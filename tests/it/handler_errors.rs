@@ -4,6 +4,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, TryStreamExt};
@@ -77,7 +78,8 @@ fn wrapped(error: Error) -> Vec<(&'static str, BoxError)> {
     let io = || io::Error::from(error.clone());
     vec![
         ("as it is", error.clone().into()),
-        ("boxed twice", Box::<dyn StdError + Send + Sync>::from(BoxError::from(error.clone()))),
+        ("in a Box", BoxError::from(Box::new(error.clone()))),
+        ("in an Arc", Arc::new(error.clone()).into()),
         ("in an io::Error", io().into()),
         ("in an io::Error in an io::Error", io::Error::other(io()).into()),
         ("with context", Context(error.clone().into()).into()),
@@ -213,7 +215,40 @@ async fn an_upstreams_frame_is_passed_on_where_the_handler_says_so() {
     assert_eq!(peer.expect_close(4002).await, "public");
 }
 
-/// bare frames in anyhow: see the table of `HandlerOutput`.
+/// What an upstream's end was may be part of what the handler failed with.
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_came_from_elsewhere_is_no_choice_within_another_error() {
+    for way in 0..4 {
+        let mut peer = failing(move || async move {
+            let upstream = closed_upstream(4001, "private").await;
+            let frame = upstream.done().await.unwrap();
+            let same = upstream.end().unwrap().unwrap();
+            match way {
+                0 => Context(frame.into()).into(),
+                1 => io::Error::other(same).into(),
+                2 => anyhow::Error::from(frame).context("upstream is gone").into(),
+                _ => Context(Context(same.clone().into()).into()).into(),
+            }
+        })
+        .await;
+        assert_eq!(peer.expect_close(1011).await, "", "way {way}");
+    }
+    // It is one where the handler makes it its error.
+    for way in 0..3 {
+        let mut peer = failing(move || async move {
+            let frame = closed_upstream(4001, "public").await.done().await.unwrap();
+            match way {
+                0 => frame.into(),
+                1 => Context(Error::from(frame).into()).into(),
+                _ => Context(CloseFrame::new(frame.code(), frame.reason().to_owned()).into()).into(),
+            }
+        })
+        .await;
+        assert_eq!(peer.expect_close(4001).await, "public", "way {way}");
+    }
+}
+
+/// A bare frame in anyhow: see the table of `HandlerOutput`.
 #[tokio::test(start_paused = true)]
 async fn anyhow_hides_a_bare_frame() {
     let mut peer = failing(|| async { anyhow::Error::from(CloseFrame::new(code(4001), "hidden")).into() }).await;

@@ -20,6 +20,8 @@ mod over_http1;
 mod over_http2;
 mod pushback;
 #[cfg(feature = "client")]
+mod readme;
+#[cfg(feature = "client")]
 mod slow_links;
 mod stacks;
 mod tcp;
