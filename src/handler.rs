@@ -1,6 +1,6 @@
 //! What a handler may return, and what the peer and the log are told of it.
 
-use crate::close::{CloseCode, CloseFrame};
+use crate::close::{CloseCode, CloseFrame, EndedBy};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::error_chain::{Causes, causes};
 
@@ -91,11 +91,17 @@ pub(crate) fn is_ordinary(end: &Result<CloseFrame, Error>) -> bool {
 
 /// Whether the error is the news of this end.
 fn says_only(error: &(dyn std::error::Error + 'static), end: &Result<CloseFrame, Error>) -> bool {
-    let ours = causes(error).filter_map(|cause| cause.downcast_ref::<Error>()).last();
-    ours.is_some_and(|error| match end {
-        Ok(frame) => error.kind() == ErrorKind::Closed && error.close_frame().is_none_or(|ended_by| ended_by == frame),
-        Err(end) => error.kind() == end.kind(),
-    })
+    let kind = end.as_ref().map_or_else(Error::kind, |_| ErrorKind::Closed);
+    let is_frame = |closed: &CloseFrame| end.as_ref().is_ok_and(|frame| frame == closed);
+    if let Some(error) = causes(error).filter_map(|cause| cause.downcast_ref::<Error>()).last() {
+        return error.kind() == kind && error.close_frame().is_none_or(is_frame);
+    }
+    if let Some(EndedBy(frame)) = causes(error).find_map(|cause| cause.downcast_ref()) {
+        return is_frame(frame);
+    }
+    // Transparent wrappers, and anyhow's outermost, show the error's text and hide the error.
+    let text = Error::new(kind).to_string();
+    causes(error).any(|cause| cause.to_string() == text)
 }
 
 #[cfg(test)]
@@ -119,6 +125,25 @@ mod tests {
             let frame = close_frame(output);
             assert_eq!(frame.code(), code);
             assert!(!frame.reason().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn the_end_is_known_through_wrappers_that_hide_the_error() {
+        let frame = || CloseFrame::new(CloseCode::GOING_AWAY, "bye");
+        let lost = || Error::with_source(ErrorKind::Disconnected, "reset");
+        let hidden = |error: Error| -> BoxError { anyhow::Error::from(error).into() };
+        for (error, end, expected) in [
+            (hidden(Error::ended_by(frame())), Ok(frame()), true),
+            (hidden(Error::ended_by(CloseFrame::new(CloseCode::GOING_AWAY, ""))), Ok(frame()), false),
+            (hidden(Error::ended_by(frame())), Err(lost()), false),
+            (hidden(lost()), Err(lost()), true),
+            (hidden(lost()), Ok(frame()), false),
+            (hidden(Error::new(ErrorKind::KeepaliveTimeout)), Err(lost()), false),
+            (anyhow::Error::from(std::io::Error::from(lost())).into(), Err(lost()), true),
+            (anyhow::Error::from(lost()).context("while greeting").into(), Err(lost()), true),
+        ] {
+            assert_eq!(says_only(&*error, &end), expected, "{error:?} {end:?}");
         }
     }
 

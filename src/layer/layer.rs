@@ -71,7 +71,7 @@ use crate::upgrade::Upgrader;
 /// # use tower_websocket::{Manager, WebSocketLayer};
 /// # let layer = WebSocketLayer::new(|_: Manager| async {});
 /// # let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
-/// // let (stream, peer) = listener.accept().await?;
+/// // let (stream, peer) = axum::serve::Listener::accept(&mut listener).await;
 /// let service = ServiceBuilder::new()
 ///     .map_request(move |mut request: Request<_>| {
 ///         request.extensions_mut().insert(peer);
@@ -112,6 +112,8 @@ where
 
 impl<H> WebSocketLayer<H> {
     /// Takes only handshakes for exactly this path. The query is not looked at.
+    ///
+    /// It is the path that reaches the layer: in a nested router of axum, without the prefix of that router.
     pub fn path(self, path: impl Into<String>) -> Self {
         let matcher = Matcher::Path(path.into().into());
         self.with(|endpoint| endpoint.matcher = matcher)

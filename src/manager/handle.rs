@@ -295,6 +295,9 @@ impl Manager {
     /// Over HTTP/2 the method is `CONNECT` and the URI is whole, scheme and host included. Cookies that came in several
     /// fields are joined, and `Host` is there, so that headers are what they are over HTTP/1.1.
     ///
+    /// The URI is the one that reached the layer: in a nested router of axum it is without the router's prefix, and
+    /// `axum::extract::OriginalUri`, in the extensions, is whole.
+    ///
     /// It is kept for as long as the connection unless [`drop_request`](Self::drop_request) is called.
     #[must_use]
     pub fn request(&self) -> Arc<Parts> {

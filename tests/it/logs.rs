@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tower::ServiceBuilder;
 use tower_websocket::testing::{TestClient, pair};
 use tower_websocket::{
-    CloseCode, CloseFrame, Error, HandlerOutput, Keepalive, Manager, OriginPolicy, Upgrader, WebSocketLayer,
+    BoxError, CloseCode, CloseFrame, Error, HandlerOutput, Keepalive, Manager, OriginPolicy, Upgrader, WebSocketLayer,
 };
 
 use super::support::{Frame, Peer, close, secs, serve, text};
@@ -78,21 +78,23 @@ async fn a_handlers_error_is_a_warning_with_all_its_causes() {
 async fn a_peer_that_leaves_is_no_news() {
     // However it leaves, and whatever the handler waits in.
     for leave in ["close", "close with a code", "vanish"] {
-        for wait in 0..4 {
+        for wait in 0..6 {
             let (mut peer, lines) = open(move |ws: Manager| async move {
+                let ended = |error: Error| match wait {
+                    4 => anyhow::Error::from(error).into(),
+                    5 => BoxError::from(anyhow::Error::from(std::io::Error::from(error)).context("rpc")),
+                    _ => error.into(),
+                };
                 match wait {
-                    0 => rpc(ws).await,
+                    0 | 4 | 5 => rpc(ws).await,
                     1 => ws.recv_timeout(secs(1000)).await.map(drop),
-                    2 => ws
-                        .copy_text_lines(tokio::io::join(tokio::io::empty(), tokio::io::sink()))
-                        .await
-                        .map(drop)
-                        .and(async { ws.recv_timeout(secs(1000)).await.map(drop) }.await),
+                    2 => ws.read_binary(secs(1000)).await.map(drop),
                     _ => loop {
                         ws.send("x").await?;
                         tokio::time::sleep(secs(1)).await;
                     },
                 }
+                .map_err(ended)
             })
             .await;
             match leave {
