@@ -8,6 +8,10 @@ mod establish;
 #[cfg(feature = "client")]
 mod exchange;
 #[cfg(feature = "client")]
+mod failed;
+#[cfg(feature = "client")]
+mod observed;
+#[cfg(feature = "client")]
 mod refusal;
 #[cfg(feature = "client")]
 mod target;

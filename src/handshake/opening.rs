@@ -53,6 +53,10 @@ impl Opening {
         let headers = response.headers();
         match &self.accept_key {
             Some(accept_key) => {
+                // RFC 9110 §7.8: there is no upgrade in HTTP/1.0.
+                require(response.version() >= Version::HTTP_11, || {
+                    format!("the server answered with {:?}", response.version())
+                })?;
                 require(response.status() == StatusCode::SWITCHING_PROTOCOLS, || {
                     format!("the server answered {}", response.status())
                 })?;
@@ -65,7 +69,9 @@ impl Opening {
                     "the server's Sec-WebSocket-Accept does not answer our key".to_owned()
                 })?;
             }
-            None => require(response.status().is_success(), || format!("the server answered {}", response.status()))?,
+            None => {
+                require(response.status() == StatusCode::OK, || format!("the server answered {}", response.status()))?
+            }
         }
         let repeated = || refused("the server chose more than one subprotocol");
         let Some(chosen) = single(headers, SEC_WEBSOCKET_PROTOCOL).map_err(|_| repeated())? else { return Ok(None) };

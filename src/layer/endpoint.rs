@@ -60,7 +60,6 @@ where
     ) -> Response<ResponseBody<B>> {
         let version = request.version();
         self.accept(request, protocol).unwrap_or_else(|rejection| {
-            tracing::debug!(%rejection, "handshake refused");
             let replace = self.on_rejection.as_deref();
             let response = rejection.clone().into_response(version);
             let response = replace.map_or_else(|| response.clone(), |replace| replace(&rejection, response.clone()));
@@ -75,22 +74,21 @@ where
     ) -> Result<Response<ResponseBody<B>>, Rejection> {
         let upgrader = request.extensions().get::<Upgrader>().unwrap_or(&self.upgrader).clone();
         let accepted = upgrader.check(Head::from(&request), protocol)?;
+        let refuse = |kind| upgrader.refuse(Head::from(&request), kind);
         let ticket = match &self.shutdown {
-            Some(shutdown) => Some(shutdown.admit().ok_or_else(|| Rejection::new(RejectionKind::ShuttingDown))?),
+            Some(shutdown) => Some(shutdown.admit().ok_or_else(|| refuse(RejectionKind::ShuttingDown))?),
             None => None,
         };
         let permit = match &self.connections {
             Some(connections) => {
                 let permit = connections.clone().try_acquire_owned();
-                Some(permit.map_err(|_| Rejection::new(RejectionKind::TooManyConnections))?)
+                Some(permit.map_err(|_| refuse(RejectionKind::TooManyConnections))?)
             }
             None => None,
         };
         let (mut parts, _) = request.into_parts();
-        let transport = PendingTransport::take(&mut parts.extensions).ok_or_else(|| {
-            tracing::error!("{NO_UPGRADES}");
-            Rejection::new(RejectionKind::NotUpgradable)
-        })?;
+        let transport = PendingTransport::take(&mut parts.extensions)
+            .ok_or_else(|| upgrader.refuse(Head::from(&parts), RejectionKind::NotUpgradable))?;
         let (response, upgrade) = upgrader.accept(accepted, parts, transport);
         let handler = self.handler.clone();
         upgrade.counted(ticket, permit).spawn(move |ws| handler(ws));
@@ -130,6 +128,3 @@ impl fmt::Debug for Matcher {
         }
     }
 }
-
-const NO_UPGRADES: &str = "a WebSocket handshake came without hyper's `OnUpgrade` in its extensions: either the server \
-    performs no upgrades, or another layer has taken it before";

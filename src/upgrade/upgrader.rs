@@ -7,6 +7,7 @@ use http::{Request, Response, Version};
 use tokio_util::sync::CancellationToken;
 
 use super::io::PendingTransport;
+use super::refused::{log_lost_upgrade, log_refusal};
 use super::upgrade::Upgrade;
 use crate::connection::ConnectionConfig;
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
@@ -160,18 +161,31 @@ impl Upgrader {
     /// [`Rejection::into_response`] makes the response that says so.
     pub fn upgrade<B, R: Default>(&self, request: &mut Request<B>) -> Result<(Response<R>, Upgrade), Rejection> {
         let head = Head::from(&*request);
-        let protocol = head.protocol().ok_or_else(|| Rejection::new(RejectionKind::NotWebSocket))?;
+        let protocol = head.protocol().ok_or_else(|| {
+            if head.has_lost_upgrade() {
+                log_lost_upgrade(head);
+            }
+            head.not_websocket()
+        })?;
         let accepted = self.check(head, protocol)?;
         let transport = PendingTransport::take(request.extensions_mut())
-            .ok_or_else(|| Rejection::new(RejectionKind::NotUpgradable))?;
+            .ok_or_else(|| self.refuse(Head::from(&*request), RejectionKind::NotUpgradable))?;
         Ok(self.accept(accepted, copied(request), transport))
     }
 }
 
 impl Upgrader {
-    /// Whether this endpoint takes the handshake.
+    /// Whether this endpoint takes the handshake. A refusal is logged.
     pub(crate) fn check(&self, head: Head<'_>, protocol: Protocol) -> Result<Accepted, Rejection> {
-        self.0.rules.check(head, protocol)
+        let rules = &self.0.rules;
+        rules.check(head, protocol).inspect_err(|rejection| log_refusal(head, rejection, &rules.origin))
+    }
+
+    /// Refuses a handshake for a reason that does not lie in itself, and logs that.
+    pub(crate) fn refuse(&self, head: Head<'_>, kind: RejectionKind) -> Rejection {
+        let rejection = Rejection::new(kind);
+        log_refusal(head, &rejection, &self.0.rules.origin);
+        rejection
     }
 
     /// Answers a handshake that was taken.

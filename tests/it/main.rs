@@ -5,16 +5,24 @@
 
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod client_answers;
+#[cfg(feature = "client")]
+mod client_failures;
 mod debugging;
 mod defaults;
 mod handshake;
 mod http2;
 mod layer;
 mod levels;
+mod malformed;
 mod net;
+mod nodelay;
 mod over_http1;
 mod over_http2;
 mod pushback;
+#[cfg(feature = "client")]
+mod readme;
 #[path = "../support/mod.rs"]
 mod shared;
 #[cfg(feature = "client")]

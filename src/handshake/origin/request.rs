@@ -37,7 +37,7 @@ impl<'a> OriginRequest<'a> {
     /// read.
     #[must_use]
     pub fn host(&self) -> Option<&'a str> {
-        self.head.host().filter(|host| Authority::parse(host).is_some())
+        self.head.host().filter(|host| Authority::of_url(host).is_some())
     }
 
     /// The request's URI.

@@ -2,12 +2,15 @@
 
 use super::VERSION;
 
+mod clones;
 mod closing;
 mod compression;
 mod disconnecting;
+mod handler_errors;
 mod io;
 mod keepalive;
 mod limits;
+mod logs;
 mod messages;
 mod origin;
 mod periodic;
