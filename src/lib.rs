@@ -80,7 +80,7 @@ mod upgrade;
 pub use crate::budget::Budget;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use crate::client::{Connector, Refusal, Target};
+pub use crate::client::{Connector, Target};
 pub use crate::close::{CloseCode, CloseFrame};
 pub use crate::connection::Keepalive;
 pub use crate::deflate::Compression;
@@ -94,7 +94,7 @@ pub use crate::message::{Message, MessageKind, Text};
 pub use crate::role::Role;
 pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;
-pub use crate::upgrade::{Upgrade, Upgrader};
+pub use crate::upgrade::{Upgrade, Upgrader, WebSocketConfig};
 
 /// The examples of the README are tests too.
 #[cfg(all(doctest, feature = "client"))]

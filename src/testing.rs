@@ -14,7 +14,7 @@ use crate::client::Handshaking;
 use crate::connection::Keepalive;
 use crate::manager::Manager;
 use crate::upgrade::MemoryUpgrade;
-use crate::upgrade::Upgrader;
+use crate::upgrade::{Upgrader, WebSocketConfig};
 
 /// A client and a server that are connected to each other.
 ///
@@ -69,7 +69,7 @@ pub fn pair(upgrader: Upgrader) -> (Manager, Manager) {
 #[must_use]
 pub struct TestClient<S> {
     service: S,
-    settings: Upgrader,
+    config: WebSocketConfig,
     version: Version,
 }
 
@@ -77,7 +77,7 @@ impl<S> TestClient<S> {
     /// A client over HTTP/1.1 that is like a browser: it offers compression, answers pings and has no keepalive of its
     /// own.
     pub fn new(service: S) -> Self {
-        Self { service, settings: browser(), version: Version::HTTP_11 }
+        Self { service, config: browser(), version: Version::HTTP_11 }
     }
 
     /// Makes requests as HTTP/2 does: extended `CONNECT` (RFC 8441).
@@ -87,8 +87,8 @@ impl<S> TestClient<S> {
     }
 
     /// The client's own compression, keepalive and limits.
-    pub fn settings(mut self, settings: Upgrader) -> Self {
-        self.settings = settings;
+    pub fn config(mut self, config: WebSocketConfig) -> Self {
+        self.config = config;
         self
     }
 
@@ -128,7 +128,7 @@ impl<S> TestClient<S> {
             request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
         }
         request.extensions_mut().insert(MemoryUpgrade::new(far));
-        let handshaking = Handshaking::new(&mut request, self.settings.clone());
+        let handshaking = Handshaking::new(&mut request, self.config.clone());
         let response = self.call(request).await;
         let accepted = response.status() == StatusCode::SWITCHING_PROTOCOLS
             || (self.version == Version::HTTP_2 && response.status() == StatusCode::OK);
@@ -154,8 +154,8 @@ impl<S> TestClient<S> {
 }
 
 /// What a browser does: no keepalive of its own.
-fn browser() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
+fn browser() -> WebSocketConfig {
+    WebSocketConfig::new().keepalive(Keepalive::disabled())
 }
 
 /// What fits between the two ends before the writer waits.

@@ -45,7 +45,7 @@ fn kept(compression: Compression) -> usize {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let settings = Upgrader::new().compression(compression).keepalive(Keepalive::disabled());
     let client = TestClient::new(WebSocketLayer::new(echo).upgrader(settings.clone()).into_service());
-    let client = client.settings(settings);
+    let client = client.config(settings.get_config().clone());
     let connect = || runtime.block_on(client.connect("/")).expect("the handshake is accepted");
     let exchange = |ws: &Manager| {
         runtime.block_on(async {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::dial::dial;
 use super::establish::Handshaking;
 use super::exchange::{Answer, over_http1, over_http2};
-use super::refusal::Refusal;
+use super::response::UnexpectedResponse;
 use super::target::Target;
 use super::tasks::ClientTransport;
 use crate::connection::Keepalive;
@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind};
 use crate::handshake::token;
 use crate::limits::Limits;
 use crate::manager::Manager;
-use crate::upgrade::Upgrader;
+use crate::upgrade::WebSocketConfig;
 
 /// The settings of a client.
 ///
@@ -33,18 +33,18 @@ use crate::upgrade::Upgrader;
 /// let connector = Connector::new()
 ///     .header(header::ORIGIN, HeaderValue::from_static("https://app.example.com"))
 ///     .subprotocols(["chat.v2", "chat.v1"])
-///     .limits(Limits::default().message(16 * 1024 * 1024));
+///     .limits(Limits::default().max_message_size(16 * 1024 * 1024));
 /// let ws = connector.connect("ws://localhost:3000/ws").await?;
 /// println!("{:?}", ws.subprotocol());
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// Compression, keepalive and limits have the defaults of a server's [`Upgrader`].
+/// Compression, keepalive and limits have the defaults of a server's [`Upgrader`](crate::Upgrader).
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Connector {
-    settings: Upgrader,
+    config: WebSocketConfig,
     headers: HeaderMap,
     http2: bool,
     #[cfg(feature = "rustls")]
@@ -57,34 +57,39 @@ impl Connector {
         Self::default()
     }
 
-    /// Takes compression, keepalive and limits from these settings, which servers can have too. Whatever else they say is
-    /// for servers.
-    pub fn settings(mut self, settings: Upgrader) -> Self {
-        self.settings = settings;
+    /// Compression, keepalive and limits, all at once.
+    pub fn config(mut self, config: WebSocketConfig) -> Self {
+        self.config = config;
         self
+    }
+
+    /// What was set for compression, keepalive and limits, or the default.
+    #[must_use]
+    pub fn get_config(&self) -> &WebSocketConfig {
+        &self.config
     }
 
     /// Offers permessage-deflate (RFC 7692) with these settings. On by default.
     pub fn compression(mut self, compression: Compression) -> Self {
-        self.settings = self.settings.compression(compression);
+        self.config = self.config.compression(compression);
         self
     }
 
     /// Offers no compression.
     pub fn without_compression(mut self) -> Self {
-        self.settings = self.settings.without_compression();
+        self.config = self.config.without_compression();
         self
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
     pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
-        self.settings = self.settings.keepalive(keepalive);
+        self.config = self.config.keepalive(keepalive);
         self
     }
 
-    /// What a connection may cost. [`Limits::handshake_time`] is for all of connecting, from the name's resolution on.
+    /// What a connection may cost. [`Limits::handshake_timeout`] is for all of connecting, from the name's resolution on.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings = self.settings.limits(limits);
+        self.config = self.config.limits(limits);
         self
     }
 
@@ -142,8 +147,8 @@ impl Connector {
     /// # Errors
     ///
     /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL
-    /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer within [`Limits::handshake_time`]
-    /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::refusal`] has its response, or answers
+    /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer within [`Limits::handshake_timeout`]
+    /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::response`] is what it sent, or answers
     ///   wrongly
     ///
     /// # Cancel safety
@@ -191,7 +196,7 @@ impl Connector {
     }
 
     async fn in_time<T>(&self, connect: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        timeout(self.settings.handshake_time(), connect)
+        timeout(self.config.get_limits().handshake_time, connect)
             .await
             .unwrap_or_else(|_| Err(Error::with_source(ErrorKind::Connect, "the server did not answer in time")))
     }
@@ -231,7 +236,7 @@ impl Connector {
     {
         let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
         let mut request = target.request::<Empty<Bytes>>(version, &self.headers);
-        let handshaking = Handshaking::new(&mut request, self.settings.clone());
+        let handshaking = Handshaking::new(&mut request, self.config.clone());
         let answer = if http2 { over_http2(io, request).await? } else { Some(over_http1(io, request).await?) };
         Ok(answer.map(|answer| (handshaking, answer)))
     }
@@ -244,7 +249,7 @@ async fn finish(handshaking: Handshaking, (mut response, guard): Answer) -> Resu
         _ => response.status() == StatusCode::SWITCHING_PROTOCOLS,
     };
     if !is_accepted {
-        return Err(Refusal::read(response).await.into());
+        return Err(UnexpectedResponse::read(response).await.into());
     }
     let upgraded = hyper::upgrade::on(&mut response).await;
     let upgraded = upgraded.map_err(|error| Error::with_source(ErrorKind::Handshake, error))?;

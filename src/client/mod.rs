@@ -8,7 +8,7 @@ mod establish;
 #[cfg(feature = "client")]
 mod exchange;
 #[cfg(feature = "client")]
-mod refusal;
+mod response;
 #[cfg(feature = "client")]
 mod target;
 #[cfg(feature = "client")]
@@ -19,7 +19,5 @@ mod tls;
 #[cfg(feature = "client")]
 pub use connector::Connector;
 pub(crate) use establish::Handshaking;
-#[cfg(feature = "client")]
-pub use refusal::Refusal;
 #[cfg(feature = "client")]
 pub use target::Target;

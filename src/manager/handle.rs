@@ -235,7 +235,7 @@ impl Manager {
     }
 
     /// Closes: writes what is buffered, sends a close frame, waits for the peer's (at most
-    /// [`Limits::close_time`](crate::Limits::close_time), 5 s by default) and ends the transport (RFC 6455 §7.1.1).
+    /// [`Limits::close_timeout`](crate::Limits::close_timeout), 5 s by default) and ends the transport (RFC 6455 §7.1.1).
     ///
     /// The first reason wins: on a connection that is closing already, this waits for the end and changes nothing.
     /// Messages that still arrive are passed over.

@@ -3,7 +3,7 @@
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::upgrader::Upgrader;
+use super::config::WebSocketConfig;
 use crate::handshake::KeptRequest;
 use crate::manager::Manager;
 use crate::role::Role;
@@ -12,17 +12,17 @@ impl Manager {
     /// A WebSocket over any transport, after an opening handshake that was done elsewhere, or none: over a Unix socket, a
     /// tunnel, another HTTP implementation.
     ///
-    /// No extension counts as agreed upon, so nothing is compressed; of the settings, keepalive and limits count.
+    /// No extension counts as agreed upon, so nothing is compressed; the compression in `config` counts for nothing.
     /// [`request`](Self::request) is empty. The connection closes when the last clone is dropped.
     ///
     /// ```
-    /// use tower_websocket::{Manager, Message, Role, Upgrader};
+    /// use tower_websocket::{Manager, Message, Role, WebSocketConfig};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tower_websocket::Error> {
     /// let (near, far) = tokio::io::duplex(1024);
-    /// let client = Manager::from_upgraded(near, Role::Client, &Upgrader::new());
-    /// let server = Manager::from_upgraded(far, Role::Server, &Upgrader::new());
+    /// let client = Manager::from_upgraded(near, Role::Client, &WebSocketConfig::new());
+    /// let server = Manager::from_upgraded(far, Role::Server, &WebSocketConfig::new());
     /// client.send("hello").await?;
     /// assert_eq!(server.recv().await?, Some(Message::text("hello")));
     /// # Ok(())
@@ -33,11 +33,11 @@ impl Manager {
     ///
     /// Outside of a tokio runtime.
     #[must_use]
-    pub fn from_upgraded<Io>(io: Io, role: Role, settings: &Upgrader) -> Self
+    pub fn from_upgraded<Io>(io: Io, role: Role, config: &WebSocketConfig) -> Self
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (request, ()) = Request::new(()).into_parts();
-        Self::detached(io, settings.terms(role, None), KeptRequest::new(request), None)
+        Self::detached(io, config.terms(role, None), KeptRequest::new(request), None)
     }
 }

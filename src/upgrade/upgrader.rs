@@ -6,10 +6,11 @@ use http::request::Parts;
 use http::{Request, Response, Version};
 use tokio_util::sync::CancellationToken;
 
+use super::config::WebSocketConfig;
 use super::io::PendingTransport;
 use super::upgrade::Upgrade;
 use crate::connection::{Keepalive, Terms};
-use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
+use crate::deflate::Compression;
 use crate::handshake::{
     Accepted, Head, KeptRequest, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, copied,
 };
@@ -36,25 +37,11 @@ use crate::role::Role;
 #[must_use]
 pub struct Upgrader(Arc<Settings>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Settings {
     rules: Rules,
-    compression: Option<Compression>,
-    keepalive: Keepalive,
-    limits: Limits,
+    config: WebSocketConfig,
     context: Option<CancellationToken>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            rules: Rules::default(),
-            compression: Some(Compression::default()),
-            keepalive: Keepalive::default(),
-            limits: Limits::default(),
-            context: None,
-        }
-    }
 }
 
 impl Upgrader {
@@ -99,34 +86,48 @@ impl Upgrader {
         self
     }
 
-    /// Accepts permessage-deflate (RFC 7692) with these settings. On by default.
-    pub fn compression(mut self, compression: Compression) -> Self {
-        self.settings().compression = Some(compression);
+    /// Compression, keepalive and limits, all at once.
+    pub fn config(mut self, config: WebSocketConfig) -> Self {
+        self.settings().config = config;
         self
+    }
+
+    /// Accepts permessage-deflate (RFC 7692) with these settings. On by default.
+    pub fn compression(self, compression: Compression) -> Self {
+        self.with_config(|config| config.compression(compression))
     }
 
     /// Accepts no compression.
-    pub fn without_compression(mut self) -> Self {
-        self.settings().compression = None;
-        self
+    pub fn without_compression(self) -> Self {
+        self.with_config(WebSocketConfig::without_compression)
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
-    pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
-        self.settings().keepalive = keepalive;
-        self
+    pub fn keepalive(self, keepalive: Keepalive) -> Self {
+        self.with_config(|config| config.keepalive(keepalive))
     }
 
     /// What a connection may cost.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings().limits = limits;
-        self
+    pub fn limits(self, limits: Limits) -> Self {
+        self.with_config(|config| config.limits(limits))
     }
 
     /// A token whose cancellation closes the connections with 1001. None by default.
     pub fn context(mut self, context: CancellationToken) -> Self {
         self.settings().context = Some(context);
         self
+    }
+
+    /// The origin policy that was set, or the default.
+    #[must_use]
+    pub fn get_origin(&self) -> &OriginPolicy {
+        &self.0.rules.origin
+    }
+
+    /// What was set for compression, keepalive and limits, or the default.
+    #[must_use]
+    pub fn get_config(&self) -> &WebSocketConfig {
+        &self.0.config
     }
 
     /// Answers an opening handshake without a layer, in any handler that gets the whole request.
@@ -180,39 +181,22 @@ impl Upgrader {
         request: Parts,
         transport: PendingTransport,
     ) -> (Response<R>, Upgrade) {
-        let compression = self.0.compression.as_ref();
+        let compression = self.0.config.get_compression();
         let deflate = compression.and_then(|compression| Some((compression, compression.accept(&request.headers)?)));
         let subprotocol = accepted.subprotocol().map(Box::from);
         let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
         // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
-        let terms = Terms { read_to_end: request.version >= Version::HTTP_2, ..self.terms(Role::Server, deflate) };
+        let terms =
+            Terms { read_to_end: request.version >= Version::HTTP_2, ..self.0.config.terms(Role::Server, deflate) };
         let request = KeptRequest::new(request);
         let upgrade = Upgrade::new(transport, terms, request, subprotocol, self.0.context.clone());
         (response.map(|()| R::default()), upgrade)
     }
 
-    /// What a connection with these settings needs to know.
-    pub(crate) fn terms(&self, role: Role, deflate: Option<(&Compression, Negotiated)>) -> Terms {
-        Terms {
-            role,
-            limits: self.0.limits.clone(),
-            keepalive: self.0.keepalive,
-            read_to_end: true,
-            deflate: deflate.map(|(compression, negotiated)| {
-                (Deflater::new(&negotiated, role, compression), Inflater::new(&negotiated, role))
-            }),
-        }
-    }
-
-    /// The compression that a client offers.
-    pub(crate) fn offered(&self) -> Option<&Compression> {
-        self.0.compression.as_ref()
-    }
-
-    /// How long connecting may take.
-    #[cfg(feature = "client")]
-    pub(crate) fn handshake_time(&self) -> std::time::Duration {
-        self.0.limits.handshake_time
+    fn with_config(mut self, set: impl FnOnce(WebSocketConfig) -> WebSocketConfig) -> Self {
+        let settings = self.settings();
+        settings.config = set(std::mem::take(&mut settings.config));
+        self
     }
 
     fn settings(&mut self) -> &mut Settings {

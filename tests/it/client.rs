@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use tower::service_fn;
 use tower_websocket::{
     CloseCode, Connector, ErrorKind, Keepalive, Limits, Manager, Message, OriginPolicy, Role, Shutdown, Target,
-    Upgrader, WebSocketLayer,
+    Upgrader, WebSocketConfig, WebSocketLayer,
 };
 
 use crate::net::{echo, handed_over, listen, serve, serve_stream};
@@ -136,7 +136,7 @@ async fn a_shutdown_closes_clients_of_both_versions() {
     }
     for (version, client) in clients() {
         let error = client.connect(format!("ws://{address}/")).await.unwrap_err();
-        assert_eq!(error.refusal().unwrap().response().status(), 503, "{version:?}");
+        assert_eq!(error.response().unwrap().status(), 503, "{version:?}");
     }
 }
 
@@ -170,13 +170,13 @@ async fn a_refusal_can_be_read() {
         let error = client.connect(format!("ws://{address}/ws")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Handshake);
         assert_eq!(error.source().unwrap().to_string(), "the server answered 403 Forbidden");
-        let response = error.refusal().unwrap().response();
+        let response = error.response().unwrap();
         assert_eq!((response.status().as_u16(), response.version()), (403, version));
         assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
         assert_eq!(response.body(), "pages of this origin may not open a WebSocket here\n");
 
         let error = client.connect(format!("ws://{address}/elsewhere")).await.unwrap_err();
-        assert_eq!(error.refusal().unwrap().response().status(), 426, "{version:?}");
+        assert_eq!(error.response().unwrap().status(), 426, "{version:?}");
     }
 }
 
@@ -189,7 +189,7 @@ async fn only_the_start_of_a_long_refusal_is_read() {
     .await;
     for (version, client) in clients() {
         let error = client.connect(format!("ws://{address}/")).await.unwrap_err();
-        let response = error.refusal().unwrap().response();
+        let response = error.response().unwrap();
         assert_eq!((response.status().as_u16(), response.body().len()), (429, 4096), "{version:?}");
     }
 }
@@ -209,7 +209,7 @@ async fn a_server_that_is_not_there_is_reported_at_once() {
 async fn a_silent_server_takes_no_longer_than_the_limit() {
     for (version, client) in clients() {
         let (near, _far) = duplex(1024);
-        let client = client.limits(Limits::default().handshake_time(Duration::from_secs(3)));
+        let client = client.limits(Limits::default().handshake_timeout(Duration::from_secs(3)));
         let start = Instant::now();
         let error = client.connect_over(near, "ws://h/").await.unwrap_err();
         assert_eq!((error.kind(), start.elapsed().as_secs()), (ErrorKind::Connect, 3), "{version:?}");
@@ -284,15 +284,15 @@ async fn the_client_keeps_the_connection_alive_and_notices_silence() {
         drop(bridge);
     }
     let (near, _far) = duplex(1024);
-    let ws = Manager::from_upgraded(near, Role::Client, &Upgrader::new());
+    let ws = Manager::from_upgraded(near, Role::Client, &WebSocketConfig::new());
     assert_eq!(ws.recv().await.unwrap_err().kind(), ErrorKind::KeepaliveTimeout);
 }
 
 #[tokio::test]
 async fn any_transport_can_carry_a_connection() {
     let (near, far) = UnixStream::pair().unwrap();
-    let client = Manager::from_upgraded(near, Role::Client, &Upgrader::new());
-    let server = Manager::from_upgraded(far, Role::Server, &Upgrader::new());
+    let client = Manager::from_upgraded(near, Role::Client, &WebSocketConfig::new());
+    let server = Manager::from_upgraded(far, Role::Server, &WebSocketConfig::new());
     let text = Message::text("plain ".repeat(100_000));
     let (sent, received) = tokio::join!(client.send(text.clone()), server.recv());
     sent.unwrap();
@@ -319,7 +319,7 @@ async fn many_small_messages_can_wait_for_the_client() {
     for (version, client) in clients() {
         let (layer, mut handlers) = handed_over();
         let (near, far) = duplex(1024);
-        let limits = Limits::default().write_time(Duration::from_secs(3600));
+        let limits = Limits::default().write_timeout(Duration::from_secs(3600));
         let settings = Upgrader::new().keepalive(Keepalive::disabled()).limits(limits);
         tokio::spawn(serve_stream(far, layer.upgrader(settings).into_service()));
         let client = client.keepalive(Keepalive::disabled());
@@ -491,7 +491,7 @@ async fn wss_without_tls_names_the_feature() {
 #[tokio::test(start_paused = true)]
 async fn a_client_answers_a_close_frame_with_something_behind_it() {
     let (near, mut far) = tokio::io::duplex(1024);
-    let ws = Manager::from_upgraded(near, Role::Client, &Upgrader::new());
+    let ws = Manager::from_upgraded(near, Role::Client, &WebSocketConfig::new());
     // A close frame with 1000, then a ping and a text.
     far.write_all(b"\x88\x02\x03\xe8\x89\x01x\x81\x01y").await.unwrap();
     let mut header = [0; 6];

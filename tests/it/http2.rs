@@ -520,7 +520,7 @@ async fn client_of(ending: Ending) -> (Manager, oneshot::Sender<()>, tokio::task
         // An error is what some of these are about.
         let _ = poll_fn(|cx| connection.poll_closed(cx)).await;
     });
-    let connector = Connector::new().settings(without_keepalive()).http2();
+    let connector = Connector::new().config(without_keepalive().get_config().clone()).http2();
     (connector.connect_over(near, "ws://h/").await.unwrap(), tell, server)
 }
 
@@ -624,7 +624,7 @@ async fn a_connection_that_nobody_reads_is_ended_by_a_write_timeout() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_starts_to_read_again_gets_everything() {
     let (layer, mut handlers) = handed_over();
-    let limits = Limits::default().write_time(Duration::from_secs(3600));
+    let limits = Limits::default().write_timeout(Duration::from_secs(3600));
     let mut peer = Peer::connect(layer.upgrader(without_keepalive().without_compression().limits(limits))).await;
     let mut stream = peer.open("http://h/", &[VERSION]).await;
     let handler = handlers.recv().await.unwrap();

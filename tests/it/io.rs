@@ -139,7 +139,7 @@ async fn a_reader_gives_lines() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_connection_is_an_error_of_each_read_and_write() {
-    let (client, server) = testing::pair(Upgrader::new().limits(Limits::default().message(10)));
+    let (client, server) = testing::pair(Upgrader::new().limits(Limits::default().max_message_size(10)));
     let (mut reader, mut writer) = (server.reader(), server.writer(MessageKind::Binary));
     client.send("more than ten").await.unwrap();
     for _ in 0..2 {
@@ -237,7 +237,7 @@ async fn a_shutdown_leaves_the_websocket_open() {
 #[tokio::test(start_paused = true)]
 async fn a_writer_waits_for_a_slow_peer() {
     let upgrader =
-        Upgrader::new().without_compression().limits(Limits::default().write_time(Duration::from_secs(3600)));
+        Upgrader::new().without_compression().limits(Limits::default().write_timeout(Duration::from_secs(3600)));
     let (client, server) = testing::pair(upgrader);
     let mut writer = server.writer(MessageKind::Binary);
     let mut taken = 0;

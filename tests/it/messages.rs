@@ -120,7 +120,7 @@ async fn a_flood_of_messages_leaves_others_their_turns() {
 /// are sent.
 fn flooded(settings: &Upgrader) -> (Manager, Arc<AtomicBool>) {
     let (near, mut far) = duplex(1024 * 1024);
-    let ws = Manager::from_upgraded(near, Role::Server, settings);
+    let ws = Manager::from_upgraded(near, Role::Server, settings.get_config());
     let over = Arc::new(AtomicBool::new(false));
     tokio::spawn({
         let over = over.clone();
@@ -158,7 +158,7 @@ async fn what_was_written_is_known_in_a_flood_too() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_due_is_done_in_a_flood_too() {
-    let limits = Limits::default().lifetime(Duration::from_secs(2));
+    let limits = Limits::default().max_lifetime(Duration::from_secs(2));
     let (ws, over) = flooded(&Upgrader::new().keepalive(Keepalive::disabled()).limits(limits));
     turns().await;
     assert!(ws.end().is_none());
@@ -171,7 +171,7 @@ async fn what_is_due_is_done_in_a_flood_too() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_moves_to_another_task_keeps_its_time() {
     let service = service_fn(async |mut request: Request<_>| {
-        let limits = Limits::default().lifetime(Duration::from_secs(2));
+        let limits = Limits::default().max_lifetime(Duration::from_secs(2));
         let settings = Upgrader::new().keepalive(Keepalive::disabled()).limits(limits);
         let (response, upgrade) = settings.upgrade::<Empty<Bytes>, Empty<Bytes>>(&mut request).unwrap();
         tokio::spawn(async move {

@@ -24,7 +24,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::server::HealthReporter;
 use tower::service_fn;
-use tower_websocket::{CloseCode, Error, Keepalive, Manager, Message, Role, Upgrader};
+use tower_websocket::{CloseCode, Error, Keepalive, Manager, Message, Role, WebSocketConfig};
 
 use crate::support::KEY;
 
@@ -197,7 +197,7 @@ impl Requests {
         let response = self.send(request).await;
         assert_eq!(response.status(), status);
         let upgraded = hyper::upgrade::on(response).await.unwrap();
-        let settings = Upgrader::new().keepalive(Keepalive::disabled());
+        let settings = WebSocketConfig::new().keepalive(Keepalive::disabled());
         Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, &settings)
     }
 
