@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::error::{Error, ErrorKind};
+
 /// Why a WebSocket was closed, as a number (RFC 6455 §7.4 and its IANA registry).
 ///
 /// ```
@@ -69,6 +71,31 @@ impl CloseCode {
     }
 }
 
+/// As [`CloseCode::new`]. Outside of 1000 to 4999, the error's kind is [`ErrorKind::InvalidSetting`].
+///
+/// ```
+/// use tower_websocket::CloseCode;
+///
+/// assert_eq!(CloseCode::try_from(1001)?, CloseCode::GOING_AWAY);
+/// assert!(CloseCode::try_from(999).is_err());
+/// assert_eq!(u16::from(CloseCode::GOING_AWAY), 1001);
+/// # Ok::<(), tower_websocket::Error>(())
+/// ```
+impl TryFrom<u16> for CloseCode {
+    type Error = Error;
+
+    fn try_from(code: u16) -> Result<Self, Error> {
+        let reason = || format!("a close code is 1000 to 4999, not {code}");
+        Self::new(code).ok_or_else(|| Error::with_source(ErrorKind::InvalidSetting, reason()))
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.get()
+    }
+}
+
 impl fmt::Display for CloseCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -111,6 +138,14 @@ impl CloseFrame {
         Self { code, reason }
     }
 
+    /// A frame without a code, which the peer sees as 1005.
+    ///
+    /// It is what a browser's `close()` sends, and what a frame without a code is to be passed on as.
+    #[must_use]
+    pub const fn without_code() -> Self {
+        Self { code: CloseCode::NO_STATUS, reason: Cow::Borrowed("") }
+    }
+
     /// A frame as it was received: the code may be one that is never sent.
     pub(crate) fn received(code: CloseCode, reason: String) -> Self {
         Self { code, reason: reason.into() }
@@ -126,6 +161,13 @@ impl CloseFrame {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+}
+
+/// A code without a reason.
+impl From<CloseCode> for CloseFrame {
+    fn from(code: CloseCode) -> Self {
+        Self::new(code, "")
     }
 }
 

@@ -3,11 +3,12 @@
 use crate::close::{CloseCode, CloseFrame};
 use crate::error::{BoxError, Error};
 
-/// What the future of a handler may return: nothing, or a [`Result`] of nothing.
+/// What the future of a handler may return: nothing, a [`CloseFrame`], or a [`Result`] of either.
 ///
 /// | output | close frame |
 /// | --- | --- |
 /// | `()`, `Ok(())` | 1000 |
+/// | a [`CloseFrame`], `Ok(frame)` | that frame |
 /// | `Err(_)` | 1011, without a reason: an error's text is not for the peer |
 /// | `Err(_)` with a [`CloseFrame`] in it, by itself or as an [`Error`]'s source | that frame |
 ///
@@ -18,22 +19,34 @@ use crate::error::{BoxError, Error};
     note = "a handler is a function like `async fn(Manager) -> Result<(), E>` or `async fn(Manager)`, with an `E` that converts into a boxed error"
 )]
 pub trait HandlerOutput {
-    /// `Ok` where the handler did what it was to do.
+    /// `Ok` where the handler did what it was to do, with the close frame to send.
     ///
     /// # Errors
     ///
     /// What the handler failed with.
-    fn into_result(self) -> Result<(), BoxError>;
+    fn into_result(self) -> Result<CloseFrame, BoxError>;
 }
 
 impl HandlerOutput for () {
-    fn into_result(self) -> Result<(), BoxError> {
-        Ok(())
+    fn into_result(self) -> Result<CloseFrame, BoxError> {
+        Ok(CloseCode::NORMAL.into())
+    }
+}
+
+impl HandlerOutput for CloseFrame {
+    fn into_result(self) -> Result<CloseFrame, BoxError> {
+        Ok(self)
     }
 }
 
 impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
-    fn into_result(self) -> Result<(), BoxError> {
+    fn into_result(self) -> Result<CloseFrame, BoxError> {
+        self.map(|()| CloseCode::NORMAL.into()).map_err(Into::into)
+    }
+}
+
+impl<E: Into<BoxError>> HandlerOutput for Result<CloseFrame, E> {
+    fn into_result(self) -> Result<CloseFrame, BoxError> {
         self.map_err(Into::into)
     }
 }
@@ -41,7 +54,7 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 /// The close frame for what a handler returned.
 pub(crate) fn close_frame(output: impl HandlerOutput) -> CloseFrame {
     match output.into_result() {
-        Ok(()) => CloseFrame::new(CloseCode::NORMAL, ""),
+        Ok(frame) => frame,
         Err(error) => {
             let carried = error.downcast_ref().or_else(|| error.downcast_ref::<Error>()?.close_frame());
             tracing::debug!(%error, "handler failed");

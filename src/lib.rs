@@ -89,7 +89,10 @@ pub use crate::handler::HandlerOutput;
 pub use crate::handshake::{OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request};
 pub use crate::layer::{NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
 pub use crate::limits::Limits;
-pub use crate::manager::{Manager, PeriodicFuture, PeriodicWrite, Reader, Writer};
+pub use crate::manager::{Manager, Reader, Writer};
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub use crate::manager::{PeriodicFuture, PeriodicWrite, dedup};
 pub use crate::message::{Message, MessageKind, Text};
 pub use crate::role::Role;
 pub use crate::shutdown::Shutdown;

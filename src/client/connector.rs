@@ -64,7 +64,6 @@ impl Connector {
     }
 
     /// What was set for compression, keepalive and limits, or the default.
-    #[must_use]
     pub fn get_config(&self) -> &WebSocketConfig {
         &self.config
     }

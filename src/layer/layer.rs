@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, Uri};
@@ -12,11 +11,9 @@ use tower_layer::Layer;
 
 use super::endpoint::{Endpoint, Matcher, OnRejection};
 use super::service::{NotWebSocket, WebSocketService};
-use crate::error::BoxError;
 use crate::handler::HandlerOutput;
 use crate::handshake::Rejection;
 use crate::manager::Manager;
-use crate::manager::{PeriodicFuture, run_periodic};
 use crate::shutdown::Shutdown;
 use crate::upgrade::Upgrader;
 
@@ -178,43 +175,6 @@ impl<H> WebSocketLayer<H> {
         let mut endpoint = Arc::try_unwrap(self.0).unwrap_or_else(|shared| Endpoint::clone(&shared));
         set(&mut endpoint);
         Self(Arc::new(endpoint))
-    }
-}
-
-impl WebSocketLayer<()> {
-    /// A layer whose whole handler is [`Manager::periodic_write`]: the first value at once, later ones when they have
-    /// changed, until the peer leaves. What the peer sends is passed over.
-    ///
-    /// `get` is cloned for each connection and asked once per interval and connection. When it fails, that connection is
-    /// closed with 1011; the error is logged, and not sent.
-    ///
-    /// ```
-    /// use std::convert::Infallible;
-    /// use std::time::Duration;
-    /// use tower_websocket::WebSocketLayer;
-    ///
-    /// async fn load() -> Result<f64, Infallible> {
-    ///     Ok(0.5)
-    /// }
-    ///
-    /// let layer = WebSocketLayer::periodic(Duration::from_secs(5), load).path("/load");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If `interval` is zero.
-    pub fn periodic<G, F, T, E>(
-        interval: Duration,
-        get: G,
-    ) -> WebSocketLayer<impl Fn(Manager) -> PeriodicFuture<'static> + Send + Sync + 'static>
-    where
-        G: Fn() -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<T, E>> + Send + 'static,
-        T: serde::Serialize + PartialEq + Send + Sync + 'static,
-        E: Into<BoxError> + Send + 'static,
-    {
-        assert!(!interval.is_zero(), "an interval must be longer than zero");
-        WebSocketLayer::new(move |ws: Manager| run_periodic(ws, interval, get.clone()))
     }
 }
 

@@ -5,6 +5,8 @@ mod endpoint;
 mod future;
 #[expect(clippy::module_inception, reason = "the layer has a file of its own, as in tower-http")]
 mod layer;
+#[cfg(feature = "json")]
+mod periodic;
 mod service;
 
 pub use self::body::ResponseBody;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
 use http::request::Parts;
@@ -131,6 +132,19 @@ impl Manager {
         }
     }
 
+    /// Receives the payload of the next message, text or binary, or fails after `time`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn read_binary(&self, time: Duration) -> Result<Bytes, Error> {
+        self.recv_timeout(time).await.map(Message::into_bytes)
+    }
+
     /// Sends a message: puts it into the outgoing buffer, and waits only while that is full.
     ///
     /// Everything buffered is written before the connection's task next sleeps, so what is sent in one go leaves in one
@@ -248,7 +262,29 @@ impl Manager {
     ///
     /// Once polled, the connection closes whether or not the future is dropped.
     pub async fn close_with(&self, code: CloseCode, reason: impl Into<String>) -> Result<(), Error> {
-        self.inner.shared.close(CloseFrame::new(code, reason.into()));
+        self.close_frame(CloseFrame::new(code, reason.into())).await
+    }
+
+    /// Closes with this frame. The same as [`close_with`](Self::close_with), for a frame that is there already, such as the
+    /// one that another connection ended with: a frame without a code stays one.
+    ///
+    /// ```
+    /// use tower_websocket::{CloseFrame, Error, Manager};
+    ///
+    /// async fn dismiss(ws: &Manager, why: CloseFrame) -> Result<(), Error> {
+    ///     ws.close_frame(why).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`close_with`](Self::close_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`close_with`](Self::close_with).
+    pub async fn close_frame(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
+        self.start_close(frame.into());
         self.done().await.map(drop)
     }
 
@@ -323,6 +359,11 @@ impl Manager {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.inner.shared.stats()
+    }
+
+    /// Asks for a close frame behind everything that was sent.
+    pub(crate) fn start_close(&self, frame: CloseFrame) {
+        self.inner.shared.close(frame);
     }
 
     /// For the byte adapters, which poll.

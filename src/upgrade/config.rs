@@ -76,13 +76,11 @@ impl WebSocketConfig {
     }
 
     /// The keepalive that was set, or the default.
-    #[must_use]
     pub fn get_keepalive(&self) -> &Keepalive {
         &self.keepalive
     }
 
     /// The limits that were set, or the default.
-    #[must_use]
     pub fn get_limits(&self) -> &Limits {
         &self.limits
     }

@@ -119,13 +119,11 @@ impl Upgrader {
     }
 
     /// The origin policy that was set, or the default.
-    #[must_use]
     pub fn get_origin(&self) -> &OriginPolicy {
         &self.0.rules.origin
     }
 
     /// What was set for compression, keepalive and limits, or the default.
-    #[must_use]
     pub fn get_config(&self) -> &WebSocketConfig {
         &self.0.config
     }

@@ -5,9 +5,12 @@
 
 #[cfg(feature = "client")]
 mod client;
+mod conversions;
 mod debugging;
 mod handshake;
 mod http2;
+mod join;
+mod json;
 mod layer;
 mod net;
 mod over_http1;

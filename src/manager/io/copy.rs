@@ -33,6 +33,7 @@ pub(super) trait Pieces {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Cut {
     /// So many bytes lie between pieces.
+    #[cfg(feature = "json")]
     Gap(usize),
     /// So many bytes are the last of a piece.
     Piece(usize),
@@ -99,6 +100,7 @@ impl Unsent {
         }
         while let Some(cut) = pieces.cut(&self.bytes[self.seen..]) {
             match cut {
+                #[cfg(feature = "json")]
                 Cut::Gap(len) => self.bytes.advance(self.seen + len),
                 Cut::Piece(len) => return self.take::<P>(self.seen + len).map(Some),
             }

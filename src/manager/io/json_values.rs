@@ -8,6 +8,7 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::manager::Manager;
 
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 impl Manager {
     /// Sends each JSON value of a source as a text message, until the source ends, and returns how many there were.
     ///
