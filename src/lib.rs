@@ -58,6 +58,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod axum;
 mod budget;
 mod client;
 mod close;
@@ -87,7 +90,7 @@ pub use crate::deflate::Compression;
 pub use crate::error::{BoxError, Error, ErrorKind};
 pub use crate::handler::HandlerOutput;
 pub use crate::handshake::{OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request};
-pub use crate::layer::{NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
+pub use crate::layer::{EmptyBody, NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
 pub use crate::limits::Limits;
 pub use crate::manager::{Manager, Reader, Writer};
 #[cfg(feature = "json")]
@@ -98,6 +101,14 @@ pub use crate::role::Role;
 pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;
 pub use crate::upgrade::{Upgrade, Upgrader, WebSocketConfig};
+
+/// The token of [`Manager::context`] and [`Upgrader::context`], which is tokio's.
+pub use tokio_util::sync::CancellationToken;
+
+/// rustls, for the configuration that [`Connector::tls_config`] takes.
+#[cfg(feature = "rustls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+pub use tokio_rustls::rustls;
 
 /// The examples of the README are tests too.
 #[cfg(all(doctest, feature = "client"))]

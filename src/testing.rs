@@ -3,15 +3,14 @@
 use std::fmt;
 use std::future::poll_fn;
 
-use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
-use http_body_util::Empty;
 use tokio::io::duplex;
 use tower_service::Service;
 
 use crate::client::Handshaking;
 use crate::connection::Keepalive;
+use crate::layer::EmptyBody;
 use crate::manager::Manager;
 use crate::upgrade::MemoryUpgrade;
 use crate::upgrade::{Upgrader, WebSocketConfig};
@@ -103,9 +102,9 @@ impl<S> TestClient<S> {
     /// When the service fails, or accepts the handshake wrongly.
     pub async fn connect<R>(&self, path: &str) -> Result<Manager, Response<R>>
     where
-        S: Service<Request<Empty<Bytes>>, Response = Response<R>, Error: fmt::Debug> + Clone,
+        S: Service<Request<EmptyBody>, Response = Response<R>, Error: fmt::Debug> + Clone,
     {
-        self.open(Request::builder().uri(path).body(Empty::new()).expect("the path is valid")).await
+        self.open(Request::builder().uri(path).body(EmptyBody::default()).expect("the path is valid")).await
     }
 
     /// Opens a WebSocket with a request of your own, whose headers, such as `Origin` and `Sec-WebSocket-Protocol`, and

@@ -2,10 +2,8 @@
 
 use std::error::Error as _;
 
-use bytes::Bytes;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
-use http_body_util::Empty;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
@@ -19,6 +17,7 @@ use crate::connection::Keepalive;
 use crate::deflate::Compression;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::token;
+use crate::layer::EmptyBody;
 use crate::limits::Limits;
 use crate::manager::Manager;
 use crate::upgrade::WebSocketConfig;
@@ -234,7 +233,7 @@ impl Connector {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-        let mut request = target.request::<Empty<Bytes>>(version, &self.headers);
+        let mut request = target.request::<EmptyBody>(version, &self.headers);
         let handshaking = Handshaking::new(&mut request, self.config.clone());
         let answer = if http2 { over_http2(io, request).await? } else { Some(over_http1(io, request).await?) };
         Ok(answer.map(|answer| (handshaking, answer)))

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::rt::Executor;
@@ -15,12 +13,13 @@ use tokio_util::sync::DropGuard;
 
 use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind};
+use crate::layer::EmptyBody;
 
 /// A response, and what keeps the connection that it came over alive.
 pub(super) type Answer = (Response<Incoming>, DropGuard);
 
 /// Over HTTP/1.1.
-pub(super) async fn over_http1<Io>(io: Io, request: Request<Empty<Bytes>>) -> Result<Answer, Error>
+pub(super) async fn over_http1<Io>(io: Io, request: Request<EmptyBody>) -> Result<Answer, Error>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -34,7 +33,7 @@ where
 }
 
 /// Over HTTP/2, or `None` where the server does not let WebSockets run over it.
-pub(super) async fn over_http2<Io>(io: Io, request: Request<Empty<Bytes>>) -> Result<Option<Answer>, Error>
+pub(super) async fn over_http2<Io>(io: Io, request: Request<EmptyBody>) -> Result<Option<Answer>, Error>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

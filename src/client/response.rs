@@ -1,11 +1,13 @@
 //! The response of a server that did not open the WebSocket.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
-use http_body_util::BodyExt;
+use hyper::body::Body;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
@@ -22,7 +24,8 @@ impl UnexpectedResponse {
         let mut start = BytesMut::new();
         let reading = async {
             while start.len() < MAX_BODY {
-                let Some(Ok(frame)) = body.frame().await else { break };
+                let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
+                let Some(Ok(frame)) = frame else { break };
                 if let Some(data) = frame.data_ref() {
                     start.extend_from_slice(&data[..data.len().min(MAX_BODY - start.len())]);
                 }

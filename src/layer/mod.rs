@@ -9,7 +9,7 @@ mod layer;
 mod periodic;
 mod service;
 
-pub use self::body::ResponseBody;
+pub use self::body::{EmptyBody, ResponseBody};
 pub use self::future::ResponseFuture;
 pub use self::layer::WebSocketLayer;
 pub use self::service::{NotWebSocket, WebSocketService};

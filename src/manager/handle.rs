@@ -367,7 +367,7 @@ impl Manager {
     }
 
     /// For the byte adapters, which poll.
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
 

@@ -16,6 +16,7 @@ use tokio_util::either::Either;
 
 use crate::connection::Transport;
 use crate::error::BoxError;
+use crate::handshake::{Rejection, RejectionKind};
 
 /// A transport that is no TCP stream: any other of hyper's, or one in memory.
 pub(crate) type OtherTransport = Either<TokioIo<Upgraded>, DuplexStream>;
@@ -64,15 +65,17 @@ impl MemoryUpgrade {
 impl PendingTransport {
     /// Takes the promise out of a request's extensions. Only for a request that is accepted: nobody else can upgrade it
     /// afterwards.
-    pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
-        if let Some(MemoryUpgrade(stream)) = extensions.remove() {
-            return stream
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take()
-                .map(|stream| Self::Memory(Some(stream)));
-        }
-        extensions.remove().map(Self::Hyper)
+    pub(crate) fn take(extensions: &mut Extensions) -> Result<Self, Rejection> {
+        let pending = match extensions.remove() {
+            Some(MemoryUpgrade(stream)) => {
+                stream.lock().unwrap_or_else(PoisonError::into_inner).take().map(|stream| Self::Memory(Some(stream)))
+            }
+            None => extensions.remove().map(Self::Hyper),
+        };
+        pending.ok_or_else(|| {
+            tracing::error!("{NO_UPGRADES}");
+            Rejection::new(RejectionKind::NotUpgradable)
+        })
     }
 
     /// Waits for the response to be out. Not to be called again after it was ready.
@@ -86,3 +89,6 @@ impl PendingTransport {
         }
     }
 }
+
+const NO_UPGRADES: &str = "a WebSocket handshake came without hyper's `OnUpgrade` in its extensions: either the server \
+    performs no upgrades, or another layer has taken it before";

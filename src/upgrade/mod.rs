@@ -2,6 +2,7 @@
 
 mod config;
 mod from_io;
+mod hooks;
 mod io;
 #[expect(clippy::module_inception, reason = "the accepted handshake has a file of its own, named as its type")]
 mod upgrade;
@@ -10,4 +11,6 @@ mod upgrader;
 pub use self::config::WebSocketConfig;
 pub(crate) use self::io::{MemoryUpgrade, PendingTransport};
 pub use self::upgrade::Upgrade;
+#[cfg(feature = "axum")]
+pub(crate) use self::upgrader::Admission;
 pub use self::upgrader::Upgrader;

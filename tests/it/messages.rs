@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join;
 use http::Request;
-use http_body_util::Empty;
 use tokio::io::{AsyncWriteExt, duplex};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use tower::service_fn;
-use tower_websocket::{Error, ErrorKind, Keepalive, Limits, Manager, Message, Role, Upgrader, WebSocketLayer, testing};
+use tower_websocket::{
+    EmptyBody, Error, ErrorKind, Keepalive, Limits, Manager, Message, Role, Upgrader, WebSocketLayer, testing,
+};
 
 #[tokio::test(start_paused = true)]
 async fn messages_come_in_order_each_once() {
@@ -57,7 +57,7 @@ async fn messages_of_all_sizes_come_back_as_they_were() {
 #[tokio::test(start_paused = true)]
 async fn a_handle_in_the_task_of_its_connection_but_outside_of_the_handler_is_woken() {
     let service = service_fn(async |mut request: Request<_>| {
-        let (response, upgrade) = Upgrader::new().upgrade::<Empty<Bytes>, Empty<Bytes>>(&mut request).unwrap();
+        let (response, upgrade) = Upgrader::new().upgrade::<EmptyBody, EmptyBody>(&mut request).unwrap();
         tokio::spawn(async move {
             let (escape, escaped) = oneshot::channel();
             // Polled before the connection each time, so that it sees what has arrived only if it is woken.
@@ -173,7 +173,7 @@ async fn a_connection_that_moves_to_another_task_keeps_its_time() {
     let service = service_fn(async |mut request: Request<_>| {
         let limits = Limits::default().max_lifetime(Duration::from_secs(2));
         let settings = Upgrader::new().keepalive(Keepalive::disabled()).limits(limits);
-        let (response, upgrade) = settings.upgrade::<Empty<Bytes>, Empty<Bytes>>(&mut request).unwrap();
+        let (response, upgrade) = settings.upgrade::<EmptyBody, EmptyBody>(&mut request).unwrap();
         tokio::spawn(async move {
             let mut connection = Box::pin(upgrade.run(echo));
             tokio::select! {
