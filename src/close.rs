@@ -14,35 +14,56 @@ use crate::error::{Error, ErrorKind};
 /// assert!(CloseCode::new(4000).is_some_and(|code| code.is_sendable()));
 /// assert!(CloseCode::new(999).is_none());
 /// ```
+#[doc(alias = "close_code")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CloseCode(u16);
 
 impl CloseCode {
     /// 1000: the purpose of the connection is fulfilled.
+    #[doc(alias = "CloseNormalClosure")]
     pub const NORMAL: Self = Self(1000);
     /// 1001: the server goes down, or the browser leaves the page.
+    #[doc(alias = "AWAY")]
+    #[doc(alias = "CloseGoingAway")]
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// 1003: a kind of data that this endpoint does not accept.
+    #[doc(alias = "UNSUPPORTED")]
+    #[doc(alias = "CloseUnsupportedData")]
     pub const UNSUPPORTED_DATA: Self = Self(1003);
     /// 1005: the peer's close frame carried no code. Never sent.
+    #[doc(alias = "STATUS")]
+    #[doc(alias = "CloseNoStatusReceived")]
     pub const NO_STATUS: Self = Self(1005);
     /// 1006: the connection ended without a close frame. Never sent.
+    #[doc(alias = "CloseAbnormalClosure")]
     pub const ABNORMAL: Self = Self(1006);
     /// 1007: data that does not fit its message's type, such as text that is not UTF-8.
+    #[doc(alias = "INVALID")]
+    #[doc(alias = "CloseInvalidFramePayloadData")]
     pub const INVALID_PAYLOAD: Self = Self(1007);
     /// 1008: a message that this endpoint's policy forbids.
+    #[doc(alias = "POLICY")]
+    #[doc(alias = "ClosePolicyViolation")]
     pub const POLICY_VIOLATION: Self = Self(1008);
     /// 1009: a message that is too large.
+    #[doc(alias = "SIZE")]
+    #[doc(alias = "CloseMessageTooBig")]
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
     /// 1010: the client wanted an extension that the server did not accept.
     pub const EXTENSION_REQUIRED: Self = Self(1010);
     /// 1011: an unexpected condition at this endpoint.
+    #[doc(alias = "ERROR")]
+    #[doc(alias = "CloseInternalServerErr")]
     pub const INTERNAL_ERROR: Self = Self(1011);
     /// 1012: the service restarts; reconnect after a random delay.
+    #[doc(alias = "RESTART")]
+    #[doc(alias = "CloseServiceRestart")]
     pub const SERVICE_RESTART: Self = Self(1012);
     /// 1013: the service is overloaded; try again later.
+    #[doc(alias = "AGAIN")]
+    #[doc(alias = "CloseTryAgainLater")]
     pub const TRY_AGAIN_LATER: Self = Self(1013);
     /// 1014: a gateway got an invalid answer from the server behind it.
     pub const BAD_GATEWAY: Self = Self(1014);

@@ -218,6 +218,7 @@ pub enum MessageKind {
 }
 
 /// The text of a message: UTF-8 in shared memory, so that cloning copies nothing but the shortest texts.
+#[doc(alias = "Utf8Bytes")]
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Text(FastStr);
 

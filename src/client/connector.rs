@@ -14,6 +14,7 @@ use super::response::UnexpectedResponse;
 use super::target::Target;
 use super::tasks::ClientTransport;
 use crate::connection::Keepalive;
+#[cfg(feature = "deflate")]
 use crate::deflate::Compression;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::token;
@@ -40,6 +41,8 @@ use crate::upgrade::WebSocketConfig;
 /// ```
 ///
 /// Compression, keepalive and limits have the defaults of a server's [`Upgrader`](crate::Upgrader).
+#[doc(alias = "Dialer")]
+#[doc(alias = "ClientRequestBuilder")]
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Connector {
@@ -68,6 +71,8 @@ impl Connector {
     }
 
     /// Offers permessage-deflate (RFC 7692) with these settings. On by default.
+    #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.config = self.config.compression(compression);
         self
@@ -299,6 +304,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped, so is the connection.
+    #[doc(alias = "connect_async")]
+    #[doc(alias = "Dial")]
     #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
     pub async fn connect<T>(target: T) -> Result<Self, Error>
     where

@@ -22,7 +22,7 @@ pub(crate) struct Handshaking {
 impl Handshaking {
     /// Makes a request into a handshake.
     pub(crate) fn new<B>(request: &mut Request<B>, config: WebSocketConfig) -> Self {
-        let opening = Opening::new(request, config.get_compression().map(|compression| compression.offer()));
+        let opening = Opening::new(request, config.offered().map(|compression| compression.offer()));
         Self { opening, request: copied(request), config }
     }
 
@@ -32,7 +32,7 @@ impl Handshaking {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let subprotocol = self.opening.confirm(response)?;
-        let deflate = match self.config.get_compression() {
+        let deflate = match self.config.offered() {
             Some(compression) => compression.confirm(response.headers())?.map(|agreed| (compression, agreed)),
             None if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
                 return Err(Error::with_source(

@@ -180,6 +180,13 @@ impl Compression {
     }
 }
 
+impl Compression {
+    /// What is on unless it is turned off.
+    pub(crate) fn by_default() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+
 impl Default for Compression {
     fn default() -> Self {
         Self {

@@ -30,6 +30,7 @@ impl WebSocketLayer<()> {
     /// # Panics
     ///
     /// If `interval` is zero.
+    #[doc(alias = "PeriodicWrite")]
     pub fn periodic<G, F, T, E>(
         interval: Duration,
         get: G,

@@ -44,6 +44,9 @@ use crate::stats::Stats;
 /// Where it was handed to a handler, the connection closes when the handler returns. Where it came from
 /// [`Manager::connect`], [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
 /// clone is dropped.
+#[doc(alias = "WebSocket")]
+#[doc(alias = "WebSocketStream")]
+#[doc(alias = "Conn")]
 pub struct Manager {
     inner: Arc<Inner>,
     /// As a [`Stream`], it has returned the last item.
@@ -108,6 +111,9 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: the message is returned by the next call.
+    #[doc(alias = "ReadMessage")]
+    #[doc(alias = "ReadCh")]
+    #[doc(alias = "next")]
     pub fn recv(&self) -> impl Future<Output = Result<Option<Message>, Error>> {
         // Without an async function's state around it, which a message would be moved through (`benches/echo.rs`).
         poll_fn(|cx| self.inner.shared.poll_recv(cx))
@@ -123,6 +129,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
+    #[doc(alias = "SetReadDeadline")]
     pub async fn recv_timeout(&self, time: Duration) -> Result<Message, Error> {
         match timeout(time, self.recv()).await {
             Ok(Ok(Some(message))) => Ok(message),
@@ -141,6 +148,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
+    #[doc(alias = "ReadBinary")]
     pub async fn read_binary(&self, time: Duration) -> Result<Bytes, Error> {
         self.recv_timeout(time).await.map(Message::into_bytes)
     }
@@ -157,6 +165,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped before it is ready, the message was not sent.
+    #[doc(alias = "WriteMessage")]
     pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
         self.send_as(message.into(), true)
     }
@@ -172,6 +181,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// As for [`send`](Self::send).
+    #[doc(alias = "EnableWriteCompression")]
     pub fn send_uncompressed(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
         self.send_as(message.into(), false)
     }
@@ -186,6 +196,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped, the message may have been sent or not.
+    #[doc(alias = "WriteData")]
     pub async fn write_data(&self, message: impl Into<Message>, time: Duration) -> Result<(), Error> {
         let written = async {
             let mut message = Some(message.into());
@@ -224,6 +235,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on the connection.
+    #[doc(alias = "WriteControl")]
+    #[doc(alias = "SetPongHandler")]
     pub async fn ping(&self) -> Result<Duration, Error> {
         let number = self.inner.shared.ping()?;
         poll_fn(|cx| self.inner.shared.poll_pong(number, cx)).await
@@ -244,6 +257,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// As for [`close_with`](Self::close_with).
+    #[doc(alias = "Close")]
     pub async fn close(&self) -> Result<(), Error> {
         self.close_with(CloseCode::NORMAL, "").await
     }
@@ -301,6 +315,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect.
+    #[doc(alias = "Done")]
+    #[doc(alias = "SetCloseHandler")]
     pub async fn done(&self) -> Result<CloseFrame, Error> {
         // The token forgets whoever stops waiting, which lists of wakers do not.
         self.inner.shared.context().cancelled().await;
@@ -316,6 +332,7 @@ impl Manager {
     /// A token that is cancelled when the connection ends, for tasks that live as long as it does.
     ///
     /// Cancelling it does not close the connection: each clone of the token is for listening.
+    #[doc(alias = "Context")]
     #[must_use]
     pub fn context(&self) -> CancellationToken {
         // A child: cancelling what the user gets must not tell other users that the connection ended.
@@ -342,6 +359,8 @@ impl Manager {
     }
 
     /// The subprotocol that was agreed upon (RFC 6455 §1.9).
+    #[doc(alias = "Subprotocol")]
+    #[doc(alias = "protocol")]
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.inner.subprotocol.as_deref()

@@ -28,8 +28,8 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Decode`] when the message is not JSON, or not of this type. The message is gone; the connection
-    ///   stays usable.
+    /// - [`ErrorKind::Decode`](crate::ErrorKind::Decode) when the message is not JSON, or not of this type. The message
+    ///   is gone; the connection stays usable.
     /// - The reason why the connection failed.
     ///
     /// # Cancel safety
@@ -44,7 +44,8 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Encode`] when the value cannot be serialised. Nothing was sent; the connection stays usable.
+    /// - [`ErrorKind::Encode`](crate::ErrorKind::Encode) when the value cannot be serialised. Nothing was sent; the
+    ///   connection stays usable.
     /// - As for [`send`](Self::send).
     ///
     /// # Cancel safety
@@ -77,14 +78,16 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::ReadTimeout`] when no message arrives in time. Nothing is lost and the connection stays usable.
-    /// - [`ErrorKind::Decode`] when the message is not JSON, or not of this type. The message is gone; the connection
-    ///   stays usable.
-    /// - [`ErrorKind::Closed`] once the connection is closed, or the reason why it failed.
+    /// - [`ErrorKind::ReadTimeout`](crate::ErrorKind::ReadTimeout) when no message arrives in time. Nothing is lost and
+    ///   the connection stays usable.
+    /// - [`ErrorKind::Decode`](crate::ErrorKind::Decode) when the message is not JSON, or not of this type. The message
+    ///   is gone; the connection stays usable.
+    /// - [`ErrorKind::Closed`](crate::ErrorKind::Closed) once the connection is closed, or the reason why it failed.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
+    #[doc(alias = "ReadJSON")]
     pub async fn read_json<T: DeserializeOwned>(&self, time: Duration) -> Result<T, Error> {
         self.recv_timeout(time).await?.parse()
     }
@@ -93,13 +96,16 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Encode`] when the value cannot be serialised. Nothing was sent; the connection stays usable.
-    /// - [`ErrorKind::WriteTimeout`] when that takes longer than `time`. The connection ends.
-    /// - [`ErrorKind::Closed`] once the connection is closed, or the reason why it failed.
+    /// - [`ErrorKind::Encode`](crate::ErrorKind::Encode) when the value cannot be serialised. Nothing was sent; the
+    ///   connection stays usable.
+    /// - [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout) when that takes longer than `time`. The connection
+    ///   ends.
+    /// - [`ErrorKind::Closed`](crate::ErrorKind::Closed) once the connection is closed, or the reason why it failed.
     ///
     /// # Cancel safety
     ///
     /// When the future is dropped, the message may have been sent or not.
+    #[doc(alias = "WriteJSON")]
     pub async fn write_json<T: Serialize + ?Sized>(&self, value: &T, time: Duration) -> Result<(), Error> {
         self.write_data(Message::json(value)?, time).await
     }

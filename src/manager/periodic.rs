@@ -65,6 +65,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped, no more values are sent; none is sent in part.
+    #[doc(alias = "PeriodicWrite")]
     pub fn periodic_write<G, F, T, E>(&self, interval: Duration, get: G) -> PeriodicWrite<'_, G, T, ByValue>
     where
         G: FnMut() -> F,

@@ -34,7 +34,7 @@ pub struct WebSocketConfig {
 
 impl Default for WebSocketConfig {
     fn default() -> Self {
-        Self { compression: Some(Compression::default()), keepalive: Keepalive::default(), limits: Limits::default() }
+        Self { compression: Compression::by_default(), keepalive: Keepalive::default(), limits: Limits::default() }
     }
 }
 
@@ -46,6 +46,8 @@ impl WebSocketConfig {
 
     /// Offers or accepts permessage-deflate (RFC 7692) with these settings. On by default.
     #[doc(alias = "EnableCompression")]
+    #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = Some(compression);
         self
@@ -70,6 +72,8 @@ impl WebSocketConfig {
     }
 
     /// The compression that was set, or the default. `None` after [`without_compression`](Self::without_compression).
+    #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     #[must_use]
     pub fn get_compression(&self) -> Option<&Compression> {
         self.compression.as_ref()
@@ -87,6 +91,11 @@ impl WebSocketConfig {
 }
 
 impl WebSocketConfig {
+    /// The compression to offer or to accept.
+    pub(crate) fn offered(&self) -> Option<&Compression> {
+        self.compression.as_ref()
+    }
+
     /// What a connection with these settings needs to know.
     pub(crate) fn terms(&self, role: Role, deflate: Option<(&Compression, Negotiated)>) -> Terms {
         Terms {

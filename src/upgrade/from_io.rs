@@ -32,6 +32,9 @@ impl Manager {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
+    #[doc(alias = "from_raw_socket")]
+    #[doc(alias = "from_partially_read")]
+    #[doc(alias = "NewConn")]
     #[must_use]
     pub fn from_upgraded<Io>(io: Io, role: Role, config: &WebSocketConfig) -> Self
     where

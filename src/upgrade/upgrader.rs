@@ -16,6 +16,7 @@ use super::io::PendingTransport;
 use super::upgrade::Upgrade;
 use crate::close::CloseFrame;
 use crate::connection::{Keepalive, Terms};
+#[cfg(feature = "deflate")]
 use crate::deflate::Compression;
 use crate::error::Error;
 use crate::handshake::{
@@ -42,17 +43,18 @@ use crate::stats::Stats;
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_websocket::{Compression, Keepalive, OriginPolicy, Shutdown, Upgrader};
+/// use tower_websocket::{Keepalive, OriginPolicy, Shutdown, Upgrader};
 ///
 /// let shutdown = Shutdown::new();
 /// let upgrader = Upgrader::new()
 ///     .origin(OriginPolicy::list(["https://app.example.com"])?)
 ///     .subprotocols(["chat.v2", "chat.v1"])
-///     .compression(Compression::default().threshold(256))
 ///     .keepalive(Keepalive::default().interval(Duration::from_secs(20)).timeout(Duration::from_secs(45)))
 ///     .max_connections(10_000)
 ///     .shutdown(&shutdown)
 ///     .on_end(|request, end, stats| println!("{}: {end:?} after {} messages", request.uri, stats.messages_received));
+/// # #[cfg(feature = "deflate")]
+/// let upgrader = upgrader.compression(tower_websocket::Compression::default().threshold(256));
 /// # Ok::<(), tower_websocket::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -79,6 +81,7 @@ impl Upgrader {
     }
 
     /// Which origins may connect. [`OriginPolicy::same_host`] by default.
+    #[doc(alias = "CheckOrigin")]
     pub fn origin(mut self, policy: OriginPolicy) -> Self {
         self.settings().rules.origin = policy;
         self
@@ -91,6 +94,8 @@ impl Upgrader {
     /// # Panics
     ///
     /// If one of them is not a token, such as an empty one or one with a space.
+    #[doc(alias = "Subprotocols")]
+    #[doc(alias = "protocols")]
     pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
         self.settings().rules.subprotocols =
             Subprotocols::list(subprotocols).expect("a subprotocol is a token (RFC 6455 section 4.1)");
@@ -121,6 +126,8 @@ impl Upgrader {
     }
 
     /// Accepts permessage-deflate (RFC 7692) with these settings. On by default.
+    #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     pub fn compression(self, compression: Compression) -> Self {
         self.with_config(|config| config.compression(compression))
     }
@@ -180,6 +187,8 @@ impl Upgrader {
     ///     response
     /// });
     /// ```
+    #[doc(alias = "on_upgrade_error")]
+    #[doc(alias = "Error")]
     pub fn on_rejection(
         mut self,
         replace: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
@@ -383,7 +392,7 @@ impl Upgrader {
         transport: PendingTransport,
     ) -> (Response<R>, Upgrade) {
         let Admission { accepted, ticket, permit } = admission;
-        let compression = self.0.config.get_compression();
+        let compression = self.0.config.offered();
         let deflate = compression.and_then(|compression| Some((compression, compression.accept(&request.headers)?)));
         let subprotocol = accepted.subprotocol().map(Box::from);
         let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));

@@ -33,7 +33,7 @@ pub(super) trait Pieces {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Cut {
     /// So many bytes lie between pieces.
-    #[cfg(feature = "json")]
+    #[cfg_attr(not(feature = "json"), expect(dead_code, reason = "lines follow each other at once"))]
     Gap(usize),
     /// So many bytes are the last of a piece.
     Piece(usize),
@@ -100,7 +100,6 @@ impl Unsent {
         }
         while let Some(cut) = pieces.cut(&self.bytes[self.seen..]) {
             match cut {
-                #[cfg(feature = "json")]
                 Cut::Gap(len) => self.bytes.advance(self.seen + len),
                 Cut::Piece(len) => return self.take::<P>(self.seen + len).map(Some),
             }

@@ -36,6 +36,8 @@ impl Manager {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "NewWriter")]
+    #[doc(alias = "NextWriter")]
     #[must_use]
     pub fn writer(&self, kind: MessageKind) -> Writer {
         Writer { ws: self.clone(), kind, tail: Utf8Tail::default(), mark: 0 }
