@@ -38,7 +38,8 @@
 //!   [`join`](Manager::join) makes a proxy of two.
 //! - What went wrong: [`Error`] and its [`ErrorKind`]. How it ended: [`CloseFrame`].
 //! - The end of all connections: [`Shutdown`].
-//! - The other side: [`Manager::connect`](Manager#method.connect) and `Connector`, with the feature `client`.
+//! - The other side: [`Manager::connect`](Manager#method.connect) and `Connector`, which also stays connected (`Sessions`),
+//!   with the feature `client`.
 //! - Tests without a socket: [`testing`].
 //! - Without the layer: the extractor of the feature `axum`, [`Upgrader::upgrade`], and [`Manager::from_upgraded`] for other transports.
 //!
@@ -62,7 +63,9 @@
 //! | `debug` | yes | `WEBSOCKET_DEBUG`: connection events on standard error where the program has no subscriber |
 //! | `deflate` | yes | permessage-deflate (RFC 7692) and its settings, `Compression` |
 //! | `json` | yes | JSON messages, `copy_json_stream`, and periodic updates |
+//! | `proxy` | no | `Proxy`: the client's way through HTTP and SOCKS5 proxies |
 //! | `rustls` | no | `wss://` URLs, by rustls with Mozilla's root certificates |
+//! | `rustls-platform-verifier` | no | the operating system's certificates for the client, as a choice |
 //! | `tungstenite` | no | conversions of messages and close frames to and from tungstenite 0.30 |
 //!
 //! Everything else, HTTP/2 included, is always there.
@@ -96,9 +99,12 @@ mod tungstenite;
 mod upgrade;
 
 pub use crate::budget::Budget;
+#[cfg(feature = "proxy")]
+#[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+pub use crate::client::Proxy;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use crate::client::{Connector, Target};
+pub use crate::client::{Backoff, Connector, Sessions, Target};
 pub use crate::close::{CloseCode, CloseFrame};
 pub use crate::connection::Keepalive;
 #[cfg(feature = "deflate")]

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::dial::dial;
@@ -49,6 +50,8 @@ pub struct Connector {
     config: WebSocketConfig,
     headers: HeaderMap,
     http2: bool,
+    #[cfg(feature = "proxy")]
+    proxy: Option<super::proxy::Proxy>,
     #[cfg(feature = "rustls")]
     tls: Option<std::sync::Arc<tokio_rustls::rustls::ClientConfig>>,
 }
@@ -142,6 +145,30 @@ impl Connector {
         self
     }
 
+    /// TLS with the certificates that the operating system trusts, in place of Mozilla's that are built in: with
+    /// `rustls-platform-verifier`, on Linux the certificates of `/etc/ssl`, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidSetting`] where the platform has no certificates, or none that can be read.
+    #[cfg(feature = "rustls-platform-verifier")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rustls-platform-verifier")))]
+    pub fn tls_platform_verifier(mut self) -> Result<Self, Error> {
+        let config = super::tls::platform_config();
+        self.tls = Some(config.map_err(|error| Error::with_source(ErrorKind::InvalidSetting, error))?.into());
+        Ok(self)
+    }
+
+    /// Connects through these proxies. Directly by default, whatever the environment says.
+    ///
+    /// It has no effect on [`connect_over`](Self::connect_over).
+    #[cfg(feature = "proxy")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+    pub fn proxy(mut self, proxy: super::proxy::Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// Opens a WebSocket. It closes when the last clone of the [`Manager`] is dropped.
     ///
     /// The target is a `ws://` or, with the feature `rustls`, `wss://` URL, or an [`http::Request`] with headers of its
@@ -205,7 +232,7 @@ impl Connector {
     }
 
     async fn dial(&self, target: &Target) -> Result<(Handshaking, Answer), Error> {
-        let dial = || async { dial(target.host(), target.port()).await.map_err(no_transport) };
+        let dial = || self.transport(target);
         if let Some(answered) = self.attempt(dial().await?, target, self.http2).await? {
             return Ok(answered);
         }
@@ -217,6 +244,17 @@ impl Connector {
             Ok(answered) => answered.ok_or_else(no_extended_connect),
             Err(error) => Err(no_way(&error)),
         }
+    }
+
+    /// A transport to the server.
+    async fn transport(&self, target: &Target) -> Result<TcpStream, Error> {
+        #[cfg(feature = "proxy")]
+        if let Some(proxy) = &self.proxy
+            && let Some(route) = proxy.intercept(target.host(), target.port(), target.is_secure())?
+        {
+            return route.connect().await.map_err(no_transport);
+        }
+        dial(target.host(), target.port()).await.map_err(no_transport)
     }
 
     /// One handshake over one transport. `None`: the server speaks HTTP/2, but has no WebSockets over it.

@@ -1,14 +1,22 @@
 //! The other side: opening connections.
 
 #[cfg(feature = "client")]
+mod backoff;
+#[cfg(feature = "client")]
 mod connector;
 #[cfg(feature = "client")]
 mod dial;
 mod establish;
 #[cfg(feature = "client")]
 mod exchange;
+#[cfg(feature = "proxy")]
+mod proxy;
 #[cfg(feature = "client")]
 mod response;
+#[cfg(feature = "client")]
+mod retry;
+#[cfg(feature = "client")]
+mod sessions;
 #[cfg(feature = "client")]
 mod target;
 #[cfg(feature = "client")]
@@ -17,7 +25,13 @@ mod tasks;
 mod tls;
 
 #[cfg(feature = "client")]
+pub use backoff::Backoff;
+#[cfg(feature = "client")]
 pub use connector::Connector;
 pub(crate) use establish::Handshaking;
+#[cfg(feature = "proxy")]
+pub use proxy::Proxy;
+#[cfg(feature = "client")]
+pub use sessions::Sessions;
 #[cfg(feature = "client")]
 pub use target::Target;
