@@ -6,3 +6,4 @@ mod extractor;
 mod fronts;
 mod over_tcp;
 mod ported;
+mod token;
