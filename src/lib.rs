@@ -112,7 +112,9 @@ pub use crate::connection::Keepalive;
 pub use crate::deflate::Compression;
 pub use crate::error::{BoxError, Error, ErrorKind};
 pub use crate::handler::HandlerOutput;
-pub use crate::handshake::{OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request};
+pub use crate::handshake::{
+    ForwardedHeader, OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request,
+};
 pub use crate::layer::{EmptyBody, NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
 pub use crate::limits::Limits;
 pub use crate::manager::{Manager, Reader, Writer};
