@@ -42,7 +42,7 @@ use crate::stats::Stats;
 /// A `Manager` is also a [`Stream`] of messages and a [`Sink`] for them.
 ///
 /// Where it was handed to a handler, the connection closes when the handler returns. Where it came from
-/// [`Manager::connect`], [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
+/// `Manager::connect`, [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
 /// clone is dropped.
 #[doc(alias = "WebSocket")]
 #[doc(alias = "WebSocketStream")]
@@ -368,7 +368,7 @@ impl Manager {
 
     /// Whether permessage-deflate (RFC 7692) was agreed upon.
     ///
-    /// Messages are then compressed as [`Compression`](crate::Compression) says, which need not be each of them.
+    /// Messages are then compressed as `Compression` says, which need not be each of them.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         self.inner.shared.is_compressed()

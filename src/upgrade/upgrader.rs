@@ -36,7 +36,7 @@ use crate::stats::Stats;
 /// - by itself, with [`upgrade`](Self::upgrade) or [`upgrade_parts`](Self::upgrade_parts).
 ///
 /// In a request's extensions it also overrides the layer's settings for that request. Where it says nothing of
-/// [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections), [`on_rejection`](Self::on_rejection),
+/// [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections), [`on_rejection`](Self::on_rejection),
 /// [`on_end`](Self::on_end), [`peer_addr`](Self::peer_addr) and [`original_uri`](Self::original_uri), the layer's stay.
 ///
 /// Cloning is cheap. Clones share the limit on connections.
@@ -67,11 +67,18 @@ struct Settings {
     config: WebSocketConfig,
     context: Option<CancellationToken>,
     shutdown: Option<Shutdown>,
-    connections: Option<Arc<Semaphore>>,
+    connections: Option<Connections>,
     on_rejection: Option<Hook<OnRejection>>,
     on_end: Option<Hook<OnEnd>>,
     peer_addr: Option<Hook<PeerAddr>>,
     original_uri: Option<Hook<OriginalUri>>,
+}
+
+/// How many connections may be open, and those that still may.
+#[derive(Clone, Debug)]
+struct Connections {
+    max: usize,
+    free: Arc<Semaphore>,
 }
 
 impl Upgrader {
@@ -165,7 +172,8 @@ impl Upgrader {
     /// A connection counts from the answer to its handshake until it and its handler are over. Clones share the limit, and
     /// keep to it after other settings of theirs were changed.
     pub fn max_connections(mut self, connections: usize) -> Self {
-        self.settings().connections = Some(Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))));
+        let free = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
+        self.settings().connections = Some(Connections { max: connections, free });
         self
     }
 
@@ -254,6 +262,18 @@ impl Upgrader {
     pub fn original_uri(mut self, uri: impl Fn(&Parts) -> Option<&Uri> + Send + Sync + 'static) -> Self {
         self.settings().original_uri = Some(Hook(Arc::new(uri)));
         self
+    }
+
+    /// The token that was set with [`context`](Self::context).
+    #[must_use]
+    pub fn get_context(&self) -> Option<&CancellationToken> {
+        self.0.context.as_ref()
+    }
+
+    /// How many connections may be open at a time, where that was set.
+    #[must_use]
+    pub fn get_max_connections(&self) -> Option<usize> {
+        Some(self.0.connections.as_ref()?.max)
     }
 
     /// The shutdown that was set.
@@ -376,7 +396,7 @@ impl Upgrader {
         };
         let permit = match &self.0.connections {
             Some(connections) => {
-                let permit = connections.clone().try_acquire_owned();
+                let permit = connections.free.clone().try_acquire_owned();
                 Some(permit.map_err(|_| Rejection::new(RejectionKind::TooManyConnections))?)
             }
             None => None,
@@ -420,6 +440,7 @@ impl Upgrader {
 
         if !Arc::ptr_eq(&self.0, &fallback.0) {
             let (settings, fallback) = (self.settings(), &fallback.0);
+            fill(&mut settings.context, fallback.context.as_ref());
             fill(&mut settings.shutdown, fallback.shutdown.as_ref());
             fill(&mut settings.connections, fallback.connections.as_ref());
             fill(&mut settings.on_rejection, fallback.on_rejection.as_ref());
@@ -428,11 +449,6 @@ impl Upgrader {
             fill(&mut settings.original_uri, fallback.original_uri.as_ref());
         }
         self
-    }
-
-    /// What cancels the connections.
-    pub(super) fn get_context(&self) -> Option<&CancellationToken> {
-        self.0.context.as_ref()
     }
 
     /// What is told of their end.
