@@ -10,7 +10,7 @@ use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
-use tower_websocket::{Connector, Error, Manager, Role, Upgrader, WebSocketLayer};
+use tower_websocket::{Connector, Error, Manager, Role, WebSocketConfig, WebSocketLayer};
 
 use crate::support::{millis, secs};
 
@@ -104,7 +104,7 @@ async fn a_socket_that_is_given_to_the_crate_has_it_too() {
     }
     for role in [Role::Client, Role::Server] {
         let (stream, copy) = watched(TcpStream::connect(address).await.unwrap());
-        let _ws = Manager::from_upgraded(stream, role, &Upgrader::new());
+        let _ws = Manager::from_upgraded(stream, role, &WebSocketConfig::new());
         assert!(SockRef::from(&copy).tcp_nodelay().unwrap(), "{role:?}");
     }
 }

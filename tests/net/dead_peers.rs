@@ -33,7 +33,7 @@ async fn a_peer_that_accepts_no_data_is_found_within_the_write_time() {
     for (role, over) in sides(&Over::ALL) {
         for way in [Way::SMALL, Way::DIRECT] {
             cases.add(format!("{role:?}, {over}, {way}, 2 s"), async move {
-                let settings = quiet().limits(Limits::default().write_time(secs(2)));
+                let settings = quiet().limits(Limits::default().write_timeout(secs(2)));
                 let (end, found) = flood(role, over, way, settings).await;
                 expect("the end", end, Err(ErrorKind::WriteTimeout));
                 // Where only our own buffers can be seen, a peer may be silent for the grace of 5 s.

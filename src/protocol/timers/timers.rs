@@ -40,7 +40,7 @@ impl Timers {
             deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
             backlog: 0,
-            min_data_rate: limits.min_data_rate,
+            min_data_rate: limits.min_data_rate.into(),
         }
     }
 
