@@ -2,17 +2,13 @@
 
 mod support;
 
-use std::future::poll_fn;
-use std::task::Poll;
-
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::routing::any;
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, Throughput};
-use h2::ext::Protocol;
 use h2::{RecvStream, SendStream, client};
-use http::{Method, Request, StatusCode, Version};
+use http::StatusCode;
 use tokio::net::TcpStream;
 
 use support::TEXT;
@@ -64,19 +60,8 @@ struct Stream {
 
 impl Stream {
     async fn open(io: TcpStream) -> Self {
-        let (mut requests, connection) = client::handshake(io).await.expect("the server speaks HTTP/2");
-        let mut connection = Box::pin(connection);
-        // Until the server's settings are there.
-        poll_fn(|cx| {
-            assert!(connection.as_mut().poll(cx).is_pending(), "the server has left");
-            if requests.is_extended_connect_protocol_enabled() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        let request = Request::builder()
-            .method(Method::CONNECT)
-            .version(Version::HTTP_2)
-            .uri("http://localhost/ws")
-            .extension(Protocol::from_static("websocket"))
+        let (mut requests, connection) = support::shared::handshake(&client::Builder::new(), io).await;
+        let request = support::shared::websocket_request("http://localhost/ws")
             .header("sec-websocket-version", "13")
             .body(())
             .expect("the request is valid");

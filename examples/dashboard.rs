@@ -59,7 +59,7 @@ async fn serve() -> Result<(), Box<dyn StdError>> {
     let router = Router::new()
         .route("/", file("text/html; charset=utf-8", include_str!("dashboard/index.html")))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("dashboard/style.css")))
-        .route("/app.js", file("text/javascript; charset=utf-8", include_str!("dashboard/app.js")))
+        .merge(scripts())
         .route_service("/ws/status", status.into_service())
         .route_service("/ws/peers", peers.into_service())
         .route_service("/ws/echo", echo.into_service());
@@ -78,6 +78,24 @@ async fn serve() -> Result<(), Box<dyn StdError>> {
         () = overdue => {}
     }
     Ok(())
+}
+
+/// The modules of the page's script.
+fn scripts() -> Router {
+    let modules = [
+        ("/app.js", include_str!("dashboard/app.js")),
+        ("/chart.js", include_str!("dashboard/chart.js")),
+        ("/echo.js", include_str!("dashboard/echo.js")),
+        ("/link.js", include_str!("dashboard/link.js")),
+        ("/page.js", include_str!("dashboard/page.js")),
+        ("/peers.js", include_str!("dashboard/peers.js")),
+        ("/state.js", include_str!("dashboard/state.js")),
+        ("/status.js", include_str!("dashboard/status.js")),
+        ("/words.js", include_str!("dashboard/words.js")),
+    ];
+    modules.into_iter().fold(Router::new(), |router, (path, script)| {
+        router.route(path, file("text/javascript; charset=utf-8", script))
+    })
 }
 
 /// What all connections share.

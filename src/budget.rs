@@ -88,6 +88,27 @@ impl Charge {
         taken.is_ok()
     }
 
+    /// Charges `bytes` in all, more or less than now. `false`: that is more than the budget has, and it is charged all the
+    /// same, as these bytes are in memory already.
+    pub(crate) fn raise_or_exceed(&mut self, bytes: usize) -> bool {
+        self.lower(bytes);
+        if self.raise(bytes) {
+            return true;
+        }
+        self.budget.0.used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+        self.bytes = bytes;
+        false
+    }
+
+    /// Charges no more than `bytes`.
+    #[inline]
+    pub(crate) fn lower(&mut self, bytes: usize) {
+        if let Some(less) = self.bytes.checked_sub(bytes).filter(|less| *less > 0) {
+            self.budget.0.used.fetch_sub(less, Ordering::Relaxed);
+            self.bytes = bytes;
+        }
+    }
+
     /// What is charged now.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
@@ -95,10 +116,7 @@ impl Charge {
 
     /// Gives everything back.
     pub(crate) fn release(&mut self) {
-        if self.bytes > 0 {
-            self.budget.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
-            self.bytes = 0;
-        }
+        self.lower(0);
     }
 }
 

@@ -90,6 +90,7 @@ mod layer;
 mod limits;
 mod manager;
 mod message;
+mod protocol;
 mod role;
 mod shutdown;
 mod stats;
@@ -106,7 +107,6 @@ pub use crate::client::Proxy;
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use crate::client::{Backoff, Connector, Sessions, Target};
 pub use crate::close::{CloseCode, CloseFrame};
-pub use crate::connection::Keepalive;
 #[cfg(feature = "deflate")]
 #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
 pub use crate::deflate::Compression;
@@ -122,6 +122,7 @@ pub use crate::manager::{Manager, Reader, Writer};
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 pub use crate::manager::{PeriodicFuture, PeriodicWrite, dedup};
 pub use crate::message::{Message, MessageKind, Text};
+pub use crate::protocol::Keepalive;
 pub use crate::role::Role;
 pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;

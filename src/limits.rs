@@ -9,10 +9,12 @@ use crate::budget::Budget;
 /// | limit | default | what happens beyond it |
 /// | --- | --- | --- |
 /// | [`max_message_size`](Self::max_message_size) | 1 MiB | close 1009, [`ErrorKind::MessageTooBig`](crate::ErrorKind::MessageTooBig) |
+/// | [`incoming`](Self::incoming) | 64 KiB, and always one message | reading stops |
 /// | [`max_write_buffer_size`](Self::max_write_buffer_size) | 64 KiB | `send` waits |
 /// | [`message_timeout`](Self::message_timeout) | 30 s | close 1008, [`ErrorKind::ReadTimeout`](crate::ErrorKind::ReadTimeout) |
 /// | [`write_timeout`](Self::write_timeout) | 10 s | [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout) |
 /// | [`close_timeout`](Self::close_timeout) | 5 s | the transport is dropped |
+/// | [`min_data_rate`](Self::min_data_rate) | 1 KiB/s | a peer that is slower may be taken for a silent one |
 /// | [`handshake_timeout`](Self::handshake_timeout) | 10 s | the handler never runs |
 /// | [`max_lifetime`](Self::max_lifetime) | none | close 1001, [`ErrorKind::LifetimeExceeded`](crate::ErrorKind::LifetimeExceeded) |
 /// | [`budget`](Self::budget) | 1 GiB for the process | close 1013, [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) |
@@ -34,11 +36,13 @@ use crate::budget::Budget;
 #[must_use]
 pub struct Limits {
     pub(crate) message: usize,
+    pub(crate) incoming: usize,
     pub(crate) outgoing: usize,
     pub(crate) message_time: Duration,
     pub(crate) write_time: Duration,
     pub(crate) close_time: Duration,
     pub(crate) handshake_time: Duration,
+    pub(crate) min_data_rate: u64,
     pub(crate) lifetime: Option<Duration>,
     pub(crate) budget: Budget,
 }
@@ -47,11 +51,13 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message: 1024 * 1024,
+            incoming: 64 * 1024,
             outgoing: 64 * 1024,
             message_time: Duration::from_secs(30),
             write_time: Duration::from_secs(10),
             close_time: Duration::from_secs(5),
             handshake_time: Duration::from_secs(10),
+            min_data_rate: 1024,
             lifetime: None,
             budget: Budget::process(),
         }
@@ -66,6 +72,17 @@ impl Limits {
     #[doc(alias = "max_frame_size")]
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.message = bytes;
+        self
+    }
+
+    /// How many bytes of received messages may wait to be received by the handler before reading stops. 64 KiB by default.
+    ///
+    /// One message of any size is received while less than this is waiting, so the peak is this plus one message; each message
+    /// counts for some 40 bytes more than its payload. Control frames among them are seen at once: a close, a ping or a pong.
+    /// Beyond the limit nothing more is read, and TCP or HTTP/2 hold the peer up. A handler that only sends is better off
+    /// with [`ignore_incoming`](crate::Manager::ignore_incoming).
+    pub fn incoming(mut self, bytes: usize) -> Self {
+        self.incoming = bytes;
         self
     }
 
@@ -107,6 +124,23 @@ impl Limits {
         self
     }
 
+    /// How many bytes per second a slow peer takes at least. 1 KiB/s by default.
+    ///
+    /// What the operating system has taken is not what the peer has taken: megabytes may lie in its buffers, in those of TLS
+    /// and HTTP/2 and in a proxy's, and a ping or a close frame stands behind them. So the keepalive's timeout and
+    /// [`close_timeout`](Self::close_timeout) are longer by the time that the bytes written since the last sign of life take at this
+    /// rate, up to 30 s in all. While the transport refuses data, [`write_timeout`](Self::write_timeout) counts instead: it is seen
+    /// then whether the peer takes any.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    pub fn min_data_rate(mut self, bytes_per_second: u32) -> Self {
+        assert!(bytes_per_second > 0, "a data rate must be more than zero");
+        self.min_data_rate = bytes_per_second.into();
+        self
+    }
+
     /// How long the server may take to hand over the upgraded transport, and a client to connect. 10 s by default.
     #[doc(alias = "HandshakeTimeout")]
     #[doc(alias = "connect_timeout")]
@@ -139,6 +173,12 @@ impl Limits {
         self.message
     }
 
+    /// See [`incoming`](Self::incoming).
+    #[must_use]
+    pub fn get_incoming(&self) -> usize {
+        self.incoming
+    }
+
     /// See [`max_write_buffer_size`](Self::max_write_buffer_size).
     #[must_use]
     pub fn get_max_write_buffer_size(&self) -> usize {
@@ -161,6 +201,12 @@ impl Limits {
     #[must_use]
     pub fn get_close_timeout(&self) -> Duration {
         self.close_time
+    }
+
+    /// See [`min_data_rate`](Self::min_data_rate).
+    #[must_use]
+    pub fn get_min_data_rate(&self) -> u64 {
+        self.min_data_rate
     }
 
     /// See [`handshake_timeout`](Self::handshake_timeout).

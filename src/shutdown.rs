@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::Shared;
+use crate::connection::Inner as Connection;
 
 /// Closes the connections of one or more layers politely.
 ///
@@ -47,7 +47,7 @@ struct State {
     overdue: bool,
     next: u64,
     /// Those that wait for their transport have nothing to close yet.
-    connections: HashMap<u64, Option<Weak<Shared>>>,
+    connections: HashMap<u64, Option<Weak<Connection>>>,
 }
 
 impl Shutdown {
@@ -164,7 +164,7 @@ impl fmt::Debug for Shutdown {
 
 /// The connections that are still to be told. Dropped, it tells them all.
 struct Rest {
-    connections: Vec<Weak<Shared>>,
+    connections: Vec<Weak<Connection>>,
     frame: CloseFrame,
 }
 
@@ -207,7 +207,7 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     /// The connection is open, and can be closed from now on.
-    pub(crate) fn attach(&self, connection: &Arc<Shared>) {
+    pub(crate) fn attach(&self, connection: &Arc<Connection>) {
         let mut state = self.shutdown.lock();
         state.connections.insert(self.number, Some(Arc::downgrade(connection)));
         if state.overdue {

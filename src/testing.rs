@@ -9,9 +9,9 @@ use tokio::io::duplex;
 use tower_service::Service;
 
 use crate::client::Handshaking;
-use crate::connection::Keepalive;
 use crate::layer::EmptyBody;
 use crate::manager::Manager;
+use crate::protocol::Keepalive;
 use crate::upgrade::MemoryUpgrade;
 use crate::upgrade::{Upgrader, WebSocketConfig};
 

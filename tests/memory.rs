@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+#[path = "support/mod.rs"]
+mod shared;
+
 use allocation_counter::measure;
 use tokio::runtime;
 use tower_websocket::testing::TestClient;
-use tower_websocket::{Compression, Error, Keepalive, Manager, Upgrader, WebSocketLayer};
+use tower_websocket::{Compression, Manager, WebSocketLayer};
 
 /// The table of [`Compression`]: window bits, memory level, and the bytes of a compressor.
 const COMPRESSORS: [(u8, u8, usize); 7] = [
@@ -18,13 +21,6 @@ const COMPRESSORS: [(u8, u8, usize); 7] = [
     (9, 1, 137_344),
 ];
 const DECOMPRESSOR: usize = 47_680;
-
-async fn echo(ws: Manager) -> Result<(), Error> {
-    while let Some(message) = ws.recv().await? {
-        ws.send(message).await?;
-    }
-    Ok(())
-}
 
 #[test]
 fn context_takeover_costs_what_the_table_says() {
@@ -43,8 +39,8 @@ fn context_takeover_costs_what_the_table_says() {
 fn kept(compression: Compression) -> usize {
     // One thread: what is counted is a thread's own.
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let settings = Upgrader::new().compression(compression).keepalive(Keepalive::disabled());
-    let client = TestClient::new(WebSocketLayer::new(echo).upgrader(settings.clone()).into_service());
+    let settings = shared::quiet().compression(compression);
+    let client = TestClient::new(WebSocketLayer::new(shared::echo).upgrader(settings.clone()).into_service());
     let client = client.config(settings.get_config().clone());
     let connect = || runtime.block_on(client.connect("/")).expect("the handshake is accepted");
     let exchange = |ws: &Manager| {

@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "no bench needs all of it")]
 #![expect(clippy::unwrap_used, reason = "what fails here ends the bench")]
 
-use std::error::Error;
+#[path = "../../tests/support/mod.rs"]
+pub(crate) mod shared;
+
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
@@ -12,16 +14,15 @@ use criterion::{BenchmarkGroup, Criterion, Throughput};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_async, accept_async_with_config, tungstenite};
 use tower::Service;
-use tower_websocket::{Manager, Upgrader, WebSocketLayer};
+use tower_websocket::{BoxError, Upgrader, WebSocketLayer};
+
+pub(crate) use shared::{echo, masked};
 
 /// All benches together take less than ten minutes with these.
 pub(crate) fn criterion() -> Criterion {
@@ -123,12 +124,7 @@ where
     S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    tokio::spawn(async move {
-        let mut server = auto::Builder::new(TokioExecutor::new());
-        server.http2().enable_connect_protocol();
-        // The end of the bench is the end of the transport.
-        let _ = server.serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service)).await;
-    });
+    tokio::spawn(shared::serve_connection(shared::http_server(), io, service));
 }
 
 /// An echo server: hyper and the layer.
@@ -139,13 +135,6 @@ pub(crate) fn serve_echo(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'stati
 /// An echo server with these settings.
 pub(crate) fn serve_echo_with(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, upgrader: Upgrader) {
     serve(io, WebSocketLayer::new(echo).upgrader(upgrader).into_service());
-}
-
-pub(crate) async fn echo(ws: Manager) -> Result<(), tower_websocket::Error> {
-    while let Some(message) = ws.recv().await? {
-        ws.send(message).await?;
-    }
-    Ok(())
 }
 
 /// The same on tokio-tungstenite alone, as it comes.
@@ -291,26 +280,6 @@ pub(crate) fn handshake(headers: &str) -> String {
     )
 }
 
-/// A whole frame as a client sends it.
-pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first];
-    match payload.len() {
-        len @ ..126 => frame.push(0x80 | len as u8),
-        len @ ..0x1_0000 => {
-            frame.push(0x80 | 126);
-            frame.extend_from_slice(&(len as u16).to_be_bytes());
-        }
-        len => {
-            frame.push(0x80 | 127);
-            frame.extend_from_slice(&(len as u64).to_be_bytes());
-        }
-    }
-    const KEY: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
-    frame.extend_from_slice(&KEY);
-    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
-}
-
 /// The next frame of a server, if all of it is there.
 pub(crate) fn take_frame(received: &mut BytesMut) -> Option<BytesMut> {
     let mut rest = received.get(1..)?;
@@ -334,5 +303,3 @@ pub(crate) const BINARY: u8 = 0x82;
 pub(crate) const CLOSE: u8 = 0x88;
 pub(crate) const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
-
-type BoxError = Box<dyn Error + Send + Sync>;

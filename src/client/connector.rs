@@ -14,7 +14,6 @@ use super::exchange::{Answer, over_http1, over_http2};
 use super::response::UnexpectedResponse;
 use super::target::Target;
 use super::tasks::ClientTransport;
-use crate::connection::Keepalive;
 #[cfg(feature = "deflate")]
 use crate::deflate::Compression;
 use crate::error::{Error, ErrorKind};
@@ -22,6 +21,7 @@ use crate::handshake::token;
 use crate::layer::EmptyBody;
 use crate::limits::Limits;
 use crate::manager::Manager;
+use crate::protocol::Keepalive;
 use crate::upgrade::WebSocketConfig;
 
 /// The settings of a client.

@@ -42,7 +42,7 @@ impl Handshaking {
             }
             None => None,
         };
-        let terms = self.config.terms(Role::Client, deflate);
-        Ok(Manager::detached(transport, terms, KeptRequest::new(self.request), subprotocol))
+        let config = self.config.connection_config(Role::Client, deflate);
+        Ok(Manager::detached(transport, config, KeptRequest::new(self.request), subprotocol))
     }
 }

@@ -1,38 +1,34 @@
-//! One connection: bytes from the transport become messages here, and messages become bytes.
+//! One connection as it runs: its task, its handles, and what they share. The rules are in `protocol`.
 //!
-//! `task` joins the parts, `running` adds the handler. `socket` is the only file that names tungstenite; `keepalive`,
-//! `closing`, `deadlines` and `pings` are state machines that know no clock and no socket.
+//! What is true between two polls of the task:
+//!
+//! 1. The [`Driver`](driver::Driver) alone touches the transport, the parser and the timers. Everything that handles use too
+//!    is in [`Inner`], behind one lock that is never held across an await, a system call or a waker's call.
+//! 2. The task sleeps only when it has seen all changes: whoever changes something for it calls `DriverWaker::notify`
+//!    after that, and the task looks again before it sleeps. `driver_waker` has the protocol, and a model that checks it.
+//! 3. The handler is a future like any other: it is polled when its own waker was called, and waits for the connection
+//!    through the same sets of wakers as a handle in another task.
+//! 4. Every waiting future owns its entry in a `WakerSet` and removes it when it is ready or dropped.
+//!
+//! Who wakes whom: a message or the end of the connection wakes the readers; written bytes, or an end, wake the writers; a
+//! pong, an end, or the last handle's drop wakes the watchers; sending, closing, pinging, and receiving below
+//! [`Limits::incoming`](crate::Limits::incoming), wake the task.
 //!
 //! Functions that every message passes are marked `#[inline]`: without link-time optimisation they would be calls from the
 //! user's crate, where the handler's type puts the task (`benches/echo.rs`, a fifteenth of the instructions of a burst).
 
-mod assembler;
-mod close_frame;
-mod closing;
-mod deadlines;
-mod fault;
-mod frame;
-mod frame_rules;
-mod input;
-mod keepalive;
-mod lending;
-mod outgoing;
-mod pings;
-mod running;
-mod scratch;
-mod shared;
-mod signals;
-mod socket;
-mod start;
-mod state;
-mod task;
+mod config;
+mod driver;
+mod driver_waker;
+mod future;
+mod inner;
 mod transport;
-mod wakers;
-mod window;
-mod wire;
+mod waiter;
+mod waker_set;
 
-pub use keepalive::Keepalive;
-pub(crate) use running::{GivenUp, Running};
-pub(crate) use shared::Shared;
-pub(crate) use start::{Terms, prepare, spawn};
-pub(crate) use transport::Transport;
+pub(crate) use self::config::{ConnectionConfig, prepare, spawn};
+pub(crate) use self::future::{ConnectionFuture, OpenError};
+pub(crate) use self::inner::{Inner, Waiting};
+pub(crate) use self::transport::Transport;
+pub(crate) use self::waiter::Waiter;
+pub(crate) use self::waker_set::WakerKey;

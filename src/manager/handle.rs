@@ -17,7 +17,7 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, Shared, Terms};
+use crate::connection::{self, ConnectionConfig, Inner, Waiter, Waiting, WakerKey};
 use crate::error::{Error, ErrorKind};
 use crate::handshake::KeptRequest;
 use crate::message::Message;
@@ -48,55 +48,75 @@ use crate::stats::Stats;
 #[doc(alias = "WebSocketStream")]
 #[doc(alias = "Conn")]
 pub struct Manager {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
     /// As a [`Stream`], it has returned the last item.
     stream_over: bool,
-    /// As a [`Sink`], it waits for this to be written.
+    /// As a [`Sink`], it waits until everything up to this byte is written.
     flushing: Option<u64>,
+    /// What it waits for as a [`Stream`] and as a [`Sink`].
+    reading: WakerKey,
+    writing: WakerKey,
+    closing: WakerKey,
 }
 
-struct Inner {
-    shared: Arc<Shared>,
+/// What all handles of a connection share.
+struct Shared {
+    connection: Arc<Inner>,
     request: KeptRequest,
     subprotocol: Option<Box<str>>,
 }
 
-impl Drop for Inner {
+impl Drop for Shared {
     fn drop(&mut self) {
-        self.shared.abandon();
+        self.connection.drop_handles();
     }
 }
 
 /// A request that is to be made compact once its handler has had a turn.
-pub(crate) struct RequestToCompact(Weak<Inner>);
+pub(crate) struct RequestToCompact(Weak<Shared>);
 
 impl RequestToCompact {
     /// Frees what the request keeps in memory beside itself, if it is still there.
     pub(crate) fn compact(self) {
-        if let Some(inner) = self.0.upgrade() {
-            inner.request.compact();
+        if let Some(shared) = self.0.upgrade() {
+            shared.request.compact();
         }
     }
 }
 
 impl Manager {
-    pub(crate) fn new(shared: Arc<Shared>, request: KeptRequest, subprotocol: Option<Box<str>>) -> Self {
-        let inner = Inner { shared, request, subprotocol };
-        Self { inner: Arc::new(inner), stream_over: false, flushing: None }
+    pub(crate) fn new(connection: Arc<Inner>, request: KeptRequest, subprotocol: Option<Box<str>>) -> Self {
+        Self::of(Arc::new(Shared { connection, request, subprotocol }))
+    }
+
+    fn of(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            stream_over: false,
+            flushing: None,
+            reading: WakerKey::default(),
+            writing: WakerKey::default(),
+            closing: WakerKey::default(),
+        }
     }
 
     /// A handle to a connection without a handler: it runs until its last handle is gone.
-    pub(crate) fn detached<Io>(transport: Io, terms: Terms, request: KeptRequest, subprotocol: Option<Box<str>>) -> Self
+    pub(crate) fn detached<Io>(
+        transport: Io,
+        config: ConnectionConfig,
+        request: KeptRequest,
+        subprotocol: Option<Box<str>>,
+    ) -> Self
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         request.compact();
-        Self::new(connection::spawn(Either::Right(transport), terms), request, subprotocol)
+        Self::new(connection::spawn(Either::Right(transport), config), request, subprotocol)
     }
 
     /// The request of this handle's connection, for later. It does not keep the handle.
     pub(crate) fn request_to_compact(&self) -> RequestToCompact {
-        RequestToCompact(Arc::downgrade(&self.inner))
+        RequestToCompact(Arc::downgrade(&self.shared))
     }
 
     /// Receives the next message, or `None` once the connection is closed.
@@ -116,7 +136,8 @@ impl Manager {
     #[doc(alias = "next")]
     pub fn recv(&self) -> impl Future<Output = Result<Option<Message>, Error>> {
         // Without an async function's state around it, which a message would be moved through (`benches/echo.rs`).
-        poll_fn(|cx| self.inner.shared.poll_recv(cx))
+        let mut waiter = Waiter::new(&self.shared.connection, Waiting::Reader);
+        poll_fn(move |cx| waiter.poll(cx, Inner::poll_recv))
     }
 
     /// Receives the next message, or fails after `time`.
@@ -151,6 +172,46 @@ impl Manager {
     #[doc(alias = "ReadBinary")]
     pub async fn read_binary(&self, time: Duration) -> Result<Bytes, Error> {
         self.recv_timeout(time).await.map(Message::into_bytes)
+    }
+
+    /// Drops the messages that arrive from now on, and the unread ones, until the connection ends: for handlers that only send.
+    ///
+    /// Reading goes on, so that the peer's close frame and the end of the transport are noticed at once.
+    ///
+    /// ```
+    /// use tower_websocket::{Error, Manager};
+    ///
+    /// async fn push(ws: &Manager) -> Result<(), Error> {
+    ///     ws.send("news").await
+    /// }
+    ///
+    /// async fn handler(ws: Manager) -> Result<(), Error> {
+    ///     tokio::select! {
+    ///         pushed = push(&ws) => pushed,
+    ///         end = ws.ignore_incoming() => end.map(drop),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection failed, if it did not end with a close frame.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, messages that arrive afterwards can be received again.
+    pub async fn ignore_incoming(&self) -> Result<CloseFrame, Error> {
+        struct Ignoring<'a>(&'a Inner);
+
+        impl Drop for Ignoring<'_> {
+            fn drop(&mut self) {
+                self.0.set_ignoring(false);
+            }
+        }
+
+        self.shared.connection.set_ignoring(true);
+        let _ignoring = Ignoring(&self.shared.connection);
+        self.done().await
     }
 
     /// Sends a message: puts it into the outgoing buffer, and waits only while that is full.
@@ -199,13 +260,12 @@ impl Manager {
     #[doc(alias = "WriteData")]
     pub async fn write_data(&self, message: impl Into<Message>, time: Duration) -> Result<(), Error> {
         let written = async {
-            let mut message = Some(message.into());
-            let mark = poll_fn(|cx| self.inner.shared.poll_send(&mut message, true, cx)).await?;
-            poll_fn(|cx| self.inner.shared.poll_written(mark, cx)).await
+            let offset = self.queue(message.into(), true).await?;
+            self.written(offset).await
         };
         timeout(time, written).await.unwrap_or_else(|_| {
             let error = Error::new(ErrorKind::WriteTimeout);
-            self.inner.shared.fail(error.clone());
+            self.shared.connection.fail(error.clone());
             Err(error)
         })
     }
@@ -220,8 +280,7 @@ impl Manager {
     ///
     /// Dropping the future has no effect.
     pub async fn flush(&self) -> Result<(), Error> {
-        let mark = self.inner.shared.mark();
-        poll_fn(|cx| self.inner.shared.poll_written(mark, cx)).await
+        self.written(self.shared.connection.bytes_queued()).await
     }
 
     /// Sends a ping (RFC 6455 §5.5.2), waits for its pong and returns the time between.
@@ -238,14 +297,15 @@ impl Manager {
     #[doc(alias = "WriteControl")]
     #[doc(alias = "SetPongHandler")]
     pub async fn ping(&self) -> Result<Duration, Error> {
-        let number = self.inner.shared.ping()?;
-        poll_fn(|cx| self.inner.shared.poll_pong(number, cx)).await
+        let number = self.shared.connection.ping()?;
+        let mut waiter = Waiter::new(&self.shared.connection, Waiting::Watcher);
+        poll_fn(|cx| waiter.poll(cx, |connection, key, cx| connection.poll_pong(number, key, cx))).await
     }
 
     /// The time between the last answered ping and its pong, if any was answered yet.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.inner.shared.round_trip()
+        self.shared.connection.round_trip()
     }
 
     /// Closes with code 1000. The same as [`close_with`](Self::close_with) without a reason.
@@ -318,15 +378,14 @@ impl Manager {
     #[doc(alias = "Done")]
     #[doc(alias = "SetCloseHandler")]
     pub async fn done(&self) -> Result<CloseFrame, Error> {
-        // The token forgets whoever stops waiting, which lists of wakers do not.
-        self.inner.shared.context().cancelled().await;
-        poll_fn(|cx| self.inner.shared.poll_ended(cx)).await
+        let mut waiter = Waiter::new(&self.shared.connection, Waiting::Watcher);
+        poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await
     }
 
     /// The reason why the connection is over for its users, or `None` while it is open.
     #[must_use]
     pub fn end(&self) -> Option<Result<CloseFrame, Error>> {
-        self.inner.shared.end()
+        self.shared.connection.close_reason()
     }
 
     /// A token that is cancelled when the connection ends, for tasks that live as long as it does.
@@ -336,7 +395,7 @@ impl Manager {
     #[must_use]
     pub fn context(&self) -> CancellationToken {
         // A child: cancelling what the user gets must not tell other users that the connection ended.
-        self.inner.shared.context().child_token()
+        self.shared.connection.context().child_token()
     }
 
     /// The request that opened the connection: method, URI, version, headers, and extensions, where outer layers put
@@ -348,14 +407,14 @@ impl Manager {
     /// It is kept for as long as the connection unless [`drop_request`](Self::drop_request) is called.
     #[must_use]
     pub fn request(&self) -> Arc<Parts> {
-        self.inner.request.get()
+        self.shared.request.get()
     }
 
     /// Frees the memory of the request; from here on [`request`](Self::request) returns an empty one.
     ///
     /// A browser's headers take about 2 KiB.
     pub fn drop_request(&self) {
-        self.inner.request.clear();
+        self.shared.request.clear();
     }
 
     /// The subprotocol that was agreed upon (RFC 6455 §1.9).
@@ -363,7 +422,7 @@ impl Manager {
     #[doc(alias = "protocol")]
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.inner.subprotocol.as_deref()
+        self.shared.subprotocol.as_deref()
     }
 
     /// Whether permessage-deflate (RFC 7692) was agreed upon.
@@ -371,28 +430,45 @@ impl Manager {
     /// Messages are then compressed as `Compression` says, which need not be each of them.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
-        self.inner.shared.is_compressed()
+        self.shared.connection.is_compressed()
     }
 
     /// What the connection has carried so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.inner.shared.stats()
+        self.shared.connection.stats()
     }
 
     /// Asks for a close frame behind everything that was sent.
     pub(crate) fn start_close(&self, frame: CloseFrame) {
-        self.inner.shared.close(frame);
+        self.shared.connection.close(frame);
     }
 
-    /// For the byte adapters, which poll.
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.inner.shared
+    /// The connection itself.
+    pub(crate) fn connection(&self) -> &Arc<Inner> {
+        &self.shared.connection
     }
 
     fn send_as(&self, message: Message, compress: bool) -> impl Future<Output = Result<(), Error>> {
+        let mut waiter = Waiter::new(&self.shared.connection, Waiting::Writer);
         let mut message = Some(message);
-        poll_fn(move |cx| self.inner.shared.poll_send(&mut message, compress, cx).map_ok(drop))
+        poll_fn(move |cx| {
+            let poll = waiter.poll(cx, |connection, key, cx| connection.poll_send(&mut message, compress, key, cx));
+            poll.map_ok(drop)
+        })
+    }
+
+    /// Sends a message, and says up to which byte must be written for it to be out.
+    async fn queue(&self, message: Message, compress: bool) -> Result<u64, Error> {
+        let mut waiter = Waiter::new(&self.shared.connection, Waiting::Writer);
+        let mut message = Some(message);
+        poll_fn(|cx| waiter.poll(cx, |connection, key, cx| connection.poll_send(&mut message, compress, key, cx))).await
+    }
+
+    /// Waits until everything up to this byte is written.
+    async fn written(&self, offset: u64) -> Result<(), Error> {
+        let mut waiter = Waiter::new(&self.shared.connection, Waiting::Writer);
+        poll_fn(|cx| waiter.poll(cx, |connection, key, cx| connection.poll_written(offset, key, cx))).await
     }
 
     fn closed_error(&self) -> Error {
@@ -406,17 +482,46 @@ impl Manager {
 
 impl Clone for Manager {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), stream_over: false, flushing: None }
+        Self::of(self.shared.clone())
     }
 }
 
 impl fmt::Debug for Manager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Manager")
-            .field("subprotocol", &self.inner.subprotocol)
+            .field("subprotocol", &self.shared.subprotocol)
             .field("stats", &self.stats())
             .field("end", &self.end())
             .finish_non_exhaustive()
+    }
+}
+
+/// For the byte adapters, which poll: what one task waits for at a time.
+impl Manager {
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        self.shared.connection.poll_recv(&mut self.reading, cx)
+    }
+
+    pub(crate) fn poll_capacity(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.connection.poll_ready(&mut self.writing, cx)
+    }
+
+    /// Sends a message whether there is capacity or not, and says up to which byte must be written for it to be out.
+    pub(crate) fn start_send(&mut self, message: Message) -> Result<u64, Error> {
+        self.shared.connection.queue(message, true)
+    }
+
+    pub(crate) fn poll_written(&mut self, offset: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.connection.poll_written(offset, &mut self.writing, cx)
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        let connection = &self.shared.connection;
+        connection.deregister(Waiting::Reader, &mut self.reading);
+        connection.deregister(Waiting::Writer, &mut self.writing);
+        connection.deregister(Waiting::Watcher, &mut self.closing);
     }
 }
 
@@ -428,7 +533,7 @@ impl Stream for Manager {
         if self.stream_over {
             return Poll::Ready(None);
         }
-        let item = ready!(self.inner.shared.poll_recv(cx)).transpose();
+        let item = ready!(self.poll_recv(cx)).transpose();
         self.stream_over = !matches!(item, Some(Ok(_)));
         Poll::Ready(item)
     }
@@ -437,25 +542,26 @@ impl Stream for Manager {
 impl Sink<Message> for Manager {
     type Error = Error;
 
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.shared.poll_ready(cx)
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_capacity(cx)
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.inner.shared.queue(message, true).map(drop)
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        Self::start_send(&mut self, message).map(drop)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         // What others send meanwhile is not waited for.
-        let mark = self.flushing.unwrap_or_else(|| self.inner.shared.mark());
-        self.flushing = Some(mark);
-        let written = ready!(self.inner.shared.poll_written(mark, cx));
+        let offset = self.flushing.unwrap_or_else(|| self.shared.connection.bytes_queued());
+        self.flushing = Some(offset);
+        let written = ready!(self.poll_written(offset, cx));
         self.flushing = None;
         Poll::Ready(written)
     }
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.shared.close(CloseFrame::new(CloseCode::NORMAL, ""));
-        self.inner.shared.poll_ended(cx).map_ok(drop)
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { shared, closing, .. } = &mut *self;
+        shared.connection.close(CloseFrame::new(CloseCode::NORMAL, ""));
+        shared.connection.poll_ended(closing, cx).map_ok(drop)
     }
 }

@@ -1,8 +1,9 @@
 //! The settings that servers, clients and tests share.
 
-use crate::connection::{Keepalive, Terms};
+use crate::connection::ConnectionConfig;
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
 use crate::limits::Limits;
+use crate::protocol::Keepalive;
 use crate::role::Role;
 
 /// The settings of a connection that do not depend on which side it is: compression, keepalive and limits.
@@ -97,8 +98,12 @@ impl WebSocketConfig {
     }
 
     /// What a connection with these settings needs to know.
-    pub(crate) fn terms(&self, role: Role, deflate: Option<(&Compression, Negotiated)>) -> Terms {
-        Terms {
+    pub(crate) fn connection_config(
+        &self,
+        role: Role,
+        deflate: Option<(&Compression, Negotiated)>,
+    ) -> ConnectionConfig {
+        ConnectionConfig {
             role,
             limits: self.limits.clone(),
             keepalive: self.keepalive,

@@ -41,6 +41,6 @@ impl Manager {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (request, ()) = Request::new(()).into_parts();
-        Self::detached(io, config.terms(role, None), KeptRequest::new(request), None)
+        Self::detached(io, config.connection_config(role, None), KeptRequest::new(request), None)
     }
 }

@@ -23,23 +23,23 @@ pub(crate) type OtherTransport = Either<TokioIo<Upgraded>, DuplexStream>;
 
 /// A transport, and what was read from it together with the handshake.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct UpgradedIo {
     pub(crate) transport: Transport<OtherTransport>,
-    pub(crate) early: Bytes,
+    pub(crate) read_buf: Bytes,
 }
 
-impl From<Upgraded> for Opened {
+impl From<Upgraded> for UpgradedIo {
     /// Takes a TCP stream out of hyper's wrappers: they cost each message more than 200 instructions (`benches/echo.rs`).
     fn from(upgraded: Upgraded) -> Self {
         let stream = |io: TokioIo<TcpStream>| Either::Left(io.into_inner());
         let upgraded = match upgraded.downcast() {
-            Ok(Parts { io, read_buf, .. }) => return Self { transport: stream(io), early: read_buf },
+            Ok(Parts { io, read_buf, .. }) => return Self { transport: stream(io), read_buf },
             Err(upgraded) => upgraded,
         };
         match auto::upgrade::downcast(upgraded) {
-            Ok(auto::upgrade::Parts { io, read_buf, .. }) => Self { transport: stream(io), early: read_buf },
+            Ok(auto::upgrade::Parts { io, read_buf, .. }) => Self { transport: stream(io), read_buf },
             Err(upgraded) => {
-                Self { transport: Either::Right(Either::Left(TokioIo::new(upgraded))), early: Bytes::new() }
+                Self { transport: Either::Right(Either::Left(TokioIo::new(upgraded))), read_buf: Bytes::new() }
             }
         }
     }
@@ -79,11 +79,12 @@ impl PendingTransport {
     }
 
     /// Waits for the response to be out. Not to be called again after it was ready.
-    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Opened, BoxError>> {
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<UpgradedIo, BoxError>> {
         match self {
-            Self::Hyper(upgrade) => Pin::new(upgrade).poll(cx).map_ok(Opened::from).map_err(Into::into),
+            Self::Hyper(upgrade) => Pin::new(upgrade).poll(cx).map_ok(UpgradedIo::from).map_err(Into::into),
             Self::Memory(stream) => {
-                let opened = |stream| Opened { transport: Either::Right(Either::Right(stream)), early: Bytes::new() };
+                let opened =
+                    |stream| UpgradedIo { transport: Either::Right(Either::Right(stream)), read_buf: Bytes::new() };
                 Poll::Ready(stream.take().map(opened).ok_or_else(|| "already taken".into()))
             }
         }

@@ -15,7 +15,7 @@ use super::hooks::{EndReport, report};
 use super::io::{OtherTransport, PendingTransport};
 use super::upgrader::Upgrader;
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, GivenUp, Running, Shared, Terms};
+use crate::connection::{self, ConnectionConfig, ConnectionFuture, Inner, OpenError, Waiter};
 use crate::debug::{visible, visible_span};
 use crate::handler::HandlerOutput;
 use crate::handshake::KeptRequest;
@@ -29,7 +29,7 @@ use crate::shutdown::Ticket;
 #[must_use = "the connection is dropped unless this runs"]
 pub struct Upgrade {
     pub(super) transport: PendingTransport,
-    pub(super) terms: Terms,
+    pub(super) config: ConnectionConfig,
     pub(super) request: KeptRequest,
     pub(super) subprotocol: Option<Box<str>>,
     pub(super) upgrader: Upgrader,
@@ -73,18 +73,19 @@ impl Upgrade {
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
     pub(crate) fn detach(self) -> Option<Manager> {
         let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
-        let manager = Manager::detached(transport, self.terms, self.request, self.subprotocol);
+        let manager = Manager::detached(transport, self.config, self.request, self.subprotocol);
         let on_end = self.upgrader.get_on_end().cloned();
         if let Some(ticket) = &self.ticket {
-            ticket.attach(manager.shared());
+            ticket.attach(manager.connection());
         }
         if self.ticket.is_some() || self.permit.is_some() || on_end.is_some() {
             // Without a handle, whose last one closes the connection.
-            let (request, shared) = (manager.request(), manager.shared().clone());
+            let (request, connection) = (manager.request(), manager.connection().clone());
             tokio::spawn(async move {
-                let end = poll_fn(|cx| shared.poll_ended(cx)).await;
+                let mut waiter = Waiter::new(&connection, connection::Waiting::Watcher);
+                let end = poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await;
                 if let Some(hook) = on_end {
-                    report(&hook, &request, &end, shared.stats());
+                    report(&hook, &request, &end, connection.stats());
                 }
                 drop((self.ticket, self.permit));
             });
@@ -99,21 +100,21 @@ impl Upgrade {
     {
         let span = |request: &Parts| self.upgrader.span(request, self.subprotocol.as_deref());
         let span = visible_span(|| self.request.look(span).unwrap_or_else(Span::none));
-        let (running, shared) = connection::prepare(self.terms);
+        let (connection, inner) = connection::prepare(self.config);
         if let Some(ticket) = &self.ticket {
-            ticket.attach(&shared);
+            ticket.attach(&inner);
         }
-        let manager = Manager::new(shared.clone(), self.request, self.subprotocol);
+        let manager = Manager::new(inner.clone(), self.request, self.subprotocol);
         let on_end = self.upgrader.get_on_end().cloned();
         let on_end = on_end.map(|hook| Box::new(EndReport::new(hook, manager.clone())));
         // Boxed, or the runtime and the tracing around it would copy all of it again and again on the way to its task
         // (`benches/handshake.rs`).
-        let upgraded = Box::pin(Upgraded {
+        let upgraded = Box::pin(UpgradeFuture {
             to_compact: Some(manager.request_to_compact()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
-            running,
+            connection,
             context: self.upgrader.get_context().map(|context| Box::pin(context.clone().cancelled_owned())),
-            shared,
+            inner,
             end_report: on_end,
             _ticket: self.ticket,
             _permit: self.permit,
@@ -124,14 +125,14 @@ impl Upgrade {
 
 pin_project! {
     /// A connection, first without its transport, with what counts it and what may end it.
-    struct Upgraded<H, F> {
+    struct UpgradeFuture<H, F> {
         waiting: Option<Waiting<H>>,
         #[pin]
-        running: Running<OtherTransport, F>,
+        connection: ConnectionFuture<OtherTransport, F>,
         // Until the handler has had its first turn.
         to_compact: Option<RequestToCompact>,
         context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-        shared: Arc<Shared>,
+        inner: Arc<Inner>,
         // Dropped behind what it reports the end of, and before what counts the connection.
         end_report: Option<Box<EndReport>>,
         _ticket: Option<Ticket>,
@@ -145,7 +146,7 @@ struct Waiting<H> {
     manager: Manager,
 }
 
-impl<H, F> Future for Upgraded<H, F>
+impl<H, F> Future for UpgradeFuture<H, F>
 where
     H: FnOnce(Manager) -> F,
     F: Future<Output: HandlerOutput>,
@@ -166,27 +167,27 @@ where
                     return Poll::Ready(());
                 }
                 Poll::Pending => {
-                    return this.running.poll_given_up(cx).map(|given_up| match given_up {
-                        GivenUp::Aborted => tracing::debug!("aborted before it was open"),
-                        GivenUp::Overdue => tracing::error!("{NO_RESPONSE}"),
+                    return this.connection.poll_open_error(cx).map(|error| match error {
+                        OpenError::Aborted => tracing::debug!("aborted before it was open"),
+                        OpenError::TimedOut => tracing::error!("{NO_RESPONSE}"),
                     });
                 }
             };
             if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {
                 tracing::debug!("open");
-                this.running.as_mut().open(opened.transport, opened.early, || handler(manager));
+                this.connection.as_mut().open(opened.transport, &opened.read_buf, || handler(manager));
             }
         }
         if this.context.as_mut().is_some_and(|context| context.as_mut().poll(cx).is_ready()) {
             *this.context = None;
-            this.shared.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
+            this.inner.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
         }
-        let polled = this.running.poll(cx);
+        let polled = this.connection.poll(cx);
         if let Some(request) = this.to_compact.take() {
             request.compact();
         }
         ready!(polled);
-        match this.shared.end() {
+        match this.inner.close_reason() {
             Some(Err(error)) => tracing::debug!(%error, "failed"),
             Some(Ok(frame)) => tracing::debug!(%frame, "closed"),
             None => {}

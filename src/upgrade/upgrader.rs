@@ -15,7 +15,7 @@ use super::hooks::{Hook, OnEnd, OnRejection, OriginalUri, PeerAddr};
 use super::io::PendingTransport;
 use super::upgrade::Upgrade;
 use crate::close::CloseFrame;
-use crate::connection::{Keepalive, Terms};
+use crate::connection::ConnectionConfig;
 #[cfg(feature = "deflate")]
 use crate::deflate::Compression;
 use crate::error::Error;
@@ -23,6 +23,7 @@ use crate::handshake::{
     Accepted, Head, KeptRequest, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, copied,
 };
 use crate::limits::Limits;
+use crate::protocol::Keepalive;
 use crate::role::Role;
 use crate::shutdown::{Shutdown, Ticket};
 use crate::stats::Stats;
@@ -417,10 +418,12 @@ impl Upgrader {
         let subprotocol = accepted.subprotocol().map(Box::from);
         let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
         // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
-        let read_to_end = request.version >= Version::HTTP_2;
-        let terms = Terms { read_to_end, ..self.0.config.terms(Role::Server, deflate) };
+        let config = ConnectionConfig {
+            read_to_end: request.version >= Version::HTTP_2,
+            ..self.0.config.connection_config(Role::Server, deflate)
+        };
         let request = KeptRequest::new(request);
-        let upgrade = Upgrade { transport, terms, request, subprotocol, upgrader: self.clone(), ticket, permit };
+        let upgrade = Upgrade { transport, config, request, subprotocol, upgrader: self.clone(), ticket, permit };
         (response.map(|()| R::default()), upgrade)
     }
 

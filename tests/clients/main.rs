@@ -7,7 +7,7 @@ mod proxies;
 mod proxy;
 mod server;
 mod sessions;
-#[path = "../it/tls.rs"]
+#[path = "../support/tls.rs"]
 mod tls;
 
 /// No test takes so long, however slow the machine is.

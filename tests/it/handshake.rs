@@ -13,9 +13,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tower::service_fn;
-use tower_websocket::{Keepalive, Limits, Manager, OriginPolicy, RejectionKind, Upgrade, Upgrader, WebSocketLayer};
+use tower_websocket::{Limits, Manager, OriginPolicy, RejectionKind, Upgrade, Upgrader, WebSocketLayer};
 
-use crate::net::{echo, listen, serve_stream};
+use crate::net::{listen, serve_stream};
+use crate::shared::{echo, quiet};
 use crate::support::{ACCEPT, DEFLATE, KEY, Peer, close, continuation, handler, open, secs, serve, text};
 
 #[tokio::test(start_paused = true)]
@@ -191,7 +192,7 @@ async fn the_request_can_be_seen_and_dropped() {
 async fn a_connections_times_begin_when_it_runs() {
     let service = service_fn(async |mut request: Request<_>| {
         let limits = Limits::default().handshake_timeout(secs(10)).max_lifetime(secs(10));
-        let settings = Upgrader::new().keepalive(Keepalive::disabled()).limits(limits);
+        let settings = quiet().limits(limits);
         let (response, upgrade) = settings.upgrade::<Incoming, Empty<Bytes>>(&mut request).unwrap();
         sleep(secs(11)).await;
         tokio::spawn(upgrade.run(echo));

@@ -16,12 +16,13 @@ mod net;
 mod over_http1;
 mod over_http2;
 mod pushback;
+#[path = "../support/mod.rs"]
+mod shared;
 #[cfg(feature = "client")]
 mod slow_links;
 mod stacks;
 mod tcp;
-mod tls;
 mod tonic_server;
 mod visitor;
 
-use over_http1::wire::support;
+use over_http1::both_versions::support;

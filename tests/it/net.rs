@@ -4,33 +4,17 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Body;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
+use hyper::body::{Body, Incoming};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tower::Service;
-use tower_websocket::{Error, HandlerOutput, Manager, WebSocketLayer};
+use tower_websocket::{HandlerOutput, Manager, WebSocketLayer};
 
-/// hyper's HTTP/1.1 and HTTP/2 server, extended CONNECT turned on.
-pub(crate) fn http_server() -> auto::Builder<TokioExecutor> {
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    // hyper's default is 1 MiB for a stream and for the whole connection. A handler that does not read then stops all
-    // others, and where its messages are small h2 ends the connection (`too_many_data_frames`).
-    server
-        .http2()
-        .enable_connect_protocol()
-        .initial_stream_window_size(64 * 1024)
-        .initial_connection_window_size(64 * 1024 * 1024)
-        .max_send_buf_size(64 * 1024);
-    server
-}
+pub(crate) use crate::shared::handed_over;
+use crate::shared::{http_server_with_windows, serve_connection};
 
 /// Serves this layer's WebSockets on a port of its own, until the runtime ends.
 pub(crate) async fn serve<H, F>(layer: WebSocketLayer<H>) -> SocketAddr
@@ -46,12 +30,11 @@ where
 pub(crate) async fn serve_stream<Io, S, B>(stream: Io, service: S)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<hyper::body::Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
 {
-    // A client that goes away is the business of the test.
-    let _ = http_server().serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service)).await;
+    serve_connection(http_server_with_windows(), stream, service).await;
 }
 
 /// Runs this for each TCP connection.
@@ -70,23 +53,3 @@ where
     });
     address
 }
-
-pub(crate) async fn echo(ws: Manager) -> Result<(), Error> {
-    while let Some(message) = ws.recv().await? {
-        ws.send(message).await?;
-    }
-    Ok(())
-}
-
-/// A handler that hands its Manager to the test and leaves the connection open, and where the Managers arrive.
-pub(crate) fn handed_over() -> (WebSocketLayer<impl Fn(Manager) -> BoxedHandler>, mpsc::UnboundedReceiver<Manager>) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let sender = Arc::new(sender);
-    let layer = WebSocketLayer::new(move |ws: Manager| -> BoxedHandler {
-        let _ = sender.send(ws.clone());
-        Box::pin(async move { ws.done().await.map(drop) })
-    });
-    (layer, receiver)
-}
-
-pub(crate) type BoxedHandler = std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;

@@ -1,6 +1,6 @@
-//! The wire tests over HTTP/1.1.
+//! The tests of `both_versions` over HTTP/1.1.
 
-#[path = "wire.rs"]
-pub(crate) mod wire;
+#[path = "both_versions/mod.rs"]
+pub(crate) mod both_versions;
 
 const VERSION: http::Version = http::Version::HTTP_11;

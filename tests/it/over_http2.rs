@@ -1,6 +1,6 @@
-//! The wire tests over a stream of HTTP/2.
+//! The tests of `both_versions` over a stream of HTTP/2.
 
-#[path = "wire.rs"]
-pub(crate) mod wire;
+#[path = "both_versions/mod.rs"]
+pub(crate) mod both_versions;
 
 const VERSION: http::Version = http::Version::HTTP_2;

@@ -6,18 +6,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
-use tower_websocket::{Error, ErrorKind, Keepalive, Manager, Role, Upgrader, WebSocketConfig};
+use tower_websocket::{Error, ErrorKind, Keepalive, Limits, Manager, Role, Upgrader};
 
+use crate::shared::quiet;
 use crate::support::{binary, close, kind, millis, open_over, secs, tap, text};
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
 
 #[tokio::test(start_paused = true)]
 async fn one_unread_message_is_held_and_then_tcp_pushes_back() {
     let (peer, transport, _) = tap(1024);
-    let (ws, mut peer) = open_over(quiet(), "", peer, transport).await;
+    let (ws, mut peer) = open_over(quiet().limits(Limits::default().incoming(1)), "", peer, transport).await;
     let frame = binary([7; 100]).masked();
     let mut sent = 0;
     while timeout(secs(1), peer.try_send_raw(&frame)).await.is_ok() {
@@ -87,7 +84,7 @@ async fn text_heartbeats_stay_within_the_outgoing_buffer() {
 #[tokio::test(start_paused = true)]
 async fn what_a_transport_still_holds_back_is_not_written() {
     let (near, _peer_that_does_not_read) = tokio::io::duplex(16);
-    let ws = Manager::from_upgraded(tokio::io::BufStream::new(near), Role::Server, &WebSocketConfig::new());
+    let ws = Manager::from_upgraded(tokio::io::BufStream::new(near), Role::Server, Upgrader::new().get_config());
     let error = ws.write_data(vec![0; 100], Duration::from_secs(1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WriteTimeout);
 }

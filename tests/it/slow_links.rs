@@ -17,9 +17,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep};
-use tower_websocket::{CloseCode, Connector, Error, Keepalive, Manager, Role, Upgrader, WebSocketLayer};
+use tower_websocket::{CloseCode, Connector, Error, Manager, Role, Upgrader, WebSocketLayer};
 
 use crate::net::serve_stream;
+use crate::shared::quiet;
 
 /// Reads no more than so many bytes per second.
 struct Slow {
@@ -92,15 +93,11 @@ async fn receive(ws: Manager) -> (usize, Option<CloseCode>) {
     (received, ws.done().await.ok().map(|frame| frame.code()))
 }
 
-fn without_keepalive() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
-
 /// A peer shows over HTTP/2 what it took when half of its window is free again: 128 KiB with our client.
 #[tokio::test(start_paused = true)]
 async fn a_slow_peer_gets_everything_and_the_close_frame() {
     for (rate, connector) in [(4_000, Connector::new()), (30_000, Connector::new().http2())] {
-        let ws = connect(rate, &without_keepalive(), connector).await;
+        let ws = connect(rate, &quiet(), connector).await;
         assert_eq!(receive(ws).await, (MESSAGES * SIZE, Some(CloseCode::NORMAL)), "{rate} bytes per second");
     }
 }
@@ -108,7 +105,7 @@ async fn a_slow_peer_gets_everything_and_the_close_frame() {
 #[tokio::test(start_paused = true)]
 async fn a_ping_of_a_slow_peer_is_answered_between_large_messages() {
     for (rate, connector) in [(10_000, Connector::new()), (70_000, Connector::new().http2())] {
-        let ws = connect(rate, &without_keepalive(), connector).await;
+        let ws = connect(rate, &quiet(), connector).await;
         let pinging = tokio::spawn({
             let ws = ws.clone();
             async move {
@@ -143,7 +140,7 @@ async fn sockets_that_share_a_slow_link_all_get_everything() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_with_a_small_window_is_seen_to_take_a_part_of_a_message() {
-    let mut requests = connect_with_window(8_000, 16 * 1024, without_keepalive()).await;
+    let mut requests = connect_with_window(8_000, 16 * 1024, quiet()).await;
     let ws = open(&mut requests).await;
     assert_eq!(receive(ws).await, (MESSAGES * SIZE, Some(CloseCode::NORMAL)));
 }
@@ -175,7 +172,7 @@ async fn open(requests: &mut SendRequest<Empty<Bytes>>) -> Manager {
         .unwrap();
     let response = requests.send_request(request).await.unwrap();
     let upgraded = hyper::upgrade::on(response).await.unwrap();
-    Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, without_keepalive().get_config())
+    Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, quiet().get_config())
 }
 
 const TICK: Duration = Duration::from_millis(100);

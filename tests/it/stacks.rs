@@ -24,7 +24,7 @@ use tower_websocket::{ErrorKind, WebSocketLayer};
 use warp::Filter;
 
 use crate::net::serve_stream;
-use crate::tls::certified;
+use crate::shared::certified;
 use crate::visitor::{PATIENCE, Requests, Visitor, endpoint, flood};
 
 #[tokio::test]

@@ -24,8 +24,9 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::server::HealthReporter;
 use tower::service_fn;
-use tower_websocket::{CloseCode, Error, Keepalive, Manager, Message, Role, WebSocketConfig};
+use tower_websocket::{CloseCode, Error, Manager, Message, Role};
 
+use crate::shared::quiet;
 use crate::support::KEY;
 
 /// What the visited port serves at `/ws`: first the version of HTTP, then every message again. With `?unread`, it never
@@ -197,8 +198,8 @@ impl Requests {
         let response = self.send(request).await;
         assert_eq!(response.status(), status);
         let upgraded = hyper::upgrade::on(response).await.unwrap();
-        let settings = WebSocketConfig::new().keepalive(Keepalive::disabled());
-        Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, &settings)
+        let settings = quiet();
+        Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, settings.get_config())
     }
 
     pub(crate) async fn send(&mut self, request: Request<Body>) -> Response<Incoming> {

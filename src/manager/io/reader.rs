@@ -104,7 +104,7 @@ impl AsyncBufRead for Reader {
         let Self { ws, rest } = self.get_mut();
         // An empty message is not the end.
         while rest.is_empty() {
-            match ready!(ws.shared().poll_recv(cx))? {
+            match ready!(ws.poll_recv(cx))? {
                 Some(message) => *rest = message.into_bytes(),
                 None => break,
             }

@@ -40,7 +40,7 @@ impl Manager {
     #[doc(alias = "NextWriter")]
     #[must_use]
     pub fn writer(&self, kind: MessageKind) -> Writer {
-        Writer { ws: self.clone(), kind, tail: Utf8Tail::default(), mark: 0 }
+        Writer { ws: self.clone(), kind, tail: Utf8Tail::default(), write_offset: 0 }
     }
 }
 
@@ -69,30 +69,31 @@ pub struct Writer {
     kind: MessageKind,
     tail: Utf8Tail,
     /// Up to where the connection must have written for our last message to be out.
-    mark: u64,
+    write_offset: u64,
 }
 
 impl AsyncWrite for Writer {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        ready!(this.ws.shared().poll_ready(cx))?;
+        ready!(this.ws.poll_capacity(cx))?;
         let chunk = &buf[..buf.len().min(LARGEST)];
         let message = match this.kind {
             MessageKind::Binary => Message::Binary(Bytes::copy_from_slice(chunk)),
             MessageKind::Text => this.tail.join(chunk)?.into(),
         };
         if !message.is_empty() {
-            this.mark = this.ws.shared().queue(message, true)?;
+            this.write_offset = this.ws.start_send(message)?;
         }
         Poll::Ready(Ok(chunk.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.ws.shared().poll_written(self.mark, cx).map_err(Into::into)
+        let Self { ws, write_offset, .. } = self.get_mut();
+        ws.poll_written(*write_offset, cx).map_err(Into::into)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.as_ref().get_ref().ws.shared().poll_written(self.mark, cx))?;
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_flush(cx))?;
         Poll::Ready(self.tail.finish().map_err(Into::into))
     }
 }

@@ -1,7 +1,6 @@
 //! A scripted peer: frames are made and read by hand, over a connection that hyper has upgraded.
 
 mod deflate;
-mod frame;
 mod http2;
 mod lines;
 mod peer;
@@ -9,28 +8,17 @@ mod server;
 mod tap;
 
 pub(crate) use deflate::{Deflate, Inflate, deflate, inflate};
-pub(crate) use frame::{Frame, binary, close, continuation, ping, pong, text};
 pub(crate) use lines::Lines;
 pub(crate) use peer::{ACCEPT, DEFLATE, KEY, Peer, status};
 pub(crate) use server::{handler, open, open_over, open_with, serve, serve_over};
 pub(crate) use tap::{Tap, tap};
 
-use std::time::Duration;
+pub(crate) use crate::shared::{Frame, binary, close, continuation, echo, millis, ping, pong, quiet, secs, text};
 
 use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind};
 
 /// More than any buffer or window between server and peer holds, and less than a message may have.
 pub(crate) const BIG: usize = 1024 * 1024;
-
-/// So many seconds.
-pub(crate) const fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-/// So many milliseconds.
-pub(crate) const fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
 
 /// A code of any number.
 pub(crate) fn code(number: u16) -> CloseCode {

@@ -2,14 +2,12 @@
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::sync::mpsc;
 use tower::Service;
 use tower_websocket::{BoxError, Manager, NotWebSocket, Upgrader, WebSocketLayer, WebSocketService};
 
 use super::{Peer, Tap, tap};
+use crate::shared::{http_server, serve_connection};
 
 /// Serves one connection of this service and returns its client.
 pub(crate) fn serve<S, B>(service: S) -> Peer
@@ -28,12 +26,7 @@ where
     S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    tokio::spawn(async move {
-        let mut server = auto::Builder::new(TokioExecutor::new());
-        server.http2().enable_connect_protocol();
-        // An error here is the client's, which sees the end of the transport.
-        let _ = server.serve_connection_with_upgrades(TokioIo::new(transport), TowerToHyperService::new(service)).await;
-    });
+    tokio::spawn(serve_connection(http_server(), transport, service));
 }
 
 /// A service whose handler hands its manager to the test and stays until the connection is over.

@@ -35,7 +35,7 @@ impl Knobs {
         self.single_bytes.store(true, Ordering::Relaxed);
     }
 
-    /// From here on what was written is never flushed, as by TLS to a peer that takes nothing.
+    /// From here on what was written is never flushed, as by TLS to a peer that accepts no data.
     pub(crate) fn flush_stuck(&self) {
         self.flush_stuck.store(true, Ordering::Relaxed);
     }

@@ -1,0 +1,328 @@
+//! The loop of a connection's task, and how it learns of what handles have changed.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::yield_now;
+use tokio::time::{Instant, Sleep};
+
+use super::handler::Handler;
+use super::write::{Unflushed, gather};
+use crate::connection::config::ConnectionConfig;
+use crate::connection::inner::{Inner, State, Waiting};
+use crate::connection::transport::Transport;
+use crate::connection::waker_set::Wakers;
+use crate::error::Error;
+use crate::handler::HandlerOutput;
+use crate::protocol::{Assembler, CloseReason, ControlFrames, Failure, Intake, Phase, Receiver, Timers, WriteBuffer};
+
+/// One connection, until its transport and its handler are both done.
+pub(in crate::connection) struct Driver<Io> {
+    /// None before it is there, and once it is closed.
+    pub(super) transport: Option<Transport<Io>>,
+    pub(in crate::connection) inner: Arc<Inner>,
+    /// The waker of this task that the others know.
+    waker: Option<Waker>,
+    pub(super) handler_waker: Waker,
+    pub(super) receiver: Receiver,
+    pub(super) control: ControlFrames,
+    /// What is being written; the first `control_bytes` of it are control frames.
+    pub(super) writing: WriteBuffer,
+    pub(super) control_bytes: usize,
+    pub(super) unflushed: Unflushed,
+    pub(super) progress: Progress,
+    pub(super) timers: Timers,
+    /// The lifecycle's phase when it was last looked at.
+    pub(super) phase: Phase,
+    /// Whether another message may be received.
+    pub(super) has_capacity: bool,
+    /// The last ping that was requested and is sent.
+    pings_sent: u64,
+    /// The peer's side is to be read to its end even after its close frame: a stream of HTTP/2.
+    pub(super) read_to_end: bool,
+    pub(super) text_heartbeat: bool,
+    /// The text message `ping` is to be answered.
+    pub(super) heartbeat_due: bool,
+    /// Not even the handler is waited for.
+    aborted: bool,
+    /// How many more frames may be looked at in this poll.
+    pub(super) budget: usize,
+    /// The timer knows this task's waker.
+    pub(in crate::connection) timer_registered: bool,
+    /// The limits that the timer was set for.
+    pub(super) armed: u8,
+    pub(in crate::connection) now: Instant,
+}
+
+/// What the task has done and not yet reported.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) bytes_read: u64,
+    /// All bytes that the transport has passed on, and of these the ones that handles have queued.
+    pub(super) bytes_written: u64,
+    pub(super) queued_written: u64,
+}
+
+impl Progress {
+    pub(super) fn is_some(&self) -> bool {
+        self.bytes_read > 0 || self.bytes_written > 0
+    }
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+    #[inline]
+    pub(in crate::connection) fn new(inner: Arc<Inner>, config: ConnectionConfig, assembler: Assembler) -> Self {
+        let ConnectionConfig { role, limits, keepalive, read_to_end, .. } = config;
+        let now = Instant::now();
+        Self {
+            transport: None,
+            waker: None,
+            handler_waker: inner.handler_waker(),
+            inner,
+            receiver: Receiver::new(role, assembler),
+            control: ControlFrames::new(role),
+            writing: WriteBuffer::default(),
+            control_bytes: 0,
+            unflushed: Unflushed::default(),
+            progress: Progress::default(),
+            timers: Timers::new(keepalive, &limits, now),
+            phase: Phase::Open,
+            has_capacity: true,
+            pings_sent: 0,
+            read_to_end,
+            text_heartbeat: keepalive.answers_text(),
+            heartbeat_due: false,
+            aborted: false,
+            budget: 0,
+            timer_registered: false,
+            armed: 0,
+            now,
+        }
+    }
+
+    /// When the first ping or the keepalive's timeout is due, if ever.
+    pub(in crate::connection) fn first_due(&self) -> Option<Instant> {
+        self.timers.first_due()
+    }
+
+    /// The transport is there, and `early` was read from it already.
+    pub(in crate::connection) fn open(&mut self, transport: Transport<Io>, early: &Bytes) {
+        self.now = Instant::now();
+        self.timers.bytes_received(self.now);
+        self.progress.bytes_read += early.len() as u64;
+        self.receiver.start_with(early);
+        let vectored = transport.is_write_vectored();
+        self.writing.set_vectored(vectored);
+        self.inner.lock().sender.set_vectored(vectored);
+        self.transport = Some(transport);
+    }
+
+    /// Everything that can be done now. Ready when the transport and the handler are both done.
+    pub(in crate::connection) fn poll<H>(
+        &mut self,
+        mut handler: Handler<'_, H>,
+        mut timer: Pin<&mut Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()>
+    where
+        H: Future<Output: HandlerOutput>,
+    {
+        self.now = Instant::now();
+        self.set_waker(cx.waker());
+        self.inner.driver.start();
+        self.budget = FRAMES_PER_POLL;
+        loop {
+            let mut made_progress = self.drive_reads(cx);
+            made_progress |= self.drive_handler(&mut handler);
+            self.drive_writes(cx);
+            if self.aborted || (self.transport.is_none() && handler.is_done()) {
+                return Poll::Ready(());
+            }
+            // A handler that has woken itself lets others have a turn.
+            if self.budget == 0 || (made_progress && self.inner.is_handler_woken()) {
+                return self.poll_later(timer, cx);
+            }
+            if made_progress || self.progress.is_some() || self.drive_timers(timer.as_mut(), cx) {
+                continue;
+            }
+            if self.sleep() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Lets other tasks have a turn, and comes back. The runtime looks at its timers and sockets before that.
+    fn poll_later(&mut self, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+        self.drive_timers(timer, cx);
+        self.receiver.park();
+        pin!(yield_now()).poll(cx)
+    }
+
+    /// Gives memory back and sleeps, unless something has changed since the task looked.
+    #[inline]
+    fn sleep(&mut self) -> bool {
+        self.receiver.park();
+        self.inner.driver.sleep()
+    }
+
+    fn set_waker(&mut self, waker: &Waker) {
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+            self.inner.driver.set_waker(Some(waker.clone()));
+            // The future has come to another task, which the timer does not know.
+            self.timer_registered = false;
+        }
+    }
+
+    /// Reports what was done, and looks at what handles have changed.
+    #[inline]
+    pub(super) fn sync(&mut self) {
+        self.inner.driver.run();
+        let mut wakers = Wakers::default();
+        let mut state = self.inner.lock();
+        let Progress { bytes_read, bytes_written, queued_written } = std::mem::take(&mut self.progress);
+        state.wire_received += bytes_read;
+        if bytes_written > 0 {
+            state.sender.advance(bytes_written, queued_written);
+            state.take_wakers(Waiting::Writer, &mut wakers);
+        }
+        if state.pings.requested > self.pings_sent {
+            self.pings_sent = state.pings.requested;
+            self.timers.ping_sent(self.pings_sent, self.now);
+            self.control.push_ping(&self.pings_sent.to_be_bytes());
+        }
+        if self.writing.is_empty() {
+            self.control_bytes = gather(&mut state, &mut self.control, &mut self.writing);
+        }
+        state.sender.charge_unwritten();
+        let within_budget = state.incoming.charge_unread();
+        self.has_capacity = state.incoming.has_capacity();
+        state.capacity_awaited = !self.has_capacity;
+        self.aborted = state.aborted;
+        let phase = state.lifecycle.phase();
+        drop(state);
+        wakers.wake();
+        if phase != self.phase {
+            self.enter(phase);
+        }
+        if !within_budget {
+            self.fail(Failure::BudgetExceeded);
+        }
+    }
+
+    /// What happens to messages that arrive.
+    #[inline]
+    pub(super) fn intake(&self) -> Intake {
+        match self.phase.is_receiving() {
+            true if self.has_capacity => Intake::Accept,
+            true => Intake::Pause,
+            false => Intake::Discard,
+        }
+    }
+
+    /// The lifecycle has come to this phase.
+    #[cold]
+    fn enter(&mut self, phase: Phase) {
+        let before = std::mem::replace(&mut self.phase, phase);
+        if phase == Phase::Closing
+            && let Some(CloseReason::Closed(frame)) = self.inner.lock().lifecycle.reason()
+        {
+            tracing::debug!(%frame, "closing");
+        }
+        match phase {
+            Phase::Open => {}
+            Phase::WriteFailed => {
+                self.stop_writing();
+                self.timers.extend_close(self.now);
+            }
+            Phase::Closing | Phase::Draining { .. } => {
+                self.receiver.discard();
+                // All steps of the end share one deadline.
+                if before == Phase::Open {
+                    self.timers.extend_close(self.now);
+                }
+            }
+            Phase::Closed => self.close_transport(),
+        }
+    }
+
+    /// Fails the connection (RFC 6455 §7.1.7).
+    pub(super) fn fail(&mut self, failure: Failure) {
+        if !self.phase.is_receiving() {
+            // The closing handshake cannot be completed any more.
+            return self.end_transport(failure.into_error());
+        }
+        tracing::debug!(?failure, "connection failed");
+        match failure.close_frame() {
+            Some(frame) => self.change(|state| state.fail(failure.into_error(), &frame)),
+            None => self.end_transport(failure.into_error()),
+        }
+    }
+
+    /// Changes the lifecycle, and tells everybody.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut State)) {
+        let mut state = self.inner.lock();
+        change(&mut state);
+        let phase = state.lifecycle.phase();
+        self.inner.changed(state);
+        if phase != self.phase {
+            self.enter(phase);
+        }
+    }
+
+    /// The transport is of no use any more.
+    pub(super) fn end_transport(&mut self, error: Error) {
+        self.sync_progress();
+        self.change(|state| state.lifecycle.transport_closed(error));
+        self.close_transport();
+    }
+
+    /// Reports what was written before the connection ends: it counts as written.
+    fn sync_progress(&mut self) {
+        let Progress { bytes_read, bytes_written, queued_written } = std::mem::take(&mut self.progress);
+        let mut state = self.inner.lock();
+        state.wire_received += bytes_read;
+        state.sender.advance(bytes_written, queued_written);
+    }
+
+    /// Frees everything that the connection holds but its unread messages.
+    fn close_transport(&mut self) {
+        self.transport = None;
+        self.receiver.clear();
+        self.stop_writing();
+        self.inner.release();
+    }
+
+    /// Forgets what was to be written: the transport takes no more.
+    fn stop_writing(&mut self) {
+        self.control.stop();
+        self.writing.clear();
+        self.control_bytes = 0;
+        self.unflushed = Unflushed::default();
+        self.timers.write_done();
+        self.timers.set_pong_due(false, self.now);
+    }
+}
+
+impl<Io> Drop for Driver<Io> {
+    /// A task that is dropped before its time, at a shutdown's deadline or with its runtime, takes the connection along.
+    fn drop(&mut self) {
+        let mut state = self.inner.lock();
+        let Progress { bytes_read, bytes_written, queued_written } = std::mem::take(&mut self.progress);
+        state.wire_received += bytes_read;
+        state.sender.advance(bytes_written, queued_written);
+        state.lifecycle.transport_closed(Failure::Disconnected(None).into_error());
+        self.inner.changed(state);
+        self.inner.release();
+        // A waker keeps the task's memory, and handles may stay.
+        self.inner.driver.set_waker(None);
+    }
+}
+
+/// How many frames are looked at before other tasks have a turn: all messages of 64 bytes in one read, so that their answers
+/// leave in one write, and a part of smaller ones.
+const FRAMES_PER_POLL: usize = 1024;

@@ -1,0 +1,180 @@
+//! How a connection's task reads, and what it does with what has arrived.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
+
+use super::Driver;
+use crate::connection::inner::Waiting;
+use crate::connection::waker_set::Wakers;
+use crate::protocol::{Event, Failure, Phase, give_read_buffer, take_read_buffer};
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+    /// Looks at what was read, and else reads once. Whether there was anything.
+    #[inline]
+    pub(super) fn drive_reads(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.phase {
+            Phase::Draining { shut_down: true, .. } => return self.drain(cx),
+            // Nothing that the peer sends counts any more.
+            Phase::Draining { .. } | Phase::Closed => return false,
+            Phase::Open | Phase::WriteFailed | Phase::Closing => {}
+        }
+        if std::mem::take(&mut self.heartbeat_due) {
+            self.inner.answer_heartbeat();
+        }
+        if self.process_input() {
+            return true;
+        }
+        if self.poll_read(cx).is_pending() {
+            return false;
+        }
+        self.process_input();
+        true
+    }
+
+    /// Looks at what was read, as far as it may be taken. Whether there was anything.
+    #[inline]
+    fn process_input(&mut self) -> bool {
+        let mut made_progress = false;
+        while let Some(event) = self.receive_messages(&mut made_progress) {
+            made_progress = true;
+            self.on_event(event);
+            if matches!(self.phase, Phase::Draining { .. } | Phase::Closed) {
+                return true;
+            }
+        }
+        self.timers.set_mid_message(self.receiver.is_mid_message(), self.now);
+        made_progress
+    }
+
+    /// Makes messages available, up to the next event of another kind.
+    #[inline]
+    fn receive_messages(&mut self, made_progress: &mut bool) -> Option<Event> {
+        // Small messages of a burst are made available under one lock; what may take long is done without it.
+        let mut lock = None;
+        let mut wakers = Wakers::default();
+        let other = loop {
+            let intake = self.intake();
+            let message = match self.receiver.next_event(intake, &mut self.budget) {
+                Some(Event::Message(message)) => message,
+                other => break other,
+            };
+            *made_progress = true;
+            // The next one may have begun in the same read.
+            self.timers.set_mid_message(false, self.now);
+            if self.text_heartbeat && message.as_text() == Some("ping") {
+                // Behind what the handler sends for the messages before it.
+                self.heartbeat_due = true;
+                break None;
+            }
+            let is_small = message.len() <= SMALL && !self.inner.is_compressed();
+            let state = lock.get_or_insert_with(|| self.inner.lock());
+            if state.is_wanted() {
+                state.incoming.push(message);
+                self.has_capacity = state.incoming.has_capacity();
+                state.capacity_awaited = !self.has_capacity;
+                state.take_wakers(Waiting::Reader, &mut wakers);
+            } else {
+                state.incoming.discard(&message);
+            }
+            if !is_small {
+                lock = None;
+            }
+        };
+        drop(lock);
+        wakers.wake();
+        other
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Message(_) => {}
+            Event::Ping(payload) => {
+                self.control.push_pong(&payload);
+                self.timers.set_pong_due(!self.control.is_empty(), self.now);
+            }
+            Event::Pong(payload) => {
+                if let Some((number, round_trip)) = self.timers.pong_received(&payload, self.now) {
+                    let wakers = self.inner.lock().set_round_trip(number, round_trip);
+                    wakers.wake();
+                }
+            }
+            Event::Close(frame) => {
+                tracing::debug!(%frame, "peer closes");
+                // RFC 6455 §5.5.1: the answer says the same.
+                self.change(|state| {
+                    if state.lifecycle.peer_closed(frame.clone()) {
+                        state.sender.push_close(&frame);
+                    }
+                });
+            }
+            // Behind our close frame nothing counts any more; it is still to be written.
+            Event::End(_) if self.phase == Phase::Closing => self.change(|state| state.lifecycle.handshake_over()),
+            Event::Failed(failure) if self.phase == Phase::Closing => {
+                tracing::debug!(?failure, "while closing");
+                self.change(|state| state.lifecycle.handshake_over());
+            }
+            Event::End(error) => {
+                let source = error.map_or_else(|| NO_CLOSE_FRAME.into(), Into::into);
+                self.fail(Failure::Disconnected(Some(source)));
+            }
+            Event::Failed(failure) => self.fail(failure),
+        }
+    }
+
+    /// One read. Ready when there is something new to look at.
+    #[inline]
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let intake = self.intake();
+        let wants_input = self.receiver.wants_input(intake);
+        self.timers.set_read_paused(!wants_input, self.now);
+        let Some(transport) = &mut self.transport else { return Poll::Pending };
+        if !wants_input {
+            return Poll::Pending;
+        }
+        let mut space = match self.receiver.read_space(intake) {
+            Ok(space) => space,
+            Err(failure) => {
+                self.fail(failure);
+                return Poll::Ready(());
+            }
+        };
+        match ready!(poll_read_buf(Pin::new(transport), cx, &mut space)) {
+            Ok(0) => self.receiver.input_ended(None),
+            Ok(read) => {
+                self.receiver.bytes_read(read, intake);
+                self.progress.bytes_read += read as u64;
+                self.timers.bytes_received(self.now);
+                if self.phase == Phase::WriteFailed {
+                    self.timers.extend_close(self.now);
+                }
+            }
+            // What was received before it is looked at first.
+            Err(error) => self.receiver.input_ended(Some(error)),
+        }
+        Poll::Ready(())
+    }
+
+    /// Reads the peer's side to its end: dropped before that, TCP would reset the connection and could lose our close
+    /// frame, and HTTP/2 would reset the stream, after which browsers fall back to HTTP/1.1.
+    fn drain(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(transport) = &mut self.transport else { return false };
+        let mut buffer = take_read_buffer();
+        let read = poll_read_buf(Pin::new(transport), cx, &mut buffer);
+        give_read_buffer(buffer);
+        match read {
+            Poll::Pending => false,
+            Poll::Ready(Ok(1..)) => true,
+            Poll::Ready(_) => {
+                self.end_transport(Failure::Disconnected(None).into_error());
+                true
+            }
+        }
+    }
+}
+
+/// Up to here a message is made available under the lock of the one before it.
+const SMALL: usize = 4 * 1024;
+const NO_CLOSE_FRAME: &str = "the transport ended, or the stream was reset, without a close frame";

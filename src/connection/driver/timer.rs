@@ -1,0 +1,69 @@
+//! The one timer of a connection's task, and what it is set for.
+
+use std::pin::{Pin, pin};
+use std::task::Context;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, Sleep};
+
+use super::Driver;
+use crate::protocol::{Due, Failure, Phase};
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+    /// Does what is due. `false`: nothing is, and the timer stands at what will be next.
+    #[inline]
+    pub(super) fn drive_timers(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> bool {
+        if self.transport.is_none() {
+            return false;
+        }
+        let running = self.timers.running();
+        // Most polls only move to later what is due: the timer then fires once too often, instead of being set each time.
+        if running & !self.armed == 0 && self.timer_registered && !timer.is_elapsed() {
+            return false;
+        }
+        self.armed = running;
+        if self.phase == Phase::WriteFailed && self.timers.is_read_paused() {
+            // The peer is not waited for, but the handler.
+            self.timers.extend_close(self.now);
+        }
+        let next = match self.timers.poll(self.now) {
+            Due::Nothing(next) => next,
+            Due::Close => {
+                self.end_transport(Failure::Disconnected(None).into_error());
+                return true;
+            }
+            Due::Failed(failure) => {
+                self.fail(failure);
+                return true;
+            }
+            Due::Ping => {
+                // A connection that is closing needs no ping.
+                let _ = self.inner.ping();
+                return true;
+            }
+        };
+        let unread = self.timers.is_read_paused() && self.read_to_end;
+        let latest = self.now + if unread { STREAM_CHECK_INTERVAL } else { IDLE };
+        let next = next.map_or(latest, |next| next.min(latest));
+        if next < timer.deadline() || timer.is_elapsed() {
+            timer.as_mut().reset(next);
+            self.timer_registered = false;
+        }
+        if !self.timer_registered || timer.is_elapsed() {
+            self.timer_registered = true;
+            // Without tokio's budget: used up, it would answer for the timer, which then wakes nobody.
+            if pin!(unconstrained(timer)).poll(cx).is_ready() {
+                self.now = Instant::now();
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// How often a stream that is not read is looked at.
+const STREAM_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Where the timer stands when there is nothing to wait for.
+const IDLE: Duration = Duration::from_secs(24 * 60 * 60);

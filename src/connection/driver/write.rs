@@ -1,0 +1,171 @@
+//! What a connection's task writes, in which order, and when that counts as written.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::Driver;
+use crate::connection::inner::State;
+use crate::connection::transport::{Transport, poll_write_last};
+use crate::error::BoxError;
+use crate::protocol::{ControlFrames, Failure, Phase, WriteBuffer};
+
+/// What the transport took and may still hold back: all bytes, and those that handles have queued.
+#[derive(Debug, Default)]
+pub(super) struct Unflushed {
+    bytes: usize,
+    queued: usize,
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+    /// Writes all that is there.
+    #[inline]
+    pub(super) fn drive_writes(&mut self, cx: &mut Context<'_>) {
+        if self.inner.driver.is_notified() || self.progress.is_some() {
+            self.sync();
+        }
+        if self.transport.is_none() {
+            return;
+        }
+        while !self.writing.is_empty() || !self.control.is_empty() {
+            if self.writing.is_empty() {
+                self.control_bytes = gather(&mut self.inner.lock(), &mut self.control, &mut self.writing);
+            }
+            match self.poll_write(cx) {
+                Poll::Pending => {
+                    self.timers.write_refused(self.now);
+                    break;
+                }
+                Poll::Ready(Ok(written)) if written > 0 => self.count_written(written),
+                Poll::Ready(result) => {
+                    let source = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
+                    return self.write_failed(source.into());
+                }
+            }
+        }
+        self.flush(cx);
+        self.finish_writing(cx);
+    }
+
+    #[inline]
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(transport) = &mut self.transport else { return Poll::Pending };
+        match transport {
+            Transport::Left(stream)
+                if matches!(self.phase, Phase::Draining { .. })
+                    && self.control.is_stopped()
+                    && self.writing.is_contiguous() =>
+            {
+                poll_write_last(Pin::new(stream), cx, self.writing.front())
+            }
+            transport => poll_write(Pin::new(transport), &self.writing, cx),
+        }
+    }
+
+    #[inline]
+    fn count_written(&mut self, written: usize) {
+        self.writing.consume(written);
+        let control = written.min(self.control_bytes);
+        self.control_bytes -= control;
+        self.unflushed.bytes += written;
+        self.unflushed.queued += written - control;
+        self.timers.bytes_written(written, self.now);
+        if self.control_bytes == 0 && self.control.is_empty() {
+            self.timers.set_pong_due(false, self.now);
+        }
+    }
+
+    /// Has the transport pass on what it took; TLS and HTTP/2 keep it in buffers of their own. Then it counts as written.
+    #[inline]
+    fn flush(&mut self, cx: &mut Context<'_>) {
+        let Some(transport) = &mut self.transport else { return };
+        // Where nothing is read, an HTTP/2 stream says only here that it was reset.
+        if self.unflushed.bytes == 0 && !(self.read_to_end && self.timers.is_read_paused()) {
+            return;
+        }
+        match Pin::new(transport).poll_flush(cx) {
+            Poll::Pending => self.timers.flush_blocked(self.now),
+            Poll::Ready(Ok(())) => {
+                if self.writing.is_empty() {
+                    self.timers.write_done();
+                }
+                let Unflushed { bytes, queued } = std::mem::take(&mut self.unflushed);
+                self.progress.bytes_written += bytes as u64;
+                self.progress.queued_written += queued as u64;
+            }
+            Poll::Ready(Err(error)) => self.write_failed(error.into()),
+        }
+    }
+
+    /// The transport accepts no data any more. What the peer has sent is still received.
+    fn write_failed(&mut self, source: BoxError) {
+        tracing::debug!(error = source, "could not write");
+        let error = Failure::Disconnected(Some(source)).into_error();
+        if self.phase == Phase::Open {
+            self.change(|state| state.lifecycle.write_failed(error));
+        } else {
+            self.end_transport(error);
+        }
+    }
+
+    /// Everything is written: after the closing handshake our side is shut down.
+    fn finish_writing(&mut self, cx: &mut Context<'_>) {
+        let Phase::Draining { close_received, shut_down: false } = self.phase else { return };
+        let Some(transport) = &mut self.transport else { return };
+        if self.unflushed.bytes > 0 || !self.writing.is_empty() {
+            return;
+        }
+        // Closing a TCP stream with unread input would do no more than reset it.
+        match Pin::new(transport).poll_shutdown(cx) {
+            Poll::Pending => {}
+            // Both close frames have passed: over HTTP/1.1 nothing more can come.
+            Poll::Ready(Ok(())) if close_received && !self.read_to_end => {
+                self.end_transport(Failure::Disconnected(None).into_error());
+            }
+            Poll::Ready(Ok(())) => self.change(|state| state.lifecycle.shut_down()),
+            Poll::Ready(Err(error)) => self.end_transport(Failure::Disconnected(Some(error.into())).into_error()),
+        }
+    }
+}
+
+/// Puts together what is written next, once the last of it is out: pings and pongs, then what handles have queued. Says how
+/// many bytes of it are control frames.
+#[inline]
+pub(super) fn gather(state: &mut State, control: &mut ControlFrames, writing: &mut WriteBuffer) -> usize {
+    let control_bytes = control.take(writing);
+    state.sender.take_queued(writing);
+    if state.lifecycle.phase() != Phase::Open {
+        // A close frame is the last of it.
+        control.stop();
+    }
+    control_bytes
+}
+
+/// Writes as much as the transport takes in one call.
+#[inline]
+fn poll_write(
+    transport: Pin<&mut impl AsyncWrite>,
+    buffer: &WriteBuffer,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    if !buffer.is_vectored() {
+        let front = buffer.front();
+        return transport.poll_write(cx, &front[..front.len().min(COPIED)]);
+    }
+    if buffer.is_contiguous() {
+        return transport.poll_write(cx, buffer.front());
+    }
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let count = buffer.slices(&mut slices);
+    transport.poll_write_vectored(cx, &slices[..count])
+}
+
+/// The most that a transport gets at a time which copies what it gets. hyper's streams of HTTP/2 take any amount, call it
+/// written while the peer's window is closed, and show no progress before all of it has passed: a slow peer would seem to
+/// take nothing. It is also the most that a frame of HTTP/2 carries unless the peer allows more (RFC 9113 §4.2), with room for
+/// the longest header before a message of 16 KiB.
+const COPIED: usize = 14 + 16 * 1024;
+/// Segments given to one system call.
+const SLICES: usize = 16;

@@ -1,0 +1,185 @@
+//! How a connection's task is told of changes: without a lock, and only woken where it sleeps.
+
+#[cfg(all(test, model))]
+use loom::sync::{Mutex, atomic::AtomicU8};
+#[cfg(not(all(test, model)))]
+use std::sync::{Mutex, atomic::AtomicU8};
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::task::Waker;
+
+/// The task of one connection, as those who change something for it see it.
+///
+/// - Whoever makes a change for the task calls [`notify`](Self::notify) after the change.
+/// - The task calls [`start`](Self::start) when it is polled, then [`run`](Self::run), then looks for changes, and sleeps only if [`sleep`](Self::sleep) allows it: a
+///   change that it may have missed was followed by a `notify` that came after `run`.
+///
+/// So no change is missed, and a task that runs is not woken for changes that it will see by itself.
+#[derive(Debug)]
+pub(super) struct DriverWaker {
+    state: AtomicU8,
+    waker: Mutex<Option<Waker>>,
+}
+
+/// The task runs, and has been told of nothing since it last looked.
+const RUNNING: u8 = 0;
+/// The task is to look, or to look again.
+const NOTIFIED: u8 = 1;
+/// The task is not polled until its waker is called.
+const ASLEEP: u8 = 2;
+
+impl Default for DriverWaker {
+    fn default() -> Self {
+        // Until the task is polled for the first time there is nobody to wake.
+        Self { state: AtomicU8::new(NOTIFIED), waker: Mutex::new(None) }
+    }
+}
+
+impl DriverWaker {
+    /// Has the task look for a change that was made before.
+    #[inline]
+    pub(super) fn notify(&self) {
+        if self.state.swap(NOTIFIED, Ordering::AcqRel) == ASLEEP {
+            let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// The waker that the task is polled with from now on. `None`: there is no task any more.
+    pub(super) fn set_waker(&self, waker: Option<Waker>) {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = waker;
+    }
+
+    /// Whether the task has been told of a change since it last looked.
+    #[inline]
+    pub(super) fn is_notified(&self) -> bool {
+        self.state.load(Ordering::Acquire) == NOTIFIED
+    }
+
+    /// The task is polled, for whatever reason: it is not asleep.
+    #[inline]
+    pub(super) fn start(&self) {
+        let _ = self.state.compare_exchange(ASLEEP, RUNNING, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// The task looks for changes from here on.
+    #[inline]
+    pub(super) fn run(&self) {
+        self.state.swap(RUNNING, Ordering::AcqRel);
+    }
+
+    /// Whether the task may sleep: nothing has changed since it looked.
+    #[inline]
+    pub(super) fn sleep(&self) -> bool {
+        self.state.compare_exchange(RUNNING, ASLEEP, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
+/// Run with `RUSTFLAGS="--cfg model" cargo test --lib model`: every interleaving of a task and its handles.
+#[cfg(all(test, model))]
+mod model {
+    use std::collections::VecDeque;
+    use std::task::Poll;
+
+    use loom::future::block_on;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+
+    /// What a connection and its handles share, as far as waking goes: a queue for each direction, and whether the task is
+    /// out of capacity for what it receives.
+    #[derive(Default)]
+    struct Shared {
+        state: Mutex<State>,
+        driver: DriverWaker,
+    }
+
+    #[derive(Default)]
+    struct State {
+        queued: VecDeque<u8>,
+        unread: VecDeque<u8>,
+        capacity_awaited: bool,
+    }
+
+    impl Shared {
+        fn send(&self, message: u8) {
+            self.state.lock().unwrap().queued.push_back(message);
+            self.driver.notify();
+        }
+
+        fn recv(&self) -> Option<u8> {
+            let mut state = self.state.lock().unwrap();
+            let message = state.unread.pop_front()?;
+            let awaited = std::mem::take(&mut state.capacity_awaited);
+            drop(state);
+            if awaited {
+                self.driver.notify();
+            }
+            Some(message)
+        }
+    }
+
+    #[test]
+    fn what_is_queued_is_written_without_another_wake() {
+        loom::model(|| {
+            let shared = Arc::new(Shared::default());
+            let senders = [1, 2].map(|message| {
+                let shared = shared.clone();
+                thread::spawn(move || shared.send(message))
+            });
+            let mut written = 0;
+            block_on(std::future::poll_fn(|cx| {
+                shared.driver.set_waker(Some(cx.waker().clone()));
+                shared.driver.start();
+                loop {
+                    shared.driver.run();
+                    written += shared.state.lock().unwrap().queued.drain(..).count();
+                    if written == 2 {
+                        return Poll::Ready(());
+                    }
+                    if shared.driver.sleep() {
+                        return Poll::Pending;
+                    }
+                }
+            }));
+            for sender in senders {
+                sender.join().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn a_reader_that_frees_capacity_is_noticed() {
+        loom::model(|| {
+            let shared = Arc::new(Shared::default());
+            shared.state.lock().unwrap().unread.push_back(0);
+            let reader = thread::spawn({
+                let shared = shared.clone();
+                move || shared.recv()
+            });
+            let mut input = vec![1];
+            block_on(std::future::poll_fn(|cx| {
+                shared.driver.set_waker(Some(cx.waker().clone()));
+                shared.driver.start();
+                loop {
+                    shared.driver.run();
+                    let mut state = shared.state.lock().unwrap();
+                    state.capacity_awaited = !state.unread.is_empty();
+                    if state.unread.is_empty() {
+                        state.unread.extend(input.pop());
+                        return Poll::Ready(());
+                    }
+                    drop(state);
+                    if shared.driver.sleep() {
+                        return Poll::Pending;
+                    }
+                }
+            }));
+            assert_eq!(reader.join().unwrap(), Some(0));
+        });
+    }
+}

@@ -1,0 +1,91 @@
+//! A connection's driver and its handler in one future.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::driver::{Driver, Handler, panicked};
+use super::transport::Transport;
+use crate::handler::HandlerOutput;
+
+pin_project! {
+    /// A connection with its handler, in one piece of memory.
+    pub(crate) struct ConnectionFuture<Io, H> {
+        driver: Driver<Io>,
+        // None once it has returned.
+        #[pin]
+        handler: Option<H>,
+        #[pin]
+        timer: Sleep,
+        handshake_deadline: Instant,
+    }
+}
+
+impl<Io, H> ConnectionFuture<Io, H>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    H: Future<Output: HandlerOutput>,
+{
+    /// A connection that waits for its transport.
+    #[inline]
+    pub(super) fn new(driver: Driver<Io>, handshake_time: Duration) -> Self {
+        let handshake_deadline = driver.now + handshake_time;
+        // Where the first ping is due sooner, the timer can stay as it is once the connection is open.
+        let first_due = driver.first_due().unwrap_or(handshake_deadline);
+        let timer = sleep_until(handshake_deadline.min(first_due));
+        Self { driver, handler: None, timer, handshake_deadline }
+    }
+
+    /// Waits until the transport will not come any more: it took too long, or the connection was aborted.
+    pub(crate) fn poll_open_error(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OpenError> {
+        let mut this = self.project();
+        while pin!(unconstrained(this.timer.as_mut())).poll(cx).is_ready() {
+            if this.timer.deadline() >= *this.handshake_deadline {
+                return Poll::Ready(OpenError::TimedOut);
+            }
+            this.timer.as_mut().reset(*this.handshake_deadline);
+        }
+        this.driver.timer_registered = true;
+        this.driver.inner.poll_aborted(cx).map(|()| OpenError::Aborted)
+    }
+
+    /// The transport is there, and `early` was read from it already. `handler` makes the handler's future; a panic in it is
+    /// the handler's.
+    pub(crate) fn open(self: Pin<&mut Self>, transport: Transport<Io>, early: &Bytes, handler: impl FnOnce() -> H) {
+        let mut this = self.project();
+        this.driver.open(transport, early);
+        let start = AssertUnwindSafe(|| this.handler.set(Some(handler())));
+        if let Err(payload) = catch_unwind(start) {
+            this.driver.inner.close(panicked(payload));
+        }
+    }
+}
+
+impl<Io, H> Future for ConnectionFuture<Io, H>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    H: Future<Output: HandlerOutput>,
+{
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        this.driver.poll(Handler::new(this.handler), this.timer, cx)
+    }
+}
+
+/// Why a connection has not opened.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    Aborted,
+    TimedOut,
+}

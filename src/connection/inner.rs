@@ -1,0 +1,508 @@
+//! What a connection's task and its handles share: one short lock, never held across an await or a system call.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Wake, Waker, ready};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::driver_waker::DriverWaker;
+use super::waker_set::{WakerKey, WakerSet, Wakers};
+use crate::close::CloseFrame;
+use crate::deflate::Deflater;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::protocol::{CloseReason, Incoming, Lifecycle, Sender, give_buffer, take_buffer};
+use crate::role::Role;
+use crate::stats::Stats;
+
+/// One connection, as its task and its handles see it. It is the handler's waker too.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    state: Mutex<State>,
+    /// Held from compressing to queueing: with context takeover, frames must leave in the order of their compression.
+    /// Taken before `state`. None once the connection has ended.
+    deflater: Mutex<Option<Deflater>>,
+    is_compressed: bool,
+    context: OnceLock<CancellationToken>,
+    pub(super) driver: DriverWaker,
+    handler_woken: AtomicBool,
+}
+
+/// What is under the lock.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) lifecycle: Lifecycle,
+    pub(super) incoming: Incoming,
+    pub(super) sender: Sender,
+    pub(super) pings: Pings,
+    /// Bytes read from the transport.
+    pub(super) wire_received: u64,
+    /// The task waits until a message is received: it has no capacity for another.
+    pub(super) capacity_awaited: bool,
+    /// Messages are discarded as they arrive: so many futures of `ignore_incoming` run.
+    ignoring: usize,
+    /// The task drops everything, its handler too.
+    pub(super) aborted: bool,
+    handles_dropped: bool,
+    readers: WakerSet,
+    writers: WakerSet,
+    watchers: WakerSet,
+}
+
+/// Numbered pings.
+#[derive(Debug, Default)]
+pub(super) struct Pings {
+    pub(super) requested: u64,
+    answered: u64,
+    round_trip: Option<Duration>,
+}
+
+/// What a future waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Waiting {
+    /// A message.
+    Reader,
+    /// A pong, the end of the connection, or the last handle's drop.
+    Watcher,
+    /// Bytes that are written.
+    Writer,
+}
+
+impl State {
+    #[inline]
+    fn wakers(&mut self, waiting: Waiting) -> &mut WakerSet {
+        match waiting {
+            Waiting::Reader => &mut self.readers,
+            Waiting::Watcher => &mut self.watchers,
+            Waiting::Writer => &mut self.writers,
+        }
+    }
+
+    #[inline]
+    pub(super) fn take_wakers(&mut self, waiting: Waiting, wakers: &mut Wakers) {
+        self.wakers(waiting).take(wakers);
+    }
+
+    pub(super) fn take_all_wakers(&mut self) -> Wakers {
+        let mut wakers = Wakers::default();
+        for waiting in [Waiting::Reader, Waiting::Watcher, Waiting::Writer] {
+            self.take_wakers(waiting, &mut wakers);
+        }
+        wakers
+    }
+
+    /// Whether a message that arrives is for somebody.
+    #[inline]
+    pub(super) fn is_wanted(&self) -> bool {
+        self.lifecycle.is_receiving() && self.ignoring == 0 && !self.handles_dropped
+    }
+
+    pub(super) fn set_round_trip(&mut self, ping: u64, round_trip: Duration) -> Wakers {
+        self.pings.round_trip = Some(round_trip);
+        self.pings.answered = ping;
+        let mut wakers = Wakers::default();
+        self.take_wakers(Waiting::Watcher, &mut wakers);
+        wakers
+    }
+
+    /// Fails the connection and tells the peer, where it can be told.
+    pub(super) fn fail(&mut self, error: Error, frame: &CloseFrame) {
+        if self.lifecycle.fail(error) {
+            self.sender.push_close(frame);
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn new(role: Role, limits: &Limits, deflater: Option<Deflater>) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                lifecycle: Lifecycle::default(),
+                incoming: Incoming::new(limits),
+                sender: Sender::new(role, limits),
+                pings: Pings::default(),
+                wire_received: 0,
+                capacity_awaited: false,
+                ignoring: 0,
+                aborted: false,
+                handles_dropped: false,
+                readers: WakerSet::default(),
+                writers: WakerSet::default(),
+                watchers: WakerSet::default(),
+            }),
+            is_compressed: deflater.is_some(),
+            deflater: Mutex::new(deflater),
+            context: OnceLock::new(),
+            driver: DriverWaker::default(),
+            handler_woken: AtomicBool::new(true),
+        })
+    }
+
+    /// A panic elsewhere does not spread: every change to the state is complete in itself.
+    #[inline]
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next message; `None` after a close.
+    #[inline]
+    pub(crate) fn poll_recv(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        let mut state = self.lock();
+        if let Some(message) = state.incoming.pop() {
+            state.readers.remove(key);
+            if state.capacity_awaited && state.incoming.has_capacity() {
+                state.capacity_awaited = false;
+                drop(state);
+                self.driver.notify();
+            }
+            return Poll::Ready(Ok(Some(message)));
+        }
+        let Some(reason) = state.lifecycle.reason() else {
+            state.readers.register(key, cx.waker());
+            return Poll::Pending;
+        };
+        let end = match reason {
+            CloseReason::Closed(_) => Ok(None),
+            CloseReason::Failed(error) => Err(error.clone()),
+        };
+        state.readers.remove(key);
+        Poll::Ready(end)
+    }
+
+    /// Capacity for another message.
+    pub(crate) fn poll_ready(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_capacity(key, cx).map_ok(drop)
+    }
+
+    #[inline]
+    fn poll_capacity(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<MutexGuard<'_, State>, Error>> {
+        let mut state = self.lock();
+        let writable = state.lifecycle.check_writable();
+        if writable.is_ok() && !state.sender.has_capacity() {
+            state.writers.register(key, cx.waker());
+            return Poll::Pending;
+        }
+        state.writers.remove(key);
+        Poll::Ready(writable.map(|()| state))
+    }
+
+    /// Queues the message once there is capacity, and says up to which byte must be written for it to be out.
+    #[inline]
+    pub(crate) fn poll_send(
+        &self,
+        message: &mut Option<Message>,
+        compress: bool,
+        key: &mut WakerKey,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<u64, Error>> {
+        let mut state = ready!(self.poll_capacity(key, cx))?;
+        Poll::Ready(match message.take() {
+            None => Ok(state.sender.bytes_queued()),
+            Some(message) if !self.is_compressed || !compress => {
+                let offset = state.sender.push(message);
+                drop(state);
+                self.driver.notify();
+                Ok(offset)
+            }
+            Some(message) => {
+                drop(state);
+                self.queue(message, true)
+            }
+        })
+    }
+
+    /// Queues the message whether there is capacity or not.
+    pub(crate) fn queue(&self, message: Message, compress: bool) -> Result<u64, Error> {
+        let offset = if self.is_compressed && compress {
+            self.queue_compressed(message)?
+        } else {
+            let mut state = self.lock();
+            state.lifecycle.check_writable()?;
+            state.sender.push(message)
+        };
+        self.driver.notify();
+        Ok(offset)
+    }
+
+    fn queue_compressed(&self, message: Message) -> Result<u64, Error> {
+        // This lock stays until the frame is queued.
+        let mut slot = self.deflater.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut compressed = take_buffer();
+        let smaller = slot.as_mut().is_some_and(|deflater| deflater.deflate(message.as_bytes(), &mut compressed));
+        let mut state = self.lock();
+        let queued = state.lifecycle.check_writable().map(|()| {
+            if smaller { state.sender.push_compressed(&message, &compressed) } else { state.sender.push(message) }
+        });
+        if state.lifecycle.ended().is_some() {
+            // The task has found the lock taken.
+            *slot = None;
+        }
+        drop(state);
+        drop(slot);
+        give_buffer(compressed);
+        queued
+    }
+
+    /// Queues the message if there is capacity. Otherwise it comes back, with the reason where the connection is over.
+    pub(crate) fn try_queue(&self, message: Message, compress: bool) -> Result<(), (Message, Option<Error>)> {
+        let mut state = self.lock();
+        if let Err(error) = state.lifecycle.check_writable() {
+            return Err((message, Some(error)));
+        }
+        if !state.sender.has_capacity() {
+            return Err((message, None));
+        }
+        if self.is_compressed && compress {
+            drop(state);
+            // Cloning copies no payload that is worth mentioning.
+            return self.queue(message.clone(), true).map(drop).map_err(|error| (message, Some(error)));
+        }
+        state.sender.push(message);
+        drop(state);
+        self.driver.notify();
+        Ok(())
+    }
+
+    /// Waits until the transport has everything up to `offset`.
+    pub(crate) fn poll_written(
+        &self,
+        offset: u64,
+        key: &mut WakerKey,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        let mut state = self.lock();
+        let written = if state.sender.is_written(offset) {
+            Ok(())
+        } else if let Some(error) = state.lifecycle.write_error() {
+            Err(error)
+        } else {
+            state.writers.register(key, cx.waker());
+            return Poll::Pending;
+        };
+        state.writers.remove(key);
+        Poll::Ready(written)
+    }
+
+    /// Answers the text message `ping`. A peer that does not read gets no more answers than there is capacity for.
+    pub(super) fn answer_heartbeat(&self) {
+        // After a close frame no answer is wanted.
+        let _ = self.try_queue(Message::text("pong"), false);
+    }
+
+    /// Up to which byte all is queued.
+    pub(crate) fn bytes_queued(&self) -> u64 {
+        self.lock().sender.bytes_queued()
+    }
+
+    /// Queues a close frame behind everything else. The first reason wins.
+    pub(crate) fn close(&self, frame: CloseFrame) {
+        let mut state = self.lock();
+        if state.lifecycle.close(frame.clone()) {
+            state.sender.push_close(&frame);
+        }
+        self.changed(state);
+    }
+
+    /// Ends the connection with an error, without a word to the peer.
+    pub(crate) fn fail(&self, error: Error) {
+        let mut state = self.lock();
+        state.lifecycle.give_up(error);
+        self.changed(state);
+    }
+
+    /// Drops the transport and the handler.
+    pub(crate) fn abort(&self) {
+        let mut state = self.lock();
+        state.lifecycle.give_up(Error::new(ErrorKind::Aborted));
+        state.aborted = true;
+        self.changed(state);
+    }
+
+    /// Waits for the end of the connection.
+    pub(crate) fn poll_ended(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<CloseFrame, Error>> {
+        let mut state = self.lock();
+        let Some(ended) = state.lifecycle.ended().map(CloseReason::to_result) else {
+            state.watchers.register(key, cx.waker());
+            return Poll::Pending;
+        };
+        state.watchers.remove(key);
+        Poll::Ready(ended)
+    }
+
+    /// Why the connection is over for its users, if it is.
+    pub(crate) fn close_reason(&self) -> Option<Result<CloseFrame, Error>> {
+        self.lock().lifecycle.reason().map(CloseReason::to_result)
+    }
+
+    /// Requests a ping and returns its number.
+    pub(crate) fn ping(&self) -> Result<u64, Error> {
+        let mut state = self.lock();
+        state.lifecycle.check_writable()?;
+        state.pings.requested += 1;
+        let number = state.pings.requested;
+        drop(state);
+        self.driver.notify();
+        Ok(number)
+    }
+
+    /// The round trip once the ping with this number is answered.
+    pub(crate) fn poll_pong(
+        &self,
+        number: u64,
+        key: &mut WakerKey,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Duration, Error>> {
+        let mut state = self.lock();
+        let answered = match state.pings.round_trip.filter(|_| state.pings.answered >= number) {
+            Some(round_trip) => Ok(round_trip),
+            None => match state.lifecycle.check_writable() {
+                Err(error) => Err(error),
+                Ok(()) => {
+                    state.watchers.register(key, cx.waker());
+                    return Poll::Pending;
+                }
+            },
+        };
+        state.watchers.remove(key);
+        Poll::Ready(answered)
+    }
+
+    /// Messages are discarded from here on, or once less than before.
+    pub(crate) fn set_ignoring(&self, ignoring: bool) {
+        let mut state = self.lock();
+        if ignoring {
+            state.ignoring += 1;
+            state.incoming.clear();
+            state.capacity_awaited = false;
+        } else {
+            state.ignoring -= 1;
+        }
+        drop(state);
+        self.driver.notify();
+    }
+
+    /// Whether permessage-deflate was agreed upon.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.is_compressed
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.lock().pings.round_trip
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let state = self.lock();
+        let sent = state.sender.totals();
+        Stats {
+            messages_received: state.incoming.messages_received(),
+            messages_sent: sent.messages,
+            payload_received: state.incoming.payload_received(),
+            payload_sent: sent.payload,
+            wire_received: state.wire_received,
+            wire_sent: sent.wire,
+        }
+    }
+
+    /// A token that is cancelled when the connection ends. Made when it is first asked for.
+    pub(crate) fn context(&self) -> &CancellationToken {
+        let token = self.context.get_or_init(CancellationToken::new);
+        // The end may have come before the token was made.
+        if self.lock().lifecycle.ended().is_some() {
+            token.cancel();
+        }
+        token
+    }
+
+    /// The last handle was dropped.
+    pub(crate) fn drop_handles(&self) {
+        let mut state = self.lock();
+        state.handles_dropped = true;
+        // Nobody is left to receive them.
+        state.incoming.clear();
+        self.changed(state);
+    }
+
+    /// Waits for the last handle to be dropped.
+    pub(crate) fn poll_handles_dropped(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if !state.handles_dropped {
+            state.watchers.register(key, cx.waker());
+            return Poll::Pending;
+        }
+        state.watchers.remove(key);
+        Poll::Ready(())
+    }
+
+    /// A future that waited is ready or dropped.
+    pub(crate) fn deregister(&self, waiting: Waiting, key: &mut WakerKey) {
+        if key.is_registered() {
+            self.lock().wakers(waiting).remove(key);
+        }
+    }
+
+    /// Releases the lock after a change of the lifecycle, and tells everybody who waits, the task included.
+    pub(super) fn changed(&self, mut state: MutexGuard<'_, State>) {
+        let wakers = state.take_all_wakers();
+        let ended = state.lifecycle.ended().is_some();
+        drop(state);
+        if ended && let Some(token) = self.context.get() {
+            token.cancel();
+        }
+        wakers.wake();
+        self.driver.notify();
+    }
+
+    /// Frees what was queued, and the compressor: nothing more will be sent. Unread messages stay until they are received.
+    pub(super) fn release(&self) {
+        self.lock().sender.clear();
+        // Whoever compresses at the moment sees the end, and frees it.
+        if let Ok(mut deflater) = self.deflater.try_lock() {
+            *deflater = None;
+        }
+    }
+
+    /// Waits for an abort, for a task that has no transport yet and sleeps here.
+    pub(super) fn poll_aborted(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.driver.set_waker(Some(cx.waker().clone()));
+        loop {
+            self.driver.run();
+            if self.lock().aborted {
+                return Poll::Ready(());
+            }
+            if self.driver.sleep() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+/// The handler's waker: the task polls its handler once it was called.
+impl Inner {
+    #[inline]
+    pub(super) fn take_handler_woken(&self) -> bool {
+        self.handler_woken.swap(false, Ordering::AcqRel)
+    }
+
+    #[inline]
+    pub(super) fn is_handler_woken(&self) -> bool {
+        self.handler_woken.load(Ordering::Acquire)
+    }
+
+    pub(super) fn handler_waker(self: &Arc<Self>) -> Waker {
+        Waker::from(self.clone())
+    }
+}
+
+impl Wake for Inner {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.handler_woken.store(true, Ordering::Release);
+        self.driver.notify();
+    }
+}

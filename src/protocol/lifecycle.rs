@@ -1,0 +1,291 @@
+//! How far the end of a connection has come (RFC 6455 §7).
+
+use crate::close::CloseFrame;
+use crate::error::Error;
+
+/// The states of one connection. Every transition is a method, and none goes back.
+///
+/// ```text
+///        close()            peer_closed(), handshake_over()         transport_closed()
+/// Open ───────────► Closing ───────────────────────────► Draining ────────────────────► Closed
+///   │ write_failed()                                        ▲  ▲                           ▲
+///   ├───────────► WriteFailed ──────────────────────────────┼──┼───────────────────────────┤
+///   │ peer_closed(), fail()                                 │  │                           │
+///   └───────────────────────────────────────────────────────┘  └── each may end at once ───┘
+/// ```
+#[derive(Debug, Default)]
+pub(crate) enum Lifecycle {
+    /// Messages pass in both directions.
+    #[default]
+    Open,
+    /// The transport accepts no data any more. What the peer has sent is still received: it may hold the peer's close frame,
+    /// which is then the reason.
+    WriteFailed(Error),
+    /// Our close frame is queued or sent and the peer's is awaited. Data that still arrives is discarded.
+    Closing(CloseReason),
+    /// There is no close frame to wait for: what is queued is written, our side of the transport is shut down, and the
+    /// peer's is read to its end.
+    Draining { reason: CloseReason, close_received: bool, shut_down: bool },
+    /// There is no transport.
+    Closed(CloseReason),
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug)]
+pub(crate) enum CloseReason {
+    /// By a close frame: the peer's or ours, whichever was first.
+    Closed(CloseFrame),
+    Failed(Error),
+}
+
+/// A state without what it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    WriteFailed,
+    Closing,
+    Draining { close_received: bool, shut_down: bool },
+    Closed,
+}
+
+impl CloseReason {
+    pub(crate) fn to_error(&self) -> Error {
+        match self {
+            Self::Closed(frame) => frame.clone().into(),
+            Self::Failed(error) => error.clone(),
+        }
+    }
+
+    pub(crate) fn to_result(&self) -> Result<CloseFrame, Error> {
+        match self {
+            Self::Closed(frame) => Ok(frame.clone()),
+            Self::Failed(error) => Err(error.clone()),
+        }
+    }
+}
+
+impl Lifecycle {
+    pub(crate) fn phase(&self) -> Phase {
+        match self {
+            Self::Open => Phase::Open,
+            Self::WriteFailed(_) => Phase::WriteFailed,
+            Self::Closing(_) => Phase::Closing,
+            Self::Draining { close_received, shut_down, .. } => {
+                Phase::Draining { close_received: *close_received, shut_down: *shut_down }
+            }
+            Self::Closed(_) => Phase::Closed,
+        }
+    }
+
+    /// Why the connection is over for its users; `None` while messages may still be received.
+    pub(crate) fn reason(&self) -> Option<&CloseReason> {
+        match self {
+            Self::Open | Self::WriteFailed(_) => None,
+            Self::Closing(reason) | Self::Draining { reason, .. } | Self::Closed(reason) => Some(reason),
+        }
+    }
+
+    /// Whether messages may be sent.
+    #[inline]
+    pub(crate) fn check_writable(&self) -> Result<(), Error> {
+        match self {
+            Self::Open => Ok(()),
+            Self::WriteFailed(error) => Err(error.clone()),
+            Self::Closing(reason) | Self::Draining { reason, .. } | Self::Closed(reason) => Err(reason.to_error()),
+        }
+    }
+
+    /// Whether messages that arrive are for somebody.
+    pub(crate) fn is_receiving(&self) -> bool {
+        matches!(self, Self::Open | Self::WriteFailed(_))
+    }
+
+    /// Why nothing that is queued will be written any more, if that is so.
+    pub(crate) fn write_error(&self) -> Option<Error> {
+        match self {
+            Self::WriteFailed(error) => Some(error.clone()),
+            Self::Closed(reason) => Some(reason.to_error()),
+            Self::Draining { reason, shut_down: true, .. } => Some(reason.to_error()),
+            _ => None,
+        }
+    }
+
+    /// The reason once the connection has ended: nothing more passes in either direction.
+    pub(crate) fn ended(&self) -> Option<&CloseReason> {
+        match self {
+            Self::Draining { reason, shut_down: true, .. } | Self::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// We close. Whether a close frame is to be queued.
+    pub(crate) fn close(&mut self, frame: CloseFrame) -> bool {
+        match self {
+            Self::Open => {
+                *self = Self::Closing(CloseReason::Closed(frame));
+                true
+            }
+            Self::WriteFailed(error) => {
+                *self = Self::Closed(CloseReason::Failed(error.clone()));
+                false
+            }
+            Self::Closing(_) | Self::Draining { .. } | Self::Closed(_) => false,
+        }
+    }
+
+    /// The peer's close frame has arrived. Whether it is to be answered.
+    pub(crate) fn peer_closed(&mut self, frame: CloseFrame) -> bool {
+        let (reason, answer) = match self {
+            Self::Open => (CloseReason::Closed(frame), true),
+            Self::WriteFailed(_) => {
+                *self = Self::Closed(CloseReason::Closed(frame));
+                return false;
+            }
+            Self::Closing(reason) => (reason.clone(), false),
+            Self::Draining { .. } | Self::Closed(_) => return false,
+        };
+        *self = Self::Draining { reason, close_received: true, shut_down: false };
+        answer
+    }
+
+    /// The connection fails (RFC 6455 §7.1.7), and the peer may be told. Whether a close frame is to be queued.
+    pub(crate) fn fail(&mut self, error: Error) -> bool {
+        match self {
+            Self::Open => {
+                let reason = CloseReason::Failed(error);
+                *self = Self::Draining { reason, close_received: false, shut_down: false };
+                true
+            }
+            Self::WriteFailed(_) => {
+                *self = Self::Closed(CloseReason::Failed(error));
+                false
+            }
+            Self::Closing(_) | Self::Draining { .. } | Self::Closed(_) => false,
+        }
+    }
+
+    /// Behind our close frame nothing more can come: the transport has ended, or the peer has broken a rule.
+    pub(crate) fn handshake_over(&mut self) {
+        if let Self::Closing(reason) = self {
+            *self = Self::Draining { reason: reason.clone(), close_received: false, shut_down: false };
+        }
+    }
+
+    /// The transport accepts no data any more.
+    pub(crate) fn write_failed(&mut self, error: Error) {
+        match self {
+            Self::Open => *self = Self::WriteFailed(error),
+            // The closing handshake cannot be completed any more.
+            Self::Closing(_) | Self::Draining { .. } => self.transport_closed(error),
+            Self::WriteFailed(_) | Self::Closed(_) => {}
+        }
+    }
+
+    /// Our side of the transport is shut down.
+    pub(crate) fn shut_down(&mut self) {
+        if let Self::Draining { shut_down, .. } = self {
+            *shut_down = true;
+        }
+    }
+
+    /// There is no transport any more, for this error where nothing else was the reason.
+    pub(crate) fn transport_closed(&mut self, error: Error) {
+        let reason = match self {
+            Self::Open => CloseReason::Failed(error),
+            Self::WriteFailed(first) => CloseReason::Failed(first.clone()),
+            Self::Closing(reason) | Self::Draining { reason, .. } | Self::Closed(reason) => reason.clone(),
+        };
+        *self = Self::Closed(reason);
+    }
+
+    /// A caller gives the connection up: nothing more is written or read.
+    pub(crate) fn give_up(&mut self, error: Error) {
+        match self {
+            // What the caller says is why this ended; that nothing could be written is not.
+            Self::WriteFailed(_) => *self = Self::Closed(CloseReason::Failed(error)),
+            _ => self.transport_closed(error),
+        }
+    }
+}
+
+impl Phase {
+    /// Whether messages that arrive are for somebody.
+    pub(crate) fn is_receiving(self) -> bool {
+        matches!(self, Self::Open | Self::WriteFailed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::close::CloseCode;
+    use crate::error::ErrorKind;
+
+    fn frame(code: u16) -> CloseFrame {
+        CloseFrame::new(CloseCode::new(code).unwrap(), "")
+    }
+
+    fn error(kind: ErrorKind) -> Error {
+        Error::new(kind)
+    }
+
+    /// The code or the kind of error that users are told.
+    fn told(lifecycle: &Lifecycle) -> Option<Result<u16, ErrorKind>> {
+        let told = lifecycle.reason()?.to_result();
+        Some(told.map(|frame| frame.code().get()).map_err(|error| error.kind()))
+    }
+
+    #[test]
+    fn the_first_reason_stays() {
+        let mut lifecycle = Lifecycle::Open;
+        assert!(lifecycle.close(frame(4000)));
+        assert!(!lifecycle.close(frame(4001)) && !lifecycle.peer_closed(frame(4002)));
+        assert!(!lifecycle.fail(error(ErrorKind::Protocol)));
+        lifecycle.write_failed(error(ErrorKind::Disconnected));
+        lifecycle.transport_closed(error(ErrorKind::Disconnected));
+        lifecycle.give_up(error(ErrorKind::Aborted));
+        assert_eq!(told(&lifecycle), Some(Ok(4000)));
+        assert_eq!(lifecycle.phase(), Phase::Closed);
+    }
+
+    #[test]
+    fn no_step_goes_back() {
+        let mut lifecycle = Lifecycle::Open;
+        assert!(lifecycle.peer_closed(frame(1001)));
+        assert!(!lifecycle.close(frame(1000)));
+        lifecycle.handshake_over();
+        assert_eq!(lifecycle.phase(), Phase::Draining { close_received: true, shut_down: false });
+        assert!(lifecycle.ended().is_none());
+        lifecycle.shut_down();
+        assert!(lifecycle.ended().is_some());
+        lifecycle.transport_closed(error(ErrorKind::Disconnected));
+        lifecycle.shut_down();
+        assert!(!lifecycle.peer_closed(frame(4000)));
+        assert_eq!((lifecycle.phase(), told(&lifecycle)), (Phase::Closed, Some(Ok(1001))));
+    }
+
+    #[test]
+    fn what_comes_after_a_failed_write_is_the_reason() {
+        let failed = || {
+            let mut lifecycle = Lifecycle::Open;
+            lifecycle.write_failed(error(ErrorKind::Disconnected));
+            assert!(lifecycle.is_receiving() && lifecycle.check_writable().is_err() && told(&lifecycle).is_none());
+            lifecycle
+        };
+        let mut lifecycle = failed();
+        assert!(!lifecycle.peer_closed(frame(1000)));
+        assert_eq!((lifecycle.phase(), told(&lifecycle)), (Phase::Closed, Some(Ok(1000))));
+        let mut lifecycle = failed();
+        lifecycle.transport_closed(error(ErrorKind::KeepaliveTimeout));
+        assert_eq!(told(&lifecycle), Some(Err(ErrorKind::Disconnected)));
+        let mut lifecycle = failed();
+        assert!(!lifecycle.fail(error(ErrorKind::Protocol)));
+        assert_eq!(told(&lifecycle), Some(Err(ErrorKind::Protocol)));
+        let mut lifecycle = failed();
+        assert!(!lifecycle.close(frame(1000)));
+        assert_eq!(told(&lifecycle), Some(Err(ErrorKind::Disconnected)));
+        let mut lifecycle = failed();
+        lifecycle.give_up(error(ErrorKind::Aborted));
+        assert_eq!(told(&lifecycle), Some(Err(ErrorKind::Aborted)));
+    }
+}

@@ -1,0 +1,203 @@
+//! From the payloads of frames to messages: gathers fragments, inflates, checks text.
+
+use bytes::buf::Limit;
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::budget::Charge;
+use crate::deflate::{InflateError, Inflater};
+use crate::limits::Limits;
+use crate::message::{Message, MessageKind, Text};
+use crate::protocol::buffer_pool;
+use crate::protocol::failure::Failure;
+
+/// The message that is arriving.
+#[derive(Debug)]
+pub(crate) struct Assembler {
+    limit: usize,
+    inflater: Option<Inflater>,
+    kind: MessageKind,
+    compressed: bool,
+    payload: BytesMut,
+    /// How much of an uncompressed text is known to be UTF-8.
+    checked: usize,
+    charge: Charge,
+}
+
+impl Assembler {
+    pub(crate) fn new(limits: &Limits, inflater: Option<Inflater>) -> Self {
+        Self {
+            limit: limits.message,
+            inflater,
+            kind: MessageKind::Binary,
+            compressed: false,
+            payload: BytesMut::new(),
+            checked: 0,
+            charge: limits.budget.charge(),
+        }
+    }
+
+    /// Whether messages may be compressed.
+    pub(crate) fn can_inflate(&self) -> bool {
+        self.inflater.is_some()
+    }
+
+    /// Starts a message.
+    pub(crate) fn begin(&mut self, kind: MessageKind, compressed: bool) {
+        self.kind = kind;
+        self.compressed = compressed;
+    }
+
+    /// Whether a frame with so much payload may follow.
+    pub(crate) fn check_size(&self, len: u64) -> Result<(), Failure> {
+        let limit = if self.compressed { deflate_bound(self.limit) } else { self.limit };
+        let room = limit.saturating_sub(self.payload.len());
+        if len <= room as u64 { Ok(()) } else { Err(Failure::MessageTooBig) }
+    }
+
+    /// Appends payload to the message.
+    pub(crate) fn push(&mut self, payload: &[u8]) -> Result<(), Failure> {
+        self.reserve(payload.len())?;
+        self.payload.extend_from_slice(payload);
+        Ok(())
+    }
+
+    /// Room to read up to `remaining` bytes of payload straight from the transport.
+    pub(crate) fn read_space(&mut self, remaining: usize) -> Result<Limit<&mut BytesMut>, Failure> {
+        // Room for as much again as has arrived: what a header announces is not yet there.
+        if self.payload.capacity() == self.payload.len() {
+            self.reserve(remaining.min(self.payload.len().max(MIN_ROOM)))?;
+        }
+        Ok((&mut self.payload).limit(remaining))
+    }
+
+    /// The last `len` bytes, just read into [`read_space`](Self::read_space).
+    pub(crate) fn last(&mut self, len: usize) -> &mut [u8] {
+        let start = self.payload.len() - len;
+        &mut self.payload[start..]
+    }
+
+    /// Whether so many bytes, the first of a message, are worth the read buffer that they lie in.
+    pub(crate) fn may_adopt(&self, len: usize) -> bool {
+        len >= WORTH_KEEPING && self.payload.is_empty()
+    }
+
+    /// Starts the message with these bytes, and with the room behind them.
+    pub(crate) fn adopt(&mut self, payload: BytesMut) {
+        self.payload = payload;
+    }
+
+    /// The end of a frame that is not the message's last: text that is already wrong is refused here.
+    pub(crate) fn end_fragment(&mut self) -> Result<(), Failure> {
+        if self.kind == MessageKind::Text && !self.compressed {
+            if let Err(error) = simdutf8::compat::from_utf8(&self.payload[self.checked..]) {
+                if error.error_len().is_some() {
+                    return Err(Failure::InvalidText);
+                }
+                self.checked += error.valid_up_to();
+            } else {
+                self.checked = self.payload.len();
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of the message.
+    pub(crate) fn finish(&mut self) -> Result<Message, Failure> {
+        let payload = std::mem::take(&mut self.payload).freeze();
+        self.checked = 0;
+        if self.compressed {
+            return self.inflate(&payload);
+        }
+        self.charge.release();
+        own(self.kind, payload)
+    }
+
+    /// Forgets the message that is arriving.
+    pub(crate) fn clear(&mut self) {
+        self.payload = BytesMut::new();
+        self.checked = 0;
+        self.charge.release();
+    }
+
+    /// Frees the decompressor: nothing is received any more.
+    pub(crate) fn drop_inflater(&mut self) {
+        self.inflater = None;
+    }
+
+    /// Whether a message of so many bytes in the read buffer may keep them there.
+    pub(crate) fn may_keep(&self, len: usize) -> bool {
+        len >= WORTH_KEEPING && !self.compressed
+    }
+
+    /// A message that keeps the memory it was read into.
+    pub(crate) fn keep(&mut self, payload: Bytes) -> Result<Message, Failure> {
+        own(self.kind, payload)
+    }
+
+    /// A message that lies whole in the read buffer: copied out once, never gathered.
+    pub(crate) fn whole(&mut self, payload: &[u8]) -> Result<Message, Failure> {
+        if self.compressed {
+            return self.inflate(payload);
+        }
+        copy_out(self.kind, payload)
+    }
+
+    fn inflate(&mut self, payload: &[u8]) -> Result<Message, Failure> {
+        let inflater = self.inflater.as_mut().ok_or(Failure::InvalidDeflate)?;
+        let mut inflated = buffer_pool::take_buffer();
+        // What was gathered stays in memory meanwhile.
+        let charge = &mut self.charge;
+        let gathered = charge.bytes();
+        let allowed = |len| len <= LARGE || charge.raise(gathered + len);
+        let message = match inflater.inflate(payload, self.limit, allowed, &mut inflated) {
+            Err(InflateError::Refused) => Err(Failure::BudgetExceeded),
+            Err(InflateError::TooBig) => Err(Failure::MessageTooBig),
+            Err(InflateError::Invalid) => Err(Failure::InvalidDeflate),
+            Ok(()) if inflated.len() > LARGE => own(self.kind, std::mem::take(&mut inflated).into()),
+            Ok(()) => copy_out(self.kind, &inflated),
+        };
+        charge.release();
+        buffer_pool::give_buffer(inflated);
+        message
+    }
+
+    fn reserve(&mut self, more: usize) -> Result<(), Failure> {
+        let needed = self.payload.len() + more;
+        if needed > LARGE && !self.charge.raise(needed) {
+            return Err(Failure::BudgetExceeded);
+        }
+        self.payload.reserve(more);
+        Ok(())
+    }
+}
+
+/// Copies a message out of a buffer that is used again.
+fn copy_out(kind: MessageKind, payload: &[u8]) -> Result<Message, Failure> {
+    match kind {
+        MessageKind::Binary => Ok(Message::Binary(Bytes::copy_from_slice(payload))),
+        MessageKind::Text => match simdutf8::basic::from_utf8(payload) {
+            Ok(text) => Ok(Message::Text(Text::copied(text))),
+            Err(_) => Err(Failure::InvalidText),
+        },
+    }
+}
+
+/// A message in the memory where its bytes are.
+fn own(kind: MessageKind, payload: Bytes) -> Result<Message, Failure> {
+    match kind {
+        MessageKind::Binary => Ok(Message::Binary(payload)),
+        MessageKind::Text => Text::from_utf8(payload).map(Message::Text).ok_or(Failure::InvalidText),
+    }
+}
+
+/// The longest that deflate makes a message of `len` bytes: zlib's own bound for its worst settings.
+fn deflate_bound(len: usize) -> usize {
+    len.saturating_add(len / 8).saturating_add(len / 64).saturating_add(64)
+}
+
+/// Beyond this a message is large: it is counted against the budget, and not copied to save memory.
+const LARGE: usize = 64 * 1024;
+/// From here on a message stays in the read buffer, which may keep that alive with up to three times as much beside it.
+const WORTH_KEEPING: usize = 16 * 1024;
+/// The least room that a direct read gets: so little that a bare header takes nothing of the budget.
+const MIN_ROOM: usize = LARGE;

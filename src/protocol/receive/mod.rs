@@ -1,0 +1,11 @@
+//! From bytes to messages: a buffer of what was read, the rules for frames, and the message that is arriving.
+
+mod assembler;
+mod incoming;
+mod read_buffer;
+mod receiver;
+mod validation;
+
+pub(crate) use self::assembler::Assembler;
+pub(crate) use self::incoming::Incoming;
+pub(crate) use self::receiver::{Event, Intake, Receiver};

@@ -1,0 +1,96 @@
+//! The rules for frame headers (RFC 6455 §5.1, §5.2, §5.4, §5.5; RFC 7692 §6).
+
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+
+use crate::protocol::frame::{Control, Data, FIN, MASK, MAX_CONTROL, OpCode, RSV1, RSV23};
+use crate::role::Role;
+
+/// What one side of a connection may be sent.
+#[derive(Debug)]
+pub(super) struct Validation {
+    role: Role,
+    /// Messages may be compressed.
+    deflate: bool,
+}
+
+impl Validation {
+    /// The rules for what this role receives.
+    pub(super) fn new(role: Role, deflate: bool) -> Self {
+        Self { role, deflate }
+    }
+
+    /// Checks the first two bytes of a frame, or the first while the second is missing: all rules but those for the payload
+    /// are about them. `in_message`: the last frame of a message is awaited.
+    #[inline]
+    pub(super) fn check(&self, first: u8, second: Option<u8>, in_message: bool) -> Result<OpCode, ProtocolError> {
+        let opcode = OpCode::from(first & 0x0f);
+        let starts_message = match opcode {
+            OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_)) => {
+                return Err(ProtocolError::InvalidOpcode(first & 0x0f));
+            }
+            OpCode::Data(Data::Continue) if !in_message => return Err(ProtocolError::UnexpectedContinueFrame),
+            OpCode::Data(data @ (Data::Text | Data::Binary)) if in_message => {
+                return Err(ProtocolError::ExpectedFragment(data));
+            }
+            OpCode::Data(data) => data != Data::Continue,
+            OpCode::Control(_) if first & FIN == 0 => return Err(ProtocolError::FragmentedControlFrame),
+            OpCode::Control(_) => false,
+        };
+        // RFC 7692 §6: RSV1 stands on the first frame of a compressed message alone.
+        let rsv1_allowed = self.deflate && starts_message;
+        if first & RSV23 != 0 || (first & RSV1 != 0 && !rsv1_allowed) {
+            return Err(ProtocolError::NonZeroReservedBits);
+        }
+        let Some(second) = second else { return Ok(opcode) };
+        match (self.role, second & MASK != 0) {
+            (Role::Server, false) => return Err(ProtocolError::UnmaskedFrameFromClient),
+            (Role::Client, true) => return Err(ProtocolError::MaskedFrameFromServer),
+            _ => {}
+        }
+        if matches!(opcode, OpCode::Control(_)) && usize::from(second & !MASK) > MAX_CONTROL {
+            return Err(ProtocolError::ControlFrameTooBig);
+        }
+        Ok(opcode)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_first_byte_is_allowed_in_its_place_alone() {
+        for deflate in [false, true] {
+            let rules = Validation::new(Role::Server, deflate);
+            for first in 0..=u8::MAX {
+                // FIN, RSV1 to RSV3, opcode.
+                let [begins, continues] = match first & 0x7f {
+                    0 => [false, true],
+                    1 | 2 => [true, false],
+                    0x41 | 0x42 => [deflate, false],
+                    8..=10 => [first & 0x80 != 0; 2],
+                    _ => [false; 2],
+                };
+                for second in [None, Some(0x80)] {
+                    assert_eq!(rules.check(first, second, false).is_ok(), begins, "{first:02x}");
+                    assert_eq!(rules.check(first, second, true).is_ok(), continues, "{first:02x} in a message");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_second_byte_is_allowed_for_its_role_and_frame() {
+        for (role, masked) in [(Role::Server, true), (Role::Client, false)] {
+            let rules = Validation::new(role, false);
+            for second in 0..=u8::MAX {
+                let right_mask = (second & 0x80 != 0) == masked;
+                assert_eq!(rules.check(0x81, Some(second), false).is_ok(), right_mask, "{second:02x}");
+                let short = second & 0x7f <= 125;
+                for control in [0x88, 0x89, 0x8a] {
+                    assert_eq!(rules.check(control, Some(second), true).is_ok(), right_mask && short, "{second:02x}");
+                }
+            }
+        }
+    }
+}

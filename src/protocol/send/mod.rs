@@ -1,0 +1,7 @@
+//! From messages to bytes: encoded frames, and what of them is written.
+
+mod sender;
+mod write_buffer;
+
+pub(crate) use self::sender::Sender;
+pub(crate) use self::write_buffer::WriteBuffer;

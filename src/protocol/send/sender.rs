@@ -1,0 +1,136 @@
+//! The sending half that a connection shares with its handles: what is queued, and how much of it is written.
+
+use super::write_buffer::WriteBuffer;
+use crate::budget::Charge;
+use crate::close::CloseFrame;
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::role::Role;
+
+/// Encoded frames that wait to be written. A close frame is always the last of them.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    role: Role,
+    queue: WriteBuffer,
+    /// All bytes ever queued, and of these the ones that the transport has taken.
+    bytes_queued: u64,
+    bytes_written: u64,
+    limit: u64,
+    totals: Totals,
+    charge: Charge,
+}
+
+/// What was sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) messages: u64,
+    pub(crate) payload: u64,
+    pub(crate) wire: u64,
+}
+
+impl Sender {
+    pub(crate) fn new(role: Role, limits: &Limits) -> Self {
+        Self {
+            role,
+            queue: WriteBuffer::default(),
+            bytes_queued: 0,
+            bytes_written: 0,
+            limit: limits.outgoing as u64,
+            totals: Totals::default(),
+            charge: limits.budget.charge(),
+        }
+    }
+
+    /// Whether the transport writes from several places at once.
+    pub(crate) fn set_vectored(&mut self, vectored: bool) {
+        self.queue.set_vectored(vectored);
+    }
+
+    /// Whether another message may be queued.
+    #[inline]
+    pub(crate) fn has_capacity(&self) -> bool {
+        self.bytes_queued - self.bytes_written < self.limit
+    }
+
+    /// Queues a message, and says up to which byte must be written for it to be out.
+    #[inline]
+    pub(crate) fn push(&mut self, message: Message) -> u64 {
+        let role = self.role;
+        self.count_message(|queue| queue.push_message(role, message))
+    }
+
+    /// Queues a message whose payload is compressed already.
+    pub(crate) fn push_compressed(&mut self, message: &Message, compressed: &[u8]) -> u64 {
+        let role = self.role;
+        self.count_message(|queue| {
+            queue.push_compressed(role, message.kind(), compressed);
+            message.len()
+        })
+    }
+
+    /// Queues a close frame.
+    pub(crate) fn push_close(&mut self, frame: &CloseFrame) {
+        let role = self.role;
+        self.count_bytes(|queue| queue.push_close(role, frame));
+    }
+
+    /// Up to which byte all is queued.
+    pub(crate) fn bytes_queued(&self) -> u64 {
+        self.bytes_queued
+    }
+
+    /// Whether everything up to this byte is written.
+    pub(crate) fn is_written(&self, offset: u64) -> bool {
+        self.bytes_written >= offset
+    }
+
+    /// Appends everything queued to what is being written.
+    #[inline]
+    pub(crate) fn take_queued(&mut self, writing: &mut WriteBuffer) {
+        writing.append(&mut self.queue);
+    }
+
+    /// The transport has taken so many bytes; `queued` of them were queued here, the others are control frames.
+    #[inline]
+    pub(crate) fn advance(&mut self, bytes: u64, queued: u64) {
+        self.totals.wire += bytes;
+        self.bytes_written += queued;
+    }
+
+    /// Charges what waits to be written to the budget. It is in memory already, so that the budget may go over its limit:
+    /// then nothing more is received, and [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) bounds what is sent.
+    pub(crate) fn charge_unwritten(&mut self) {
+        let unwritten = usize::try_from(self.bytes_queued - self.bytes_written).unwrap_or(usize::MAX);
+        self.charge.raise_or_exceed(if unwritten > UNCHARGED { unwritten } else { 0 });
+    }
+
+    /// Forgets what is queued: nothing more will be written.
+    pub(crate) fn clear(&mut self) {
+        self.queue.clear();
+        self.charge.release();
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// `push` says how long the message is: asking the message twice takes a hundredth of a burst's instructions.
+    #[inline]
+    fn count_message(&mut self, push: impl FnOnce(&mut WriteBuffer) -> usize) -> u64 {
+        let payload = self.count_bytes(push);
+        self.totals.messages += 1;
+        self.totals.payload += payload as u64;
+        self.bytes_queued
+    }
+
+    #[inline]
+    fn count_bytes<R>(&mut self, push: impl FnOnce(&mut WriteBuffer) -> R) -> R {
+        let before = self.queue.len();
+        let result = push(&mut self.queue);
+        self.bytes_queued += (self.queue.len() - before) as u64;
+        result
+    }
+}
+
+/// So little is not charged, so that small messages do not touch a counter that all connections share.
+const UNCHARGED: usize = 4 * 1024;

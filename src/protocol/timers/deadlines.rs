@@ -1,0 +1,217 @@
+//! The limits that are about time, and since when each of them counts. Sans-I/O: the time is passed in.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::keepalive::{LONGEST_SILENCE, time_for};
+use crate::limits::Limits;
+use crate::protocol::failure::Failure;
+
+/// What has a limit in time.
+#[derive(Debug)]
+pub(super) struct Deadlines {
+    write_time: Duration,
+    message_time: Duration,
+    close_time: Duration,
+    /// When the connection has reached its lifetime.
+    end_of_life: Option<Instant>,
+    /// When the closing handshake has taken too long.
+    close: Option<Instant>,
+    /// Since when the transport has accepted no data, or has not passed on what it accepted.
+    write_blocked_since: Option<Instant>,
+    /// It accepted no data, not even into buffers of its own.
+    write_refused: bool,
+    /// It has accepted data since it was first blocked: the peer is slow, and takes data.
+    made_progress: bool,
+    /// Since when the peer waits for a pong.
+    pong_due_since: Option<Instant>,
+    /// Since when a message has been arriving.
+    mid_message_since: Option<Instant>,
+}
+
+impl Deadlines {
+    pub(super) fn new(limits: &Limits, now: Instant) -> Self {
+        Self {
+            write_time: limits.write_time,
+            message_time: limits.message_time,
+            close_time: limits.close_time,
+            end_of_life: limits.lifetime.map(|lifetime| now + lifetime),
+            close: None,
+            write_blocked_since: None,
+            write_refused: false,
+            made_progress: false,
+            pong_due_since: None,
+            mid_message_since: None,
+        }
+    }
+
+    /// The transport has accepted all data and has not passed it on yet.
+    pub(super) fn flush_blocked(&mut self, now: Instant) {
+        self.write_blocked_since.get_or_insert(now);
+    }
+
+    /// The transport accepts no data, not even into buffers of its own.
+    pub(super) fn write_refused(&mut self, now: Instant) {
+        self.write_blocked_since.get_or_insert(now);
+        self.write_refused = true;
+    }
+
+    /// The transport accepts data again. Whether that is news of the peer: it was refused before, and for longer than it
+    /// takes to get from one task to another. TLS accepts some 64 KiB whatever the peer does.
+    pub(super) fn write_accepted(&mut self, now: Instant) -> bool {
+        if !std::mem::take(&mut self.write_refused) {
+            // What it keeps in buffers of its own it still has to pass on.
+            return false;
+        }
+        let blocked = self.write_blocked_since.take();
+        let news = blocked.is_some_and(|since| now.saturating_duration_since(since) >= REAL_STALL);
+        self.made_progress |= news;
+        news
+    }
+
+    /// Everything is written and passed on.
+    pub(super) fn write_done(&mut self) {
+        self.write_blocked_since = None;
+        self.write_refused = false;
+        self.made_progress = false;
+    }
+
+    pub(super) fn set_pong_due(&mut self, due: bool, now: Instant) {
+        set(&mut self.pong_due_since, due, now);
+    }
+
+    pub(super) fn set_mid_message(&mut self, mid_message: bool, now: Instant) {
+        set(&mut self.mid_message_since, mid_message, now);
+    }
+
+    /// The end of the connection has begun, or the peer has shown that it takes what goes before it: it has
+    /// `close_time` from now on, and more while it may be busy with `backlog` bytes of ours.
+    pub(super) fn extend_close(&mut self, backlog: u64, rate: u64, now: Instant) {
+        let busy = (self.close_time + time_for(backlog, rate)).min(LONGEST_SILENCE);
+        let due = now + self.close_time.max(busy);
+        self.close = Some(self.close.map_or(due, |close| close.max(due)));
+    }
+
+    pub(super) fn close(&self) -> Option<Instant> {
+        self.close
+    }
+
+    /// When the end of the connection has taken too long. A peer that takes data slowly has the time that a write may take.
+    pub(super) fn close_due(&self) -> Option<Instant> {
+        let slow = self.write_due().filter(|_| self.made_progress);
+        self.close.map(|close| slow.map_or(close, |slow| close.max(slow)))
+    }
+
+    /// When the transport must have accepted data.
+    pub(super) fn write_due(&self) -> Option<Instant> {
+        self.write_blocked_since.map(|since| since + self.write_time)
+    }
+
+    /// When a pong must be on its way. It has its own time once it is due and writing is blocked, whichever came last; not
+    /// so for a peer that takes data slowly.
+    fn pong_due(&self) -> Option<Instant> {
+        let (blocked, due) = self.write_blocked_since.zip(self.pong_due_since)?;
+        (!self.made_progress).then(|| (blocked + GRACE).max(blocked.max(due) + PONG_TIME))
+    }
+
+    /// Which limits count at the moment, a bit for each. While none is added, what is due next can only move to later.
+    pub(super) fn running(&self) -> u8 {
+        [self.write_blocked_since, self.pong_due_since, self.mid_message_since, self.close]
+            .iter()
+            .fold(0, |set, since| set << 1 | u8::from(since.is_some()))
+    }
+
+    /// When the next limit of an open connection is due, if any, or which was not kept.
+    pub(super) fn poll(&self, now: Instant) -> Result<Option<Instant>, Failure> {
+        let mut next = None;
+        for (due, failure) in [
+            (self.write_due(), Failure::WriteTimeout),
+            (self.pong_due(), Failure::WriteTimeout),
+            (self.mid_message_since.map(|since| since + self.message_time), Failure::MessageTimeout),
+            (self.end_of_life, Failure::LifetimeExceeded),
+        ] {
+            if due.is_some_and(|due| due <= now) {
+                return Err(failure);
+            }
+            next = [next, due].into_iter().flatten().min();
+        }
+        Ok(next)
+    }
+}
+
+/// Keeps the time of the first.
+fn set(since: &mut Option<Instant>, goes_on: bool, now: Instant) {
+    *since = goes_on.then(|| since.unwrap_or(now));
+}
+
+/// hyper's streams of HTTP/2 are fed by a task, which may be late. A peer that takes 16 KiB in less time answers pings soon.
+const REAL_STALL: Duration = Duration::from_millis(10);
+/// How long a peer may take no data at all before a pong that waits counts against it.
+const GRACE: Duration = Duration::from_secs(5);
+/// A pong must be on its way in this time, or the peer takes nothing.
+const PONG_TIME: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deadlines() -> (Deadlines, impl Fn(u64) -> Instant) {
+        let start = Instant::now();
+        let limits = Limits::default().write_timeout(secs(10)).message_timeout(secs(30)).max_lifetime(secs(100));
+        (Deadlines::new(&limits, start), move |seconds| start + secs(seconds))
+    }
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn each_has_its_own_time_from_when_it_began() {
+        let (mut deadlines, at) = deadlines();
+        assert_eq!(deadlines.poll(at(0)).unwrap(), Some(at(100)));
+        deadlines.set_mid_message(true, at(1));
+        deadlines.set_mid_message(true, at(20));
+        assert_eq!(deadlines.poll(at(20)).unwrap(), Some(at(31)));
+        deadlines.flush_blocked(at(20));
+        assert_eq!(deadlines.poll(at(29)).unwrap(), Some(at(30)));
+        assert!(matches!(deadlines.poll(at(30)), Err(Failure::WriteTimeout)));
+        deadlines.write_done();
+        assert!(matches!(deadlines.poll(at(31)), Err(Failure::MessageTimeout)));
+        deadlines.set_mid_message(false, at(31));
+        assert!(matches!(deadlines.poll(at(100)), Err(Failure::LifetimeExceeded)));
+    }
+
+    #[test]
+    fn a_pong_has_two_seconds_once_it_is_due_and_no_data_is_taken() {
+        for (blocked, pong, due) in [(1, 5, 7), (5, 1, 10), (1, 2, 6), (1, 20, 11)] {
+            let (mut deadlines, at) = deadlines();
+            deadlines.write_refused(at(blocked));
+            deadlines.set_pong_due(true, at(pong));
+            assert_eq!(deadlines.poll(at(0)).unwrap(), Some(at(due)), "blocked at {blocked}, pong due at {pong}");
+            deadlines.write_done();
+            assert_eq!(deadlines.poll(at(50)).unwrap(), Some(at(100)));
+        }
+    }
+
+    #[test]
+    fn a_peer_that_takes_data_slowly_has_the_write_time_for_a_pong_too() {
+        let (mut deadlines, at) = deadlines();
+        deadlines.write_refused(at(1));
+        assert!(deadlines.write_accepted(at(2)));
+        deadlines.write_refused(at(2));
+        deadlines.set_pong_due(true, at(3));
+        assert_eq!(deadlines.poll(at(4)).unwrap(), Some(at(12)));
+    }
+
+    #[test]
+    fn the_close_waits_for_a_peer_that_may_be_busy_within_bounds() {
+        for (backlog, due) in [(0, 5), (10 * 1024, 15), (1024 * 1024, 30)] {
+            let (mut deadlines, at) = deadlines();
+            deadlines.extend_close(backlog, 1024, at(0));
+            assert_eq!(deadlines.close(), Some(at(due)));
+            deadlines.extend_close(0, 1024, at(1));
+            assert_eq!(deadlines.close(), Some(at(due.max(6))));
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! When to ping, and when a silent peer has timed out. Sans-I/O: the time is passed in.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::limits::LONGEST;
+
+/// How a connection is kept alive, and how the end of a peer is noticed.
+///
+/// Every `interval` without anything from the peer, a ping is sent (RFC 6455 §5.5.2); browsers answer it without any
+/// script, in hidden tabs too. If nothing at all arrives for `timeout`, the connection ends with
+/// [`ErrorKind::KeepaliveTimeout`](crate::ErrorKind::KeepaliveTimeout). Any frame counts as life, and so does taking data
+/// that had to wait: on a slow link a ping stands behind it. While the handler leaves messages unread, so that nothing can
+/// be read, silence is not held against the peer.
+///
+/// The peer's own pings are answered whatever these settings, and while a message waits unread too. An answer must be on
+/// its way within 2 s, or the connection ends with [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout).
+///
+/// Defaults: interval 3 s, timeout 5 s, as in the Go package. An idle connection costs one small frame each way per
+/// interval; servers with very many idle connections take longer intervals.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_websocket::{Keepalive, Upgrader};
+///
+/// let keepalive = Keepalive::default().interval(Duration::from_secs(20)).timeout(Duration::from_secs(45));
+/// let upgrader = Upgrader::new().keepalive(keepalive);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Keepalive {
+    interval: Option<Duration>,
+    timeout: Option<Duration>,
+    text_heartbeat: bool,
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self { interval: Some(Duration::from_secs(3)), timeout: Some(Duration::from_secs(5)), text_heartbeat: false }
+    }
+}
+
+impl Keepalive {
+    /// No pings and no timeout: a peer that vanished is noticed only when a write to it stalls for
+    /// [`Limits::write_timeout`](crate::Limits::write_timeout).
+    pub fn disabled() -> Self {
+        Self { interval: None, timeout: None, text_heartbeat: false }
+    }
+
+    /// How long the peer may be silent before it is sent a ping. 3 s by default; at least 1 ms.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = Some(interval.clamp(SHORTEST, LONGEST));
+        self
+    }
+
+    /// How long the peer may be silent before it is given up. 5 s by default; at least 1 ms.
+    ///
+    /// Choose it longer than the interval by at least the slowest round trip.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout.clamp(SHORTEST, LONGEST));
+        self
+    }
+
+    /// Also answers the text message `ping` with the text message `pong` and hides it from the handler, for clients
+    /// that were written for the Go package. Off by default.
+    pub fn text_heartbeat(mut self) -> Self {
+        self.text_heartbeat = true;
+        self
+    }
+
+    pub(crate) fn answers_text(self) -> bool {
+        self.text_heartbeat
+    }
+}
+
+/// A timer below this would be a busy loop.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// The liveness of one peer.
+#[derive(Debug)]
+pub(crate) struct Liveness {
+    settings: Keepalive,
+    last_seen: Instant,
+    last_ping: Instant,
+    /// The first ping since then.
+    first_ping: Option<Instant>,
+    /// Nothing is being read, so that nothing can be seen.
+    read_paused: bool,
+}
+
+impl Liveness {
+    pub(crate) fn new(settings: Keepalive, now: Instant) -> Self {
+        Self { settings, last_seen: now, last_ping: now, first_ping: None, read_paused: false }
+    }
+
+    /// When the first ping or the end is due, if ever.
+    pub(crate) fn first_due(&self) -> Option<Instant> {
+        let after = [self.settings.interval, self.settings.timeout].into_iter().flatten().min();
+        after.map(|after| self.last_seen + after)
+    }
+
+    /// Something arrived.
+    pub(crate) fn seen(&mut self, now: Instant) {
+        self.last_seen = now;
+        self.first_ping = None;
+    }
+
+    /// Reading stops, because the handler leaves messages unread, or goes on.
+    pub(crate) fn set_read_paused(&mut self, paused: bool, now: Instant) {
+        if self.read_paused && !paused {
+            // The peer gets the whole timeout again: what it sent in between is still on its way through our buffers.
+            self.seen(now);
+        }
+        self.read_paused = paused;
+    }
+
+    /// Whether nothing is being read, so that silence does not count.
+    pub(crate) fn is_read_paused(&self) -> bool {
+        self.read_paused
+    }
+
+    /// When the next ping is due, if ever.
+    pub(crate) fn ping_due(&self) -> Option<Instant> {
+        self.settings.interval.map(|interval| self.last_seen.max(self.last_ping) + interval)
+    }
+
+    /// A ping is sent.
+    pub(crate) fn pinged(&mut self, now: Instant) {
+        self.last_ping = now;
+        self.first_ping.get_or_insert(now);
+    }
+
+    /// When the peer times out, if ever. It always gets the time between a ping and the timeout to answer: where our own
+    /// thread was blocked and the ping is late, so is this.
+    pub(crate) fn expiry(&self) -> Option<Instant> {
+        let timeout = self.settings.timeout.filter(|_| !self.read_paused)?;
+        let silent = self.last_seen + timeout;
+        match self.settings.interval {
+            Some(interval) if interval < timeout => Some(silent.max(self.first_ping? + (timeout - interval))),
+            _ => Some(silent),
+        }
+    }
+
+    /// How much later the peer times out while it may be busy with `backlog` bytes of ours: our ping stands behind them.
+    pub(crate) fn allowance(&self, backlog: u64, rate: u64) -> Duration {
+        let timeout = self.settings.timeout.unwrap_or_default();
+        time_for(backlog, rate).min(LONGEST_SILENCE.saturating_sub(timeout))
+    }
+}
+
+/// How long so many bytes take at this rate, in whole seconds: a few bytes take no time.
+pub(crate) fn time_for(bytes: u64, rate: u64) -> Duration {
+    Duration::from_secs(bytes / rate.max(1))
+}
+
+/// However much was written, a peer that shows no life for so long has timed out. Buffers between us and the peer hold some
+/// megabytes: what a peer that reads 100 KiB/s gets through in this time.
+pub(crate) const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(start: Instant, millis: u64) -> Instant {
+        start + Duration::from_millis(millis)
+    }
+
+    /// What a connection would do at this time.
+    #[derive(Debug, PartialEq)]
+    enum Due {
+        Expired,
+        Nothing(Option<Instant>),
+        Ping,
+    }
+
+    fn poll(liveness: &mut Liveness, now: Instant) -> Due {
+        let (expiry, ping) = (liveness.expiry(), liveness.ping_due());
+        if expiry.is_some_and(|expiry| expiry <= now) {
+            return Due::Expired;
+        }
+        if ping.is_some_and(|ping| ping <= now) {
+            liveness.pinged(now);
+            return Due::Ping;
+        }
+        Due::Nothing([expiry, ping].into_iter().flatten().min())
+    }
+
+    #[test]
+    fn a_peer_that_may_be_busy_gets_more_time_within_bounds() {
+        let liveness = Liveness::new(Keepalive::default(), Instant::now());
+        for (backlog, millis) in [(0, 0), (1024, 1000), (10 * 1024, 10_000), (u64::MAX, 25_000)] {
+            assert_eq!(liveness.allowance(backlog, 1024), Duration::from_millis(millis));
+        }
+        let patient = Keepalive::default().timeout(Duration::from_secs(45));
+        assert_eq!(Liveness::new(patient, Instant::now()).allowance(u64::MAX, 1024), Duration::ZERO);
+    }
+
+    #[test]
+    fn pings_after_an_interval_of_silence_and_expires_after_the_timeout() {
+        let start = Instant::now();
+        let mut liveness = Liveness::new(Keepalive::default(), start);
+        assert_eq!(poll(&mut liveness, at(start, 2999)), Due::Nothing(Some(at(start, 3000))));
+        assert_eq!(poll(&mut liveness, at(start, 3000)), Due::Ping);
+        assert_eq!(poll(&mut liveness, at(start, 3001)), Due::Nothing(Some(at(start, 5000))));
+        assert_eq!(poll(&mut liveness, at(start, 5000)), Due::Expired);
+    }
+
+    #[test]
+    fn a_thread_that_was_blocked_asks_before_it_gives_the_peer_up() {
+        let start = Instant::now();
+        let mut liveness = Liveness::new(Keepalive::default(), start);
+        assert_eq!(poll(&mut liveness, at(start, 7400)), Due::Ping);
+        assert_eq!(poll(&mut liveness, at(start, 7401)), Due::Nothing(Some(at(start, 9400))));
+        assert_eq!(poll(&mut liveness, at(start, 9400)), Due::Expired);
+    }
+
+    #[test]
+    fn pings_at_short_intervals_do_not_put_the_end_off() {
+        let start = Instant::now();
+        let settings = Keepalive::default().interval(Duration::from_secs(1));
+        let mut liveness = Liveness::new(settings, start);
+        for second in 1..5 {
+            assert_eq!(poll(&mut liveness, at(start, second * 1000)), Due::Ping);
+        }
+        assert_eq!(poll(&mut liveness, at(start, 5000)), Due::Expired);
+    }
+
+    #[test]
+    fn anything_that_arrives_counts_as_life() {
+        let start = Instant::now();
+        let mut liveness = Liveness::new(Keepalive::default(), start);
+        for second in 1..60 {
+            liveness.seen(at(start, second * 1000));
+            assert!(matches!(poll(&mut liveness, at(start, second * 1000 + 999)), Due::Nothing(_)));
+        }
+    }
+
+    #[test]
+    fn silence_is_not_held_against_the_peer_while_reading_is_paused() {
+        let start = Instant::now();
+        let mut liveness = Liveness::new(Keepalive::default(), start);
+        liveness.set_read_paused(true, at(start, 100));
+        assert_eq!(poll(&mut liveness, at(start, 3000)), Due::Ping);
+        assert_eq!(poll(&mut liveness, at(start, 5999)), Due::Nothing(Some(at(start, 6000))));
+        assert_eq!(poll(&mut liveness, at(start, 600_000)), Due::Ping);
+        liveness.set_read_paused(false, at(start, 600_500));
+        assert_eq!(poll(&mut liveness, at(start, 603_500)), Due::Ping);
+        assert_eq!(poll(&mut liveness, at(start, 605_499)), Due::Nothing(Some(at(start, 605_500))));
+        assert_eq!(poll(&mut liveness, at(start, 605_500)), Due::Expired);
+    }
+
+    #[test]
+    fn a_disabled_keepalive_asks_for_nothing() {
+        let start = Instant::now();
+        let mut liveness = Liveness::new(Keepalive::disabled(), start);
+        assert_eq!(poll(&mut liveness, at(start, 10_000_000)), Due::Nothing(None));
+    }
+}

@@ -1,0 +1,10 @@
+//! Everything about time: when to ping, when a peer has been silent for too long, and the limits of [`Limits`](crate::Limits).
+
+mod deadlines;
+mod keepalive;
+mod pings;
+#[expect(clippy::module_inception, reason = "what joins the three has their name")]
+mod timers;
+
+pub use self::keepalive::Keepalive;
+pub(crate) use self::timers::{Due, Timers};

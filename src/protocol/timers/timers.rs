@@ -1,0 +1,230 @@
+//! The timers of one connection in one place: what is due next, and what was not kept.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::deadlines::Deadlines;
+use super::keepalive::{Keepalive, Liveness};
+use super::pings::Pings;
+use crate::limits::Limits;
+use crate::protocol::failure::Failure;
+
+/// The timers of one connection.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    liveness: Liveness,
+    deadlines: Deadlines,
+    pings: Pings,
+    /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
+    backlog: u64,
+    /// The least that a peer takes, in bytes per second.
+    min_data_rate: u64,
+}
+
+/// What is due.
+#[derive(Debug)]
+pub(crate) enum Due {
+    /// The closing handshake has taken too long.
+    Close,
+    Failed(Failure),
+    /// Nothing before this time, if ever.
+    Nothing(Option<Instant>),
+    Ping,
+}
+
+impl Timers {
+    pub(crate) fn new(keepalive: Keepalive, limits: &Limits, now: Instant) -> Self {
+        Self {
+            liveness: Liveness::new(keepalive, now),
+            deadlines: Deadlines::new(limits, now),
+            pings: Pings::default(),
+            backlog: 0,
+            min_data_rate: limits.min_data_rate,
+        }
+    }
+
+    /// When the first ping or the keepalive's timeout is due, if ever.
+    pub(crate) fn first_due(&self) -> Option<Instant> {
+        self.liveness.first_due()
+    }
+
+    /// Bytes have arrived.
+    #[inline]
+    pub(crate) fn bytes_received(&mut self, now: Instant) {
+        self.liveness.seen(now);
+        self.backlog = 0;
+    }
+
+    /// Reading stops, because messages are unread up to their limit, or goes on.
+    #[inline]
+    pub(crate) fn set_read_paused(&mut self, paused: bool, now: Instant) {
+        self.liveness.set_read_paused(paused, now);
+    }
+
+    pub(crate) fn is_read_paused(&self) -> bool {
+        self.liveness.is_read_paused()
+    }
+
+    /// The transport has accepted so many bytes.
+    #[inline]
+    pub(crate) fn bytes_written(&mut self, bytes: usize, now: Instant) {
+        if self.deadlines.write_accepted(now) {
+            // A peer that takes data is alive, even where our ping waits behind that.
+            self.liveness.seen(now);
+            self.backlog = 0;
+        }
+        self.backlog += bytes as u64;
+        if self.deadlines.close().is_some() {
+            self.extend_close(now);
+        }
+    }
+
+    /// The transport accepts no data.
+    pub(crate) fn write_refused(&mut self, now: Instant) {
+        self.deadlines.write_refused(now);
+    }
+
+    /// The transport keeps data in buffers of its own.
+    pub(crate) fn flush_blocked(&mut self, now: Instant) {
+        self.deadlines.flush_blocked(now);
+    }
+
+    /// Everything is written and passed on.
+    #[inline]
+    pub(crate) fn write_done(&mut self) {
+        self.deadlines.write_done();
+    }
+
+    /// The peer waits for a pong, or no longer.
+    #[inline]
+    pub(crate) fn set_pong_due(&mut self, due: bool, now: Instant) {
+        self.deadlines.set_pong_due(due, now);
+    }
+
+    #[inline]
+    pub(crate) fn set_mid_message(&mut self, mid_message: bool, now: Instant) {
+        self.deadlines.set_mid_message(mid_message, now);
+    }
+
+    /// The end of the connection has begun, or goes on.
+    pub(crate) fn extend_close(&mut self, now: Instant) {
+        self.deadlines.extend_close(self.backlog, self.min_data_rate, now);
+    }
+
+    /// A ping with this number is sent.
+    pub(crate) fn ping_sent(&mut self, number: u64, now: Instant) {
+        self.pings.sent(number, now);
+    }
+
+    /// A pong with this payload has arrived: the number of the ping that it answers, and the round trip.
+    pub(crate) fn pong_received(&mut self, payload: &[u8], now: Instant) -> Option<(u64, Duration)> {
+        // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
+        let number = u64::from_be_bytes(payload.try_into().ok()?);
+        Some((number, self.pings.answered(number, now)?))
+    }
+
+    /// Which limits count at the moment, a bit for each. While none is added, what is due next can only move to later.
+    #[inline]
+    pub(crate) fn running(&self) -> u8 {
+        // Either way there is something to look at in time: silence, or whether the stream is still there.
+        let reading = if self.liveness.is_read_paused() { 1 } else { 2 };
+        self.deadlines.running() << 2 | reading
+    }
+
+    /// What is to be done at this time. A ping that is due counts as sent.
+    pub(crate) fn poll(&mut self, now: Instant) -> Due {
+        if let Some(close) = self.deadlines.close_due() {
+            return if close <= now { Due::Close } else { Due::Nothing(Some(close)) };
+        }
+        let expiry = self.expiry();
+        if expiry.is_some_and(|expiry| expiry <= now) {
+            // It has had the time to get through them.
+            self.backlog = 0;
+            return Due::Failed(Failure::KeepaliveTimeout);
+        }
+        let next = match self.deadlines.poll(now) {
+            Ok(next) => next,
+            Err(failure) => return Due::Failed(failure),
+        };
+        let ping = self.liveness.ping_due();
+        if ping.is_some_and(|ping| ping <= now) {
+            self.liveness.pinged(now);
+            return Due::Ping;
+        }
+        Due::Nothing([expiry, next, ping].into_iter().flatten().min())
+    }
+
+    /// When a silent peer has timed out. What the kernel has taken is not what the peer has taken: our ping stands behind
+    /// all that was written before it.
+    fn expiry(&self) -> Option<Instant> {
+        let expiry = self.liveness.expiry()?;
+        Some(match self.deadlines.write_due() {
+            // Whether data is taken can be seen: a peer that is slow has the time that a write may take.
+            Some(write_due) => expiry.max(write_due),
+            None => expiry + self.liveness.allowance(self.backlog, self.min_data_rate),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timers() -> (Timers, impl Fn(u64) -> Instant) {
+        let start = Instant::now();
+        let timers = Timers::new(Keepalive::default(), &Limits::default(), start);
+        (timers, move |millis| start + Duration::from_millis(millis))
+    }
+
+    /// When the peer times out if it is silent from now on.
+    #[track_caller]
+    fn check_timeout(mut timers: Timers, from: Instant, expected: Instant) {
+        let mut now = from;
+        for _ in 0..100 {
+            match timers.poll(now) {
+                Due::Ping => {}
+                Due::Nothing(Some(next)) => now = next,
+                Due::Failed(Failure::KeepaliveTimeout) => return assert_eq!(now - from, expected - from),
+                due => panic!("{due:?}"),
+            }
+        }
+        panic!("never");
+    }
+
+    #[test]
+    fn a_silent_peer_times_out_after_five_seconds() {
+        let (timers, at) = timers();
+        check_timeout(timers, at(0), at(5000));
+    }
+
+    #[test]
+    fn a_peer_that_was_sent_much_has_time_to_get_through_it() {
+        for (bytes, millis) in [(512, 5000), (10 * 1024, 15_000), (2 * 1024 * 1024, 30_000)] {
+            let (mut timers, at) = timers();
+            timers.bytes_written(bytes, at(0));
+            check_timeout(timers, at(0), at(millis));
+        }
+    }
+
+    #[test]
+    fn a_sign_of_life_ends_that_time() {
+        let (mut timers, at) = timers();
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.bytes_received(at(1000));
+        check_timeout(timers, at(1000), at(6000));
+    }
+
+    #[test]
+    fn a_transport_that_refuses_data_has_the_write_time() {
+        let (mut timers, at) = timers();
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.write_refused(at(1000));
+        check_timeout(timers, at(1000), at(11_000));
+        let (mut timers, at) = self::timers();
+        timers.write_refused(at(0));
+        timers.bytes_written(100, at(8000));
+        timers.write_refused(at(8000));
+        check_timeout(timers, at(8000), at(18_000));
+    }
+}

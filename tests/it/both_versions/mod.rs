@@ -1,0 +1,21 @@
+//! Tests that run over both versions of HTTP. The parent's `VERSION` says over which one its peers connect.
+
+use super::VERSION;
+
+mod closing;
+mod compression;
+mod disconnecting;
+mod io;
+mod keepalive;
+mod limits;
+mod messages;
+mod origin;
+mod periodic;
+mod properties;
+mod receiving;
+mod sending;
+mod shutdown;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests of HTTP/1.1 alone use more of it")]
+pub(crate) mod support;
+mod violations;

@@ -1,0 +1,136 @@
+//! Peers that accept no more data: they are found in time, over every transport.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tower_websocket::{ErrorKind, Limits, Role, Upgrader};
+
+use crate::support::{
+    Cases, KIB, MIB, Nginx, Over, Reading, Socket, Way, expect, handed_over, how, open, quiet, secs, serve, sides,
+};
+
+/// More than the buffers of one connection hold, and those of the two of a proxy.
+const FLOOD: usize = 8 * MIB;
+const PROXIED_FLOOD: usize = 24 * MIB;
+
+/// Sends a flood, and returns what it ended with and after how long.
+async fn flood(role: Role, over: Over, way: Way, settings: Upgrader) -> (Result<u16, ErrorKind>, Duration) {
+    let (ws, peer) = open(role, over, way, settings).await;
+    let start = Instant::now();
+    ws.send(vec![0; FLOOD]).await.unwrap();
+    let end = how(ws.done().await);
+    drop(peer);
+    (end, start.elapsed())
+}
+
+fn in_time(found: Duration, least: u64, most: u64) {
+    assert!((secs(least)..secs(most)).contains(&found), "found after {found:?}");
+}
+
+#[tokio::test]
+async fn a_peer_that_accepts_no_data_is_found_within_the_write_time() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&Over::ALL) {
+        for way in [Way::SMALL, Way::DIRECT] {
+            cases.add(format!("{role:?}, {over}, {way}, 2 s"), async move {
+                let settings = quiet().limits(Limits::default().write_timeout(secs(2)));
+                let (end, found) = flood(role, over, way, settings).await;
+                expect("the end", end, Err(ErrorKind::WriteTimeout));
+                in_time(found, 2, 5);
+            });
+        }
+        cases.add(format!("{role:?}, {over}, no keepalive"), async move {
+            let (end, found) = flood(role, over, Way::DIRECT, quiet()).await;
+            expect("the end", end, Err(ErrorKind::WriteTimeout));
+            in_time(found, 10, 13);
+        });
+        cases.add(format!("{role:?}, {over}, defaults"), async move {
+            let (end, found) = flood(role, over, Way::DIRECT, Upgrader::new()).await;
+            assert!(matches!(end, Err(ErrorKind::KeepaliveTimeout | ErrorKind::WriteTimeout)), "{end:?}");
+            in_time(found, 4, 13);
+        });
+    }
+    cases.finish().await;
+}
+
+#[tokio::test]
+async fn write_data_fails_in_its_time_where_the_peer_accepts_no_data() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&Over::ALL) {
+        cases.add(format!("{role:?}, {over}"), async move {
+            let (ws, peer) = open(role, over, Way::SMALL, quiet()).await;
+            let start = Instant::now();
+            let written = ws.write_data(vec![0; FLOOD], secs(1)).await;
+            expect("write_data", written.map_err(|error| error.kind()), Err(ErrorKind::WriteTimeout));
+            in_time(start.elapsed(), 1, 3);
+            expect("the end", how(ws.done().await), Err(ErrorKind::WriteTimeout));
+            drop(peer);
+        });
+    }
+    cases.finish().await;
+}
+
+#[tokio::test]
+async fn a_peer_behind_a_proxy_that_accepts_no_more_data_is_found() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&Over::TCP) {
+        for (way, bytes, most) in [
+            (Way::Dying { after: MIB, buffer: 64 * KIB }, PROXIED_FLOOD, 16),
+            // The proxy still takes all of it.
+            (Way::Dying { after: 16 * KIB, buffer: MIB }, 256 * KIB, 31),
+        ] {
+            cases.add(format!("{role:?}, {over}, {way}, {bytes} B sent"), async move {
+                let (ws, mut peer) = open(role, over, way, Upgrader::new()).await;
+                let start = Instant::now();
+                let reading = tokio::spawn(async move { peer.read(Reading::at(1 << 30)).await });
+                let _ = ws.send(vec![0; bytes]).await;
+                let end = how(ws.done().await);
+                assert!(matches!(end, Err(ErrorKind::KeepaliveTimeout | ErrorKind::WriteTimeout)), "{end:?}");
+                in_time(start.elapsed(), 4, most);
+                reading.abort();
+            });
+        }
+    }
+    cases.finish().await;
+}
+
+#[tokio::test]
+async fn a_peer_behind_nginx_that_accepts_no_data_is_found() {
+    let (layer, mut managers) = handed_over();
+    let layer = layer.upgrader(Upgrader::new());
+    let server = serve(Over::Tcp, layer).await;
+    let Some(nginx) = Nginx::start(server.address()).await else { return };
+    let server = server.behind(nginx.address);
+    let mut cases = Cases::default();
+    for bytes in [256 * KIB, PROXIED_FLOOD] {
+        let peer = server.open(Socket::SMALL).await;
+        let ws = managers.recv().await.unwrap();
+        cases.add(format!("{bytes} B"), async move {
+            let start = Instant::now();
+            let _ = ws.send(vec![0; bytes]).await;
+            let end = how(ws.done().await);
+            assert!(matches!(end, Err(ErrorKind::KeepaliveTimeout | ErrorKind::WriteTimeout)), "{end:?}");
+            in_time(start.elapsed(), 4, 31);
+            drop(peer);
+        });
+    }
+    cases.finish().await;
+}
+
+#[tokio::test]
+async fn a_close_ends_in_time_where_the_peer_stops_reading() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&Over::ALL) {
+        cases.add(format!("{role:?}, {over}"), async move {
+            let (ws, peer) = open(role, over, Way::SMALL, quiet()).await;
+            ws.send(vec![0; FLOOD]).await.unwrap();
+            let start = Instant::now();
+            let _ = ws.close().await;
+            // `write_time` is 10 s, `close_time` 5 s.
+            in_time(start.elapsed(), 4, 13);
+            sleep(Duration::ZERO).await;
+            drop(peer);
+        });
+    }
+    cases.finish().await;
+}
