@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
-use tower_websocket::{ErrorKind, Keepalive, Manager, Role, Upgrader, WebSocketLayer};
+use tower_websocket::{ErrorKind, Keepalive, Manager, Role, Upgrader, WebSocketConfig, WebSocketLayer};
 
 use super::support::{binary, continuation, echo, kind, millis, open, ping, pong, quiet, said, secs, serve, text};
 
@@ -170,7 +170,7 @@ impl AsyncWrite for Absorbing {
 
 #[tokio::test(start_paused = true)]
 async fn a_transport_that_takes_our_ping_is_no_peer_that_lives() {
-    let ws = Manager::from_upgraded(Absorbing(0), Role::Server, Upgrader::new().get_config());
+    let ws = Manager::from_upgraded(Absorbing(0), Role::Server, &WebSocketConfig::new());
     let start = Instant::now();
     ws.send(vec![0; 60 * 1024]).await.unwrap();
     assert_eq!(kind(ws.done().await), ErrorKind::KeepaliveTimeout);
