@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::any;
 use axum::{Extension, Router};
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use tower::util::BoxCloneSyncService;
 use tower::{ServiceBuilder, service_fn};
@@ -78,7 +78,9 @@ fn fronts(upgrader: &Upgrader) -> Vec<(&'static str, TestClient<Service>)> {
     let nested = Router::new().nest("/api", Router::new().route("/ws", any(handler::<Upgrader>)));
     let nested = ServiceBuilder::new()
         .map_request(|mut request: Request<EmptyBody>| {
-            *request.uri_mut() = format!("/api{}", request.uri().path()).parse().unwrap();
+            let mut uri = request.uri().clone().into_parts();
+            uri.path_and_query = Some(format!("/api{}", request.uri().path()).parse().unwrap());
+            *request.uri_mut() = Uri::from_parts(uri).unwrap();
             request
         })
         .service(nested.with_state(App(upgrader.clone())));
