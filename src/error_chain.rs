@@ -78,9 +78,8 @@ mod tests {
 
     #[test]
     fn every_cause_is_shown_once() {
-        let json = serde_json::from_str::<u8>("true").unwrap_err();
-        let decode = Error::with_source(ErrorKind::Decode, json);
-        let text = "could not decode message: invalid type: boolean `true`, expected u8 at line 1 column 4";
+        let decode = Error::with_source(ErrorKind::Decode, "true".parse::<u8>().unwrap_err());
+        let text = "could not decode message: invalid digit found in string";
         assert_eq!(shown(&decode), text);
         assert_eq!(shown(&io::Error::from(decode.clone())), text);
         assert_eq!(shown(&Arc::new(decode.clone())), text);

@@ -234,7 +234,7 @@ mod tests {
             // Of a thousand, each tenth of the time sees between 50 and 150.
             for tenth in 0..10 {
                 let range = start + longest * tenth / 10..start + longest * (tenth + 1) / 10;
-                let returns = delays.iter().filter(|delay| range.contains(delay)).count();
+                let returns = delays.iter().filter(|delay| range.contains(*delay)).count();
                 assert!((50..=150).contains(&returns), "{hint:?}: {returns} in {range:?}");
             }
         }
