@@ -2,8 +2,10 @@
 
 use super::VERSION;
 
+mod budget_of_compressed;
 mod closing;
 mod compression;
+mod context_takeover;
 mod disconnecting;
 mod io;
 mod keepalive;
@@ -16,6 +18,7 @@ mod properties;
 mod receiving;
 mod sending;
 mod shutdown;
+mod slow_handlers;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests of HTTP/1.1 alone use more of it")]
 pub(crate) mod support;
