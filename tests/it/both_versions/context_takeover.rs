@@ -5,7 +5,7 @@ use tower_websocket::{Compression, Message};
 
 use super::support::{DEFLATE, Inflate, open_with, quiet};
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn with_several_senders_each_message_can_be_inflated() {
     let compression = Compression::default().server_context_takeover(true).threshold(0);
     let (ws, mut peer) = open_with(quiet().compression(compression), DEFLATE).await;
@@ -13,24 +13,24 @@ async fn with_several_senders_each_message_can_be_inflated() {
     for sender in 0..8 {
         let ws = ws.clone();
         senders.spawn(async move {
-            for number in 0..50 {
-                // Some wait for room, some are not compressed, and some come in between.
-                let text = format!("{sender} {number} ").repeat(number * 40 + 1);
+            for number in 0..MESSAGES {
+                let text = message(sender, number);
+                // Some are not compressed, and pings come in between.
                 match number % 5 {
                     0 => ws.send_uncompressed(text).await.unwrap(),
-                    1 => drop(ws.ping()),
+                    1 => {
+                        let ws = ws.clone();
+                        tokio::spawn(async move { ws.ping().await });
+                    }
                     2 => ws.send(Message::binary(text.into_bytes())).await.unwrap(),
                     _ => ws.send(text).await.unwrap(),
-                }
-                if number % 7 == sender % 7 {
-                    tokio::task::yield_now().await;
                 }
             }
         });
     }
     let mut inflate = Inflate::new();
     let mut next = [0; 8];
-    for _ in 0..8 * 40 {
+    for _ in 0..8 * MESSAGES * 4 / 5 {
         let frame = loop {
             let frame = peer.recv().await.unwrap();
             if frame.first != 0x89 {
@@ -42,9 +42,15 @@ async fn with_several_senders_each_message_can_be_inflated() {
         let mut words = text.split(' ');
         let sender: usize = words.next().unwrap().parse().unwrap();
         let number: usize = words.next().unwrap().parse().unwrap();
-        assert_eq!(text, format!("{sender} {number} ").repeat(number * 40 + 1));
+        assert_eq!(text, message(sender, number));
         assert!(number >= next[sender], "{sender}: {number} after {}", next[sender]);
         next[sender] = number + 1;
     }
     senders.join_all().await;
 }
+
+fn message(sender: usize, number: usize) -> String {
+    format!("{sender} {number} ").repeat(number % 4 + 1)
+}
+
+const MESSAGES: usize = 1000;

@@ -18,7 +18,6 @@ mod properties;
 mod receiving;
 mod sending;
 mod shutdown;
-mod slow_handlers;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests of HTTP/1.1 alone use more of it")]
 pub(crate) mod support;
