@@ -3,8 +3,10 @@
 use super::VERSION;
 
 mod clones;
+mod budget_of_compressed;
 mod closing;
 mod compression;
+mod context_takeover;
 mod disconnecting;
 mod handler_errors;
 mod io;
