@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -12,13 +13,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// hyper tells a request's sender why its connection failed only where the request was under way, and in words that depend on
 /// how far it was; the transport itself knows.
 ///
-/// Until something was read, a failure to write is kept to itself: what the peer said before it ended the connection, such as
-/// an alert of TLS or an early answer, is still to be read, and says why.
+/// At first, a failure to write is kept to itself: what the peer said before it ended the connection, such as an alert of TLS
+/// or an early answer, is still to be read, and says why.
 #[derive(Debug)]
 pub(super) struct Observed<Io> {
     io: Io,
     failure: Failure,
-    has_read: bool,
+    /// Whether a failure to write is told.
+    tells: Arc<AtomicBool>,
+    tells_from_first_read: bool,
 }
 
 /// How a transport failed, if it did.
@@ -54,8 +57,15 @@ fn keep(kept: &mut Option<io::Error>, error: io::Error) -> io::Error {
 
 impl<Io> Observed<Io> {
     pub(super) fn new(io: Io) -> (Self, Failure) {
-        let failure = Failure::default();
-        (Self { io, failure: failure.clone(), has_read: false }, failure)
+        let (failure, tells) = (Failure::default(), Arc::default());
+        (Self { io, failure: failure.clone(), tells, tells_from_first_read: true }, failure)
+    }
+
+    /// Under a TLS handshake, at whose end the flag is to be set.
+    #[cfg(feature = "rustls")]
+    pub(super) fn under_handshake(io: Io) -> (Self, Arc<AtomicBool>) {
+        let tells = Arc::<AtomicBool>::default();
+        (Self { io, failure: Failure::default(), tells: tells.clone(), tells_from_first_read: false }, tells)
     }
 
     /// What a write of so many bytes comes to.
@@ -63,7 +73,7 @@ impl<Io> Observed<Io> {
         match result {
             Err(error) => {
                 let copy = keep(&mut self.failure.lock().write, error);
-                if self.has_read { Err(copy) } else { Ok(as_if) }
+                if self.tells.load(Ordering::Relaxed) { Err(copy) } else { Ok(as_if) }
             }
             written => written,
         }
@@ -74,7 +84,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Observed<Io> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
-        self.has_read |= buf.filled().len() > before;
+        if self.tells_from_first_read && buf.filled().len() > before {
+            self.tells.store(true, Ordering::Relaxed);
+            self.tells_from_first_read = false;
+        }
         read.map_err(|error| keep(&mut self.failure.lock().read, error))
     }
 }
