@@ -26,6 +26,11 @@ fn spelled(error: &Error) -> String {
 
 /// All attempts fail with these words and no others.
 async fn always(client: &Connector, url: &str, attempts: usize, words: &str) {
+    nearly_always(client, url, attempts, words, 0).await;
+}
+
+/// All attempts fail with these words, but for a few that know only that the server was gone.
+async fn nearly_always(client: &Connector, url: &str, attempts: usize, words: &str, few: usize) {
     let mut spellings = BTreeMap::new();
     for _ in 0..attempts {
         let error = client.connect(url).await.unwrap_err();
@@ -33,7 +38,9 @@ async fn always(client: &Connector, url: &str, attempts: usize, words: &str) {
         assert!(error.source().unwrap().is::<io::Error>(), "{error:?}");
         *spellings.entry(format!("{}, {error:?}", spelled(&error))).or_insert(0) += 1;
     }
-    assert!(spellings.len() == 1 && spellings.keys().all(|text| text.contains(words)), "{spellings:#?}");
+    let others: usize = spellings.iter().filter(|(text, _)| !text.contains(words)).map(|(_, count)| count).sum();
+    let known = spellings.keys().all(|text| text.contains(words) || text.contains(CLOSED));
+    assert!(spellings.len() <= 2 && known && others <= few, "{spellings:#?}");
 }
 
 fn clients() -> [Connector; 2] {
@@ -171,7 +178,9 @@ mod tls {
             for client in clients() {
                 let client = client.tls_config(config.clone());
                 let url = format!("wss://localhost:{}/", address.port());
-                always(&client, &url, 200, "could not connect <- received fatal alert: CertificateRequired").await;
+                // A server that ends the connection at once resets it, and on a busy machine that can overtake its alert.
+                let words = "could not connect <- received fatal alert: CertificateRequired";
+                nearly_always(&client, &url, 200, words, 10).await;
             }
         }
     }
