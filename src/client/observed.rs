@@ -1,12 +1,15 @@
 //! A transport that remembers how it failed.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 /// A transport, and the failure of it that says most.
 ///
@@ -22,6 +25,8 @@ pub(super) struct Observed<Io> {
     /// Whether a failure to write is told.
     tells: Arc<AtomicBool>,
     tells_from_first_read: bool,
+    /// Runs from a failure to write that was not told: how long a read may still take to say more.
+    patience: Option<Pin<Box<Sleep>>>,
 }
 
 /// How a transport failed, if it did.
@@ -58,22 +63,37 @@ fn keep(kept: &mut Option<io::Error>, error: io::Error) -> io::Error {
 impl<Io> Observed<Io> {
     pub(super) fn new(io: Io) -> (Self, Failure) {
         let (failure, tells) = (Failure::default(), Arc::default());
-        (Self { io, failure: failure.clone(), tells, tells_from_first_read: true }, failure)
+        (Self { io, failure: failure.clone(), tells, tells_from_first_read: true, patience: None }, failure)
     }
 
     /// Under a TLS handshake, at whose end the flag is to be set.
     #[cfg(feature = "rustls")]
     pub(super) fn under_handshake(io: Io) -> (Self, Arc<AtomicBool>) {
         let tells = Arc::<AtomicBool>::default();
-        (Self { io, failure: Failure::default(), tells: tells.clone(), tells_from_first_read: false }, tells)
+        (
+            Self {
+                io,
+                failure: Failure::default(),
+                tells: tells.clone(),
+                tells_from_first_read: false,
+                patience: None,
+            },
+            tells,
+        )
     }
 
-    /// What a write of so many bytes comes to.
-    fn written<T>(&self, result: io::Result<T>, as_if: T) -> io::Result<T> {
+    /// What a write comes to.
+    fn written<T>(&mut self, result: io::Result<T>, as_if: T, cx: &mut Context<'_>) -> io::Result<T> {
         match result {
             Err(error) => {
                 let copy = keep(&mut self.failure.lock().write, error);
-                if self.tells.load(Ordering::Relaxed) { Err(copy) } else { Ok(as_if) }
+                if self.tells.load(Ordering::Relaxed) {
+                    return Err(copy);
+                }
+                self.patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+                // The next thing is to read.
+                cx.waker().wake_by_ref();
+                Ok(as_if)
             }
             written => written,
         }
@@ -88,6 +108,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Observed<Io> {
             self.tells.store(true, Ordering::Relaxed);
             self.tells_from_first_read = false;
         }
+        if read.is_pending()
+            && let Some(patience) = &mut self.patience
+            && patience.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         read.map_err(|error| keep(&mut self.failure.lock().read, error))
     }
 }
@@ -95,7 +121,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Observed<Io> {
 impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<Io> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, buf);
-        written.map(|result| self.written(result, buf.len()))
+        written.map(|result| self.written(result, buf.len(), cx))
     }
 
     fn poll_write_vectored(
@@ -104,7 +130,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<Io> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        written.map(|result| self.written(result, bufs.iter().map(|buf| buf.len()).sum()))
+        written.map(|result| self.written(result, bufs.iter().map(|buf| buf.len()).sum(), cx))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -113,10 +139,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<Io> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
-        flushed.map(|result| self.written(result, ()))
+        flushed.map(|result| self.written(result, (), cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+const PATIENCE: Duration = Duration::from_secs(1);
