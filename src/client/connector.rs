@@ -22,7 +22,7 @@ use crate::handshake::token;
 use crate::limits::Limits;
 use crate::manager::Manager;
 use crate::protocol::Keepalive;
-use crate::upgrade::{Upgrader, send_at_once};
+use crate::upgrade::{Upgrader, set_socket_options};
 
 /// The settings of a client.
 ///
@@ -242,7 +242,7 @@ impl Connector {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        send_at_once(&io);
+        set_socket_options(&io);
         #[cfg(feature = "rustls")]
         if target.is_secure() {
             let secured = super::tls::secure(io, target.host(), self.tls.as_ref(), http2).await;

@@ -3,7 +3,7 @@
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::io::send_at_once;
+use super::io::set_socket_options;
 use super::upgrader::Upgrader;
 use crate::handshake::KeptRequest;
 use crate::manager::Manager;
@@ -41,7 +41,7 @@ impl Manager {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        send_at_once(&io);
+        set_socket_options(&io);
         let (request, ()) = Request::new(()).into_parts();
         Self::detached(io, settings.connection_config(role, None), KeptRequest::new(request), None)
     }

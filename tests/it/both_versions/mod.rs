@@ -2,8 +2,8 @@
 
 use super::VERSION;
 
-mod clones;
 mod budget_of_compressed;
+mod clones;
 mod closing;
 mod compression;
 mod context_takeover;
