@@ -1,6 +1,10 @@
 //! WebSockets as routes of axum, and how a handler gets at the application's state and at the peer's address.
 //!
-//! `cargo run --example axum` listens on `127.0.0.1:3000`, or on `ADDR`.
+//! `axum::serve` has no limit for clients that ask for nothing, and no settings for HTTP/2, so the router is served by
+//! hyper-util: see `server/mod.rs`. `cargo run --example axum` listens on `127.0.0.1:3000`, or on `ADDR`.
+
+#[path = "server/mod.rs"]
+mod server;
 
 use std::env;
 use std::error::Error as StdError;
@@ -9,8 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use axum::routing::{any, get};
+use axum::routing::get;
 use tokio::net::TcpListener;
 use tower_websocket::{Error, Manager, WebSocketLayer};
 
@@ -24,7 +27,7 @@ async fn echo(ws: Manager, app: Arc<App>) -> Result<(), Error> {
     let number = app.visitors.fetch_add(1, Ordering::Relaxed) + 1;
     // The handshake's request is kept with what outer layers put into its extensions.
     let request = ws.request();
-    let address = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address);
+    let address = request.extensions.get::<SocketAddr>();
     let address = address.map_or_else(|| "an unknown address".to_owned(), ToString::to_string);
     ws.send(format!("Hello, visitor {number} from {address}!")).await?;
 
@@ -50,8 +53,8 @@ async fn main() -> Result<(), Box<dyn StdError>> {
 
     let app = Arc::new(App::default());
     let echo = WebSocketLayer::new(move |ws| echo(ws, app.clone()));
-    // `any`, as over HTTP/2 a handshake is a CONNECT.
-    let router = Router::new().route("/", get(page)).route("/ws", any(about).layer(echo));
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    // Over HTTP/2 a handshake is a CONNECT, which the layer sees though the route has no such method.
+    let router = Router::new().route("/", get(page)).route("/ws", get(about).layer(echo));
+    server::serve(listener, server::http(), router).await;
     Ok(())
 }

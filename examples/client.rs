@@ -7,6 +7,7 @@
 //! | `COMPRESSION` | `1` | `0`: permessage-deflate is not offered |
 //! | `TAKEOVER` | `0` | `1`: context takeover is offered for both directions |
 //! | `WINDOW_BITS` | `15` | the largest window of either side, from 9 on |
+//! | `HTTP2` | `0` | `1`: over HTTP/2, which a `ws://` server must be known to speak |
 //! | `THRESHOLD` | `512` | how many bytes a message must have to be compressed |
 
 use std::env;
@@ -41,8 +42,9 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
 
 fn connector() -> Result<Connector, Box<dyn StdError + Send + Sync>> {
     let is = |name, expected| env::var(name).is_ok_and(|value| value == expected);
+    let connector = if is("HTTP2", "1") { Connector::new().http2() } else { Connector::new() };
     if is("COMPRESSION", "0") {
-        return Ok(Connector::new().without_compression());
+        return Ok(connector.without_compression());
     }
     let takeover = is("TAKEOVER", "1");
     let window_bits = env::var("WINDOW_BITS").map_or(Ok(15), |bits| bits.parse())?;
@@ -53,5 +55,5 @@ fn connector() -> Result<Connector, Box<dyn StdError + Send + Sync>> {
         .client_context_takeover(takeover)
         .server_max_window_bits(window_bits)?
         .client_max_window_bits(window_bits)?;
-    Ok(Connector::new().compression(compression))
+    Ok(connector.compression(compression))
 }

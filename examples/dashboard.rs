@@ -5,6 +5,9 @@
 //!
 //! It listens on `127.0.0.1:3000`, or on `ADDR`. Ctrl-C tells every page before it stops.
 
+#[path = "server/mod.rs"]
+mod server;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error as StdError;
@@ -17,16 +20,14 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
-use futures_util::FutureExt;
 use http::Version;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, USER_AGENT, X_CONTENT_TYPE_OPTIONS};
 use serde::{Deserialize, Serialize};
 use sysinfo::System;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tower_websocket::{CloseCode, Error, Manager, Shutdown, WebSocketLayer};
 
 #[tokio::main]
@@ -64,18 +65,14 @@ async fn serve() -> Result<(), Box<dyn StdError>> {
         .route_service("/ws/peers", peers.into_service())
         .route_service("/ws/echo", echo.into_service());
 
-    let (closed, all_closed) = oneshot::channel::<()>();
-    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move {
-            stop.await;
-            shutdown.close_all(CloseCode::GOING_AWAY, "restarting", Duration::from_secs(10)).await;
-            drop(closed);
-        });
-    // Over HTTP/2 axum waits for peers that read nothing as long as they like: here it has a second.
-    let overdue = all_closed.then(|_| tokio::time::sleep(SECOND));
+    let stopped = async {
+        stop.await;
+        shutdown.close_all(CloseCode::GOING_AWAY, "restarting", Duration::from_secs(10)).await;
+    };
     tokio::select! {
-        result = server.into_future() => result?,
-        () = overdue => {}
+        () = server::serve(listener, server::http(), router) => {}
+        // Whoever still waits for something else, or takes nothing, is left: over HTTP/2 that may be for ever.
+        () = stopped => {}
     }
     Ok(())
 }
@@ -264,8 +261,7 @@ impl Peer {
     fn new(id: u64, ws: &Manager) -> Self {
         let request = ws.request();
         let header = |name| request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let address =
-            request.extensions.get().map(|ConnectInfo(address): &ConnectInfo<SocketAddr>| address.to_string());
+        let address = request.extensions.get::<SocketAddr>().map(ToString::to_string);
         Self {
             id,
             address: address.unwrap_or_default(),

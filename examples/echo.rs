@@ -10,16 +10,14 @@
 //! | `KEEPALIVE` | `1` | `0`: without pings and timeouts |
 //! | `MAX_MESSAGE` | 64 MiB | the largest message in bytes |
 //!
-//! HTTP/1.1 and cleartext HTTP/2 (prior knowledge) are served on the same port, at `/ws`.
+//! HTTP/1.1 and cleartext HTTP/2 (prior knowledge) are served on the same port, at `/ws`; `server/mod.rs` says how.
+
+#[path = "server/mod.rs"]
+mod server;
 
 use std::env;
 use std::error::Error as StdError;
-use std::fmt::Display;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower_websocket::{Compression, Error, Keepalive, Limits, Manager, OriginPolicy, Upgrader, WebSocketLayer};
 
@@ -38,32 +36,10 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
     println!("listening on ws://{}/ws", listener.local_addr()?);
 
     let service = WebSocketLayer::new(echo).path("/ws").upgrader(settings()?).into_service();
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    // The README says why these are better than hyper's defaults.
-    server
-        .http2()
-        .enable_connect_protocol()
-        .initial_stream_window_size(64 * 1024)
-        .initial_connection_window_size(64 * 1024 * 1024)
-        .max_send_buf_size(64 * 1024);
-    let http2 = !is("HTTP2", "0");
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let stream = TokioIo::new(stream);
-        let service = TowerToHyperService::new(service.clone());
-        if http2 {
-            tokio::spawn(serve(server.serve_connection_with_upgrades(stream, service).into_owned()));
-        } else {
-            tokio::spawn(serve(http1::Builder::new().serve_connection(stream, service).with_upgrades()));
-        }
-    }
-}
-
-async fn serve<E: Display>(connection: impl Future<Output = Result<(), E>>) {
-    if let Err(error) = connection.await {
-        eprintln!("connection failed: {error}");
-    }
+    let http = server::http();
+    let http = if is("HTTP2", "0") { http.http1_only() } else { http };
+    server::serve(listener, http, service).await;
+    Ok(())
 }
 
 fn settings() -> Result<Upgrader, Box<dyn StdError + Send + Sync>> {

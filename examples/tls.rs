@@ -1,7 +1,10 @@
 //! WebSockets over TLS, which browsers open over HTTP/2 as it is offered here (RFC 8441).
 //!
-//! `cargo run --example tls` listens on `127.0.0.1:3000`, or on `ADDR`. The certificate is made at the start and nobody
+//! How it serves is in `server/mod.rs`. `cargo run --example tls` listens on `127.0.0.1:3000`, or on `ADDR`. The certificate is made at the start and nobody
 //! has signed it, so the browser asks before it shows the page.
+
+#[path = "server/mod.rs"]
+mod server;
 
 use std::convert::Infallible;
 use std::env;
@@ -11,9 +14,6 @@ use std::sync::Arc;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -51,29 +51,9 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let service = ServiceBuilder::new().layer(WebSocketLayer::new(echo).path("/ws")).service_fn(page);
     let tls = TlsAcceptor::from(Arc::new(self_signed()?));
 
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    // The README says why these are better than hyper's defaults.
-    server
-        .http2()
-        .enable_connect_protocol()
-        .initial_stream_window_size(64 * 1024)
-        .initial_connection_window_size(64 * 1024 * 1024)
-        .max_send_buf_size(64 * 1024);
-    loop {
-        let (stream, _) = listener.accept().await?;
-        let (server, tls) = (server.clone(), tls.clone());
-        let service = TowerToHyperService::new(service.clone());
-        tokio::spawn(async move {
-            let stream = match tls.accept(stream).await {
-                Ok(stream) => TokioIo::new(stream),
-                Err(error) => return eprintln!("no TLS: {error}"),
-            };
-            // `with_upgrades`, or else the socket never becomes a WebSocket.
-            if let Err(error) = server.serve_connection_with_upgrades(stream, service).await {
-                eprintln!("connection failed: {error}");
-            }
-        });
-    }
+    // The time for a first request runs meanwhile too.
+    server::serve_over(listener, server::http(), service, move |stream| tls.accept(stream)).await;
+    Ok(())
 }
 
 /// A certificate for this machine. It is by ALPN that browsers learn of HTTP/2.

@@ -2,14 +2,14 @@
 //!
 //! `warp::serve` takes filters only, so the layer goes around `warp::service`, which hyper-util serves.
 //!
-//! `cargo run --example warp` listens on `127.0.0.1:3000`, or on `ADDR`.
+//! How it serves is in `server/mod.rs`. `cargo run --example warp` listens on `127.0.0.1:3000`, or on `ADDR`.
+
+#[path = "server/mod.rs"]
+mod server;
 
 use std::env;
 use std::error::Error as StdError;
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::Layer;
 use tower_websocket::{Error, Manager, WebSocketLayer};
@@ -31,24 +31,6 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let hello = warp::path!("hello" / String).map(|name| format!("Hello, {name}!\n"));
     let service = WebSocketLayer::new(echo).path("/ws").layer(warp::service(page.or(hello)));
 
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    // WebSockets over HTTP/2 (RFC 8441). Over TLS, browsers use it as soon as it is offered.
-    // The README says why these are better than hyper's defaults.
-    server
-        .http2()
-        .enable_connect_protocol()
-        .initial_stream_window_size(64 * 1024)
-        .initial_connection_window_size(64 * 1024 * 1024)
-        .max_send_buf_size(64 * 1024);
-    loop {
-        let (stream, _) = listener.accept().await?;
-        let server = server.clone();
-        let service = TowerToHyperService::new(service.clone());
-        tokio::spawn(async move {
-            // `with_upgrades`, or else the socket never becomes a WebSocket.
-            if let Err(error) = server.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
-                eprintln!("connection failed: {error}");
-            }
-        });
-    }
+    server::serve(listener, server::http(), service).await;
+    Ok(())
 }

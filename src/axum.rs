@@ -117,7 +117,7 @@ use bytes::Bytes;
 use http::request::Parts;
 
 use crate::handler::HandlerOutput;
-use crate::handshake::{Head, Rejection};
+use crate::handshake::{Head, Rejection, RejectionKind};
 use crate::manager::Manager;
 use crate::upgrade::{Admission, PendingTransport, Upgrader, WebSocketConfig};
 
@@ -201,7 +201,8 @@ impl<T> WebSocketUpgrade<T> {
             None => fallback.clone(),
         };
         let admitted = upgrader.admit(Head::from(&*parts)).and_then(|admission| {
-            let transport = PendingTransport::take(&mut parts.extensions)?;
+            let transport = PendingTransport::take(&mut parts.extensions)
+                .ok_or_else(|| upgrader.refuse(Head::from(&*parts), RejectionKind::NotUpgradable))?;
             Ok((admission, transport))
         });
         match admitted {

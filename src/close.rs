@@ -125,7 +125,8 @@ impl fmt::Display for CloseCode {
 
 /// A close code with its reason: what a close frame says.
 ///
-/// It is an error too, so that a handler can end with a code of its choice:
+/// It is an error too, so that a handler can end with a code of its choice; [`HandlerOutput`](crate::HandlerOutput) says
+/// when it is sent.
 ///
 /// ```
 /// use tower_websocket::{CloseCode, CloseFrame, Error, Manager};
@@ -137,10 +138,12 @@ impl fmt::Display for CloseCode {
 ///     Ok(())
 /// }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct CloseFrame {
     code: CloseCode,
     reason: Cow<'static, str>,
+    /// It came from a peer, and nobody has decided to send it.
+    is_received: bool,
 }
 
 impl CloseFrame {
@@ -156,7 +159,7 @@ impl CloseFrame {
             let end = (0..=MAX_REASON).rfind(|&end| reason.is_char_boundary(end)).unwrap_or(0);
             reason.to_mut().truncate(end);
         }
-        Self { code, reason }
+        Self { code, reason, is_received: false }
     }
 
     /// A frame without a code, which the peer sees as 1005.
@@ -164,12 +167,22 @@ impl CloseFrame {
     /// It is what a browser's `close()` sends, and what a frame without a code is to be passed on as.
     #[must_use]
     pub const fn without_code() -> Self {
-        Self { code: CloseCode::NO_STATUS, reason: Cow::Borrowed("") }
+        Self { code: CloseCode::NO_STATUS, reason: Cow::Borrowed(""), is_received: false }
     }
 
     /// A frame as it was received: the code may be one that is never sent.
     pub(crate) fn received(code: CloseCode, reason: String) -> Self {
-        Self { code, reason: reason.into() }
+        Self { code, reason: reason.into(), is_received: true }
+    }
+
+    /// The same, to be sent.
+    pub(crate) fn chosen(self) -> Self {
+        Self { is_received: false, ..self }
+    }
+
+    /// Whether it came from a peer.
+    pub(crate) fn is_received(&self) -> bool {
+        self.is_received
     }
 
     /// The code. 1005 when the peer's frame carried none.
@@ -202,7 +215,35 @@ impl fmt::Display for CloseFrame {
     }
 }
 
+impl fmt::Debug for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseFrame").field("code", &self.code).field("reason", &self.reason).finish()
+    }
+}
+
+/// Frames are equal that say the same.
+impl PartialEq for CloseFrame {
+    fn eq(&self, other: &Self) -> bool {
+        (self.code, &self.reason) == (other.code, &other.reason)
+    }
+}
+
+impl Eq for CloseFrame {}
+
 impl std::error::Error for CloseFrame {}
+
+/// The frame that ended a connection, as the source of its errors. It is a type of its own, so that a handler that fails with
+/// another connection's error does not seem to have chosen that connection's frame.
+#[derive(Debug)]
+pub(crate) struct EndedBy(pub(crate) CloseFrame);
+
+impl fmt::Display for EndedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for EndedBy {}
 
 const MAX_REASON: usize = 123;
 

@@ -6,11 +6,11 @@ use std::io;
 use std::sync::OnceLock;
 
 use tokio_util::either::Either;
+use tracing::Dispatch;
 use tracing::dispatcher::{get_default, with_default};
 use tracing::instrument::{WithDispatch, WithSubscriber};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::NoSubscriber;
-use tracing::{Dispatch, Span};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -23,11 +23,11 @@ pub(crate) fn visible<F: Future<Output = ()>>(connection: F) -> Either<WithDispa
     }
 }
 
-/// Makes a span where [`visible`] will look for it.
-pub(crate) fn visible_span(make: impl FnOnce() -> Span) -> Span {
+/// Makes a span, or says something, where [`visible`] looks for it.
+pub(crate) fn in_view<T>(say: impl FnOnce() -> T) -> T {
     match wanted() {
-        Some(dispatch) => with_default(dispatch, make),
-        None => make(),
+        Some(dispatch) => with_default(dispatch, say),
+        None => say(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::close::CloseFrame;
+use crate::close::{CloseFrame, EndedBy};
 
 /// Any error, as handlers return them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -45,7 +45,7 @@ pub enum ErrorKind {
     /// [`copy_text_lines`](crate::Manager::copy_text_lines), the connection stays usable; where it was an incoming message
     /// that had no room, the connection ends (answered with 1013).
     BudgetExceeded,
-    /// The connection is closed; the source is the [`CloseFrame`] that ended it.
+    /// The connection is closed; [`Error::close_frame`] has the frame that ended it.
     Closed,
     /// The connection could not be opened: no transport, no TLS, or time ran out.
     Connect,
@@ -85,6 +85,11 @@ impl Error {
         Self { kind, source: Some(source.into().into()) }
     }
 
+    /// The connection was closed with this frame.
+    pub(crate) fn ended_by(frame: CloseFrame) -> Self {
+        Self::with_source(ErrorKind::Closed, EndedBy(frame))
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -92,15 +97,34 @@ impl Error {
     }
 
     /// The close frame behind an error of the kind [`ErrorKind::Closed`]: the peer's or our own, whichever came first.
+    ///
+    /// A handler that returns this error does not close its connection with this frame, which may be another
+    /// connection's. To pass it on, return a clone of the frame:
+    ///
+    /// ```
+    /// use tower_websocket::{Error, Manager};
+    ///
+    /// async fn proxy(ws: Manager, upstream: Manager) -> Result<(), Error> {
+    ///     while let Some(message) = ws.recv().await? {
+    ///         upstream.send(message).await.map_err(|error| match error.close_frame() {
+    ///             Some(frame) => frame.clone().into(), // our peer is told what the upstream has told us
+    ///             None => error,                       // 1011
+    ///         })?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     #[must_use]
     pub fn close_frame(&self) -> Option<&CloseFrame> {
-        self.source.as_deref()?.downcast_ref()
+        let source = self.source.as_deref()?;
+        source.downcast_ref().or_else(|| source.downcast_ref().map(|EndedBy(frame)| frame))
     }
 }
 
+/// The frame that a handler ends its connection with.
 impl From<CloseFrame> for Error {
     fn from(frame: CloseFrame) -> Self {
-        Self::with_source(ErrorKind::Closed, frame)
+        Self::with_source(ErrorKind::Closed, frame.chosen())
     }
 }
 

@@ -1,18 +1,36 @@
-//! What a handler may return, and what the peer is told of it.
+//! What a handler may return, and what the peer and the log are told of it.
 
-use crate::close::{CloseCode, CloseFrame};
-use crate::error::{BoxError, Error};
+use crate::close::{CloseCode, CloseFrame, EndedBy};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::error_chain::{Causes, causes};
 
 /// What the future of a handler may return: nothing, a [`CloseFrame`], or a [`Result`] of either.
+///
+/// The connection then closes. The peer is told no more than the handler chose to tell:
 ///
 /// | output | close frame |
 /// | --- | --- |
 /// | `()`, `Ok(())` | 1000 |
 /// | a [`CloseFrame`], `Ok(frame)` | that frame |
-/// | `Err(_)` | 1011, without a reason: an error's text is not for the peer |
-/// | `Err(_)` with a [`CloseFrame`] in it, by itself or as an [`Error`]'s source | that frame |
+/// | `Err(_)` that is a [`CloseFrame`], or has one among its sources, such as [`Error::from`] of one | that frame |
+/// | `Err(_)` that is an [`io::Error`](std::io::Error), `Box` or `Arc` around one of these | that frame |
+/// | `Err(_)` that has the frame of [`Manager::done`](crate::Manager::done) or [`end`](crate::Manager::end) among its sources | 1011, where that frame came from a peer |
+/// | `Err(_)` that a connection returned, this one or another, by itself or anywhere within other errors | 1011, without a reason, whatever closed that connection |
+/// | any other `Err(_)` | 1011, without a reason: an error's text is not for the peer |
+/// | a panic | 1011, "internal error" |
+///
+/// To close with the frame that has closed another connection, return that frame itself, or `Error::from` of it: see
+/// [`Error::close_frame`]. `anyhow`
+/// and its like hide what they were made from unless something is around it: return `Error::from(frame)` there, or add
+/// context to the frame.
 ///
 /// The close frame is sent only where the connection is still open: the first reason wins.
+///
+/// # Tracing
+///
+/// An error is logged at level warn with all its sources. It is logged at level debug where it only says that the connection
+/// is over in an ordinary way: closed by either side, lost, silent for too long, or at the end of its lifetime. The same
+/// error of another connection is a failure of the handler.
 #[diagnostic::on_unimplemented(
     message = "a WebSocket handler cannot return `{Self}`",
     label = "this handler's future returns `{Self}`",
@@ -56,11 +74,47 @@ pub(crate) fn close_frame(output: impl HandlerOutput) -> CloseFrame {
     match output.into_result() {
         Ok(frame) => frame,
         Err(error) => {
-            let carried = error.downcast_ref().or_else(|| error.downcast_ref::<Error>()?.close_frame());
-            tracing::debug!(%error, "handler failed");
-            carried.cloned().unwrap_or_else(|| CloseFrame::new(CloseCode::INTERNAL_ERROR, ""))
+            // What came from a peer is sent where it is the error, and not where another error merely has it.
+            let is_the_error = error.is::<CloseFrame>();
+            let mut frames = causes(&*error).filter_map(|cause| cause.downcast_ref::<CloseFrame>());
+            let chosen = frames.find(|frame| is_the_error || !frame.is_received());
+            chosen.cloned().unwrap_or_else(|| CloseFrame::new(CloseCode::INTERNAL_ERROR, ""))
         }
     }
+}
+
+/// Logs what a handler failed with. `end` is that of its connection, if it is over.
+pub(crate) fn log_failure(error: &BoxError, end: Option<Result<CloseFrame, Error>>) {
+    let error: &(dyn std::error::Error + 'static) = &**error;
+    if end.is_some_and(|end| is_ordinary(&end) && says_only(error, &end)) {
+        tracing::debug!(error = %Causes(error), "handler ended with its connection");
+    } else {
+        tracing::warn!(error = %Causes(error), "handler failed");
+    }
+}
+
+/// Whether a connection ended in a way that is nobody's mistake.
+pub(crate) fn is_ordinary(end: &Result<CloseFrame, Error>) -> bool {
+    let is_ordinary = |kind| {
+        use ErrorKind::{Aborted, Disconnected, KeepaliveTimeout, LifetimeExceeded};
+        matches!(kind, Aborted | Disconnected | KeepaliveTimeout | LifetimeExceeded)
+    };
+    end.as_ref().map_or_else(|error| is_ordinary(error.kind()), |_| true)
+}
+
+/// Whether the error is the news of this end.
+fn says_only(error: &(dyn std::error::Error + 'static), end: &Result<CloseFrame, Error>) -> bool {
+    let kind = end.as_ref().map_or_else(Error::kind, |_| ErrorKind::Closed);
+    let is_frame = |closed: &CloseFrame| end.as_ref().is_ok_and(|frame| frame == closed);
+    if let Some(error) = causes(error).filter_map(|cause| cause.downcast_ref::<Error>()).last() {
+        return error.kind() == kind && error.close_frame().is_none_or(is_frame);
+    }
+    if let Some(EndedBy(frame)) = causes(error).find_map(|cause| cause.downcast_ref()) {
+        return is_frame(frame);
+    }
+    // Transparent wrappers, and anyhow's outermost, show the error's text and hide the error.
+    let text = Error::new(kind).to_string();
+    causes(error).any(|cause| cause.to_string() == text)
 }
 
 #[cfg(test)]
@@ -75,11 +129,50 @@ mod tests {
             (Err("secret".into()), CloseCode::INTERNAL_ERROR),
             (Err(BoxError::from(policy())), CloseCode::POLICY_VIOLATION),
             (Err(BoxError::from(Error::from(policy()))), CloseCode::POLICY_VIOLATION),
+            (Err(BoxError::from(Box::new(policy()))), CloseCode::POLICY_VIOLATION),
+            (Err(BoxError::from(std::sync::Arc::new(Error::from(policy())))), CloseCode::POLICY_VIOLATION),
+            (Err(BoxError::from(Error::ended_by(policy()))), CloseCode::INTERNAL_ERROR),
+            (Err(BoxError::from(std::sync::Arc::new(Error::ended_by(policy())))), CloseCode::INTERNAL_ERROR),
         ] {
             let output: Result<(), BoxError> = output;
             let frame = close_frame(output);
             assert_eq!(frame.code(), code);
             assert!(!frame.reason().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn the_end_is_known_through_wrappers_that_hide_the_error() {
+        let frame = || CloseFrame::new(CloseCode::GOING_AWAY, "bye");
+        let lost = || Error::with_source(ErrorKind::Disconnected, "reset");
+        let hidden = |error: Error| -> BoxError { anyhow::Error::from(error).into() };
+        for (error, end, expected) in [
+            (hidden(Error::ended_by(frame())), Ok(frame()), true),
+            (hidden(Error::ended_by(CloseFrame::new(CloseCode::GOING_AWAY, ""))), Ok(frame()), false),
+            (hidden(Error::ended_by(frame())), Err(lost()), false),
+            (hidden(lost()), Err(lost()), true),
+            (hidden(lost()), Ok(frame()), false),
+            (hidden(Error::new(ErrorKind::KeepaliveTimeout)), Err(lost()), false),
+            (anyhow::Error::from(std::io::Error::from(lost())).into(), Err(lost()), true),
+            (anyhow::Error::from(lost()).context("while greeting").into(), Err(lost()), true),
+        ] {
+            assert_eq!(says_only(&*error, &end), expected, "{error:?} {end:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_end_of_the_handlers_own_connection_is_no_failure() {
+        let frame = || CloseFrame::new(CloseCode::GOING_AWAY, "bye");
+        let lost = || Error::new(ErrorKind::Disconnected);
+        for (error, end, expected) in [
+            (Error::ended_by(frame()), Ok(frame()), true),
+            (lost(), Err(lost()), true),
+            (Error::new(ErrorKind::Protocol), Err(lost()), false),
+            (Error::ended_by(CloseFrame::new(CloseCode::GOING_AWAY, "")), Ok(frame()), false),
+            (lost(), Ok(frame()), false),
+            (Error::with_source(ErrorKind::Decode, "no JSON"), Ok(frame()), false),
+        ] {
+            assert_eq!(says_only(&error, &end), expected, "{error:?} {end:?}");
         }
     }
 }

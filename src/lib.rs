@@ -5,8 +5,14 @@
 //! a [`Manager`], the handle to one connection. Every other request goes to the inner service untouched.
 //!
 //! ```no_run
+//! use std::time::Duration;
+//!
 //! use axum::Router;
 //! use axum::routing::get;
+//! use axum::serve::Listener;
+//! use hyper::server::conn::http1;
+//! use hyper_util::rt::{TokioIo, TokioTimer};
+//! use hyper_util::service::TowerToHyperService;
 //! use tower_websocket::{Error, Manager, WebSocketLayer};
 //!
 //! async fn echo(ws: Manager) -> Result<(), Error> {
@@ -21,10 +27,19 @@
 //!     let app = Router::new()
 //!         .route("/", get(|| async { "The WebSocket is at /ws.\n" }))
 //!         .route_service("/ws", WebSocketLayer::new(echo).into_service());
-//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//!     axum::serve(listener, app).await
+//!     let mut listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     let mut server = http1::Builder::new();
+//!     server.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10)); // or silent clients stay for ever
+//!     loop {
+//!         let (stream, _) = Listener::accept(&mut listener).await; // goes on where accepting fails
+//!         let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
+//!         tokio::spawn(connection.with_upgrades());
+//!     }
 //! }
 //! ```
+//!
+//! [`HandlerOutput`] says how a connection closes when its handler returns. The README's "The server around it" says what a
+//! server sets, and why: `TCP_NODELAY` (`axum::serve` with `ListenerExt::tap_io`), limits before the handshake, HTTP/2.
 //!
 //! # Where things are
 //!
@@ -84,6 +99,7 @@ mod connection;
 mod debug;
 mod deflate;
 mod error;
+mod error_chain;
 mod handler;
 mod handshake;
 mod layer;
@@ -131,7 +147,7 @@ pub use crate::upgrade::{Upgrade, Upgrader, WebSocketConfig};
 /// The token of [`Manager::context`] and [`Upgrader::context`], which is tokio's.
 pub use tokio_util::sync::CancellationToken;
 
-/// rustls, for the configuration that [`Connector::tls_config`] takes.
+/// The TLS that the feature `rustls` uses, for [`Connector::tls_config`].
 #[cfg(feature = "rustls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
 pub use tokio_rustls::rustls;

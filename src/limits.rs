@@ -77,8 +77,8 @@ impl Limits {
 
     /// How many bytes of received messages may wait to be received by the handler before reading stops. 64 KiB by default.
     ///
-    /// One message of any size is received while less than this is waiting, so the peak is this plus one message; each message
-    /// counts for some 40 bytes more than its payload. Control frames among them are seen at once: a close, a ping or a pong.
+    /// One message of any size is received while less than this is waiting, so the peak is this plus one message; a message of
+    /// less than 40 bytes counts as 40. Control frames among them are seen at once: a close, a ping or a pong.
     /// Beyond the limit nothing more is read, and TCP or HTTP/2 hold the peer up. A handler that only sends is better off
     /// with [`ignore_incoming`](crate::Manager::ignore_incoming).
     pub fn incoming(mut self, bytes: usize) -> Self {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::future::poll_fn;
 
 use http::header::HOST;
-use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use tokio::io::duplex;
 use tower_service::Service;
 
@@ -123,9 +124,7 @@ impl<S> TestClient<S> {
     {
         let (near, far) = duplex(BUFFER);
         *request.version_mut() = self.version;
-        if request.uri().host().is_none() && !request.headers().contains_key(HOST) {
-            request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
-        }
+        name_host(&mut request);
         request.extensions_mut().insert(MemoryUpgrade::new(far));
         let handshaking = Handshaking::new(&mut request, self.config.clone());
         let response = self.call(request).await;
@@ -149,6 +148,23 @@ impl<S> TestClient<S> {
         let mut service = self.service.clone();
         poll_fn(|cx| service.poll_ready(cx)).await.expect("the service is ready");
         service.call(request).await.expect("the service answers")
+    }
+}
+
+/// Says where the request goes, as its version of HTTP does: in `Host`, or in the URI.
+fn name_host<B>(request: &mut Request<B>) {
+    let header = request.headers().get(HOST).cloned();
+    let named = request.uri().authority().and_then(|named| HeaderValue::from_str(named.as_str()).ok());
+    let host = header.or(named).unwrap_or(HeaderValue::from_static("localhost"));
+    if request.version() < Version::HTTP_2 {
+        request.headers_mut().insert(HOST, host);
+    } else if request.uri().authority().is_none() {
+        let mut parts = request.uri().clone().into_parts();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Authority::try_from(host.as_bytes()).ok();
+        parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+        *request.uri_mut() = Uri::from_parts(parts).expect("the host is valid");
+        request.headers_mut().remove(HOST);
     }
 }
 

@@ -6,8 +6,9 @@
 mod shared;
 
 use allocation_counter::measure;
+use http_body_util::Empty;
 use tokio::runtime;
-use tower_websocket::testing::TestClient;
+use tower_websocket::testing::{self, TestClient};
 use tower_websocket::{Compression, Manager, WebSocketLayer};
 
 /// The table of [`Compression`]: window bits, memory level, and the bytes of a compressor.
@@ -53,4 +54,69 @@ fn kept(compression: Compression) -> usize {
     // The first connection pays for what all share.
     exchange(&first);
     usize::try_from(measure(|| exchange(&second)).bytes_current).unwrap_or(0)
+}
+
+#[test]
+fn by_default_a_compressor_has_memory_level_8_and_the_largest_window() {
+    let kept = kept(Compression::default().server_context_takeover(true));
+    assert!(kept.abs_diff(380_160 + DECOMPRESSOR) < 4096, "{kept}");
+}
+
+/// A browser's headers.
+const HEADERS: usize = 2048;
+
+#[test]
+fn a_request_that_is_dropped_gives_its_memory_back() {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let layer = WebSocketLayer::new(move |ws: Manager| {
+        sender.send(ws.clone()).unwrap();
+        async move { ws.done().await.map(drop) }
+    });
+    let client = TestClient::new(layer.upgrader(shared::quiet()).into_service());
+    let request =
+        http::Request::get("/").header("x-large", "x".repeat(HEADERS)).body(Empty::<bytes::Bytes>::new()).unwrap();
+    let client = runtime.block_on(client.open(request)).expect("the handshake is accepted");
+    // The handler runs, and the request is made compact.
+    runtime.block_on(async { tokio::task::yield_now().await });
+    let ws = receiver.recv().unwrap();
+    assert_eq!(ws.request().headers["x-large"].len(), HEADERS);
+    let freed = -measure(|| ws.drop_request()).bytes_current;
+    assert!(freed > HEADERS as i64, "{freed}");
+    assert!(ws.request().headers.is_empty());
+    drop(client);
+}
+
+/// What a thread keeps of messages that stand alone, large or small.
+#[test]
+fn a_thread_keeps_a_compressor_a_decompressor_and_32_kib() {
+    const KEPT: i64 = 380_160 + DECOMPRESSOR as i64 + 32 * 1024;
+    let kept = std::thread::spawn(|| {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let pair = || testing::pair(shared::quiet());
+        let exchange = |(client, server): (Manager, Manager), message: &str| {
+            runtime.block_on(async {
+                client.send(message.to_owned()).await.unwrap();
+                assert_eq!(server.recv().await.unwrap().unwrap().len(), message.len());
+                client.close().await.unwrap();
+                drop((client, server));
+                tokio::task::yield_now().await;
+            });
+        };
+        // What is not compressed leaves the buffers of the connections behind.
+        for _ in 0..3 {
+            exchange(runtime.block_on(async { pair() }), "short");
+        }
+        let large = "what compresses well ".repeat(10_000);
+        let pairs: Vec<_> = (0..3).map(|_| runtime.block_on(async { pair() })).collect();
+        measure(|| {
+            for pair in pairs {
+                exchange(pair, &large);
+            }
+        })
+        .bytes_current
+    });
+    let kept = kept.join().unwrap();
+    println!("{kept} of {KEPT}");
+    assert!((kept - KEPT).abs() < 24 * 1024, "{kept} instead of {KEPT}");
 }

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 
 use super::dial::dial;
 use super::establish::Handshaking;
-use super::exchange::{Answer, over_http1, over_http2};
+use super::exchange::{Answer, Declined, over_http1, over_http2};
+use super::failed::no_transport;
 use super::response::UnexpectedResponse;
 use super::target::Target;
 use super::tasks::ClientTransport;
@@ -22,7 +23,7 @@ use crate::layer::EmptyBody;
 use crate::limits::Limits;
 use crate::manager::Manager;
 use crate::protocol::Keepalive;
-use crate::upgrade::WebSocketConfig;
+use crate::upgrade::{WebSocketConfig, send_at_once};
 
 /// The settings of a client.
 ///
@@ -129,7 +130,8 @@ impl Connector {
     ///
     /// `wss://` offers the server both versions (ALPN `h2` and `http/1.1`). Where it chooses HTTP/2 but does not let
     /// WebSockets run over it, a second connection is opened with HTTP/1.1, within the same time limit. `ws://` has no way
-    /// to ask: the server must be known to speak HTTP/2.
+    /// to ask: the server must be known to speak HTTP/2. A server that answers with `HTTP_1_1_REQUIRED` (RFC 9113 §7) gets
+    /// such a second connection in either case.
     ///
     /// Each WebSocket has a TCP connection of its own in either version.
     pub fn http2(mut self) -> Self {
@@ -138,6 +140,26 @@ impl Connector {
     }
 
     /// TLS with this configuration in place of Mozilla's root certificates. Its ALPN protocols are replaced.
+    ///
+    /// Its types are those of the rustls that the crate uses, which is [`tower_websocket::rustls`](crate::rustls):
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tower_websocket::Connector;
+    /// use tower_websocket::rustls::crypto::ring;
+    /// use tower_websocket::rustls::pki_types::CertificateDer;
+    /// use tower_websocket::rustls::{ClientConfig, Error, RootCertStore};
+    ///
+    /// fn connector(own_authority: CertificateDer<'static>) -> Result<Connector, Error> {
+    ///     let mut roots = RootCertStore::empty();
+    ///     roots.add(own_authority)?;
+    ///     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    ///         .with_safe_default_protocol_versions()?
+    ///         .with_root_certificates(roots)
+    ///         .with_no_client_auth();
+    ///     Ok(Connector::new().tls_config(Arc::new(config)))
+    /// }
+    /// ```
     #[cfg(feature = "rustls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
     pub fn tls_config(mut self, config: std::sync::Arc<tokio_rustls::rustls::ClientConfig>) -> Self {
@@ -177,7 +199,8 @@ impl Connector {
     /// # Errors
     ///
     /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL
-    /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer within [`Limits::handshake_timeout`]
+    /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer, within [`Limits::handshake_timeout`]; the
+    ///   source is what the transport failed with, as an [`io::Error`](std::io::Error)
     /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::response`] is what it sent, or answers
     ///   wrongly
     ///
@@ -195,12 +218,12 @@ impl Connector {
 
     /// Opens a WebSocket over a transport that is there already, such as a Unix socket or a tunnel.
     ///
-    /// The target says what is asked for; a `wss://` one speaks TLS over the transport.
+    /// The target says what is asked for; a `wss://` one speaks TLS over the transport. A `TcpStream` gets `TCP_NODELAY`.
     ///
     /// # Errors
     ///
     /// As for [`connect`](Self::connect). With [`http2`](Self::http2) and a server that does not let WebSockets run over
-    /// it, [`ErrorKind::Handshake`]: there is no second transport to fall back to.
+    /// it, or demands HTTP/1.1, [`ErrorKind::Handshake`]: there is no second transport to fall back to.
     ///
     /// # Cancel safety
     ///
@@ -211,14 +234,14 @@ impl Connector {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let target = self.target(target)?;
-        let (handshaking, answer) = self
-            .in_time(async { self.attempt(io, &target, self.http2).await?.ok_or_else(no_extended_connect) })
-            .await?;
+        let (handshaking, answer) =
+            self.in_time(async { self.attempt(io, &target, self.http2).await?.map_err(declined) }).await?;
         finish(handshaking, answer).await
     }
 
     fn target<T: TryInto<Target, Error: Into<Error>>>(&self, target: T) -> Result<Target, Error> {
         let target = target.try_into().map_err(Into::into)?;
+        target.check_host(&self.headers)?;
         if target.is_secure() && cfg!(not(feature = "rustls")) {
             return Err(Error::with_source(ErrorKind::InvalidSetting, "wss:// needs the feature `rustls`"));
         }
@@ -233,16 +256,18 @@ impl Connector {
 
     async fn dial(&self, target: &Target) -> Result<(Handshaking, Answer), Error> {
         let dial = || self.transport(target);
-        if let Some(answered) = self.attempt(dial().await?, target, self.http2).await? {
-            return Ok(answered);
-        }
-        if !target.is_secure() {
-            return Err(no_extended_connect());
-        }
-        tracing::debug!("no WebSockets over HTTP/2 here: connecting over HTTP/1.1");
+        let why = match self.attempt(dial().await?, target, self.http2).await? {
+            Ok(answered) => return Ok(answered),
+            // Whoever asked for HTTP/2 in the clear knows that the server speaks it, and perhaps nothing else.
+            Err(Declined::NoExtendedConnect) if !target.is_secure() => {
+                return Err(declined(Declined::NoExtendedConnect));
+            }
+            Err(why) => why,
+        };
+        tracing::debug!(?why, "no WebSockets over HTTP/2 here: connecting over HTTP/1.1");
         match self.attempt(dial().await?, target, false).await {
-            Ok(answered) => answered.ok_or_else(no_extended_connect),
-            Err(error) => Err(no_way(&error)),
+            Ok(answered) => answered.map_err(declined),
+            Err(error) => Err(fallback_failed(why, &error)),
         }
     }
 
@@ -257,11 +282,12 @@ impl Connector {
         dial(target.host(), target.port()).await.map_err(no_transport)
     }
 
-    /// One handshake over one transport. `None`: the server speaks HTTP/2, but has no WebSockets over it.
-    async fn attempt<Io>(&self, io: Io, target: &Target, http2: bool) -> Result<Option<(Handshaking, Answer)>, Error>
+    /// One handshake over one transport.
+    async fn attempt<Io>(&self, io: Io, target: &Target, http2: bool) -> Result<Attempt, Error>
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        send_at_once(&io);
         #[cfg(feature = "rustls")]
         if target.is_secure() {
             let secured = super::tls::secure(io, target.host(), self.tls.as_ref(), http2).await;
@@ -271,14 +297,14 @@ impl Connector {
         self.exchange(io, target, http2).await
     }
 
-    async fn exchange<Io>(&self, io: Io, target: &Target, http2: bool) -> Result<Option<(Handshaking, Answer)>, Error>
+    async fn exchange<Io>(&self, io: Io, target: &Target, http2: bool) -> Result<Attempt, Error>
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
         let mut request = target.request::<EmptyBody>(version, &self.headers);
         let handshaking = Handshaking::new(&mut request, self.config.clone());
-        let answer = if http2 { over_http2(io, request).await? } else { Some(over_http1(io, request).await?) };
+        let answer = if http2 { over_http2(io, request).await? } else { Ok(over_http1(io, request).await?) };
         Ok(answer.map(|answer| (handshaking, answer)))
     }
 }
@@ -286,7 +312,8 @@ impl Connector {
 /// Takes the connection over, or learns why that is refused.
 async fn finish(handshaking: Handshaking, (mut response, guard): Answer) -> Result<Manager, Error> {
     let is_accepted = match response.version() {
-        Version::HTTP_2 => response.status().is_success(),
+        // RFC 8441 §5. What else is a success has a body, or none, but is no tunnel.
+        Version::HTTP_2 => response.status() == StatusCode::OK,
         _ => response.status() == StatusCode::SWITCHING_PROTOCOLS,
     };
     if !is_accepted {
@@ -297,21 +324,27 @@ async fn finish(handshaking: Handshaking, (mut response, guard): Answer) -> Resu
     handshaking.finish(&response, ClientTransport::new(upgraded, guard))
 }
 
-fn no_transport(error: std::io::Error) -> Error {
-    Error::with_source(ErrorKind::Connect, error)
-}
+/// An answer, or why there is none to be had over HTTP/2.
+type Attempt = Result<(Handshaking, Answer), Declined>;
 
-fn no_extended_connect() -> Error {
-    Error::with_source(ErrorKind::Handshake, NO_EXTENDED_CONNECT)
+fn declined(why: Declined) -> Error {
+    Error::with_source(ErrorKind::Handshake, reason(why))
 }
 
 /// Neither HTTP/2 nor the attempt over HTTP/1.1 after it has led anywhere.
-fn no_way(fallback: &Error) -> Error {
-    let reason = fallback.source().map_or_else(|| fallback.to_string(), ToString::to_string);
-    Error::with_source(ErrorKind::Handshake, format!("{NO_EXTENDED_CONNECT}; over HTTP/1.1: {reason}"))
+fn fallback_failed(why: Declined, fallback: &Error) -> Error {
+    let cause = fallback.source().map_or_else(|| fallback.to_string(), ToString::to_string);
+    Error::with_source(ErrorKind::Handshake, format!("{}; over HTTP/1.1: {cause}", reason(why)))
 }
 
-const NO_EXTENDED_CONNECT: &str = "the server's HTTP/2 has no WebSockets: extended CONNECT is off (RFC 8441 section 3)";
+fn reason(why: Declined) -> &'static str {
+    match why {
+        Declined::DemandsHttp1 => "the server demands HTTP/1.1 (HTTP_1_1_REQUIRED, RFC 9113 section 7)",
+        Declined::NoExtendedConnect => {
+            "the server's HTTP/2 has no WebSockets: extended CONNECT is off (RFC 8441 section 3)"
+        }
+    }
+}
 
 impl Manager {
     /// Opens a WebSocket to a server, with the default settings of a [`Connector`].

@@ -21,10 +21,7 @@ pub(super) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
         }
         tokio::select! {
             attempt = attempts.join_next() => match attempt {
-                Some(Ok(Ok(stream))) => {
-                    stream.set_nodelay(true)?;
-                    return Ok(stream);
-                }
+                Some(Ok(Ok(stream))) => return Ok(stream),
                 Some(Ok(Err(error))) => failure = error,
                 Some(Err(error)) => failure = error.into(),
                 None => return Err(failure),

@@ -1,5 +1,6 @@
 //! The handshake's request and response over a transport that is there.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use http::{Request, Response};
@@ -8,15 +9,26 @@ use hyper::client::conn::{http1, http2};
 use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::DropGuard;
 
+use super::failed::{closed_early, demands_http1, is_gone, no_answer};
+use super::observed::Observed;
 use super::tasks::Tasks;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::layer::EmptyBody;
 
 /// A response, and what keeps the connection that it came over alive.
 pub(super) type Answer = (Response<Incoming>, DropGuard);
+
+/// Why a server that speaks HTTP/2 takes no WebSocket over it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Declined {
+    /// It has reset the stream, or ended the connection, with `HTTP_1_1_REQUIRED` (RFC 9113 §7).
+    DemandsHttp1,
+    /// Its settings do not have extended CONNECT (RFC 8441 §3).
+    NoExtendedConnect,
+}
 
 /// Over HTTP/1.1.
 pub(super) async fn over_http1<Io>(io: Io, request: Request<EmptyBody>) -> Result<Answer, Error>
@@ -24,54 +36,76 @@ where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (tasks, guard) = Tasks::new(&Arc::default());
-    let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(failed)?;
-    tasks.execute(async {
-        // The error reaches whoever waits for the response.
-        let _ = connection.with_upgrades().await;
-    });
-    Ok((sender.send_request(request).await.map_err(failed)?, guard))
+    let (io, failure) = Observed::new(io);
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(io)).await.map_err(|error| no_answer(error, &failure))?;
+    let end = run(&tasks, connection.with_upgrades());
+    match sender.send_request(request).await {
+        Ok(response) => Ok((response, guard)),
+        Err(error) => Err(no_answer(end.or(error).await, &failure)),
+    }
 }
 
-/// Over HTTP/2, or `None` where the server does not let WebSockets run over it.
-pub(super) async fn over_http2<Io>(io: Io, request: Request<EmptyBody>) -> Result<Option<Answer>, Error>
+/// Over HTTP/2, unless the server does not let WebSockets run over it.
+pub(super) async fn over_http2<Io>(io: Io, request: Request<EmptyBody>) -> Result<Result<Answer, Declined>, Error>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let progress = Arc::new(Notify::new());
     let (tasks, guard) = Tasks::new(&progress);
-    let (mut sender, mut connection) = http2::Builder::new(tasks.clone())
+    let (io, failure) = Observed::new(io);
+    let no_answer = |error| {
+        if demands_http1(&error) { Ok(Err(Declined::DemandsHttp1)) } else { Err(no_answer(error, &failure)) }
+    };
+    let handshake = http2::Builder::new(tasks.clone())
         .initial_max_send_streams(NOT_SAID)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .handshake(TokioIo::new(io))
-        .await
-        .map_err(failed)?;
+        .await;
+    let (mut sender, mut connection) = match handshake {
+        Ok(connected) => connected,
+        Err(error) => return no_answer(error),
+    };
     // RFC 8441 §3: extended CONNECT waits for the server's settings. hyper does not report their arrival, but from then on
     // it knows how many streams the server allows.
     while connection.current_max_send_streams() == NOT_SAID {
         tokio::select! {
-            end = &mut connection => {
-                end.map_err(failed)?;
-                return Err(Error::with_source(ErrorKind::Connect, "the server closed the connection"));
-            }
+            end = &mut connection => return end.map_or_else(no_answer, |()| Err(closed_early())),
             () = progress.notified() => {}
         }
     }
     drop(progress);
     if !connection.is_extended_connect_protocol_enabled() {
-        return Ok(None);
+        return Ok(Err(Declined::NoExtendedConnect));
     }
-    tasks.execute(async {
-        // The error reaches whoever waits for the response.
-        let _ = connection.await;
-    });
-    Ok(Some((sender.send_request(request).await.map_err(failed)?, guard)))
+    let end = run(&tasks, connection);
+    match sender.send_request(request).await {
+        Ok(response) => Ok(Ok((response, guard))),
+        Err(error) => no_answer(end.or(error).await),
+    }
 }
 
-fn failed(error: hyper::Error) -> Error {
-    // What cannot be parsed is an answer, if a wrong one.
-    let kind = if error.is_parse() { ErrorKind::Handshake } else { ErrorKind::Connect };
-    Error::with_source(kind, error)
+/// Runs a connection to its end.
+fn run(tasks: &Tasks, connection: impl Future<Output = hyper::Result<()>> + Send + 'static) -> End {
+    let (sender, end) = oneshot::channel();
+    tasks.execute(async move {
+        if let Err(error) = connection.await {
+            // Nobody asks once there is an answer.
+            let _ = sender.send(error);
+        }
+    });
+    End(end)
+}
+
+/// How a connection ends.
+struct End(oneshot::Receiver<hyper::Error>);
+
+impl End {
+    /// Why a request failed: by itself, or with its connection, of which it then knows only that it is gone.
+    async fn or(self, error: hyper::Error) -> hyper::Error {
+        if is_gone(&error) { self.0.await.unwrap_or(error) } else { error }
+    }
 }
 
 /// More streams than a server can allow.

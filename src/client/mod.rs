@@ -9,6 +9,10 @@ mod dial;
 mod establish;
 #[cfg(feature = "client")]
 mod exchange;
+#[cfg(feature = "client")]
+mod failed;
+#[cfg(feature = "client")]
+mod observed;
 #[cfg(feature = "proxy")]
 mod proxy;
 #[cfg(feature = "client")]

@@ -5,12 +5,17 @@ use std::convert::Infallible;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE,
 };
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{self, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 
 use crate::error::{Error, ErrorKind};
+use crate::handshake::Authority;
 
 /// A WebSocket URL (RFC 6455 §3), and the request's own headers and extensions, checked.
+///
+/// Host and port are of the one grammar that servers take too: a name of letters, digits, `-` and `_`, an IPv4 address, or an
+/// IPv6 address in brackets without a zone, and a port of digits. Path and query are ASCII; what browsers would percent-encode
+/// must be.
 ///
 /// It is made from a URL, as text or [`Uri`], or from an [`http::Request`], whose method and version do not count. Whoever
 /// connects more than once can make it once.
@@ -53,6 +58,18 @@ impl Target {
         self.port
     }
 
+    /// Whether the `Host` that is sent, of the request's own headers or of `defaults`, is one that a server takes.
+    pub(super) fn check_host(&self, defaults: &HeaderMap) -> Result<(), Error> {
+        let headers = [self.request.headers(), defaults].into_iter().find(|headers| headers.contains_key(HOST));
+        let Some(headers) = headers else { return Ok(()) };
+        let mut hosts = headers.get_all(HOST).into_iter();
+        let host = hosts.next().and_then(|host| Authority::of_url(host.to_str().ok()?));
+        if host.is_none() || hosts.next().is_some() {
+            return Err(invalid("the Host header is not one host with perhaps a port"));
+        }
+        Ok(())
+    }
+
     /// The request as it is sent over this version. Of `defaults`, what the request does not have itself is added.
     pub(super) fn request<B: Default>(&self, version: Version, defaults: &HeaderMap) -> Request<B> {
         let mut request = self.request.clone().map(|()| B::default());
@@ -83,8 +100,8 @@ impl Target {
 
     /// RFC 8441 §5: the scheme is that of HTTP. A `Host` header says what the authority is to be.
     fn absolute_uri(&self, host: Option<&HeaderValue>) -> Uri {
-        let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-        let mut parts = http::uri::Parts::default();
+        let host = host.and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
+        let mut parts = uri::Parts::default();
         parts.scheme = Some(if self.is_secure { Scheme::HTTPS } else { Scheme::HTTP });
         parts.authority = host.or_else(|| self.authority().parse().ok());
         parts.path_and_query = Some(self.path.clone());
@@ -108,16 +125,15 @@ impl TryFrom<Request<()>> for Target {
             Some(scheme) if scheme.eq_ignore_ascii_case("wss") => true,
             _ => return Err(invalid("a WebSocket URL starts with ws:// or wss://")),
         };
-        let authority = uri.authority().filter(|authority| !authority.host().is_empty());
-        let authority = authority.ok_or_else(|| invalid("the URL names no host"))?;
-        if authority.as_str().contains('@') {
+        let named = uri.authority().map_or("", |named| named.as_str());
+        if named.contains('@') {
             return Err(invalid("a WebSocket URL has no user name and no password"));
         }
-        let host = authority.host().to_owned();
-        let port = match authority.as_str()[host.len()..].trim_start_matches(':') {
-            "" => default_port(is_secure),
-            port => port.parse().map_err(|_| invalid("the URL's port is not a number up to 65535"))?,
-        };
+        if named.is_empty() || named.starts_with(':') {
+            return Err(invalid("the URL names no host"));
+        }
+        let Authority { host, port } = Authority::of_url(named).ok_or_else(|| invalid(NO_HOST))?;
+        let (host, port) = (host.to_string(), port.unwrap_or(default_port(is_secure)));
         let path = match uri.path_and_query() {
             Some(path) if path.as_str().starts_with('/') => path.clone(),
             path => {
@@ -125,6 +141,7 @@ impl TryFrom<Request<()>> for Target {
                 format!("/{query}").parse().map_err(|_| invalid("the URL's path is not valid"))?
             }
         };
+        check_path(&path)?;
         Ok(Self { is_secure, host, port, path, request })
     }
 }
@@ -146,6 +163,9 @@ impl TryFrom<&str> for Target {
         // `Uri` would drop it silently.
         if url.contains('#') {
             return Err(invalid("a WebSocket URL has no fragment (RFC 6455 section 3)"));
+        }
+        if !url.is_ascii() {
+            return Err(invalid("a URL is ASCII: its path and query are percent-encoded, and its host is punycode"));
         }
         let uri = url.parse::<Uri>().map_err(|error| Error::with_source(ErrorKind::InvalidSetting, error))?;
         Self::try_from(uri)
@@ -175,9 +195,28 @@ impl From<Infallible> for Error {
     }
 }
 
+/// Refuses what browsers would percent-encode (WHATWG URL), as servers may read it in different ways.
+fn check_path(path: &PathAndQuery) -> Result<(), Error> {
+    let (path, query) = (path.path().as_bytes(), path.query().unwrap_or_default().as_bytes());
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"<>".contains(byte);
+    if !path.iter().all(|byte| is_plain(byte) && !b"\\^`{}".contains(byte)) || !query.iter().all(is_plain) {
+        return Err(invalid("the URL's path or query has characters that must be percent-encoded (RFC 3986)"));
+    }
+    let is_encoded = |rest: &[u8]| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit);
+    let are_encoded = |text: &[u8]| text.split(|byte| *byte == b'%').skip(1).all(is_encoded);
+    if are_encoded(path) && are_encoded(query) {
+        Ok(())
+    } else {
+        Err(invalid("the URL's path or query has a % without two hexadecimal digits behind it (RFC 3986)"))
+    }
+}
+
 fn default_port(is_secure: bool) -> u16 {
     if is_secure { 443 } else { 80 }
 }
+
+const NO_HOST: &str = "the URL's host is not a name, an IPv4 address, or an IPv6 address in brackets, with perhaps a port up \
+    to 65535";
 
 fn invalid(reason: &str) -> Error {
     Error::with_source(ErrorKind::InvalidSetting, reason)
@@ -199,6 +238,15 @@ mod tests {
             ("ws://h:/", "h", 80, "h /", "http://h/"),
             ("ws://[::1]:3000/", "::1", 3000, "[::1]:3000 /", "http://[::1]:3000/"),
             ("ws://[::1]", "::1", 80, "[::1] /", "http://[::1]/"),
+            ("ws://[0:0::1]:81/", "::1", 81, "[::1]:81 /", "http://[::1]:81/"),
+            ("ws://a_b.example./", "a_b.example.", 80, "a_b.example. /", "http://a_b.example./"),
+            (
+                "ws://h/%C3%BC/~a;b=1|2?q=%22&a[]=1&j={}",
+                "h",
+                80,
+                "h /%C3%BC/~a;b=1|2?q=%22&a[]=1&j={}",
+                "http://h/%C3%BC/~a;b=1|2?q=%22&a[]=1&j={}",
+            ),
         ] {
             let target = Target::try_from(url).unwrap();
             assert_eq!((target.host(), target.port()), (host, port), "{url}");
@@ -222,6 +270,37 @@ mod tests {
             ("ws://me:pw@h/", "no user name"),
             ("ws://h:65536/", "port"),
             ("ws://h:x/", ""),
+            ("ws://127.0.0.1:+21000/ws", "port"),
+            ("ws://h:-1/", "port"),
+            ("ws://h:80:80/", ""),
+            ("ws://[::1]x/", ""),
+            ("ws://[]/", ""),
+            ("ws://[::1/", ""),
+            ("ws://[fe80::1%25eth0]/", ""),
+            ("ws://[1.2.3.4]/", "host"),
+            ("ws://[v1.a]/", ""),
+            ("ws://a..b/", "host"),
+            ("ws://.a/", "host"),
+            ("ws://a%41/", ""),
+            ("ws://a,b/", "host"),
+            ("ws://*/", "host"),
+            ("ws://m\u{fc}nchen.example/", "punycode"),
+            ("ws://h/?q=\u{fc}", "percent-encoded"),
+            ("ws://h/\u{fc}", "percent-encoded"),
+            ("ws://h/\u{7f}", ""),
+            ("ws://h/?q=\"a\"", ""),
+            ("ws://h/?q=<a>", ""),
+            ("ws://h/{a}", "percent-encoded"),
+            ("ws://h/a\\b", ""),
+            ("ws://h/%", "hexadecimal"),
+            ("ws://h/%4", "hexadecimal"),
+            ("ws://h/?q=%zz", "hexadecimal"),
+            ("ws://h/?q=a%4g", "hexadecimal"),
+            (" ws://h/", ""),
+            ("ws://h/ ", ""),
+            ("ws://h\\a/", ""),
+            ("ws:h", ""),
+            ("ws:/h/", ""),
             ("ws://h/#top", "fragment"),
             ("ws://h/a b", "invalid"),
         ] {
@@ -229,6 +308,16 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::InvalidSetting, "{url}");
             let source = error.source().unwrap().to_string();
             assert!(source.contains(reason), "{url}: {source}");
+        }
+    }
+
+    /// A [`Uri`] lets more through than text does.
+    #[test]
+    fn every_form_of_a_target_is_checked_alike() {
+        for path in [&b"ws://h/?q=\xc3\xbc"[..], b"ws://h/\xfc", b"ws://a..b/", b"ws://h/%zz"] {
+            let Ok(uri) = Uri::try_from(path) else { continue };
+            assert!(Target::try_from(uri.clone()).is_err(), "{uri}");
+            assert!(Target::try_from(Request::get(uri.clone()).body(()).unwrap()).is_err(), "{uri}");
         }
     }
 

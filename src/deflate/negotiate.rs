@@ -1,6 +1,6 @@
 //! Which parameters both sides agree on (RFC 7692 §5 and §7.1).
 
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS};
 
 use super::extensions::{Extension, extensions};
 use super::settings::{Compression, MAX_WINDOW_BITS, WINDOW_BITS};
@@ -86,27 +86,32 @@ impl Compression {
 
     /// The client's judgement of the answer to [`offer`](Self::offer). On an error the connection must fail.
     ///
+    /// An empty header is refused: the list has an element at least (RFC 6455 §9.1), and none means no header.
+    ///
     /// A server that ignores `server_no_context_takeover` or `server_max_window_bits` is tolerated: every window can be
     /// inflated.
     pub(crate) fn confirm(&self, headers: &HeaderMap) -> Result<Option<Negotiated>, Error> {
         let refused = |why: &str| Err(Error::with_source(ErrorKind::Handshake, why));
         let mut answers = extensions(headers);
         let answer = match answers.next() {
+            None if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
+                return refused("the server's Sec-WebSocket-Extensions names no extension");
+            }
             None => return Ok(None),
             Some(Ok(answer)) => answer,
-            Some(Err(_)) => return refused("server's extensions are malformed"),
+            Some(Err(_)) => return refused("the server's Sec-WebSocket-Extensions is malformed"),
         };
         if answer.name != NAME || answers.next().is_some() {
-            return refused("server accepted an extension that was not offered");
+            return refused("the server chose an extension that was not offered");
         }
         let Some(answer) = Params::read(&answer) else {
-            return refused("server's parameters of permessage-deflate are not valid");
+            return refused("the server's parameters of permessage-deflate are not valid");
         };
         if answer.client_max_window_bits == Some(None) {
-            return refused("server's client_max_window_bits has no value");
+            return refused("the server's client_max_window_bits has no value");
         }
         if answer.server_max_window_bits.is_some_and(|bits| bits > self.server_max_window_bits) {
-            return refused("server's window is larger than the one that was offered");
+            return refused("the server's window is larger than the one that was offered");
         }
         let client_max_window_bits = answer.client_max_window_bits.flatten().unwrap_or(MAX_WINDOW_BITS);
         Ok(Some(Negotiated {
@@ -356,7 +361,8 @@ mod tests {
         let failed = Err(ErrorKind::Handshake);
         for (lines, expected) in [
             (&[][..], Ok(None)),
-            (&[""][..], Ok(None)),
+            (&[""], failed.clone()),
+            (&[" , ,", ""], failed.clone()),
             (&["permessage-deflate"], agreed(false, false, None, 13)),
             (&["permessage-deflate; server_max_window_bits=12"], agreed(false, false, Some(12), 13)),
             (&["permessage-deflate; server_max_window_bits=8"], agreed(false, false, Some(8), 13)),

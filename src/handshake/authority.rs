@@ -1,5 +1,6 @@
-//! Hosts and ports, as origins and requests name them.
+//! Hosts and ports, as origins, requests and URLs name them.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A host: an address in any spelling of it, or a name in ASCII.
@@ -66,6 +67,30 @@ impl<'a> Authority<'a> {
         let (host, port) = split_port(text)?;
         Some(Self { host: Host::parse(host)?, port })
     }
+
+    /// Reads the authority of a request or of a URL. Unlike in an origin, the port may be left empty (RFC 3986 §3.2.3).
+    pub(crate) fn of_url(text: &'a str) -> Option<Self> {
+        match text.strip_suffix(':') {
+            Some(host) => Self::parse(host).filter(|authority| authority.port.is_none()),
+            None => Self::parse(text),
+        }
+    }
+
+    /// Whether both name the same host and port in a URL of this scheme.
+    pub(super) fn is(&self, other: &Authority<'_>, scheme: &str) -> bool {
+        let port = |port: Option<u16>| port.or(default_port(scheme));
+        self.host.is(&other.host) && port(self.port) == port(other.port)
+    }
+}
+
+impl<S: fmt::Display> fmt::Display for Host<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            Self::Ip(address) => address.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
 }
 
 /// A host, or all subdomains of one.
@@ -100,6 +125,15 @@ impl HostPattern {
     }
 }
 
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(host) => host.fmt(f),
+            Self::Subdomains(parent) => write!(f, "*.{parent}"),
+        }
+    }
+}
+
 /// The port that a URL of this scheme means when it names none.
 pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
@@ -129,6 +163,16 @@ fn is_label(label: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_port_of_a_url_may_be_empty() {
+        for (text, port) in [("a:", Some(None)), ("[::1]:", Some(None)), ("a", Some(None)), ("a:1", Some(Some(1)))] {
+            assert_eq!(Authority::of_url(text).map(|authority| authority.port), port, "{text}");
+        }
+        for text in ["", ":", "a::", "a:1:", "::1:", "::", "a/:", "u@a:", "a:99999"] {
+            assert!(Authority::of_url(text).is_none(), "{text}");
+        }
+    }
 
     fn same(this: &str, other: &str) -> bool {
         Authority::parse(this).unwrap().host.is(&Authority::parse(other).unwrap().host)

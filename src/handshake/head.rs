@@ -1,10 +1,12 @@
 //! What a handshake is read from, and whether a request is one.
 
-use http::header::{CONNECTION, HOST, UPGRADE};
+use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::uri::Scheme;
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version, request};
 
+use super::authority::Authority;
 use super::headers::{has_token, single};
+use super::rejection::{Rejection, RejectionKind};
 
 /// Whether this request asks for a WebSocket.
 ///
@@ -63,6 +65,51 @@ impl<'a> Head<'a> {
         upgrade.then_some(Protocol::Http1)
     }
 
+    /// Whether this request, which is no handshake, was one before a proxy passed it on as it passes on everything, without its `Upgrade` and
+    /// `Connection` headers, such as nginx without `proxy_set_header Upgrade`.
+    pub(crate) fn has_lost_upgrade(&self) -> bool {
+        self.version < Version::HTTP_2 && self.headers.contains_key(SEC_WEBSOCKET_KEY)
+    }
+
+    /// Why this is no handshake.
+    pub(crate) fn not_websocket(&self) -> Rejection {
+        if self.has_lost_upgrade() {
+            Rejection::because(RejectionKind::NotWebSocket, NO_UPGRADE_HEADERS)
+        } else {
+            Rejection::new(RejectionKind::NotWebSocket)
+        }
+    }
+
+    /// Whether the request asks one host for a path, whoever else looks at them later.
+    pub(super) fn check_target(&self, protocol: Protocol) -> Result<(), Rejection> {
+        let invalid = |reason| Rejection::because(RejectionKind::InvalidHost, reason);
+        let is_known = match (self.uri.scheme_str(), protocol) {
+            // RFC 8441 §5; layers may have made the URI of a request whole in their own way over HTTP/1.1.
+            (Some(scheme), Protocol::Http2) => matches!(scheme, "http" | "https"),
+            (Some(scheme), Protocol::Http1) => matches!(scheme, "http" | "https" | "ws" | "wss"),
+            (None, _) => true,
+        };
+        if !is_known || !self.uri.path().starts_with('/') {
+            return Err(Rejection::new(RejectionKind::InvalidTarget));
+        }
+        let named = self.uri.authority().map(|named| Authority::of_url(named.as_str()));
+        let header = single(self.headers, HOST).map_err(|_| invalid("Host must not be repeated"))?;
+        let header = header.map(|header| header.to_str().ok().and_then(Authority::of_url));
+        match (protocol, named, header) {
+            (_, Some(None), _) | (_, _, Some(None)) => Err(Rejection::new(RejectionKind::InvalidHost)),
+            // RFC 9112 §3.2: whatever the form of the target.
+            (Protocol::Http1, _, None) => Err(invalid("Host is missing")),
+            (Protocol::Http1, _, Some(Some(_))) => Ok(()),
+            (Protocol::Http2, None, _) => Err(invalid("a handshake over HTTP/2 must have an :authority")),
+            (Protocol::Http2, Some(Some(named)), Some(Some(header)))
+                if !named.is(&header, self.uri.scheme_str().unwrap_or_default()) =>
+            {
+                Err(invalid("Host must not differ from :authority"))
+            }
+            (Protocol::Http2, Some(Some(_)), _) => Ok(()),
+        }
+    }
+
     /// The host and port that the request was sent to: the URI's (HTTP/2, absolute form), else the one `Host` header
     /// (RFC 9112 §3.2.2, RFC 9113 §8.3.1). Not checked further.
     pub(crate) fn host(&self) -> Option<&'a str> {
@@ -106,6 +153,9 @@ impl<'a> From<&'a request::Parts> for Head<'a> {
         }
     }
 }
+
+const NO_UPGRADE_HEADERS: &str = "this looks like a WebSocket handshake whose Connection and Upgrade headers a proxy has \
+    not passed on";
 
 #[cfg(test)]
 mod tests {

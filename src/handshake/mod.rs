@@ -17,6 +17,8 @@ mod setting;
 mod subprotocol;
 
 pub(crate) use self::accepted::Accepted;
+#[cfg(feature = "client")]
+pub(crate) use self::authority::Authority;
 pub(crate) use self::compact::copied;
 pub use self::head::is_websocket_request;
 pub(crate) use self::head::{Head, Protocol};

@@ -53,6 +53,10 @@ impl Opening {
         let headers = response.headers();
         match &self.accept_key {
             Some(accept_key) => {
+                // RFC 9110 §7.8: there is no upgrade in HTTP/1.0.
+                require(response.version() >= Version::HTTP_11, || {
+                    format!("the server answered with {:?}", response.version())
+                })?;
                 require(response.status() == StatusCode::SWITCHING_PROTOCOLS, || {
                     format!("the server answered {}", response.status())
                 })?;
@@ -65,7 +69,9 @@ impl Opening {
                     "the server's Sec-WebSocket-Accept does not answer our key".to_owned()
                 })?;
             }
-            None => require(response.status().is_success(), || format!("the server answered {}", response.status()))?,
+            None => {
+                require(response.status() == StatusCode::OK, || format!("the server answered {}", response.status()))?
+            }
         }
         let repeated = || refused("the server chose more than one subprotocol");
         let Some(chosen) = single(headers, SEC_WEBSOCKET_PROTOCOL).map_err(|_| repeated())? else { return Ok(None) };
@@ -120,6 +126,32 @@ mod tests {
         ] {
             let error = opening.confirm(&response.body(()).unwrap()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Handshake);
+        }
+    }
+
+    #[test]
+    fn over_http1_the_connection_and_the_key_are_checked() {
+        let mut request = Request::get("/").body(()).unwrap();
+        let opening = Opening::new(&mut request, None);
+        for (connection, accept, reason) in [
+            ("keep-alive", answer(request.headers()[SEC_WEBSOCKET_KEY].as_bytes()), "did not switch to WebSocket"),
+            ("upgrade", answer(b"another key"), "Sec-WebSocket-Accept"),
+        ] {
+            let response = Response::builder().status(101).header("connection", connection);
+            let response = response.header("upgrade", "websocket").header("sec-websocket-accept", accept);
+            let error = opening.confirm(&response.body(()).unwrap()).unwrap_err();
+            assert!(format!("{error:?}").contains(reason), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn over_http2_the_status_is_checked() {
+        let mut request = Request::get("/").version(Version::HTTP_2).body(()).unwrap();
+        let opening = Opening::new(&mut request, None);
+        let answered = |status: u16| Response::builder().status(status).version(Version::HTTP_2).body(()).unwrap();
+        assert_eq!(opening.confirm(&answered(200)).unwrap(), None);
+        for status in [101, 302, 403, 404, 500] {
+            assert_eq!(opening.confirm(&answered(status)).unwrap_err().kind(), ErrorKind::Handshake, "{status}");
         }
     }
 }

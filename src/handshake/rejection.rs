@@ -33,18 +33,23 @@ pub struct Rejection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
-    /// The request announces a body, which a handshake has not (400).
+    /// The request announces a body, which a handshake has not, or, over HTTP/2, the length of one (400). There even
+    /// `content-length: 0` would end the stream at its first frame.
     Body,
     /// The request's host is not among [`OriginPolicy::allowed_hosts`](crate::OriginPolicy::allowed_hosts) (403).
     HostNotAllowed,
     /// The request is HTTP/1.0, which cannot be upgraded (400).
     HttpVersion,
-    /// The request has to be compared with its host, and names none, several, or one that cannot be read (400).
+    /// The request names no host, several, or one that is not a host with perhaps a port (400; RFC 9112 §3.2). Over HTTP/2
+    /// that is `:authority`, which no other `Host` may contradict (RFC 9113 §8.3.1).
     InvalidHost,
     /// `Sec-WebSocket-Key` is missing, repeated, or not 16 bytes of base64 (400; RFC 6455 §4.2.1).
     InvalidKey,
     /// `Sec-WebSocket-Protocol` is not a list of tokens (400; RFC 6455 §4.1).
     InvalidSubprotocol,
+    /// The request's target is not the path of an `http` or `https` URL, such as one with `:scheme` `ftp` (400; RFC 6455
+    /// §4.1, RFC 8441 §5).
+    InvalidTarget,
     /// The method is not `GET` (405 with `Allow`).
     Method,
     /// The server offers no way to take the connection over: a mistake in its set-up (500).
@@ -73,6 +78,7 @@ impl Rejection {
             RejectionKind::InvalidHost => "the request must name exactly one valid host",
             RejectionKind::InvalidKey => "Sec-WebSocket-Key must be 16 bytes in base64",
             RejectionKind::InvalidSubprotocol => "Sec-WebSocket-Protocol must be a list of tokens",
+            RejectionKind::InvalidTarget => "a WebSocket handshake must ask for a path of an http or https URL",
             RejectionKind::Method => "a WebSocket handshake must use the method GET",
             RejectionKind::NotUpgradable => "the server is not set up for upgrading connections",
             RejectionKind::NotWebSocket => "only WebSocket connections are served here",
@@ -109,7 +115,8 @@ impl Rejection {
             | RejectionKind::HttpVersion
             | RejectionKind::InvalidHost
             | RejectionKind::InvalidKey
-            | RejectionKind::InvalidSubprotocol => StatusCode::BAD_REQUEST,
+            | RejectionKind::InvalidSubprotocol
+            | RejectionKind::InvalidTarget => StatusCode::BAD_REQUEST,
             RejectionKind::HostNotAllowed | RejectionKind::Origin => StatusCode::FORBIDDEN,
             RejectionKind::Method => StatusCode::METHOD_NOT_ALLOWED,
             RejectionKind::NotWebSocket | RejectionKind::Version => StatusCode::UPGRADE_REQUIRED,
@@ -194,6 +201,7 @@ mod tests {
             (InvalidHost, 400, &[text], "the request must name exactly one valid host"),
             (InvalidKey, 400, &[text], "Sec-WebSocket-Key must be 16 bytes in base64"),
             (InvalidSubprotocol, 400, &[text], "Sec-WebSocket-Protocol must be a list of tokens"),
+            (InvalidTarget, 400, &[text], "a WebSocket handshake must ask for a path of an http or https URL"),
             (Method, 405, &[text, ("allow", "GET")], "a WebSocket handshake must use the method GET"),
             (NotUpgradable, 500, &[text], "the server is not set up for upgrading connections"),
             (NotWebSocket, 426, &upgrade, "only WebSocket connections are served here"),

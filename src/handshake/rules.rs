@@ -25,12 +25,19 @@ impl Rules {
             require(head.version >= Version::HTTP_11, RejectionKind::HttpVersion)?;
             require(head.method == Method::GET, RejectionKind::Method)?;
         }
-        require(!has_body(head.headers), RejectionKind::Body)?;
+        match protocol {
+            Protocol::Http1 => require(!has_body(head.headers), RejectionKind::Body)?,
+            Protocol::Http2 if head.headers.contains_key(CONTENT_LENGTH) => {
+                return Err(Rejection::because(RejectionKind::Body, NO_LENGTH));
+            }
+            Protocol::Http2 => {}
+        }
         require(has_version_13(head.headers), RejectionKind::Version)?;
         let accept_key = match protocol {
             Protocol::Http1 => Some(accept_key(head.headers)?),
             Protocol::Http2 => None,
         };
+        head.check_target(protocol)?;
         self.origin.check(head)?;
         Ok(Accepted::new(accept_key, self.subprotocols.choose(head.headers)?))
     }
@@ -50,6 +57,8 @@ fn has_body(headers: &HeaderMap) -> bool {
 fn has_version_13(headers: &HeaderMap) -> bool {
     matches!(single(headers, SEC_WEBSOCKET_VERSION), Ok(Some(version)) if version.as_bytes().trim_ascii() == b"13")
 }
+
+const NO_LENGTH: &str = "a WebSocket handshake over HTTP/2 must not have a Content-Length, as its stream goes on";
 
 #[cfg(test)]
 mod tests {
@@ -110,13 +119,111 @@ mod tests {
             (format!("GET / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}\n{KEY}"), InvalidKey),
             (format!("GET / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}\nOrigin: http://a.example"), InvalidHost),
             (format!("GET / HTTP/1.1\nHost: b\n{upgrade}\n{v13}\n{KEY}\nOrigin: http://a"), Origin),
-            (format!("GET / HTTP/1.1\n{upgrade}\n{v13}\n{KEY}\nSec-WebSocket-Protocol: a b"), InvalidSubprotocol),
+            (
+                format!("GET / HTTP/1.1\nHost: b\n{upgrade}\n{v13}\n{KEY}\nSec-WebSocket-Protocol: a b"),
+                InvalidSubprotocol,
+            ),
+            (format!("CONNECT https://example.com/ HTTP/2\n{v13}\nContent-Length: 0"), Body),
+            (format!("CONNECT https://example.com/ HTTP/2\n{v13}\nContent-Length:"), Body),
             ("CONNECT https://example.com/ HTTP/2".to_owned(), Version),
             (format!("CONNECT https://example.com/ HTTP/2\n{v13}\nContent-Length: 5"), Body),
             (format!("CONNECT https://example.com/ HTTP/2\n{v13}\nOrigin: https://a.example"), Origin),
             (format!("GET https://example.com/ HTTP/2\n{upgrade}\n{v13}\n{KEY}"), NotWebSocket),
         ] {
             assert_eq!(check(&parts(&text)).unwrap_err(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_handshake_names_one_host() {
+        let more = format!("Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\n{KEY}");
+        for (lines, accepted) in [
+            ("Host: example.com", true),
+            ("Host: example.com:8080", true),
+            ("Host: example.com:", true),
+            ("Host: [::1]:80", true),
+            ("Host: a_b.example.", true),
+            ("", false),
+            ("Host:", false),
+            ("Host: a\nHost: a", false),
+            ("Host: a\nHost: b", false),
+            ("Host: a/b", false),
+            ("Host: u@h", false),
+            ("Host: a, b", false),
+            ("Host: a,b", false),
+            ("Host: a b", false),
+            ("Host: h:99999", false),
+            ("Host: h:+80", false),
+            ("Host: h:8o", false),
+            ("Host: h:80:80", false),
+            ("Host: [::1", false),
+            ("Host: [fe80::1%25eth0]", false),
+            ("Host: http://h", false),
+            ("Host: h?q", false),
+            ("Host: h%2f", false),
+            ("Host: *", false),
+            ("Host: a..b", false),
+            ("Host: h\u{e4}", false),
+        ] {
+            for origin in ["", "Origin: http://example.com\n", "Origin: null\n"] {
+                for target in ["/", "http://example.com/"] {
+                    let rules = Rules { origin: OriginPolicy::insecure_any(), ..Rules::default() };
+                    let parts = parts(&format!("GET {target} HTTP/1.1\n{origin}{more}\n{lines}"));
+                    let decision = rules.check(Head::from(&parts), Protocol::Http1).map_err(|refused| refused.kind());
+                    let expected = if accepted { Ok(()) } else { Err(RejectionKind::InvalidHost) };
+                    assert_eq!(decision.map(drop), expected, "{lines:?} {origin:?} {target}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_handshake_asks_for_a_path_of_http() {
+        for (target, refused) in [
+            ("/ws", None),
+            ("/ws?q", None),
+            ("http://example.com/ws", None),
+            ("https://example.com", None),
+            ("ws://example.com/ws", None),
+            ("ftp://example.com/ws", Some(RejectionKind::InvalidTarget)),
+            ("*", Some(RejectionKind::InvalidTarget)),
+            ("example.com:80", Some(RejectionKind::InvalidTarget)),
+            ("http://u@example.com/", Some(RejectionKind::InvalidHost)),
+            ("http://a..b/", Some(RejectionKind::InvalidHost)),
+        ] {
+            let parts =
+                parts(&http1("").headers.iter().fold(format!("GET {target} HTTP/1.1"), |text, (name, value)| {
+                    format!("{text}\n{name}: {}", value.to_str().unwrap())
+                }));
+            assert_eq!(check(&parts).err(), refused, "{target}");
+        }
+    }
+
+    #[test]
+    fn extended_connect_has_an_authority_that_no_host_contradicts() {
+        for (text, refused) in [
+            ("CONNECT http://example.com:8080/ws?q HTTP/2", None),
+            ("CONNECT https://example.com/ HTTP/2\nHost: EXAMPLE.com", None),
+            ("CONNECT https://[::1]:80/ HTTP/2\nHost: [0::1]:80", None),
+            ("CONNECT https://example.com/ HTTP/2\nHost: example.com:443", None),
+            ("CONNECT http://example.com:80/ HTTP/2\nHost: example.com", None),
+            ("CONNECT https://example.com:80/ HTTP/2\nHost: example.com", Some(RejectionKind::InvalidHost)),
+            ("CONNECT https://example.com/ HTTP/2\nHost: other.example", Some(RejectionKind::InvalidHost)),
+            ("CONNECT https://example.com/ HTTP/2\nHost: example.com:1", Some(RejectionKind::InvalidHost)),
+            ("CONNECT https://example.com/ HTTP/2\nHost:", Some(RejectionKind::InvalidHost)),
+            (
+                "CONNECT https://example.com/ HTTP/2\nHost: example.com\nHost: example.com",
+                Some(RejectionKind::InvalidHost),
+            ),
+            ("CONNECT https://u@example.com/ HTTP/2", Some(RejectionKind::InvalidHost)),
+            ("CONNECT https://h:99999/ HTTP/2", Some(RejectionKind::InvalidHost)),
+            ("CONNECT / HTTP/2", Some(RejectionKind::InvalidHost)),
+            ("CONNECT / HTTP/2\nHost: example.com", Some(RejectionKind::InvalidHost)),
+            ("CONNECT ftp://example.com/ HTTP/2", Some(RejectionKind::InvalidTarget)),
+            ("CONNECT wss://example.com/ HTTP/2", Some(RejectionKind::InvalidTarget)),
+            ("CONNECT example.com:443 HTTP/2", Some(RejectionKind::InvalidTarget)),
+        ] {
+            assert_eq!(check(&parts(&format!("{text}\nSec-WebSocket-Version: 13"))).err(), refused, "{text}");
         }
     }
 

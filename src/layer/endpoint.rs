@@ -8,7 +8,7 @@ use http::{Request, Response, Uri};
 
 use super::body::ResponseBody;
 use crate::handler::HandlerOutput;
-use crate::handshake::{Head, Protocol, Rejection};
+use crate::handshake::{Head, Protocol, Rejection, RejectionKind};
 use crate::manager::Manager;
 use crate::upgrade::{PendingTransport, Upgrader};
 
@@ -73,7 +73,8 @@ where
     ) -> Result<Response<ResponseBody<B>>, Rejection> {
         let admission = upgrader.admit_handshake(Head::from(&request), protocol)?;
         let (mut parts, _) = request.into_parts();
-        let transport = PendingTransport::take(&mut parts.extensions)?;
+        let transport = PendingTransport::take(&mut parts.extensions)
+            .ok_or_else(|| upgrader.refuse(Head::from(&parts), RejectionKind::NotUpgradable))?;
         let (response, upgrade) = upgrader.accept(admission, parts, transport);
         let handler = self.handler.clone();
         upgrade.spawn(move |ws| handler(ws));

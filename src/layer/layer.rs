@@ -49,11 +49,20 @@ use crate::upgrade::Upgrader;
 /// connection after the answer, and the reason is logged at error level. WebSockets over HTTP/2 (RFC 8441) need
 /// `enable_connect_protocol()` on hyper's HTTP/2 builder.
 ///
+/// A server has limits of its own to set, for clients that never get as far as a handshake: hyper's `timer` with
+/// `header_read_timeout` and `keep_alive_interval`, and a limit on accepting TLS. Sockets under TLS and over HTTP/2 are out of
+/// the layer's reach: the server sets `TCP_NODELAY`, which `axum::serve` does with `ListenerExt::tap_io`. The README and the
+/// examples show all of it.
+///
 /// # Tracing
 ///
 /// Each connection has a span `websocket` (target `tower_websocket`, level info) with the request's `path`, the
 /// `subprotocol`, and as `peer` the [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Servers know the
-/// address and the layer does not: put it there, as the service for one TCP connection is made.
+/// address and the layer does not: put it there, as the service for one TCP connection is made. With it, a warning is logged
+/// when 100 WebSockets share one HTTP/2 connection.
+///
+/// A refused handshake is logged at level info, with what was asked and why it is refused, and at level warn where the origin,
+/// the host or the number of connections is why. [`HandlerOutput`] says what is logged of a handler's error.
 ///
 /// ```
 /// # use std::net::SocketAddr;
@@ -62,7 +71,7 @@ use crate::upgrade::Upgrader;
 /// # use tower_websocket::{Manager, WebSocketLayer};
 /// # let layer = WebSocketLayer::new(|_: Manager| async {});
 /// # let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
-/// // let (stream, peer) = listener.accept().await?;
+/// // let (stream, peer) = axum::serve::Listener::accept(&mut listener).await;
 /// let service = ServiceBuilder::new()
 ///     .map_request(move |mut request: Request<_>| {
 ///         request.extensions_mut().insert(peer);
@@ -96,6 +105,8 @@ where
 
 impl<H> WebSocketLayer<H> {
     /// Takes only handshakes for exactly this path. The query is not looked at.
+    ///
+    /// It is the path that reaches the layer: in a nested router of axum, without the prefix of that router.
     pub fn path(self, path: impl Into<String>) -> Self {
         let matcher = Matcher::Path(path.into().into());
         self.with(|endpoint| endpoint.matcher = matcher)

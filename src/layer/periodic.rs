@@ -13,7 +13,7 @@ impl WebSocketLayer<()> {
     /// changed, until the peer leaves. What the peer sends is passed over.
     ///
     /// `get` is cloned for each connection and asked once per interval and connection. When it fails, that connection is
-    /// closed with 1011; the error is logged, and not sent.
+    /// closed with 1011, or with the [`CloseFrame`](crate::CloseFrame) that the error is; the error is logged, and not sent.
     ///
     /// ```
     /// use std::convert::Infallible;

@@ -13,8 +13,9 @@ use super::body::{EmptyBody, ResponseBody};
 use super::endpoint::Endpoint;
 use super::future::ResponseFuture;
 use crate::handler::HandlerOutput;
-use crate::handshake::{Head, Rejection, RejectionKind};
+use crate::handshake::Head;
 use crate::manager::Manager;
+use crate::upgrade::log_lost_upgrade;
 
 /// A service that answers WebSocket handshakes and passes every other request on.
 ///
@@ -46,11 +47,15 @@ where
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        let matcher = &self.endpoint.matcher;
-        let Some(protocol) = Head::from(&request).protocol().filter(|_| matcher.matches(request.uri())) else {
-            return ResponseFuture::inner(self.inner.call(request));
-        };
-        ResponseFuture::answer(self.endpoint.answer(request, protocol))
+        let (head, matcher) = (Head::from(&request), &self.endpoint.matcher);
+        match head.protocol() {
+            Some(protocol) if matcher.matches(head.uri) => {
+                return ResponseFuture::answer(self.endpoint.answer(request, protocol));
+            }
+            None if head.has_lost_upgrade() && matcher.matches(head.uri) => log_lost_upgrade(head),
+            _ => {}
+        }
+        ResponseFuture::inner(self.inner.call(request))
     }
 }
 
@@ -81,7 +86,7 @@ impl<B> Service<Request<B>> for NotWebSocket {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let rejection = Rejection::new(RejectionKind::NotWebSocket);
+        let rejection = Head::from(&request).not_websocket();
         ready(Ok(rejection.into_response(request.version()).map(ResponseBody::text)))
     }
 }

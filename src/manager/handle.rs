@@ -39,7 +39,10 @@ use crate::stats::Stats;
 /// }
 /// ```
 ///
-/// A `Manager` is also a [`Stream`] of messages and a [`Sink`] for them.
+/// A `Manager` is also a [`Stream`] of messages and a [`Sink`] for them. The handles of one connection share its messages,
+/// each of which goes to one of them; each handle's stream ends by itself, after one item with the error where there was one.
+/// A clone goes on where the handle was: that of a stream that has ended has ended too. Closing the sink, which
+/// `StreamExt::forward` does at its end, closes the connection for all handles.
 ///
 /// Where it was handed to a handler, the connection closes when the handler returns. Where it came from
 /// `Manager::connect`, [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
@@ -404,6 +407,9 @@ impl Manager {
     /// Over HTTP/2 the method is `CONNECT` and the URI is whole, scheme and host included. Cookies that came in several
     /// fields are joined, and `Host` is there, so that headers are what they are over HTTP/1.1.
     ///
+    /// The URI is the one that reached the layer: in a nested router of axum it is without the router's prefix, and
+    /// `axum::extract::OriginalUri`, in the extensions, is whole.
+    ///
     /// It is kept for as long as the connection unless [`drop_request`](Self::drop_request) is called.
     #[must_use]
     pub fn request(&self) -> Arc<Parts> {
@@ -474,7 +480,7 @@ impl Manager {
     fn closed_error(&self) -> Error {
         match self.end() {
             Some(Err(error)) => error,
-            Some(Ok(frame)) => frame.into(),
+            Some(Ok(frame)) => Error::ended_by(frame),
             None => Error::new(ErrorKind::Closed),
         }
     }
@@ -482,7 +488,10 @@ impl Manager {
 
 impl Clone for Manager {
     fn clone(&self) -> Self {
-        Self::of(self.shared.clone())
+        let mut clone = Self::of(self.shared.clone());
+        // A clone of an ended stream has ended too.
+        clone.stream_over = self.stream_over;
+        clone
     }
 }
 
@@ -528,7 +537,8 @@ impl Drop for Manager {
 impl Stream for Manager {
     type Item = Result<Message, Error>;
 
-    /// The last item is the end, or one error: unlike [`Manager::recv`], a stream does not repeat it.
+    /// The last item is the end, or one error: unlike [`Manager::recv`], a stream does not repeat it, and neither does that
+    /// of a clone that is made afterwards. A clone that was made before tells the error once too.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.stream_over {
             return Poll::Ready(None);
@@ -559,6 +569,8 @@ impl Sink<Message> for Manager {
         Poll::Ready(written)
     }
 
+    /// Closes the connection with 1000, for all handles: what is still to come from the peer is discarded, and every other
+    /// handle sees the end. To end only this handle's part, drop it; to have all written, flush.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self { shared, closing, .. } = &mut *self;
         shared.connection.close(CloseFrame::new(CloseCode::NORMAL, ""));

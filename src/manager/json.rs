@@ -60,7 +60,7 @@ impl Manager {
     /// Receives the next message, text or binary, within `time`, and reads it as JSON.
     ///
     /// ```no_run
-    /// # use tower_websocket::{Error, Manager};
+    /// # use tower_websocket::{Error, ErrorKind, Manager};
     /// use std::time::Duration;
     ///
     /// #[derive(serde::Deserialize)]
@@ -70,8 +70,12 @@ impl Manager {
     ///
     /// async fn rpc(ws: Manager) -> Result<(), Error> {
     ///     loop {
-    ///         let call: Call = ws.read_json(Duration::from_secs(10)).await?;
-    ///         ws.write_json(&call.method, Duration::from_secs(2)).await?;
+    ///         match ws.read_json::<Call>(Duration::from_secs(10)).await {
+    ///             Ok(call) => ws.write_json(&call.method, Duration::from_secs(2)).await?,
+    ///             // A `?` here would close the connection of a client that is idle, with 1011.
+    ///             Err(error) if error.kind() == ErrorKind::ReadTimeout => {}
+    ///             Err(error) => return Err(error),
+    ///         }
     ///     }
     /// }
     /// ```

@@ -51,7 +51,7 @@ pub(crate) enum Phase {
 impl CloseReason {
     pub(crate) fn to_error(&self) -> Error {
         match self {
-            Self::Closed(frame) => frame.clone().into(),
+            Self::Closed(frame) => Error::ended_by(frame.clone()),
             Self::Failed(error) => error.clone(),
         }
     }

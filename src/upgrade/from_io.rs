@@ -4,6 +4,7 @@ use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::config::WebSocketConfig;
+use super::io::send_at_once;
 use crate::handshake::KeptRequest;
 use crate::manager::Manager;
 use crate::role::Role;
@@ -14,6 +15,9 @@ impl Manager {
     ///
     /// No extension counts as agreed upon, so nothing is compressed; the compression in `config` counts for nothing.
     /// [`request`](Self::request) is empty. The connection closes when the last clone is dropped.
+    ///
+    /// A `TcpStream` gets `TCP_NODELAY` here, by itself and, with the feature `rustls`, within a `TlsStream`. Set it on a
+    /// socket within another type before, or small messages wait for Nagle's algorithm.
     ///
     /// ```
     /// use tower_websocket::{Manager, Message, Role, WebSocketConfig};
@@ -40,6 +44,7 @@ impl Manager {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        send_at_once(&io);
         let (request, ()) = Request::new(()).into_parts();
         Self::detached(io, config.connection_config(role, None), KeptRequest::new(request), None)
     }

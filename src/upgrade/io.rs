@@ -1,5 +1,6 @@
 //! What an upgraded connection runs over.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,6 @@ use tokio_util::either::Either;
 
 use crate::connection::Transport;
 use crate::error::BoxError;
-use crate::handshake::{Rejection, RejectionKind};
 
 /// A transport that is no TCP stream: any other of hyper's, or one in memory.
 pub(crate) type OtherTransport = Either<TokioIo<Upgraded>, DuplexStream>;
@@ -31,7 +31,11 @@ pub(crate) struct UpgradedIo {
 impl From<Upgraded> for UpgradedIo {
     /// Takes a TCP stream out of hyper's wrappers: they cost each message more than 200 instructions (`benches/echo.rs`).
     fn from(upgraded: Upgraded) -> Self {
-        let stream = |io: TokioIo<TcpStream>| Either::Left(io.into_inner());
+        let stream = |io: TokioIo<TcpStream>| {
+            let stream = io.into_inner();
+            send_at_once(&stream);
+            Either::Left(stream)
+        };
         let upgraded = match upgraded.downcast() {
             Ok(Parts { io, read_buf, .. }) => return Self { transport: stream(io), read_buf },
             Err(upgraded) => upgraded,
@@ -42,6 +46,26 @@ impl From<Upgraded> for UpgradedIo {
                 Self { transport: Either::Right(Either::Left(TokioIo::new(upgraded))), read_buf: Bytes::new() }
             }
         }
+    }
+}
+
+/// Turns Nagle's algorithm off where this is a TCP stream, by itself or under TLS: what is written is a whole message, which
+/// would otherwise wait up to 40 ms for the peer's delayed acknowledgement of the one before.
+pub(crate) fn send_at_once<Io: 'static>(io: &Io) {
+    let io: &dyn Any = io;
+    let stream = io.downcast_ref::<TcpStream>();
+    #[cfg(feature = "rustls")]
+    let stream = stream.or_else(|| {
+        use tokio_rustls::{TlsStream, client, server};
+
+        let client = io.downcast_ref::<client::TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
+        let server = || io.downcast_ref::<server::TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
+        let either = || io.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
+        client.or_else(server).or_else(either)
+    });
+    if let Some(Err(error)) = stream.map(|stream| stream.set_nodelay(true)) {
+        // The socket is over, which the first read or write reports.
+        tracing::trace!(%error, "could not set TCP_NODELAY");
     }
 }
 
@@ -65,17 +89,13 @@ impl MemoryUpgrade {
 impl PendingTransport {
     /// Takes the promise out of a request's extensions. Only for a request that is accepted: nobody else can upgrade it
     /// afterwards.
-    pub(crate) fn take(extensions: &mut Extensions) -> Result<Self, Rejection> {
-        let pending = match extensions.remove() {
+    pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
+        match extensions.remove() {
             Some(MemoryUpgrade(stream)) => {
                 stream.lock().unwrap_or_else(PoisonError::into_inner).take().map(|stream| Self::Memory(Some(stream)))
             }
             None => extensions.remove().map(Self::Hyper),
-        };
-        pending.ok_or_else(|| {
-            tracing::error!("{NO_UPGRADES}");
-            Rejection::new(RejectionKind::NotUpgradable)
-        })
+        }
     }
 
     /// Waits for the response to be out. Not to be called again after it was ready.
@@ -90,6 +110,3 @@ impl PendingTransport {
         }
     }
 }
-
-const NO_UPGRADES: &str = "a WebSocket handshake came without hyper's `OnUpgrade` in its extensions: either the server \
-    performs no upgrades, or another layer has taken it before";

@@ -2,14 +2,20 @@
 
 mod config;
 mod from_io;
+mod handled;
 mod hooks;
 mod io;
+mod refused;
+mod streams;
 #[expect(clippy::module_inception, reason = "the accepted handshake has a file of its own, named as its type")]
 mod upgrade;
 mod upgrader;
 
 pub use self::config::WebSocketConfig;
+#[cfg(feature = "client")]
+pub(crate) use self::io::send_at_once;
 pub(crate) use self::io::{MemoryUpgrade, PendingTransport};
+pub(crate) use self::refused::log_lost_upgrade;
 pub use self::upgrade::Upgrade;
 #[cfg(feature = "axum")]
 pub(crate) use self::upgrader::Admission;

@@ -11,13 +11,17 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::{Instrument, Span};
 
+use super::handled::Handled;
 use super::hooks::{EndReport, report};
 use super::io::{OtherTransport, PendingTransport};
+use super::streams::OpenStream;
 use super::upgrader::Upgrader;
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::{self, ConnectionConfig, ConnectionFuture, Inner, OpenError, Waiter};
-use crate::debug::{visible, visible_span};
-use crate::handler::HandlerOutput;
+use crate::debug::{in_view, visible};
+use crate::error::Error;
+use crate::error_chain::{Causes, OneLine};
+use crate::handler::{HandlerOutput, is_ordinary};
 use crate::handshake::KeptRequest;
 use crate::manager::{Manager, RequestToCompact};
 use crate::shutdown::Ticket;
@@ -99,7 +103,8 @@ impl Upgrade {
         F: Future<Output: HandlerOutput>,
     {
         let span = |request: &Parts| self.upgrader.span(request, self.subprotocol.as_deref());
-        let span = visible_span(|| self.request.look(span).unwrap_or_else(Span::none));
+        let span = in_view(|| self.request.look(span).unwrap_or_else(Span::none));
+        let stream = self.request.look(OpenStream::count).flatten();
         let (connection, inner) = connection::prepare(self.config);
         if let Some(ticket) = &self.ticket {
             ticket.attach(&inner);
@@ -118,6 +123,7 @@ impl Upgrade {
             end_report: on_end,
             _ticket: self.ticket,
             _permit: self.permit,
+            _stream: stream,
         });
         visible(upgraded.instrument(span))
     }
@@ -128,7 +134,7 @@ pin_project! {
     struct UpgradeFuture<H, F> {
         waiting: Option<Waiting<H>>,
         #[pin]
-        connection: ConnectionFuture<OtherTransport, F>,
+        connection: ConnectionFuture<OtherTransport, Handled<F>>,
         // Until the handler has had its first turn.
         to_compact: Option<RequestToCompact>,
         context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
@@ -137,6 +143,7 @@ pin_project! {
         end_report: Option<Box<EndReport>>,
         _ticket: Option<Ticket>,
         _permit: Option<OwnedSemaphorePermit>,
+        _stream: Option<OpenStream>,
     }
 }
 
@@ -159,10 +166,11 @@ where
             let opened = match waiting.transport.poll_ready(cx) {
                 Poll::Ready(Ok(opened)) => opened,
                 Poll::Ready(Err(error)) => {
+                    let causes = Causes(&*error);
                     if error.downcast_ref().is_some_and(hyper::Error::is_canceled) {
-                        tracing::warn!(%error, "{NOT_ANSWERED}");
+                        tracing::warn!(error = %causes, "{NOT_ANSWERED}");
                     } else {
-                        tracing::error!(%error, "{NO_UPGRADE}");
+                        tracing::error!(error = %causes, "{NO_UPGRADE}");
                     }
                     return Poll::Ready(());
                 }
@@ -175,7 +183,9 @@ where
             };
             if let Some(Waiting { handler, manager, .. }) = this.waiting.take() {
                 tracing::debug!("open");
-                this.connection.as_mut().open(opened.transport, &opened.read_buf, || handler(manager));
+                let inner = this.inner.clone();
+                let handler = || Handled::new(handler(manager), inner);
+                this.connection.as_mut().open(opened.transport, &opened.read_buf, handler);
             }
         }
         if this.context.as_mut().is_some_and(|context| context.as_mut().poll(cx).is_ready()) {
@@ -187,13 +197,20 @@ where
             request.compact();
         }
         ready!(polled);
-        match this.inner.close_reason() {
-            Some(Err(error)) => tracing::debug!(%error, "failed"),
-            Some(Ok(frame)) => tracing::debug!(%frame, "closed"),
-            None => {}
+        if let Some(end) = this.inner.close_reason() {
+            log(&end);
         }
         *this.end_report = None;
         Poll::Ready(())
+    }
+}
+
+/// How a connection ended. A peer that does what it must not is worth a line at level info.
+fn log(end: &Result<CloseFrame, Error>) {
+    match end {
+        Ok(frame) => tracing::debug!(frame = %OneLine(frame), "closed"),
+        Err(error) if is_ordinary(end) => tracing::debug!(error = %Causes(error), "failed"),
+        Err(error) => tracing::info!(error = %Causes(error), "failed"),
     }
 }
 

@@ -13,6 +13,7 @@ use tracing::Span;
 use super::config::WebSocketConfig;
 use super::hooks::{Hook, OnEnd, OnRejection, OriginalUri, PeerAddr};
 use super::io::PendingTransport;
+use super::refused::{log_lost_upgrade, log_refusal};
 use super::upgrade::Upgrade;
 use crate::close::CloseFrame;
 use crate::connection::ConnectionConfig;
@@ -172,6 +173,9 @@ impl Upgrader {
     ///
     /// A connection counts from the answer to its handshake until it and its handler are over. Clones share the limit, and
     /// keep to it after other settings of theirs were changed.
+    ///
+    /// TCP connections that have not asked for a WebSocket are not counted, and neither are those of other requests: they are
+    /// the server's. What ends those that ask for nothing, such as hyper's `header_read_timeout`, the server must set.
     pub fn max_connections(mut self, connections: usize) -> Self {
         let free = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
         self.settings().connections = Some(Connections { max: connections, free });
@@ -326,7 +330,8 @@ impl Upgrader {
     #[doc(alias = "accept_hdr_async")]
     pub fn upgrade<B, R: Default>(&self, request: &mut Request<B>) -> Result<(Response<R>, Upgrade), Rejection> {
         let admission = self.admit(Head::from(&*request))?;
-        let transport = PendingTransport::take(request.extensions_mut())?;
+        let transport = PendingTransport::take(request.extensions_mut())
+            .ok_or_else(|| self.refuse(Head::from(&*request), RejectionKind::NotUpgradable))?;
         Ok(self.accept(admission, copied(request), transport))
     }
 
@@ -349,14 +354,14 @@ impl Upgrader {
     /// As for [`upgrade`](Self::upgrade).
     pub fn upgrade_parts<R: Default>(&self, parts: &mut Parts) -> Result<(Response<R>, Upgrade), Rejection> {
         let admission = self.admit(Head::from(&*parts))?;
-        let transport = PendingTransport::take(&mut parts.extensions)?;
+        let transport = PendingTransport::take(&mut parts.extensions)
+            .ok_or_else(|| self.refuse(Head::from(&*parts), RejectionKind::NotUpgradable))?;
         Ok(self.accept(admission, parts.clone(), transport))
     }
 
     /// The response to a refused handshake of this HTTP version: that of [`Rejection::into_response`], or what
     /// [`on_rejection`](Self::on_rejection) makes of it.
     pub fn rejection_response(&self, rejection: Rejection, version: Version) -> Response<Bytes> {
-        tracing::debug!(%rejection, "handshake refused");
         let response = rejection.clone().into_response(version);
         match &self.0.on_rejection {
             Some(replace) => (replace.0)(&rejection, response),
@@ -382,23 +387,37 @@ impl Admission {
 }
 
 impl Upgrader {
-    /// Decides on a handshake, and counts it.
+    /// Decides on a handshake, and counts it. A refusal is logged.
     pub(crate) fn admit(&self, head: Head<'_>) -> Result<Admission, Rejection> {
-        let protocol = head.protocol().ok_or_else(|| Rejection::new(RejectionKind::NotWebSocket))?;
+        let protocol = head.protocol().ok_or_else(|| {
+            if head.has_lost_upgrade() {
+                log_lost_upgrade(head);
+            }
+            head.not_websocket()
+        })?;
         self.admit_handshake(head, protocol)
+    }
+
+    /// Refuses a handshake for a reason that does not lie in itself, and logs that.
+    pub(crate) fn refuse(&self, head: Head<'_>, kind: RejectionKind) -> Rejection {
+        let rejection = Rejection::new(kind);
+        log_refusal(head, &rejection, &self.0.rules.origin);
+        rejection
     }
 
     /// The same for a request that is known to be a handshake.
     pub(crate) fn admit_handshake(&self, head: Head<'_>, protocol: Protocol) -> Result<Admission, Rejection> {
-        let accepted = self.0.rules.check(head, protocol)?;
+        let rules = &self.0.rules;
+        let accepted =
+            rules.check(head, protocol).inspect_err(|rejection| log_refusal(head, rejection, &rules.origin))?;
         let ticket = match &self.0.shutdown {
-            Some(shutdown) => Some(shutdown.admit().ok_or_else(|| Rejection::new(RejectionKind::ShuttingDown))?),
+            Some(shutdown) => Some(shutdown.admit().ok_or_else(|| self.refuse(head, RejectionKind::ShuttingDown))?),
             None => None,
         };
         let permit = match &self.0.connections {
             Some(connections) => {
                 let permit = connections.free.clone().try_acquire_owned();
-                Some(permit.map_err(|_| Rejection::new(RejectionKind::TooManyConnections))?)
+                Some(permit.map_err(|_| self.refuse(head, RejectionKind::TooManyConnections))?)
             }
             None => None,
         };

@@ -2,7 +2,9 @@
 
 mod client;
 mod dashboard;
+mod debug;
 mod process;
+mod silence;
 mod tls;
 
 use std::io::{self, Read};
@@ -61,7 +63,9 @@ async fn the_environment_makes_connections_visible() {
         drop(example);
         let mut lines = String::new();
         said.read_to_string(&mut lines).expect("what it said is readable");
-        let opened = lines.lines().filter(|line| line.contains("websocket{path=\"/ws\"}:") && line.ends_with(" open"));
+        let opened = lines
+            .lines()
+            .filter(|line| line.contains("websocket{path=\"/ws\" peer=127.0.0.1:") && line.ends_with(" open"));
         assert_eq!(opened.count(), if visible { 2 } else { 0 }, "{variables:?}: {lines}");
     }
 }

@@ -29,7 +29,7 @@ async fn tls_offers_http2_and_says_how_a_websocket_came() {
     assert_eq!(example.line().await, "closed over HTTP/2.0: code 1000, as you wish");
 }
 
-async fn connect(address: &str) -> TlsStream<TcpStream> {
+pub(crate) async fn connect(address: &str) -> TlsStream<TcpStream> {
     let provider = Arc::new(ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()

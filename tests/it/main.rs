@@ -5,17 +5,27 @@
 
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod client_answers;
+#[cfg(feature = "client")]
+mod client_failures;
 mod conversions;
 mod debugging;
+mod defaults;
 mod handshake;
 mod http2;
 mod join;
 mod json;
 mod layer;
+mod levels;
+mod malformed;
 mod net;
+mod nodelay;
 mod over_http1;
 mod over_http2;
 mod pushback;
+#[cfg(feature = "client")]
+mod readme;
 #[path = "../support/mod.rs"]
 mod shared;
 #[cfg(feature = "client")]

@@ -72,7 +72,6 @@ fn sender(role: Role) -> Role {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_control_frame_that_breaks_the_rules_is_answered_before_its_payload() {
     let mut cases = Cases::default();
     for (role, over) in sides(&[Over::Tcp, Over::Memory]) {
@@ -91,7 +90,6 @@ async fn a_control_frame_that_breaks_the_rules_is_answered_before_its_payload() 
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_control_frame_with_the_wrong_mask_bit_is_answered_before_its_payload() {
     let mut cases = Cases::default();
     for (role, over) in sides(&[Over::Tcp, Over::Memory, Over::Http2]) {
@@ -104,7 +102,6 @@ async fn a_control_frame_with_the_wrong_mask_bit_is_answered_before_its_payload(
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_control_frame_that_breaks_the_rules_within_a_message_is_answered_before_its_payload() {
     let mut cases = Cases::default();
     for (role, over) in sides(&[Over::Tcp, Over::Memory]) {
@@ -120,7 +117,6 @@ async fn a_control_frame_that_breaks_the_rules_within_a_message_is_answered_befo
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_control_frame_that_breaks_the_rules_behind_unread_messages_is_answered() {
     let mut cases = Cases::default();
     for (role, over) in sides(&[Over::Tcp, Over::Memory]) {

@@ -55,7 +55,6 @@ async fn has_room(peer: &mut Peer, ws: &Manager) {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn half_of_a_message_is_given_back_when_the_peer_vanishes() {
     let mut cases = Cases::default();
     for over in Over::ALL {
@@ -98,7 +97,6 @@ enum End {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn half_of_a_message_is_given_back_at_each_end() {
     let mut cases = Cases::default();
     for over in Over::ALL {
@@ -146,7 +144,6 @@ async fn half_of_a_message_is_given_back_at_each_end() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn unread_messages_are_charged_until_they_are_received() {
     let mut cases = Cases::default();
     for over in Over::ALL {
@@ -178,7 +175,6 @@ async fn unread_messages_are_charged_until_they_are_received() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn unread_messages_of_a_dead_connection_go_with_the_last_handle() {
     let mut cases = Cases::default();
     for over in Over::ALL {
@@ -242,7 +238,6 @@ impl AsRef<[u8]> for Watched {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn queued_output_is_dropped_with_the_connection() {
     let mut cases = Cases::default();
     for over in Over::ALL {
@@ -279,7 +274,6 @@ async fn queued_output_is_dropped_with_the_connection() {
 const COMPRESSORS: i64 = 380_160 + 47_680;
 
 #[test]
-#[ignore = "fails until the connection is rebuilt"]
 fn compressors_are_dropped_with_the_connection() {
     const CONNECTIONS: i64 = 20;
     // One thread: what is counted is a thread's own.

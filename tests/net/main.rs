@@ -9,6 +9,7 @@
 mod control_frames;
 mod dead_peers;
 mod held_memory;
+mod incoming;
 mod one_direction;
 mod panics;
 #[path = "../support/mod.rs"]

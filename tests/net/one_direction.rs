@@ -89,7 +89,6 @@ async fn slow_handler(
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn all_messages_of_a_peer_that_has_closed_and_gone_are_received() {
     let mut cases = Cases::default();
     cases.add("20 messages, 700 ms each, over TCP", async {
@@ -123,7 +122,6 @@ async fn all_messages_of_a_peer_that_has_closed_and_gone_are_received() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn all_messages_of_a_peer_that_vanished_are_received_before_the_error() {
     let mut cases = Cases::default();
     for leaving in LEAVING {
@@ -142,7 +140,6 @@ async fn all_messages_of_a_peer_that_vanished_are_received_before_the_error() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_write_that_fails_does_not_drop_what_was_received() {
     let mut cases = Cases::default();
     for leaving in [Leaving::Close, Leaving::Reset] {
@@ -162,7 +159,6 @@ async fn a_write_that_fails_does_not_drop_what_was_received() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_slow_client_of_ours_gets_all_that_a_server_of_ours_sent_before_it_closed() {
     let mut cases = Cases::default();
     // The defaults on both sides.
@@ -265,7 +261,6 @@ async fn breaks(role: Role, fault: Fault, code: Option<u16>) -> (usize, Result<(
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until the connection is rebuilt"]
 async fn what_was_received_survives_a_failed_write_flush_or_shutdown() {
     let mut cases = Cases::default();
     for role in [Role::Server, Role::Client] {

@@ -95,7 +95,6 @@ async fn close_code(peer: &mut Peer) -> Option<u16> {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_panic_that_panics_when_it_is_dropped_closes_with_1011() {
     let mut cases = Cases::default();
     for over in Over::ALL {
@@ -117,7 +116,6 @@ async fn a_panic_that_panics_when_it_is_dropped_closes_with_1011() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_panic_before_there_is_a_future_closes_with_1011_too() {
     let mut cases = Cases::default();
     for over in Over::ALL {

@@ -66,7 +66,6 @@ async fn we_close(role: Role, over: Over, way: Way, settings: Upgrader, bulk: Bu
 const SWALLOWING: Way = Way::Proxied { rate: 150 * KIB, buffer: 2 * MIB };
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_peer_that_reads_steadily_stays_connected() {
     let mut cases = Cases::default();
     // The handler sends 2 MiB in one go.
@@ -86,7 +85,6 @@ async fn a_peer_that_reads_steadily_stays_connected() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_peer_behind_a_proxy_stays_connected() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::TCP) {
@@ -101,7 +99,6 @@ async fn a_peer_behind_a_proxy_stays_connected() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_peer_behind_nginx_stays_connected() {
     let (layer, mut managers) = handed_over();
     let layer = layer.upgrader(Upgrader::new());
@@ -139,7 +136,6 @@ fn short_close_time() -> Limits {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn everything_that_was_sent_before_a_close_arrives() {
     let mut cases = Cases::default();
     for (name, reading) in [
@@ -170,7 +166,6 @@ async fn everything_that_was_sent_before_a_close_arrives() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_shutdown_waits_for_slow_peers_up_to_its_deadline() {
     let mut cases = Cases::default();
     for over in Over::ALL {
@@ -198,7 +193,6 @@ async fn a_shutdown_waits_for_slow_peers_up_to_its_deadline() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn two_kibibytes_per_second_are_enough() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
@@ -215,7 +209,6 @@ async fn two_kibibytes_per_second_are_enough() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn what_lies_in_buffers_does_not_count_as_write_time() {
     let mut cases = Cases::default();
     // The buffers hold more than the peer reads in that time, and accept nothing until a third of them is free.
@@ -241,7 +234,6 @@ async fn what_lies_in_buffers_does_not_count_as_write_time() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn write_data_waits_for_a_slow_peer() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
@@ -259,7 +251,6 @@ async fn write_data_waits_for_a_slow_peer() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn a_slow_peer_stays_connected_with_a_short_keepalive() {
     let mut cases = Cases::default();
     let keepalive = Keepalive::default().interval(millis(500)).timeout(secs(1));
@@ -272,7 +263,6 @@ async fn a_slow_peer_stays_connected_with_a_short_keepalive() {
 }
 
 #[tokio::test]
-#[ignore = "fails until the connection is rebuilt"]
 async fn the_connection_is_quiet_again_behind_a_bulk() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {

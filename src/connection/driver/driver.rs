@@ -237,13 +237,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             Phase::Open => {}
             Phase::WriteFailed => {
                 self.stop_writing();
-                self.timers.extend_close(self.now);
+                self.timers.set_closing(self.now);
             }
             Phase::Closing | Phase::Draining { .. } => {
                 self.receiver.discard();
                 // All steps of the end share one deadline.
                 if before == Phase::Open {
-                    self.timers.extend_close(self.now);
+                    self.timers.set_closing(self.now);
                 }
             }
             Phase::Closed => self.close_transport(),
@@ -257,7 +257,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             return self.end_transport(failure.into_error());
         }
         tracing::debug!(?failure, "connection failed");
-        match failure.close_frame() {
+        // A silent peer that takes no data takes no close frame either.
+        let unreachable = matches!(failure, Failure::KeepaliveTimeout) && self.timers.is_write_blocked();
+        match failure.close_frame().filter(|_| !unreachable) {
             Some(frame) => self.change(|state| state.fail(failure.into_error(), &frame)),
             None => self.end_transport(failure.into_error()),
         }

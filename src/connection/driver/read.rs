@@ -148,7 +148,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 self.progress.bytes_read += read as u64;
                 self.timers.bytes_received(self.now);
                 if self.phase == Phase::WriteFailed {
-                    self.timers.extend_close(self.now);
+                    self.timers.set_closing(self.now);
                 }
             }
             // What was received before it is looked at first.

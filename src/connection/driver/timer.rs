@@ -26,7 +26,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         self.armed = running;
         if self.phase == Phase::WriteFailed && self.timers.is_read_paused() {
             // The peer is not waited for, but the handler.
-            self.timers.extend_close(self.now);
+            self.timers.set_closing(self.now);
         }
         let next = match self.timers.poll(self.now) {
             Due::Nothing(next) => next,

@@ -1,5 +1,6 @@
 //! The hosts that a server answers to: the guard against DNS rebinding.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Error;
@@ -26,6 +27,31 @@ impl AllowedHosts {
         self.0.iter().any(|allowed| allowed.matches(request, scheme))
     }
 }
+
+impl fmt::Display for AllowedHosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_list(f, &self.0)
+    }
+}
+
+impl fmt::Display for AllowedHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => self.host.fmt(f),
+        }
+    }
+}
+
+/// The first few of a list, which a line of the log has room for.
+pub(super) fn write_list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, list: &[T]) -> fmt::Result {
+    for (number, item) in list.iter().take(SHOWN).enumerate() {
+        write!(f, "{}{item}", if number > 0 { ", " } else { "" })?;
+    }
+    if list.len() > SHOWN { write!(f, " and {} more", list.len() - SHOWN) } else { Ok(()) }
+}
+
+const SHOWN: usize = 5;
 
 impl AllowedHost {
     fn matches(&self, request: &Authority<'_>, scheme: Option<&str>) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::header::ORIGIN;
 use http::{Extensions, HeaderName, HeaderValue};
 
-use super::allowed_hosts::AllowedHosts;
+use super::allowed_hosts::{AllowedHosts, write_list};
 use super::forwarded::{ForwardedHeader, Said, TrustedProxies};
 use super::request::OriginRequest;
 use super::serialised::{Origin, OriginPattern};
@@ -28,8 +28,8 @@ use crate::handshake::setting::parse_some;
 /// - A request without an `Origin` is accepted, as it comes from no page, unless it says `Sec-Fetch-Site: cross-site`.
 ///   [`require_origin`](Self::require_origin) refuses it.
 /// - Several `Origin` headers, and values that are not visible ASCII, are refused.
-/// - The request's host is the one in its URI (HTTP/2, absolute form), else that in its one `Host` header. Without a
-///   host that can be read, a comparison with it is refused with 400.
+/// - The request's host is the one in its URI (HTTP/2, absolute form), else that in its one `Host` header. A handshake
+///   without a host that can be read is refused with 400, under every policy.
 /// - `Forwarded` and `X-Forwarded-*` headers mean nothing, unless they come from one of the
 ///   [`trusted_proxies`](Self::trusted_proxies). A layer in front can also put the true host and scheme into the request's
 ///   URI.
@@ -212,6 +212,11 @@ impl OriginPolicy {
         Self { trusted_proxies: Some(TrustedProxies::predicate(header, is_trusted)), ..self }
     }
 
+    /// The policy in a few words, for the log.
+    pub(crate) fn shown(&self) -> impl fmt::Display + '_ {
+        Shown(self)
+    }
+
     pub(in crate::handshake) fn check(&self, head: Head<'_>) -> Result<(), Rejection> {
         let said = self.trusted_proxies.as_ref().map_or_else(Said::default, |proxies| proxies.ask(head));
         if let Some(allowed) = &self.allowed_hosts {
@@ -262,6 +267,31 @@ impl From<Policy> for OriginPolicy {
     }
 }
 
+struct Shown<'a>(&'a OriginPolicy);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(OriginPolicy { policy, allowed_hosts, require_origin, trusted_proxies }) = self;
+        match policy {
+            Policy::Any => f.write_str("insecure_any"),
+            Policy::List(list) => {
+                f.write_str("list of ")?;
+                write_list(f, list)
+            }
+            Policy::Predicate(_) => f.write_str("predicate"),
+            Policy::SameHost => f.write_str("same_host"),
+            Policy::SameOrigin => f.write_str("same_origin"),
+        }?;
+        if let Some(hosts) = allowed_hosts {
+            write!(f, ", allowed_hosts {hosts}")?;
+        }
+        if trusted_proxies.is_some() {
+            f.write_str(", trusted_proxies")?;
+        }
+        f.write_str(if *require_origin { ", require_origin" } else { "" })
+    }
+}
+
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -276,7 +306,7 @@ impl fmt::Debug for Policy {
 
 /// The host that the client asked for, as far as it is known.
 fn request_host<'a>(head: Head<'a>, said: Said<'a>) -> Result<Authority<'a>, Rejection> {
-    said.host.or(head.host()).and_then(Authority::parse).ok_or_else(|| Rejection::new(RejectionKind::InvalidHost))
+    said.host.or(head.host()).and_then(Authority::of_url).ok_or_else(|| Rejection::new(RejectionKind::InvalidHost))
 }
 
 fn refuse(reason: &'static str) -> Rejection {

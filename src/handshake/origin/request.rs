@@ -40,7 +40,7 @@ impl<'a> OriginRequest<'a> {
     /// when it cannot be read.
     #[must_use]
     pub fn host(&self) -> Option<&'a str> {
-        self.forwarded_host.or(self.head.host()).filter(|host| Authority::parse(host).is_some())
+        self.forwarded_host.or(self.head.host()).filter(|host| Authority::of_url(host).is_some())
     }
 
     /// The request's URI.

@@ -1,5 +1,7 @@
 //! Origins as browsers write them (RFC 6454 §6), and patterns of them.
 
+use std::fmt;
+
 use crate::handshake::authority::{Authority, HostPattern, default_port};
 
 /// The origin of a page: scheme, host and port.
@@ -61,6 +63,16 @@ impl OriginPattern {
         self.scheme.eq_ignore_ascii_case(origin.scheme)
             && self.port == origin.port()
             && self.host.matches(&origin.authority.host)
+    }
+}
+
+impl fmt::Display for OriginPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        match self.port.filter(|port| default_port(&self.scheme) != Some(*port)) {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn copy<P: Pieces>(
             biased;
             read = unsent.fill(source.as_mut()) => read?,
             // A source may be silent for long after the peer has left.
-            end = ws.done() => return Err(end.map_or_else(|error| error, Error::from)),
+            end = ws.done() => return Err(end.map_or_else(|error| error, Error::ended_by)),
         };
         if read == 0 {
             break;

@@ -47,10 +47,12 @@ impl Validation {
             (Role::Client, true) => return Err(ProtocolError::MaskedFrameFromServer),
             _ => {}
         }
-        if matches!(opcode, OpCode::Control(_)) && usize::from(second & !MASK) > MAX_CONTROL {
-            return Err(ProtocolError::ControlFrameTooBig);
+        match (opcode, usize::from(second & !MASK)) {
+            (OpCode::Control(_), len) if len > MAX_CONTROL => Err(ProtocolError::ControlFrameTooBig),
+            // RFC 6455 §5.5.1: where there is a payload, it begins with a code of two bytes.
+            (OpCode::Control(Control::Close), 1) => Err(ProtocolError::InvalidCloseSequence),
+            _ => Ok(opcode),
         }
-        Ok(opcode)
     }
 }
 
@@ -88,7 +90,8 @@ mod tests {
                 assert_eq!(rules.check(0x81, Some(second), false).is_ok(), right_mask, "{second:02x}");
                 let short = second & 0x7f <= 125;
                 for control in [0x88, 0x89, 0x8a] {
-                    assert_eq!(rules.check(control, Some(second), true).is_ok(), right_mask && short, "{second:02x}");
+                    let right = right_mask && short && (control != 0x88 || second & 0x7f != 1);
+                    assert_eq!(rules.check(control, Some(second), true).is_ok(), right, "{control:02x} {second:02x}");
                 }
             }
         }

@@ -16,8 +16,8 @@ pub(super) struct Deadlines {
     close_time: Duration,
     /// When the connection has reached its lifetime.
     end_of_life: Option<Instant>,
-    /// When the closing handshake has taken too long.
-    close: Option<Instant>,
+    /// Since when the end of the connection goes on, or was last seen to go on.
+    close_since: Option<Instant>,
     /// Since when the transport has accepted no data, or has not passed on what it accepted.
     write_blocked_since: Option<Instant>,
     /// It accepted no data, not even into buffers of its own.
@@ -37,7 +37,7 @@ impl Deadlines {
             message_time: limits.message_time,
             close_time: limits.close_time,
             end_of_life: limits.lifetime.map(|lifetime| now + lifetime),
-            close: None,
+            close_since: None,
             write_blocked_since: None,
             write_refused: false,
             made_progress: false,
@@ -85,22 +85,24 @@ impl Deadlines {
         set(&mut self.mid_message_since, mid_message, now);
     }
 
-    /// The end of the connection has begun, or the peer has shown that it takes what goes before it: it has
-    /// `close_time` from now on, and more while it may be busy with `backlog` bytes of ours.
-    pub(super) fn extend_close(&mut self, backlog: u64, rate: u64, now: Instant) {
-        let busy = (self.close_time + time_for(backlog, rate)).min(LONGEST_SILENCE);
-        let due = now + self.close_time.max(busy);
-        self.close = Some(self.close.map_or(due, |close| close.max(due)));
+    /// The end of the connection begins, or is seen to go on.
+    pub(super) fn set_closing(&mut self, now: Instant) {
+        self.close_since = Some(now);
     }
 
-    pub(super) fn close(&self) -> Option<Instant> {
-        self.close
+    pub(super) fn is_closing(&self) -> bool {
+        self.close_since.is_some()
     }
 
-    /// When the end of the connection has taken too long. A peer that takes data slowly has the time that a write may take.
-    pub(super) fn close_due(&self) -> Option<Instant> {
-        let slow = self.write_due().filter(|_| self.made_progress);
-        self.close.map(|close| slow.map_or(close, |slow| close.max(slow)))
+    /// When the end of the connection has taken too long: it has `close_time`, and more while the peer may be busy with
+    /// `backlog` bytes of ours. Where whether data is taken can be seen, that counts instead.
+    pub(super) fn close_due(&self, backlog: u64, rate: u64) -> Option<Instant> {
+        let since = self.close_since?;
+        let due = since + self.close_time;
+        Some(match self.write_due() {
+            Some(write_due) => due.max(write_due),
+            None => due.max(since + (self.close_time + time_for(backlog, rate)).min(LONGEST_SILENCE)),
+        })
     }
 
     /// When the transport must have accepted data.
@@ -117,7 +119,7 @@ impl Deadlines {
 
     /// Which limits count at the moment, a bit for each. While none is added, what is due next can only move to later.
     pub(super) fn running(&self) -> u8 {
-        [self.write_blocked_since, self.pong_due_since, self.mid_message_since, self.close]
+        [self.write_blocked_since, self.pong_due_since, self.mid_message_since, self.close_since]
             .iter()
             .fold(0, |set, since| set << 1 | u8::from(since.is_some()))
     }
@@ -206,12 +208,12 @@ mod tests {
 
     #[test]
     fn the_close_waits_for_a_peer_that_may_be_busy_within_bounds() {
-        for (backlog, due) in [(0, 5), (10 * 1024, 15), (1024 * 1024, 30)] {
-            let (mut deadlines, at) = deadlines();
-            deadlines.extend_close(backlog, 1024, at(0));
-            assert_eq!(deadlines.close(), Some(at(due)));
-            deadlines.extend_close(0, 1024, at(1));
-            assert_eq!(deadlines.close(), Some(at(due.max(6))));
+        let (mut deadlines, at) = deadlines();
+        deadlines.set_closing(at(0));
+        for (backlog, due) in [(0, 5), (1000, 5), (10 * 1024, 15), (1024 * 1024, 30)] {
+            assert_eq!(deadlines.close_due(backlog, 1024), Some(at(due)));
         }
+        deadlines.write_refused(at(1));
+        assert_eq!(deadlines.close_due(u64::MAX, 1024), Some(at(11)));
     }
 }

@@ -75,8 +75,8 @@ impl Timers {
             self.backlog = 0;
         }
         self.backlog += bytes as u64;
-        if self.deadlines.close().is_some() {
-            self.extend_close(now);
+        if self.deadlines.is_closing() {
+            self.deadlines.set_closing(now);
         }
     }
 
@@ -107,9 +107,14 @@ impl Timers {
         self.deadlines.set_mid_message(mid_message, now);
     }
 
-    /// The end of the connection has begun, or goes on.
-    pub(crate) fn extend_close(&mut self, now: Instant) {
-        self.deadlines.extend_close(self.backlog, self.min_data_rate, now);
+    /// The end of the connection begins, or is seen to go on.
+    pub(crate) fn set_closing(&mut self, now: Instant) {
+        self.deadlines.set_closing(now);
+    }
+
+    /// Whether the transport accepts no data, or passes none on.
+    pub(crate) fn is_write_blocked(&self) -> bool {
+        self.deadlines.write_due().is_some()
     }
 
     /// A ping with this number is sent.
@@ -134,7 +139,7 @@ impl Timers {
 
     /// What is to be done at this time. A ping that is due counts as sent.
     pub(crate) fn poll(&mut self, now: Instant) -> Due {
-        if let Some(close) = self.deadlines.close_due() {
+        if let Some(close) = self.deadlines.close_due(self.backlog, self.min_data_rate) {
             return if close <= now { Due::Close } else { Due::Nothing(Some(close)) };
         }
         let expiry = self.expiry();

@@ -2,15 +2,19 @@
 
 use super::VERSION;
 
+mod clones;
 mod closing;
 mod compression;
 mod disconnecting;
+mod handler_errors;
 mod io;
 mod keepalive;
 mod limits;
+mod logs;
 mod messages;
 mod origin;
 mod periodic;
+mod periodic_failures;
 mod properties;
 mod receiving;
 mod sending;

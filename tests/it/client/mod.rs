@@ -1,5 +1,6 @@
 //! Our client against our server, over real sockets.
 
+mod answers;
 mod ending;
 mod handshake;
 mod messages;

@@ -102,10 +102,10 @@ async fn a_failed_connection_is_an_error_of_each_read_and_write() {
 #[tokio::test(start_paused = true)]
 async fn silence_is_a_timeout_of_a_read() {
     let (client, server) = testing::pair(Upgrader::new());
-    // A client that does not read answers no ping: its one unread message holds reading up.
-    server.send("a").await.unwrap();
-    server.send("b").await.unwrap();
-    server.send("c").await.unwrap();
+    // A client that does not receive answers no ping once its unread messages have reached their limit.
+    for _ in 0..3 {
+        server.send_uncompressed(vec![0; 40_000]).await.unwrap();
+    }
     let error = server.reader().read(&mut [0]).await.unwrap_err();
     assert_eq!((error.kind(), inner(&error)), (io::ErrorKind::TimedOut, ErrorKind::KeepaliveTimeout));
     drop(client);

@@ -1,0 +1,68 @@
+//! Why there was no answer: one failure in one wording, however far the attempt was.
+
+use std::error::Error as StdError;
+use std::io;
+
+use h2::Reason;
+
+use super::observed::Failure;
+use crate::error::{Error, ErrorKind};
+
+/// Why the transport could not be opened, or did not speak TLS.
+pub(super) fn no_transport(error: io::Error) -> Error {
+    let error = if is_end(error.kind()) { closed() } else { error };
+    Error::with_source(ErrorKind::Connect, error)
+}
+
+/// Why the request got no answer, as hyper tells it, and `failure` of the transport.
+pub(super) fn no_answer(error: hyper::Error, failure: &Failure) -> Error {
+    // What cannot be parsed is an answer, if a wrong one.
+    if error.is_parse() {
+        return Error::with_source(ErrorKind::Handshake, error);
+    }
+    if let Some(failure) = failure.take() {
+        return no_transport(failure);
+    }
+    match http2_error(&error) {
+        Some(http2) if http2.is_reset() && http2.is_remote() => {
+            let reason = http2.reason().unwrap_or(Reason::NO_ERROR);
+            Error::with_source(ErrorKind::Handshake, format!("the server reset the stream: {}", reason.description()))
+        }
+        // hyper refuses the answer.
+        Some(http2) if !http2.is_remote() && !http2.is_library() && http2.reason() == Some(Reason::INTERNAL_ERROR) => {
+            Error::with_source(ErrorKind::Handshake, "the server's answer has a Content-Length, which ends the stream")
+        }
+        Some(http2) if http2.is_io() || http2.reason() == Some(Reason::NO_ERROR) => closed_early(),
+        None if is_gone(&error) || error.is_incomplete_message() => closed_early(),
+        _ => Error::with_source(ErrorKind::Connect, error),
+    }
+}
+
+/// The connection has ended as if all were well.
+pub(super) fn closed_early() -> Error {
+    no_transport(closed())
+}
+
+/// Whether the server wants this request over HTTP/1.1 (RFC 9113 §7).
+pub(super) fn demands_http1(error: &hyper::Error) -> bool {
+    http2_error(error).is_some_and(|error| error.is_remote() && error.reason() == Some(Reason::HTTP_1_1_REQUIRED))
+}
+
+/// Whether the error says no more than that the connection was over by then. An error of the transport's own is known from
+/// the transport: here it is one of hyper or h2 that stands for its end.
+pub(super) fn is_gone(error: &hyper::Error) -> bool {
+    error.is_canceled() || error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>())
+}
+
+fn http2_error(error: &hyper::Error) -> Option<&h2::Error> {
+    error.source()?.downcast_ref()
+}
+
+/// How the end of a transport that was needed shows.
+fn is_end(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::NotConnected)
+}
+
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the server closed the connection without an answer")
+}

@@ -1,0 +1,95 @@
+//! An error with all that caused it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::iter::successors;
+use std::sync::Arc;
+
+use crate::close::CloseFrame;
+use crate::error::Error;
+
+/// The error, then each cause, also those that std's containers show through: the error within an [`io::Error`], an `Arc` or
+/// a `Box` is not among its sources.
+pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    successors(Some(error), |&error| contained(error).or_else(|| error.source()))
+}
+
+fn contained<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return error.get_ref().map(|error| error as _);
+    }
+    if let Some(error) = error.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
+        return Some(&**error);
+    }
+    within::<CloseFrame>(error).or_else(|| within::<Error>(error)).or_else(|| within::<io::Error>(error))
+}
+
+fn within<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    let boxed = error.downcast_ref::<Box<T>>().map(|error| &**error as _);
+    boxed.or_else(|| error.downcast_ref::<Arc<T>>().map(|error| &**error as _))
+}
+
+/// Shows an error with all its causes, in one line whatever they say.
+pub(crate) struct Causes<'a>(pub(crate) &'a (dyn StdError + 'static));
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last = String::new();
+        for (number, cause) in causes(self.0).enumerate() {
+            let text = cause.to_string();
+            // Many errors say what caused them, and those that show through say it all.
+            if number > 0 && last.ends_with(&text) {
+                continue;
+            }
+            write!(f, "{}{}", if number > 0 { ": " } else { "" }, OneLine(&text))?;
+            last = text;
+        }
+        Ok(())
+    }
+}
+
+/// Shows text without its control characters, so that what a peer says cannot look like lines of the log.
+pub(crate) struct OneLine<T>(pub(crate) T);
+
+impl<T: fmt::Display> fmt::Display for OneLine<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.to_string().chars() {
+            if is_break(character) { write!(f, "{}", character.escape_default())? } else { write!(f, "{character}")? }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the character ends a line, or changes how those behind it are shown.
+fn is_break(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn shown(error: &(dyn StdError + 'static)) -> String {
+        Causes(error).to_string()
+    }
+
+    #[test]
+    fn every_cause_is_shown_once() {
+        let json = serde_json::from_str::<u8>("true").unwrap_err();
+        let decode = Error::with_source(ErrorKind::Decode, json);
+        let text = "could not decode message: invalid type: boolean `true`, expected u8 at line 1 column 4";
+        assert_eq!(shown(&decode), text);
+        assert_eq!(shown(&io::Error::from(decode.clone())), text);
+        assert_eq!(shown(&Arc::new(decode.clone())), text);
+        assert_eq!(shown(&Error::with_source(ErrorKind::Source, decode)), format!("source of data failed: {text}"));
+    }
+
+    #[test]
+    fn what_a_peer_says_stays_in_its_line() {
+        let error = io::Error::other("a\r\nERROR forged \u{1b}[31m\u{2028}\u{202e}\u{85} grün");
+        assert_eq!(shown(&error), "a\\r\\nERROR forged \\u{1b}[31m\\u{2028}\\u{202e}\\u{85} grün");
+    }
+}

@@ -1,0 +1,81 @@
+//! What is logged of a refused handshake.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, HeaderName};
+
+use crate::debug::in_view;
+use crate::error_chain::OneLine;
+use crate::handshake::{Head, OriginPolicy, Rejection, RejectionKind};
+
+/// Logs a refusal: what the server's settings or its load refuse at level warn, a request that is no proper handshake at
+/// level info, and a server that cannot upgrade, with the remedy, at level error.
+pub(super) fn log_refusal(head: Head<'_>, rejection: &Rejection, policy: &OriginPolicy) {
+    in_view(|| {
+        let status = rejection.status().as_u16();
+        let path = Shown(head.uri.path().into());
+        let path = tracing::field::display(&path);
+        let peer = head.extensions.get::<SocketAddr>().map(tracing::field::display);
+        let host = head.host().map(|host| Shown(host.into())).or_else(|| header(head.headers, HOST));
+        let host = host.as_ref().map(tracing::field::display);
+        let origin = header(head.headers, ORIGIN);
+        let origin = origin.as_ref().map(tracing::field::display);
+        // One target for all, so that filters need not know the module.
+        match rejection.kind() {
+            RejectionKind::HostNotAllowed | RejectionKind::Origin => {
+                let policy = policy.shown();
+                tracing::warn!(
+                    target: "tower_websocket", status, path, peer, origin, host, %policy, "handshake refused: {rejection}"
+                );
+            }
+            RejectionKind::NotUpgradable => {
+                tracing::error!(
+                    target: "tower_websocket", status, path, peer, "handshake refused: {rejection}: {NO_UPGRADES}"
+                );
+            }
+            RejectionKind::TooManyConnections => {
+                tracing::warn!(target: "tower_websocket", status, path, peer, "handshake refused: {rejection}");
+            }
+            _ => {
+                tracing::info!(
+                    target: "tower_websocket", status, path, peer, origin, host, "handshake refused: {rejection}"
+                );
+            }
+        }
+    });
+}
+
+/// Logs a request that [has lost its upgrade](Head::has_lost_upgrade).
+pub(crate) fn log_lost_upgrade(head: Head<'_>) {
+    let path = Shown(head.uri.path().into());
+    let version = head.version;
+    in_view(|| tracing::info!(target: "tower_websocket", %path, ?version, "{LOST_UPGRADE}"));
+}
+
+/// All values of a header.
+fn header(headers: &HeaderMap, name: HeaderName) -> Option<Shown<'_>> {
+    let mut values = headers.get_all(name).into_iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let first = values.next()?;
+    Some(Shown(values.fold(first, |all, value| format!("{all}, {value}").into())))
+}
+
+/// What a client has sent, in one line of bounded length.
+struct Shown<'a>(Cow<'a, str>);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = &*self.0;
+        let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(end, _)| end);
+        write!(f, "\"{}{}\"", OneLine(&text[..end]), if end < text.len() { ".." } else { "" })
+    }
+}
+
+/// How many characters of a value are logged.
+const LONGEST: usize = 200;
+const NO_UPGRADES: &str = "a WebSocket handshake came without hyper's `OnUpgrade` in its extensions: either the server \
+    performs no upgrades, or another layer has taken it before";
+const LOST_UPGRADE: &str = "a request that looks like a WebSocket handshake is none: a proxy has not passed its Connection and \
+    Upgrade headers on";

@@ -1,0 +1,297 @@
+//! What a reader of the log at level info learns while things go wrong, and what is no news.
+
+use std::net::SocketAddr;
+
+use axum::Extension;
+use http::{Request, Version};
+use http_body_util::Empty;
+use serde::Deserialize;
+use tower::ServiceBuilder;
+use tower_websocket::testing::{TestClient, pair};
+use tower_websocket::{
+    BoxError, CloseCode, CloseFrame, Error, HandlerOutput, Keepalive, Manager, OriginPolicy, Upgrader, WebSocketLayer,
+};
+
+use super::support::{Frame, Peer, close, secs, serve, text};
+// One subscriber serves all: there is one for a process.
+use crate::support::Lines;
+
+fn quiet() -> Upgrader {
+    Upgrader::new().keepalive(Keepalive::disabled())
+}
+
+/// A connection to this handler; what is logged from here on.
+async fn open<H, F>(handler: H) -> (Peer, Lines)
+where
+    H: Fn(Manager) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    let lines = Lines::default();
+    lines.subscribe();
+    let mut peer = serve(WebSocketLayer::new(handler).upgrader(quiet()).into_service());
+    peer.handshake("").await;
+    (peer, lines)
+}
+
+/// What is logged at level info and above until all has come to rest.
+async fn news(lines: &Lines) -> String {
+    tokio::time::sleep(secs(60)).await;
+    let said = lines.take();
+    said.lines().filter(|line| !line.contains("DEBUG")).collect::<Vec<_>>().join("\n")
+}
+
+#[derive(Debug, Deserialize)]
+struct Call {
+    #[expect(dead_code, reason = "it is never there")]
+    method: String,
+}
+
+async fn rpc(ws: Manager) -> Result<(), Error> {
+    loop {
+        ws.read_json::<Call>(secs(1000)).await?;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handlers_error_is_a_warning_with_all_its_causes() {
+    let (mut peer, lines) = open(rpc).await;
+    peer.send(text("{}")).await;
+    peer.expect_close(1011).await;
+    peer.send(close(1011, "")).await;
+    let said = news(&lines).await;
+    assert!(said.contains(" WARN ") && said.contains("handler failed"), "{said}");
+    assert!(said.contains("could not decode message: missing field `method` at line 1 column 2"), "{said}");
+    assert!(said.contains("path=\"/ws\""), "{said}");
+
+    let (mut peer, lines) = open(|_: Manager| async {
+        Err::<(), _>(
+            anyhow::Error::from(std::io::Error::other("disk is full")).context("no history").context("no room"),
+        )
+    })
+    .await;
+    peer.expect_close(1011).await;
+    let said = news(&lines).await;
+    assert!(said.contains("error=no room: no history: disk is full"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_leaves_is_no_news() {
+    // However it leaves, and whatever the handler waits in.
+    for leave in ["close", "close with a code", "vanish"] {
+        for wait in 0..6 {
+            let (mut peer, lines) = open(move |ws: Manager| async move {
+                let ended = |error: Error| match wait {
+                    4 => anyhow::Error::from(error).into(),
+                    5 => BoxError::from(anyhow::Error::from(std::io::Error::from(error)).context("rpc")),
+                    _ => error.into(),
+                };
+                match wait {
+                    0 | 4 | 5 => rpc(ws).await,
+                    1 => ws.recv_timeout(secs(1000)).await.map(drop),
+                    2 => ws.read_binary(secs(1000)).await.map(drop),
+                    _ => loop {
+                        ws.send("x").await?;
+                        tokio::time::sleep(secs(1)).await;
+                    },
+                }
+                .map_err(ended)
+            })
+            .await;
+            match leave {
+                "close" => peer.send(close(1000, "")).await,
+                "close with a code" => peer.send(close(4000, "bye")).await,
+                _ => {}
+            }
+            drop(peer);
+            let said = news(&lines).await;
+            assert_eq!(said, "", "{leave} {wait}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_and_the_end_of_a_lifetime_are_no_news() {
+    let shutdown = tower_websocket::Shutdown::new();
+    let lines = Lines::default();
+    lines.subscribe();
+    let limits = tower_websocket::Limits::default().max_lifetime(secs(5));
+    let layer = WebSocketLayer::new(rpc).shutdown(&shutdown).upgrader(quiet().limits(limits));
+    let service = layer.into_service();
+    let mut first = serve(service.clone());
+    first.handshake("").await;
+    first.expect_close(1001).await;
+    drop(first);
+    let mut second = serve(service);
+    second.handshake("").await;
+    shutdown.close_all(CloseCode::GOING_AWAY, "", secs(1)).await;
+    assert_eq!(news(&lines).await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_leaves_is_a_failure_of_the_handler() {
+    let (mut peer, lines) = open(|ws: Manager| async move {
+        let (upstream, other) = pair(quiet());
+        other.close().await?;
+        while let Some(message) = ws.recv().await? {
+            upstream.send(message).await?;
+        }
+        Ok::<_, Error>(())
+    })
+    .await;
+    peer.send(text("hello")).await;
+    peer.expect_close(1011).await;
+    let said = news(&lines).await;
+    assert!(said.contains(" WARN ") && said.contains("handler failed error=connection is closed: code 1000"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_breaks_the_rules_is_named() {
+    let (mut peer, lines) = open(rpc).await;
+    peer.send(Frame::new(0x83, "x")).await;
+    peer.expect_close(1002).await;
+    drop(peer);
+    let said = news(&lines).await;
+    assert!(said.contains(" WARN ") && said.contains("error=peer broke the protocol: "), "{said}");
+
+    // The handler need not tell.
+    let (mut peer, lines) = open(|ws: Manager| async move { while let Ok(Some(_)) = ws.recv().await {} }).await;
+    peer.send(Frame::new(0x83, "x")).await;
+    peer.expect_close(1002).await;
+    drop(peer);
+    let said = news(&lines).await;
+    assert!(said.contains(" INFO ") && said.contains("failed error=peer broke the protocol: "), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_peer_says_stays_in_its_line() {
+    let (mut peer, lines) = open(|ws: Manager| async move {
+        let text = ws.recv().await?.and_then(|message| Some(message.as_text()?.to_owned())).unwrap_or_default();
+        Err::<(), tower_websocket::BoxError>(format!("bad name {text}").into())
+    })
+    .await;
+    peer.send(text("x\nERROR all is lost \u{1b}[31m")).await;
+    peer.expect_close(1011).await;
+    let said = news(&lines).await;
+    assert_eq!(said.lines().count(), 1, "{said}");
+
+    let (mut peer, lines) = open(|ws: Manager| async move { ws.recv().await.map(drop) }).await;
+    peer.send(close(1000, "bye\nERROR all is lost")).await;
+    peer.expect_close(1000).await;
+    drop(peer);
+    tokio::time::sleep(secs(60)).await;
+    let said = lines.take();
+    let closed: Vec<_> = said.lines().filter(|line| line.contains("closed frame=")).collect();
+    assert_eq!(closed.len(), 1, "{said}");
+    assert!(closed[0].ends_with("bye\\nERROR all is lost"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chosen_close_frame_is_logged_too() {
+    let (mut peer, lines) = open(|_: Manager| async {
+        Err::<(), Error>(CloseFrame::new(CloseCode::POLICY_VIOLATION, "token expired").into())
+    })
+    .await;
+    peer.expect_close(1008).await;
+    let said = news(&lines).await;
+    assert!(said.contains("code 1008, token expired"), "{said}");
+}
+
+/// The answer to a handshake with these header lines from a server with this policy, and what is logged of it.
+async fn refused(upgrader: Upgrader, host: &str, more: &str) -> String {
+    let lines = Lines::default();
+    lines.subscribe();
+    let echo = WebSocketLayer::new(|_: Manager| async {}).upgrader(upgrader).into_service();
+    let service = ServiceBuilder::new().layer(Extension(SocketAddr::from(([192, 0, 2, 1], 4711)))).service(echo);
+    serve(service).try_handshake(host, "/ws", more).await;
+    news(&lines).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_by_origin_names_origin_host_and_policy() {
+    let list = OriginPolicy::list(["https://app.example.com", "https://*.partner.example:8443"]).unwrap();
+    for (policy, origin, shown) in [
+        (OriginPolicy::same_host(), "https://evil.example", "policy=same_host"),
+        (OriginPolicy::same_origin(), "null", "policy=same_origin"),
+        (list, "https://evil.example", "policy=list of https://app.example.com, https://*.partner.example:8443"),
+        (
+            OriginPolicy::same_host().allowed_hosts(["localhost:3000", "*.a.example"]).unwrap().require_origin(),
+            "https://evil.example",
+            "policy=same_host, allowed_hosts localhost:3000, *.a.example, require_origin",
+        ),
+        (OriginPolicy::predicate(|_| false), "https://evil.example", "policy=predicate"),
+    ] {
+        let said = refused(quiet().origin(policy), "api.example", &format!("Origin: {origin}\r\n")).await;
+        assert!(said.contains(" WARN ") && said.contains("handshake refused: "), "{said}");
+        for part in ["status=403", "path=\"/ws\"", "peer=192.0.2.1:4711", "host=\"api.example\"", shown] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(said.contains(&format!("origin=\"{origin}\"")), "{said}");
+    }
+    let long = format!("Origin: https://{}.example\r\n", "x".repeat(5000));
+    let said = refused(quiet(), "api.example", &long).await;
+    assert!(said.contains("xx..\"") && said.len() < 1000, "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_other_refusal_is_logged_with_its_reason() {
+    let said = refused(quiet(), "api.example", "Sec-WebSocket-Protocol: a b\r\n").await;
+    assert!(said.contains(" INFO ") && said.contains("status=400"), "{said}");
+    assert!(said.contains("handshake refused: Sec-WebSocket-Protocol must be a list of tokens"), "{said}");
+
+    let lines = Lines::default();
+    lines.subscribe();
+    let layer = WebSocketLayer::new(|_: Manager| async {}).max_connections(0).into_service();
+    assert_eq!(TestClient::new(layer).connect("/ws").await.unwrap_err().status(), 503);
+    let said = news(&lines).await;
+    assert!(said.contains(" WARN ") && said.contains("too many WebSocket connections are open"), "{said}");
+
+    // Without the layer too.
+    let mut request = Request::get("/ws").header("host", "h").header("connection", "upgrade");
+    request = request.header("upgrade", "websocket").header("sec-websocket-version", "8");
+    let mut request = request.body(()).unwrap();
+    Upgrader::new().upgrade::<_, ()>(&mut request).unwrap_err();
+    let said = lines.take();
+    assert!(said.contains(" INFO ") && said.contains("Sec-WebSocket-Version must be 13"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_passes_no_upgrade_on_is_named() {
+    let lines = Lines::default();
+    lines.subscribe();
+    let client = TestClient::new(WebSocketLayer::new(|_: Manager| async {}).into_service());
+    let request = Request::get("/ws").version(Version::HTTP_10).header("sec-websocket-key", "x");
+    let response = client.call(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await;
+    assert_eq!(response.status(), 426);
+    let said = lines.take();
+    assert!(said.lines().count() == 1 && said.contains(" INFO ") && said.contains("path=\"/ws\""), "{said}");
+    assert!(said.contains("a proxy has not passed its Connection and Upgrade headers on"), "{said}");
+    // A browser that looks at the address as a page is no news.
+    let response = client.call(Request::get("/ws").body(Empty::<bytes::Bytes>::new()).unwrap()).await;
+    assert_eq!((response.status().as_u16(), lines.take()), (426, String::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_websockets_on_one_http2_connection_are_named_once() {
+    let lines = Lines::default();
+    lines.subscribe();
+    let peer = if super::VERSION == Version::HTTP_2 { [192, 0, 2, 2] } else { [192, 0, 2, 1] };
+    let echo = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) }).upgrader(quiet());
+    let service = ServiceBuilder::new().layer(Extension(SocketAddr::from((peer, 4711)))).service(echo.into_service());
+    let mut client = TestClient::new(service).config(quiet().get_config().clone());
+    if super::VERSION == Version::HTTP_2 {
+        client = client.http2();
+    }
+    let mut sockets = Vec::new();
+    for _ in 0..120 {
+        sockets.push(client.connect("/ws").await.unwrap());
+    }
+    let said = news(&lines).await;
+    if super::VERSION == Version::HTTP_2 {
+        assert_eq!(said.lines().count(), 1, "{said}");
+        for part in [" WARN ", "peer=192.0.2.2:4711", "open=100", "host=localhost", "max_concurrent_streams"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    } else {
+        assert_eq!(said, "");
+    }
+}

@@ -1,0 +1,200 @@
+//! Why a client could not connect: always the cause, and one failure always in the same words.
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::io;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tower_websocket::{Connector, Error, ErrorKind};
+
+use crate::net::listen;
+
+/// The error with all its causes.
+fn spelled(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(" <- {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// All attempts fail with these words and no others.
+async fn always(client: &Connector, url: &str, attempts: usize, words: &str) {
+    let mut spellings = BTreeMap::new();
+    for _ in 0..attempts {
+        let error = client.connect(url).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+        assert!(error.source().unwrap().is::<io::Error>(), "{error:?}");
+        *spellings.entry(spelled(&error)).or_insert(0) += 1;
+    }
+    assert!(spellings.len() == 1 && spellings.keys().all(|text| text.contains(words)), "{spellings:#?}");
+}
+
+fn clients() -> [Connector; 2] {
+    [Connector::new(), Connector::new().http2()]
+}
+
+fn reset(stream: TcpStream) {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+const RESET: &str = "could not connect <- Connection reset by peer (os error 104)";
+const CLOSED: &str = "could not connect <- the server closed the connection without an answer";
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_that_is_reset_at_once() {
+    let address = listen(|stream| async { reset(stream) }).await;
+    for client in clients() {
+        always(&client, &format!("ws://{address}/"), 100, RESET).await;
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_that_is_reset_after_the_request() {
+    let address = listen(|mut stream| async {
+        stream.read_u8().await.unwrap();
+        reset(stream);
+    })
+    .await;
+    for client in clients() {
+        always(&client, &format!("ws://{address}/"), 50, RESET).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_without_an_answer() {
+    let after_the_request = listen(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        stream.shutdown().await.unwrap();
+        while stream.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {}
+    })
+    .await;
+    let in_the_head = listen(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        stream.write_all(b"HTTP/1.1 101 Swi").await.unwrap();
+        stream.shutdown().await.unwrap();
+        while stream.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {}
+    })
+    .await;
+    for client in clients() {
+        always(&client, &format!("ws://{after_the_request}/"), 20, CLOSED).await;
+    }
+    always(&Connector::new(), &format!("ws://{in_the_head}/"), 20, CLOSED).await;
+}
+
+#[tokio::test]
+async fn a_server_of_http2_that_goes_away_before_the_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut builder = h2::server::Builder::new();
+                let mut connection =
+                    builder.enable_connect_protocol().handshake::<_, bytes::Bytes>(stream).await.unwrap();
+                let _request = connection.accept().await;
+            });
+        }
+    });
+    always(&Connector::new().http2(), &format!("ws://{address}/"), 20, CLOSED).await;
+}
+
+#[cfg(feature = "rustls")]
+mod tls {
+    use std::sync::Arc;
+
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::rustls::server::WebPkiClientVerifier;
+    use tokio_rustls::rustls::version::{TLS12, TLS13};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+
+    use super::*;
+    use crate::shared::certified;
+
+    /// A server that wants to know who its clients are, and a client that does not say.
+    fn demanding(version: &'static SupportedProtocolVersion) -> (TlsAcceptor, Arc<ClientConfig>) {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = certified.cert.der().clone();
+        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let roots = Arc::new(roots);
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone()).build().unwrap();
+        let mut server = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        (TlsAcceptor::from(Arc::new(server)), Arc::new(client))
+    }
+
+    #[tokio::test]
+    async fn a_server_that_demands_a_certificate() {
+        for version in [&TLS12, &TLS13] {
+            let (acceptor, config) = demanding(version);
+            let address = listen(move |stream| {
+                let acceptor = acceptor.clone();
+                async move { assert!(acceptor.accept(stream).await.is_err()) }
+            })
+            .await;
+            for client in clients() {
+                let client = client.tls_config(config.clone());
+                let url = format!("wss://localhost:{}/", address.port());
+                always(&client, &url, 60, "could not connect <- received fatal alert: CertificateRequired").await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_closes_or_resets_in_the_midst_of_tls() {
+        let (acceptor, config) = certified(&["h2", "http/1.1"]);
+        let closed = listen(|mut stream| async move {
+            let _ = stream.read(&mut [0; 4096]).await;
+            stream.shutdown().await.unwrap();
+            while stream.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {}
+        })
+        .await;
+        let after = listen(move |stream| {
+            let acceptor = acceptor.clone();
+            async move {
+                let mut stream = acceptor.accept(stream).await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await;
+                stream.shutdown().await.unwrap();
+                while stream.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {}
+            }
+        })
+        .await;
+        #[cfg(target_os = "linux")]
+        let reset = listen(|mut stream| async {
+            stream.read_u8().await.unwrap();
+            reset(stream);
+        })
+        .await;
+        for client in clients() {
+            let client = client.tls_config(config.clone());
+            for address in [closed, after] {
+                always(&client, &format!("wss://localhost:{}/", address.port()), 20, CLOSED).await;
+            }
+            #[cfg(target_os = "linux")]
+            always(&client, &format!("wss://localhost:{}/", reset.port()), 50, RESET).await;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! At which level the life of a connection is logged.
+
+use http::Response;
+use tower::ServiceBuilder;
+use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
+
+use crate::support::{Lines, Peer, close, millis, quiet, secs, serve, text};
+
+/// The level of the line that says this.
+#[track_caller]
+fn level(said: &str, what: &str) -> String {
+    let line = said.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{what:?} is not in: {said}"));
+    // Behind the time.
+    line.split_whitespace().nth(1).unwrap().to_owned()
+}
+
+/// What was said in the life of a connection to this handler, to which the peer does this.
+async fn life<H, F>(layer: WebSocketLayer<H>, peer: impl AsyncFnOnce(&mut Peer)) -> String
+where
+    H: Fn(Manager) -> F + Send + Sync + 'static,
+    F: Future<Output: tower_websocket::HandlerOutput> + Send + 'static,
+{
+    let lines = Lines::default();
+    lines.subscribe();
+    let mut client = serve(layer.upgrader(quiet()).into_service());
+    client.handshake("").await;
+    peer(&mut client).await;
+    drop(client);
+    tokio::time::sleep(secs(1)).await;
+    lines.take()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ordinary_connection_is_for_debugging_alone() {
+    let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) });
+    let said = life(layer, async |peer| {
+        peer.send(close(1000, "")).await;
+        peer.expect_close(1000).await;
+    })
+    .await;
+    for what in [": open", "peer closes", "closed frame=code 1000"] {
+        assert_eq!(level(&said, what), "DEBUG", "{what}");
+    }
+    let layer = WebSocketLayer::new(|_: Manager| async {});
+    let said = life(layer, async |peer| {
+        peer.expect_close(1000).await;
+        peer.send(close(1000, "")).await;
+    })
+    .await;
+    for what in [": open", "closing", "closed frame=code 1000"] {
+        assert_eq!(level(&said, what), "DEBUG", "{what}");
+    }
+    assert!(said.lines().all(|line| line.contains("DEBUG")), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_violation_is_for_debugging_too() {
+    let layer = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) });
+    let said = life(layer, async |peer| {
+        peer.send(text("x").rsv(0x40)).await;
+        peer.expect_close(1002).await;
+    })
+    .await;
+    assert_eq!(level(&said, "connection failed"), "DEBUG");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_an_error() {
+    let layer = WebSocketLayer::new(|ws: Manager| async move { assert!(ws.end().is_some(), "this handler panics") });
+    let said = life(layer, async |peer| drop(peer.expect_close(1011).await)).await;
+    assert_eq!(level(&said, "handler panicked"), "ERROR");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_not_sent_is_an_error_and_a_client_that_has_left_a_warning() {
+    let lines = Lines::default();
+    lines.subscribe();
+    for (leaves, what, expected) in
+        [(false, "within the handshake time", "ERROR"), (true, "before the response was out", "WARN")]
+    {
+        let layer = WebSocketLayer::new(|_: Manager| async {});
+        let service = ServiceBuilder::new()
+            .then(|response: Result<Response<_>, std::convert::Infallible>| async move {
+                std::future::pending::<()>().await;
+                response
+            })
+            .service(layer.into_service());
+        let mut peer = serve(service);
+        peer.send_raw(Peer::request("")).await;
+        peer.settle().await;
+        if leaves {
+            drop(peer);
+            tokio::time::sleep(millis(1)).await;
+        } else {
+            tokio::time::sleep(secs(11)).await;
+        }
+        assert_eq!(level(&lines.take(), what), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_before_a_connection_is_open_is_for_debugging() {
+    let lines = Lines::default();
+    lines.subscribe();
+    let shutdown = Shutdown::new();
+    let layer = WebSocketLayer::new(|_: Manager| async {}).shutdown(&shutdown);
+    let service = ServiceBuilder::new()
+        .then(|response: Result<Response<_>, std::convert::Infallible>| async move {
+            std::future::pending::<()>().await;
+            response
+        })
+        .service(layer.into_service());
+    let mut peer = serve(service);
+    peer.send_raw(Peer::request("")).await;
+    peer.settle().await;
+    assert_eq!(shutdown.close_all(CloseCode::GOING_AWAY, "", secs(1)).await, 1);
+    assert_eq!(level(&lines.take(), "aborted before it was open"), "DEBUG");
+}
