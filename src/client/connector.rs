@@ -200,7 +200,8 @@ impl Connector {
     ///
     /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL
     /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer, within [`Limits::handshake_timeout`]; the
-    ///   source is what the transport failed with, as an [`io::Error`](std::io::Error)
+    ///   source is what the transport failed with, as an [`io::Error`](std::io::Error); a server that closes or resets the
+    ///   connection without an answer is [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) in either case
     /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::response`] is what it sent, or answers
     ///   wrongly
     ///
