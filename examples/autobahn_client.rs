@@ -17,7 +17,8 @@ use tower_websocket::{Compression, Connector, Error, Limits, Manager};
 async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
     let server = env::var("SERVER").unwrap_or_else(|_| "ws://127.0.0.1:9001".to_owned());
     let agent = env::var("AGENT").unwrap_or_else(|_| "tower-websocket".to_owned());
-    let connector = Connector::new().compression(compression()?).limits(Limits::default().message(64 * 1024 * 1024));
+    let connector =
+        Connector::new().compression(compression()?).limits(Limits::default().max_message_size(64 * 1024 * 1024));
 
     let count = connector.connect(format!("{server}/getCaseCount").as_str()).await?;
     let cases: u32 = count.read_json(Duration::from_secs(60)).await?;

@@ -54,7 +54,7 @@ fn settings() -> Result<Upgrader, Box<dyn StdError + Send + Sync>> {
     // Load tools send whatever `Origin` they like. A server with pages keeps the default.
     let mut upgrader = Upgrader::new()
         .origin(OriginPolicy::insecure_any())
-        .limits(Limits::default().message(max_message))
+        .limits(Limits::default().max_message_size(max_message))
         .compression(compression);
     if is("COMPRESSION", "0") {
         upgrader = upgrader.without_compression();

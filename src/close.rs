@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::error::{Error, ErrorKind};
+
 /// Why a WebSocket was closed, as a number (RFC 6455 §7.4 and its IANA registry).
 ///
 /// ```
@@ -12,35 +14,56 @@ use std::fmt;
 /// assert!(CloseCode::new(4000).is_some_and(|code| code.is_sendable()));
 /// assert!(CloseCode::new(999).is_none());
 /// ```
+#[doc(alias = "close_code")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CloseCode(u16);
 
 impl CloseCode {
     /// 1000: the purpose of the connection is fulfilled.
+    #[doc(alias = "CloseNormalClosure")]
     pub const NORMAL: Self = Self(1000);
     /// 1001: the server goes down, or the browser leaves the page.
+    #[doc(alias = "AWAY")]
+    #[doc(alias = "CloseGoingAway")]
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// 1003: a kind of data that this endpoint does not accept.
+    #[doc(alias = "UNSUPPORTED")]
+    #[doc(alias = "CloseUnsupportedData")]
     pub const UNSUPPORTED_DATA: Self = Self(1003);
     /// 1005: the peer's close frame carried no code. Never sent.
+    #[doc(alias = "STATUS")]
+    #[doc(alias = "CloseNoStatusReceived")]
     pub const NO_STATUS: Self = Self(1005);
     /// 1006: the connection ended without a close frame. Never sent.
+    #[doc(alias = "CloseAbnormalClosure")]
     pub const ABNORMAL: Self = Self(1006);
     /// 1007: data that does not fit its message's type, such as text that is not UTF-8.
+    #[doc(alias = "INVALID")]
+    #[doc(alias = "CloseInvalidFramePayloadData")]
     pub const INVALID_PAYLOAD: Self = Self(1007);
     /// 1008: a message that this endpoint's policy forbids.
+    #[doc(alias = "POLICY")]
+    #[doc(alias = "ClosePolicyViolation")]
     pub const POLICY_VIOLATION: Self = Self(1008);
     /// 1009: a message that is too large.
+    #[doc(alias = "SIZE")]
+    #[doc(alias = "CloseMessageTooBig")]
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
     /// 1010: the client wanted an extension that the server did not accept.
     pub const EXTENSION_REQUIRED: Self = Self(1010);
     /// 1011: an unexpected condition at this endpoint.
+    #[doc(alias = "ERROR")]
+    #[doc(alias = "CloseInternalServerErr")]
     pub const INTERNAL_ERROR: Self = Self(1011);
     /// 1012: the service restarts; reconnect after a random delay.
+    #[doc(alias = "RESTART")]
+    #[doc(alias = "CloseServiceRestart")]
     pub const SERVICE_RESTART: Self = Self(1012);
     /// 1013: the service is overloaded; try again later.
+    #[doc(alias = "AGAIN")]
+    #[doc(alias = "CloseTryAgainLater")]
     pub const TRY_AGAIN_LATER: Self = Self(1013);
     /// 1014: a gateway got an invalid answer from the server behind it.
     pub const BAD_GATEWAY: Self = Self(1014);
@@ -66,6 +89,31 @@ impl CloseCode {
     #[must_use]
     pub const fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+}
+
+/// As [`CloseCode::new`]. Outside of 1000 to 4999, the error's kind is [`ErrorKind::InvalidSetting`].
+///
+/// ```
+/// use tower_websocket::CloseCode;
+///
+/// assert_eq!(CloseCode::try_from(1001)?, CloseCode::GOING_AWAY);
+/// assert!(CloseCode::try_from(999).is_err());
+/// assert_eq!(u16::from(CloseCode::GOING_AWAY), 1001);
+/// # Ok::<(), tower_websocket::Error>(())
+/// ```
+impl TryFrom<u16> for CloseCode {
+    type Error = Error;
+
+    fn try_from(code: u16) -> Result<Self, Error> {
+        let reason = || format!("a close code is 1000 to 4999, not {code}");
+        Self::new(code).ok_or_else(|| Error::with_source(ErrorKind::InvalidSetting, reason()))
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.get()
     }
 }
 
@@ -114,6 +162,14 @@ impl CloseFrame {
         Self { code, reason, is_received: false }
     }
 
+    /// A frame without a code, which the peer sees as 1005.
+    ///
+    /// It is what a browser's `close()` sends, and what a frame without a code is to be passed on as.
+    #[must_use]
+    pub const fn without_code() -> Self {
+        Self { code: CloseCode::NO_STATUS, reason: Cow::Borrowed(""), is_received: false }
+    }
+
     /// A frame as it was received: the code may be one that is never sent.
     pub(crate) fn received(code: CloseCode, reason: String) -> Self {
         Self { code, reason: reason.into(), is_received: true }
@@ -139,6 +195,13 @@ impl CloseFrame {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+}
+
+/// A code without a reason.
+impl From<CloseCode> for CloseFrame {
+    fn from(code: CloseCode) -> Self {
+        Self::new(code, "")
     }
 }
 

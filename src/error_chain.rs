@@ -70,12 +70,14 @@ fn is_break(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "json")]
     use crate::error::ErrorKind;
 
     fn shown(error: &(dyn StdError + 'static)) -> String {
         Causes(error).to_string()
     }
 
+    #[cfg(feature = "json")]
     #[test]
     fn every_cause_is_shown_once() {
         let json = serde_json::from_str::<u8>("true").unwrap_err();

@@ -4,13 +4,14 @@ use crate::close::{CloseCode, CloseFrame, EndedBy};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::error_chain::{Causes, causes};
 
-/// What the future of a handler may return: nothing, or a [`Result`] of nothing.
+/// What the future of a handler may return: nothing, a [`CloseFrame`], or a [`Result`] of either.
 ///
 /// The connection then closes. The peer is told no more than the handler chose to tell:
 ///
 /// | output | close frame |
 /// | --- | --- |
 /// | `()`, `Ok(())` | 1000 |
+/// | a [`CloseFrame`], `Ok(frame)` | that frame |
 /// | `Err(_)` that is a [`CloseFrame`], or has one among its sources, such as [`Error::from`] of one | that frame |
 /// | `Err(_)` that is an [`io::Error`](std::io::Error), `Box` or `Arc` around one of these | that frame |
 /// | `Err(_)` that has the frame of [`Manager::done`](crate::Manager::done) or [`end`](crate::Manager::end) among its sources | 1011, where that frame came from a peer |
@@ -36,22 +37,34 @@ use crate::error_chain::{Causes, causes};
     note = "a handler is a function like `async fn(Manager) -> Result<(), E>` or `async fn(Manager)`, with an `E` that converts into a boxed error"
 )]
 pub trait HandlerOutput {
-    /// `Ok` where the handler did what it was to do.
+    /// `Ok` where the handler did what it was to do, with the close frame to send.
     ///
     /// # Errors
     ///
     /// What the handler failed with.
-    fn into_result(self) -> Result<(), BoxError>;
+    fn into_result(self) -> Result<CloseFrame, BoxError>;
 }
 
 impl HandlerOutput for () {
-    fn into_result(self) -> Result<(), BoxError> {
-        Ok(())
+    fn into_result(self) -> Result<CloseFrame, BoxError> {
+        Ok(CloseCode::NORMAL.into())
+    }
+}
+
+impl HandlerOutput for CloseFrame {
+    fn into_result(self) -> Result<CloseFrame, BoxError> {
+        Ok(self)
     }
 }
 
 impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
-    fn into_result(self) -> Result<(), BoxError> {
+    fn into_result(self) -> Result<CloseFrame, BoxError> {
+        self.map(|()| CloseCode::NORMAL.into()).map_err(Into::into)
+    }
+}
+
+impl<E: Into<BoxError>> HandlerOutput for Result<CloseFrame, E> {
+    fn into_result(self) -> Result<CloseFrame, BoxError> {
         self.map_err(Into::into)
     }
 }
@@ -59,7 +72,7 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
 /// The close frame for what a handler returned.
 pub(crate) fn close_frame(output: impl HandlerOutput) -> CloseFrame {
     match output.into_result() {
-        Ok(()) => CloseFrame::new(CloseCode::NORMAL, ""),
+        Ok(frame) => frame,
         Err(error) => {
             // What came from a peer is sent where it is the error, and not where another error merely has it.
             let is_the_error = error.is::<CloseFrame>();

@@ -43,18 +43,26 @@
 //!
 //! # Where things are
 //!
-//! - An endpoint: [`WebSocketLayer`], and its settings, [`Upgrader`], with [`OriginPolicy`], [`Compression`],
+//! - An endpoint: [`WebSocketLayer`], and its settings, [`Upgrader`], with [`OriginPolicy`], `Compression`,
 //!   [`Keepalive`] and [`Limits`]. All of them have defaults that suit a server with browsers in front of it.
+//!   [`WebSocketConfig`] is the part that clients have too.
 //! - A refused handshake: [`Rejection`].
-//! - A connection: [`Manager`], which sends and receives [`Message`]s, JSON
-//!   ([`read_json`](Manager::read_json), [`write_json`](Manager::write_json)), values that change
-//!   ([`periodic_write`](Manager::periodic_write)) and bytes ([`reader`](Manager::reader), [`writer`](Manager::writer),
-//!   [`copy_text_lines`](Manager::copy_text_lines), [`copy_json_stream`](Manager::copy_json_stream)).
+//! - A connection: [`Manager`], which sends and receives [`Message`]s, JSON (`recv_json`, `send_json`, and with timeouts
+//!   `read_json`, `write_json`), values that change (`periodic_write`) and bytes ([`reader`](Manager::reader),
+//!   [`writer`](Manager::writer), [`copy_text_lines`](Manager::copy_text_lines), `copy_json_stream`);
+//!   [`join`](Manager::join) makes a proxy of two.
 //! - What went wrong: [`Error`] and its [`ErrorKind`]. How it ended: [`CloseFrame`].
 //! - The end of all connections: [`Shutdown`].
-//! - The other side: [`Manager::connect`](Manager#method.connect) and `Connector`, with the feature `client`.
+//! - The other side: [`Manager::connect`](Manager#method.connect) and `Connector`, which also stays connected (`Sessions`),
+//!   with the feature `client`.
 //! - Tests without a socket: [`testing`].
-//! - Without the layer: [`Upgrader::upgrade`], and [`Manager::from_upgraded`] for other transports.
+//! - Without the layer: the extractor of the feature `axum`, [`Upgrader::upgrade`], and [`Manager::from_upgraded`] for other transports.
+//!
+//! # Settings that are wrong
+//!
+//! What often comes from a configuration, such as origins, hosts, URLs and parameters of compression, is parsed where it
+//! is set, and a bad value is an [`Error`] of the kind [`ErrorKind::InvalidSetting`]. What only a program says, such as the
+//! name of a subprotocol or an interval of zero, panics with a sentence; each method that does says so.
 //!
 //! # Cancel safety
 //!
@@ -65,18 +73,29 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
+//! | `axum` | no | the extractor `axum::WebSocketUpgrade`, for axum 0.8 |
 //! | `client` | yes | `Manager::connect` and `Connector` for `ws://` URLs, over HTTP/1.1 and HTTP/2 |
+//! | `debug` | yes | `WEBSOCKET_DEBUG`: connection events on standard error where the program has no subscriber |
+//! | `deflate` | yes | permessage-deflate (RFC 7692) and its settings, `Compression` |
+//! | `json` | yes | JSON messages, `copy_json_stream`, and periodic updates |
+//! | `proxy` | no | `Proxy`: the client's way through HTTP and SOCKS5 proxies |
 //! | `rustls` | no | `wss://` URLs, by rustls with Mozilla's root certificates |
+//! | `rustls-platform-verifier` | no | the operating system's certificates for the client, as a choice |
+//! | `tungstenite` | no | conversions of messages and close frames to and from tungstenite 0.30 |
 //!
-//! Everything else, compression and HTTP/2 included, is always there.
+//! Everything else, HTTP/2 included, is always there.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod axum;
 mod budget;
 mod client;
 mod close;
 mod connection;
+#[cfg_attr(not(feature = "debug"), path = "no_debug.rs")]
 mod debug;
 mod deflate;
 mod error;
@@ -92,26 +111,41 @@ mod role;
 mod shutdown;
 mod stats;
 pub mod testing;
+#[cfg(feature = "tungstenite")]
+mod tungstenite;
 mod upgrade;
 
 pub use crate::budget::Budget;
+#[cfg(feature = "proxy")]
+#[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+pub use crate::client::Proxy;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
-pub use crate::client::{Connector, Refusal, Target};
+pub use crate::client::{Backoff, Connector, Sessions, Target};
 pub use crate::close::{CloseCode, CloseFrame};
+#[cfg(feature = "deflate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
 pub use crate::deflate::Compression;
 pub use crate::error::{BoxError, Error, ErrorKind};
 pub use crate::handler::HandlerOutput;
-pub use crate::handshake::{OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request};
-pub use crate::layer::{NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
+pub use crate::handshake::{
+    ForwardedHeader, OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request,
+};
+pub use crate::layer::{EmptyBody, NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
 pub use crate::limits::Limits;
-pub use crate::manager::{Manager, PeriodicFuture, PeriodicWrite, Reader, Writer};
+pub use crate::manager::{Manager, Reader, Writer};
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub use crate::manager::{PeriodicFuture, PeriodicWrite, dedup};
 pub use crate::message::{Message, MessageKind, Text};
 pub use crate::protocol::Keepalive;
 pub use crate::role::Role;
 pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;
-pub use crate::upgrade::{Upgrade, Upgrader};
+pub use crate::upgrade::{Upgrade, Upgrader, WebSocketConfig};
+
+/// The token of [`Manager::context`] and [`Upgrader::context`], which is tokio's.
+pub use tokio_util::sync::CancellationToken;
 
 /// The TLS that the feature `rustls` uses, for [`Connector::tls_config`].
 #[cfg(feature = "rustls")]
@@ -119,6 +153,6 @@ pub use crate::upgrade::{Upgrade, Upgrader};
 pub use tokio_rustls::rustls;
 
 /// The examples of the README are tests too.
-#[cfg(all(doctest, feature = "client"))]
+#[cfg(all(doctest, feature = "axum", feature = "client", feature = "deflate", feature = "json"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -8,27 +8,30 @@ use crate::budget::Budget;
 ///
 /// | limit | default | what happens beyond it |
 /// | --- | --- | --- |
-/// | [`message`](Self::message) | 1 MiB | close 1009, [`ErrorKind::MessageTooBig`](crate::ErrorKind::MessageTooBig) |
+/// | [`max_message_size`](Self::max_message_size) | 1 MiB | close 1009, [`ErrorKind::MessageTooBig`](crate::ErrorKind::MessageTooBig) |
 /// | [`incoming`](Self::incoming) | 64 KiB, and always one message | reading stops |
-/// | [`outgoing`](Self::outgoing) | 64 KiB | `send` waits |
-/// | [`message_time`](Self::message_time) | 30 s | close 1008, [`ErrorKind::ReadTimeout`](crate::ErrorKind::ReadTimeout) |
-/// | [`write_time`](Self::write_time) | 10 s | [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout) |
-/// | [`close_time`](Self::close_time) | 5 s | the transport is dropped |
+/// | [`max_write_buffer_size`](Self::max_write_buffer_size) | 64 KiB | `send` waits |
+/// | [`message_timeout`](Self::message_timeout) | 30 s | close 1008, [`ErrorKind::ReadTimeout`](crate::ErrorKind::ReadTimeout) |
+/// | [`write_timeout`](Self::write_timeout) | 10 s | [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout) |
+/// | [`close_timeout`](Self::close_timeout) | 5 s | the transport is dropped |
 /// | [`min_data_rate`](Self::min_data_rate) | 1 KiB/s | a peer that is slower may be taken for a silent one |
-/// | [`handshake_time`](Self::handshake_time) | 10 s | the handler never runs |
-/// | [`lifetime`](Self::lifetime) | none | close 1001, [`ErrorKind::LifetimeExceeded`](crate::ErrorKind::LifetimeExceeded) |
+/// | [`handshake_timeout`](Self::handshake_timeout) | 10 s | the handler never runs |
+/// | [`max_lifetime`](Self::max_lifetime) | none | close 1001, [`ErrorKind::LifetimeExceeded`](crate::ErrorKind::LifetimeExceeded) |
 /// | [`budget`](Self::budget) | 1 GiB for the process | close 1013, [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) |
 ///
-/// How many connections there may be is said by the layer:
-/// [`max_connections`](crate::WebSocketLayer::max_connections).
+/// How many connections there may be is a setting of the server:
+/// [`Upgrader::max_connections`](crate::Upgrader::max_connections).
 ///
 /// ```
 /// use std::time::Duration;
 /// use tower_websocket::{Limits, Upgrader};
 ///
-/// let limits = Limits::default().message(64 * 1024).lifetime(Duration::from_secs(3600));
+/// let limits = Limits::default().max_message_size(64 * 1024).max_lifetime(Duration::from_secs(3600));
+/// assert_eq!(limits.get_max_message_size(), 64 * 1024);
 /// let upgrader = Upgrader::new().limits(limits);
 /// ```
+///
+/// A time of 30 years or more means that there is no such limit.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Limits {
@@ -65,7 +68,9 @@ impl Limits {
     /// The largest incoming message in bytes, after inflating. 1 MiB by default.
     ///
     /// Memory grows with what has arrived, not with what a frame header announces.
-    pub fn message(mut self, bytes: usize) -> Self {
+    #[doc(alias = "SetReadLimit")]
+    #[doc(alias = "max_frame_size")]
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.message = bytes;
         self
     }
@@ -84,13 +89,20 @@ impl Limits {
     /// How many bytes may wait to be written before sending waits too. 64 KiB by default.
     ///
     /// One message of any size is taken while less than this is waiting, so the peak is this plus one message.
-    pub fn outgoing(mut self, bytes: usize) -> Self {
-        self.outgoing = bytes.max(1);
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: nothing could ever be sent.
+    #[doc(alias = "write_buffer_size")]
+    #[doc(alias = "outgoing")]
+    pub fn max_write_buffer_size(mut self, bytes: usize) -> Self {
+        assert!(bytes > 0, "a write buffer of zero bytes could never take a message");
+        self.outgoing = bytes;
         self
     }
 
     /// How long a message may stay unfinished after its first frame's header arrived. 30 s by default.
-    pub fn message_time(mut self, time: Duration) -> Self {
+    pub fn message_timeout(mut self, time: Duration) -> Self {
         self.message_time = time.min(LONGEST);
         self
     }
@@ -100,13 +112,14 @@ impl Limits {
     /// The connection then ends without a close frame, as there is no way to send one.
     ///
     /// Over HTTP/2 a peer is seen to take something when it opens its window again, which most do when half of it is free.
-    pub fn write_time(mut self, time: Duration) -> Self {
+    #[doc(alias = "SetWriteDeadline")]
+    pub fn write_timeout(mut self, time: Duration) -> Self {
         self.write_time = time.min(LONGEST);
         self
     }
 
     /// How long the closing handshake and the end of the transport may take. 5 s by default.
-    pub fn close_time(mut self, time: Duration) -> Self {
+    pub fn close_timeout(mut self, time: Duration) -> Self {
         self.close_time = time.min(LONGEST);
         self
     }
@@ -115,8 +128,8 @@ impl Limits {
     ///
     /// What the operating system has taken is not what the peer has taken: megabytes may lie in its buffers, in those of TLS
     /// and HTTP/2 and in a proxy's, and a ping or a close frame stands behind them. So the keepalive's timeout and
-    /// [`close_time`](Self::close_time) are longer by the time that the bytes written since the last sign of life take at this
-    /// rate, up to 29 s in all. While the transport refuses data, [`write_time`](Self::write_time) counts instead: it is seen
+    /// [`close_timeout`](Self::close_timeout) are longer by the time that the bytes written since the last sign of life take at this
+    /// rate, up to 29 s in all. While the transport refuses data, [`write_timeout`](Self::write_timeout) counts instead: it is seen
     /// then whether the peer takes any.
     ///
     /// # Panics
@@ -129,13 +142,16 @@ impl Limits {
     }
 
     /// How long the server may take to hand over the upgraded transport, and a client to connect. 10 s by default.
-    pub fn handshake_time(mut self, time: Duration) -> Self {
+    #[doc(alias = "HandshakeTimeout")]
+    #[doc(alias = "connect_timeout")]
+    pub fn handshake_timeout(mut self, time: Duration) -> Self {
         self.handshake_time = time.min(LONGEST);
         self
     }
 
     /// How long a connection may live. No limit by default.
-    pub fn lifetime(mut self, time: Duration) -> Self {
+    #[doc(alias = "max_connection_age")]
+    pub fn max_lifetime(mut self, time: Duration) -> Self {
         self.lifetime = Some(time.min(LONGEST));
         self
     }
@@ -145,6 +161,70 @@ impl Limits {
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
+    }
+}
+
+/// What was set, or the default. The names are those of the setters with `get_` before them, as in
+/// [`std::process::Command`].
+impl Limits {
+    /// See [`max_message_size`](Self::max_message_size).
+    #[must_use]
+    pub fn get_max_message_size(&self) -> usize {
+        self.message
+    }
+
+    /// See [`incoming`](Self::incoming).
+    #[must_use]
+    pub fn get_incoming(&self) -> usize {
+        self.incoming
+    }
+
+    /// See [`max_write_buffer_size`](Self::max_write_buffer_size).
+    #[must_use]
+    pub fn get_max_write_buffer_size(&self) -> usize {
+        self.outgoing
+    }
+
+    /// See [`message_timeout`](Self::message_timeout).
+    #[must_use]
+    pub fn get_message_timeout(&self) -> Duration {
+        self.message_time
+    }
+
+    /// See [`write_timeout`](Self::write_timeout).
+    #[must_use]
+    pub fn get_write_timeout(&self) -> Duration {
+        self.write_time
+    }
+
+    /// See [`close_timeout`](Self::close_timeout).
+    #[must_use]
+    pub fn get_close_timeout(&self) -> Duration {
+        self.close_time
+    }
+
+    /// See [`min_data_rate`](Self::min_data_rate).
+    #[must_use]
+    pub fn get_min_data_rate(&self) -> u64 {
+        self.min_data_rate
+    }
+
+    /// See [`handshake_timeout`](Self::handshake_timeout).
+    #[must_use]
+    pub fn get_handshake_timeout(&self) -> Duration {
+        self.handshake_time
+    }
+
+    /// See [`max_lifetime`](Self::max_lifetime).
+    #[must_use]
+    pub fn get_max_lifetime(&self) -> Option<Duration> {
+        self.lifetime
+    }
+
+    /// See [`budget`](Self::budget).
+    #[must_use]
+    pub fn get_budget(&self) -> &Budget {
+        &self.budget
     }
 }
 

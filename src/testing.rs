@@ -3,19 +3,18 @@
 use std::fmt;
 use std::future::poll_fn;
 
-use bytes::Bytes;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
-use http_body_util::Empty;
 use tokio::io::duplex;
 use tower_service::Service;
 
 use crate::client::Handshaking;
+use crate::layer::EmptyBody;
 use crate::manager::Manager;
 use crate::protocol::Keepalive;
 use crate::upgrade::MemoryUpgrade;
-use crate::upgrade::Upgrader;
+use crate::upgrade::{Upgrader, WebSocketConfig};
 
 /// A client and a server that are connected to each other.
 ///
@@ -70,7 +69,7 @@ pub fn pair(upgrader: Upgrader) -> (Manager, Manager) {
 #[must_use]
 pub struct TestClient<S> {
     service: S,
-    settings: Upgrader,
+    config: WebSocketConfig,
     version: Version,
 }
 
@@ -78,7 +77,7 @@ impl<S> TestClient<S> {
     /// A client over HTTP/1.1 that is like a browser: it offers compression, answers pings and has no keepalive of its
     /// own.
     pub fn new(service: S) -> Self {
-        Self { service, settings: browser(), version: Version::HTTP_11 }
+        Self { service, config: browser(), version: Version::HTTP_11 }
     }
 
     /// Makes requests as HTTP/2 does: extended `CONNECT` (RFC 8441).
@@ -88,8 +87,8 @@ impl<S> TestClient<S> {
     }
 
     /// The client's own compression, keepalive and limits.
-    pub fn settings(mut self, settings: Upgrader) -> Self {
-        self.settings = settings;
+    pub fn config(mut self, config: WebSocketConfig) -> Self {
+        self.config = config;
         self
     }
 
@@ -104,9 +103,9 @@ impl<S> TestClient<S> {
     /// When the service fails, or accepts the handshake wrongly.
     pub async fn connect<R>(&self, path: &str) -> Result<Manager, Response<R>>
     where
-        S: Service<Request<Empty<Bytes>>, Response = Response<R>, Error: fmt::Debug> + Clone,
+        S: Service<Request<EmptyBody>, Response = Response<R>, Error: fmt::Debug> + Clone,
     {
-        self.open(Request::builder().uri(path).body(Empty::new()).expect("the path is valid")).await
+        self.open(Request::builder().uri(path).body(EmptyBody::default()).expect("the path is valid")).await
     }
 
     /// Opens a WebSocket with a request of your own, whose headers, such as `Origin` and `Sec-WebSocket-Protocol`, and
@@ -127,7 +126,7 @@ impl<S> TestClient<S> {
         *request.version_mut() = self.version;
         name_host(&mut request);
         request.extensions_mut().insert(MemoryUpgrade::new(far));
-        let handshaking = Handshaking::new(&mut request, self.settings.clone());
+        let handshaking = Handshaking::new(&mut request, self.config.clone());
         let response = self.call(request).await;
         let accepted = response.status() == StatusCode::SWITCHING_PROTOCOLS
             || (self.version == Version::HTTP_2 && response.status() == StatusCode::OK);
@@ -170,8 +169,8 @@ fn name_host<B>(request: &mut Request<B>) {
 }
 
 /// What a browser does: no keepalive of its own.
-fn browser() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
+fn browser() -> WebSocketConfig {
+    WebSocketConfig::new().keepalive(Keepalive::disabled())
 }
 
 /// What fits between the two ends before the writer waits.

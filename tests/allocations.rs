@@ -16,7 +16,7 @@ use http::{Request, Response};
 use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 use tower::{Layer, Service, service_fn};
-use tower_websocket::{Keepalive, Manager, Role, Upgrader, WebSocketLayer, testing};
+use tower_websocket::{Keepalive, Manager, Role, Upgrader, WebSocketConfig, WebSocketLayer, testing};
 
 use heap::idle_heap;
 use support::{PING, TEXT};
@@ -92,7 +92,7 @@ fn a_received_text_takes_one_allocation_and_a_short_one_none() {
         let frame = support::masked(TEXT, &vec![b'x'; len]);
         let (mut near, ws) = runtime.block_on(async {
             let (near, far) = support::memory();
-            (near, Manager::from_upgraded(far, Role::Server, &Upgrader::new().keepalive(Keepalive::disabled())))
+            (near, Manager::from_upgraded(far, Role::Server, &WebSocketConfig::new().keepalive(Keepalive::disabled())))
         });
         let mut receive = |times| {
             runtime.block_on(async {

@@ -42,7 +42,7 @@ fn kept(compression: Compression) -> usize {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let settings = shared::quiet().compression(compression);
     let client = TestClient::new(WebSocketLayer::new(shared::echo).upgrader(settings.clone()).into_service());
-    let client = client.settings(settings);
+    let client = client.config(settings.get_config().clone());
     let connect = || runtime.block_on(client.connect("/")).expect("the handshake is accepted");
     let exchange = |ws: &Manager| {
         runtime.block_on(async {

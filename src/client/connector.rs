@@ -2,27 +2,28 @@
 
 use std::error::Error as _;
 
-use bytes::Bytes;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
-use http_body_util::Empty;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::dial::dial;
 use super::establish::Handshaking;
 use super::exchange::{Answer, Declined, over_http1, over_http2};
 use super::failed::no_transport;
-use super::refusal::Refusal;
+use super::response::UnexpectedResponse;
 use super::target::Target;
 use super::tasks::ClientTransport;
+#[cfg(feature = "deflate")]
 use crate::deflate::Compression;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::token;
+use crate::layer::EmptyBody;
 use crate::limits::Limits;
 use crate::manager::Manager;
 use crate::protocol::Keepalive;
-use crate::upgrade::{Upgrader, set_socket_options};
+use crate::upgrade::{WebSocketConfig, set_socket_options};
 
 /// The settings of a client.
 ///
@@ -34,20 +35,24 @@ use crate::upgrade::{Upgrader, set_socket_options};
 /// let connector = Connector::new()
 ///     .header(header::ORIGIN, HeaderValue::from_static("https://app.example.com"))
 ///     .subprotocols(["chat.v2", "chat.v1"])
-///     .limits(Limits::default().message(16 * 1024 * 1024));
+///     .limits(Limits::default().max_message_size(16 * 1024 * 1024));
 /// let ws = connector.connect("ws://localhost:3000/ws").await?;
 /// println!("{:?}", ws.subprotocol());
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// Compression, keepalive and limits have the defaults of a server's [`Upgrader`].
+/// Compression, keepalive and limits have the defaults of a server's [`Upgrader`](crate::Upgrader).
+#[doc(alias = "Dialer")]
+#[doc(alias = "ClientRequestBuilder")]
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Connector {
-    settings: Upgrader,
+    config: WebSocketConfig,
     headers: HeaderMap,
     http2: bool,
+    #[cfg(feature = "proxy")]
+    proxy: Option<super::proxy::Proxy>,
     #[cfg(feature = "rustls")]
     tls: Option<std::sync::Arc<tokio_rustls::rustls::ClientConfig>>,
 }
@@ -58,34 +63,40 @@ impl Connector {
         Self::default()
     }
 
-    /// Takes compression, keepalive and limits from these settings, which servers can have too. Whatever else they say is
-    /// for servers.
-    pub fn settings(mut self, settings: Upgrader) -> Self {
-        self.settings = settings;
+    /// Compression, keepalive and limits, all at once.
+    pub fn config(mut self, config: WebSocketConfig) -> Self {
+        self.config = config;
         self
     }
 
+    /// What was set for compression, keepalive and limits, or the default.
+    pub fn get_config(&self) -> &WebSocketConfig {
+        &self.config
+    }
+
     /// Offers permessage-deflate (RFC 7692) with these settings. On by default.
+    #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     pub fn compression(mut self, compression: Compression) -> Self {
-        self.settings = self.settings.compression(compression);
+        self.config = self.config.compression(compression);
         self
     }
 
     /// Offers no compression.
     pub fn without_compression(mut self) -> Self {
-        self.settings = self.settings.without_compression();
+        self.config = self.config.without_compression();
         self
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
     pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
-        self.settings = self.settings.keepalive(keepalive);
+        self.config = self.config.keepalive(keepalive);
         self
     }
 
-    /// What a connection may cost. [`Limits::handshake_time`] is for all of connecting, from the name's resolution on.
+    /// What a connection may cost. [`Limits::handshake_timeout`] is for all of connecting, from the name's resolution on.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings = self.settings.limits(limits);
+        self.config = self.config.limits(limits);
         self
     }
 
@@ -156,6 +167,30 @@ impl Connector {
         self
     }
 
+    /// TLS with the certificates that the operating system trusts, in place of Mozilla's that are built in: with
+    /// `rustls-platform-verifier`, on Linux the certificates of `/etc/ssl`, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidSetting`] where the platform has no certificates, or none that can be read.
+    #[cfg(feature = "rustls-platform-verifier")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rustls-platform-verifier")))]
+    pub fn tls_platform_verifier(mut self) -> Result<Self, Error> {
+        let config = super::tls::platform_config();
+        self.tls = Some(config.map_err(|error| Error::with_source(ErrorKind::InvalidSetting, error))?.into());
+        Ok(self)
+    }
+
+    /// Connects through these proxies. Directly by default, whatever the environment says.
+    ///
+    /// It has no effect on [`connect_over`](Self::connect_over).
+    #[cfg(feature = "proxy")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+    pub fn proxy(mut self, proxy: super::proxy::Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// Opens a WebSocket. It closes when the last clone of the [`Manager`] is dropped.
     ///
     /// The target is a `ws://` or, with the feature `rustls`, `wss://` URL, or an [`http::Request`] with headers of its
@@ -164,10 +199,10 @@ impl Connector {
     /// # Errors
     ///
     /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL
-    /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer, within [`Limits::handshake_time`]; the
+    /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer, within [`Limits::handshake_timeout`]; the
     ///   source is what the transport failed with, as an [`io::Error`](std::io::Error); a server that closes or resets the
     ///   connection without an answer is [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) in either case
-    /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::refusal`] has its response, or answers
+    /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::response`] is what it sent, or answers
     ///   wrongly
     ///
     /// # Cancel safety
@@ -215,13 +250,13 @@ impl Connector {
     }
 
     async fn in_time<T>(&self, connect: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        timeout(self.settings.handshake_time(), connect)
+        timeout(self.config.get_limits().handshake_time, connect)
             .await
             .unwrap_or_else(|_| Err(Error::with_source(ErrorKind::Connect, "the server did not answer in time")))
     }
 
     async fn dial(&self, target: &Target) -> Result<(Handshaking, Answer), Error> {
-        let dial = || async { dial(target.host(), target.port()).await.map_err(no_transport) };
+        let dial = || self.transport(target);
         let why = match self.attempt(dial().await?, target, self.http2).await? {
             Ok(answered) => return Ok(answered),
             // Whoever asked for HTTP/2 in the clear knows that the server speaks it, and perhaps nothing else.
@@ -235,6 +270,17 @@ impl Connector {
             Ok(answered) => answered.map_err(declined),
             Err(error) => Err(fallback_failed(why, &error)),
         }
+    }
+
+    /// A transport to the server.
+    async fn transport(&self, target: &Target) -> Result<TcpStream, Error> {
+        #[cfg(feature = "proxy")]
+        if let Some(proxy) = &self.proxy
+            && let Some(route) = proxy.intercept(target.host(), target.port(), target.is_secure())?
+        {
+            return route.connect().await.map_err(no_transport);
+        }
+        dial(target.host(), target.port()).await.map_err(no_transport)
     }
 
     /// One handshake over one transport.
@@ -257,8 +303,8 @@ impl Connector {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-        let mut request = target.request::<Empty<Bytes>>(version, &self.headers);
-        let handshaking = Handshaking::new(&mut request, self.settings.clone());
+        let mut request = target.request::<EmptyBody>(version, &self.headers);
+        let handshaking = Handshaking::new(&mut request, self.config.clone());
         let answer = if http2 { over_http2(io, request).await? } else { Ok(over_http1(io, request).await?) };
         Ok(answer.map(|answer| (handshaking, answer)))
     }
@@ -272,7 +318,7 @@ async fn finish(handshaking: Handshaking, (mut response, guard): Answer) -> Resu
         _ => response.status() == StatusCode::SWITCHING_PROTOCOLS,
     };
     if !is_accepted {
-        return Err(Refusal::read(response).await.into());
+        return Err(UnexpectedResponse::read(response).await.into());
     }
     let upgraded = hyper::upgrade::on(&mut response).await;
     let upgraded = upgraded.map_err(|error| Error::with_source(ErrorKind::Handshake, error))?;
@@ -330,6 +376,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped, so is the connection.
+    #[doc(alias = "connect_async")]
+    #[doc(alias = "Dial")]
     #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
     pub async fn connect<T>(target: T) -> Result<Self, Error>
     where

@@ -9,21 +9,21 @@ use crate::error::{Error, ErrorKind};
 use crate::handshake::{KeptRequest, Opening, copied};
 use crate::manager::Manager;
 use crate::role::Role;
-use crate::upgrade::Upgrader;
+use crate::upgrade::WebSocketConfig;
 
 /// A handshake whose request is on its way.
 #[derive(Debug)]
 pub(crate) struct Handshaking {
     opening: Opening,
     request: Parts,
-    settings: Upgrader,
+    config: WebSocketConfig,
 }
 
 impl Handshaking {
-    /// Makes a request into a handshake. Of the settings, what a client can have counts: compression, keepalive, limits.
-    pub(crate) fn new<B>(request: &mut Request<B>, settings: Upgrader) -> Self {
-        let opening = Opening::new(request, settings.offered().map(|compression| compression.offer()));
-        Self { opening, request: copied(request), settings }
+    /// Makes a request into a handshake.
+    pub(crate) fn new<B>(request: &mut Request<B>, config: WebSocketConfig) -> Self {
+        let opening = Opening::new(request, config.offered().map(|compression| compression.offer()));
+        Self { opening, request: copied(request), config }
     }
 
     /// Judges the response, and starts the connection over `transport`.
@@ -32,7 +32,7 @@ impl Handshaking {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let subprotocol = self.opening.confirm(response)?;
-        let deflate = match self.settings.offered() {
+        let deflate = match self.config.offered() {
             Some(compression) => compression.confirm(response.headers())?.map(|agreed| (compression, agreed)),
             None if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
                 return Err(Error::with_source(
@@ -42,7 +42,7 @@ impl Handshaking {
             }
             None => None,
         };
-        let config = self.settings.connection_config(Role::Client, deflate);
+        let config = self.config.connection_config(Role::Client, deflate);
         Ok(Manager::detached(transport, config, KeptRequest::new(self.request), subprotocol))
     }
 }

@@ -4,9 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::rt::Executor;
@@ -20,6 +18,7 @@ use super::failed::{closed_early, demands_http1, is_gone, no_answer};
 use super::observed::Observed;
 use super::tasks::Tasks;
 use crate::error::Error;
+use crate::layer::EmptyBody;
 
 /// A response, and what keeps the connection that it came over alive.
 pub(super) type Answer = (Response<Incoming>, DropGuard);
@@ -34,7 +33,7 @@ pub(super) enum Declined {
 }
 
 /// Over HTTP/1.1.
-pub(super) async fn over_http1<Io>(io: Io, request: Request<Empty<Bytes>>) -> Result<Answer, Error>
+pub(super) async fn over_http1<Io>(io: Io, request: Request<EmptyBody>) -> Result<Answer, Error>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -53,7 +52,7 @@ where
 }
 
 /// Over HTTP/2, unless the server does not let WebSockets run over it.
-pub(super) async fn over_http2<Io>(io: Io, request: Request<Empty<Bytes>>) -> Result<Result<Answer, Declined>, Error>
+pub(super) async fn over_http2<Io>(io: Io, request: Request<EmptyBody>) -> Result<Result<Answer, Declined>, Error>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -1,6 +1,8 @@
 //! The other side: opening connections.
 
 #[cfg(feature = "client")]
+mod backoff;
+#[cfg(feature = "client")]
 mod connector;
 #[cfg(feature = "client")]
 mod dial;
@@ -11,8 +13,14 @@ mod exchange;
 mod failed;
 #[cfg(feature = "client")]
 mod observed;
+#[cfg(feature = "proxy")]
+mod proxy;
 #[cfg(feature = "client")]
-mod refusal;
+mod response;
+#[cfg(feature = "client")]
+mod retry;
+#[cfg(feature = "client")]
+mod sessions;
 #[cfg(feature = "client")]
 mod target;
 #[cfg(feature = "client")]
@@ -21,9 +29,13 @@ mod tasks;
 mod tls;
 
 #[cfg(feature = "client")]
+pub use backoff::Backoff;
+#[cfg(feature = "client")]
 pub use connector::Connector;
 pub(crate) use establish::Handshaking;
+#[cfg(feature = "proxy")]
+pub use proxy::Proxy;
 #[cfg(feature = "client")]
-pub use refusal::Refusal;
+pub use sessions::Sessions;
 #[cfg(feature = "client")]
 pub use target::Target;

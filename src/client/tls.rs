@@ -53,5 +53,16 @@ fn default_config() -> io::Result<&'static ClientConfig> {
     Ok(CONFIG.get_or_init(|| config))
 }
 
+/// What the operating system trusts.
+#[cfg(feature = "rustls-platform-verifier")]
+pub(super) fn platform_config() -> Result<ClientConfig, tokio_rustls::rustls::Error> {
+    use rustls_platform_verifier::BuilderVerifierExt;
+
+    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_platform_verifier()?
+        .with_no_client_auth())
+}
+
 const H2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";

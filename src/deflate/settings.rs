@@ -135,6 +135,58 @@ impl Compression {
     }
 }
 
+/// What was set, or the default.
+impl Compression {
+    /// See [`level`](Self::level).
+    #[must_use]
+    pub fn get_level(&self) -> u8 {
+        self.level
+    }
+
+    /// See [`threshold`](Self::threshold).
+    #[must_use]
+    pub fn get_threshold(&self) -> usize {
+        self.threshold
+    }
+
+    /// See [`server_context_takeover`](Self::server_context_takeover).
+    #[must_use]
+    pub fn get_server_context_takeover(&self) -> bool {
+        self.server_context_takeover
+    }
+
+    /// See [`client_context_takeover`](Self::client_context_takeover).
+    #[must_use]
+    pub fn get_client_context_takeover(&self) -> bool {
+        self.client_context_takeover
+    }
+
+    /// See [`server_max_window_bits`](Self::server_max_window_bits).
+    #[must_use]
+    pub fn get_server_max_window_bits(&self) -> u8 {
+        self.server_max_window_bits
+    }
+
+    /// See [`client_max_window_bits`](Self::client_max_window_bits).
+    #[must_use]
+    pub fn get_client_max_window_bits(&self) -> u8 {
+        self.client_max_window_bits
+    }
+
+    /// See [`memory_level`](Self::memory_level).
+    #[must_use]
+    pub fn get_memory_level(&self) -> u8 {
+        self.memory_level
+    }
+}
+
+impl Compression {
+    /// What is on unless it is turned off.
+    pub(crate) fn by_default() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+
 impl Default for Compression {
     fn default() -> Self {
         Self {

@@ -21,6 +21,12 @@ impl Accepted {
         self.subprotocol.as_ref()?.to_str().ok()
     }
 
+    /// Another choice of the subprotocol.
+    #[cfg(feature = "axum")]
+    pub(crate) fn set_subprotocol(&mut self, subprotocol: Option<HeaderValue>) {
+        self.subprotocol = subprotocol;
+    }
+
     /// The response: 101 (RFC 6455 §4.2.2), or 200 over HTTP/2 (RFC 8441 §5). `extensions` are those that were agreed
     /// on.
     pub(crate) fn into_response(self, extensions: Option<HeaderValue>) -> Response<()> {

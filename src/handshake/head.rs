@@ -26,6 +26,8 @@ use super::rejection::{Rejection, RejectionKind};
 /// assert!(!is_websocket_request(&Request::get("/ws").body(())?));
 /// # Ok::<(), http::Error>(())
 /// ```
+#[doc(alias = "IsWebSocketUpgrade")]
+#[doc(alias = "IsWebsocket")]
 #[must_use]
 pub fn is_websocket_request<B>(request: &Request<B>) -> bool {
     Head::from(request).protocol().is_some()

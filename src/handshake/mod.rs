@@ -24,7 +24,7 @@ pub use self::head::is_websocket_request;
 pub(crate) use self::head::{Head, Protocol};
 pub(crate) use self::kept::KeptRequest;
 pub(crate) use self::opening::Opening;
-pub use self::origin::{OriginPolicy, OriginRequest};
+pub use self::origin::{ForwardedHeader, OriginPolicy, OriginRequest};
 pub use self::rejection::{Rejection, RejectionKind};
 pub(crate) use self::rules::Rules;
 pub(crate) use self::subprotocol::Subprotocols;

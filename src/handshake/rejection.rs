@@ -127,8 +127,10 @@ impl Rejection {
 
     /// The response to a request of this HTTP version: the sentence as text, and this rejection in the extensions.
     ///
-    /// The layer sends it by itself. It is for those who answer a handshake with
-    /// [`Upgrader::upgrade`](crate::Upgrader::upgrade). The version matters as HTTP/2 has no headers about the connection
+    /// The layer and the extractor send it by themselves. It is for what answers a handshake with
+    /// [`Upgrader::upgrade`](crate::Upgrader::upgrade); where that has an
+    /// [`on_rejection`](crate::Upgrader::on_rejection), use
+    /// [`Upgrader::rejection_response`](crate::Upgrader::rejection_response). The version matters as HTTP/2 has no headers about the connection
     /// (RFC 9113 §8.2.2).
     pub fn into_response(self, version: Version) -> Response<Bytes> {
         let mut response = Response::new(Bytes::from(format!("{self}\n")));

@@ -50,7 +50,7 @@ impl Subprotocols {
 
     /// Chooses from what the client offers. An offer that is no list of tokens is refused, whatever the choice would
     /// be.
-    pub(super) fn choose(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Rejection> {
+    pub(crate) fn choose(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Rejection> {
         let offered = || elements(headers, SEC_WEBSOCKET_PROTOCOL);
         if !offered().all(is_token) {
             return Err(Rejection::new(RejectionKind::InvalidSubprotocol));

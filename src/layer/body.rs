@@ -1,5 +1,6 @@
 //! The body of a response that has passed the layer.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -70,5 +71,27 @@ where
             Kind::Inner { body } => body.size_hint(),
             Kind::Text { text } => SizeHint::with_exact(text.len() as u64),
         }
+    }
+}
+
+/// A body without a byte: what the requests of a handshake have, and responses that need no body.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct EmptyBody {}
+
+impl Body for EmptyBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(0)
     }
 }

@@ -4,30 +4,20 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{Request, Response, Uri};
-use tokio::sync::Semaphore;
 
 use super::body::ResponseBody;
 use crate::handler::HandlerOutput;
 use crate::handshake::{Head, Protocol, Rejection, RejectionKind};
 use crate::manager::Manager;
-use crate::shutdown::Shutdown;
-use crate::upgrade::PendingTransport;
-use crate::upgrade::Upgrader;
+use crate::upgrade::{PendingTransport, Upgrader};
 
 /// What a layer and its services share.
 pub(crate) struct Endpoint<H> {
     pub(crate) handler: Arc<H>,
     pub(crate) matcher: Matcher,
     pub(crate) upgrader: Upgrader,
-    pub(crate) connections: Option<Arc<Semaphore>>,
-    pub(crate) shutdown: Option<Shutdown>,
-    pub(crate) on_rejection: Option<Arc<OnRejection>>,
 }
-
-/// What may replace the response to a refused handshake.
-pub(crate) type OnRejection = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
 /// Which handshakes a layer takes.
 #[derive(Clone)]
@@ -58,54 +48,43 @@ where
         request: Request<RequestBody>,
         protocol: Protocol,
     ) -> Response<ResponseBody<B>> {
+        match request.extensions().get::<Upgrader>().cloned() {
+            Some(own) => self.answer_with(&own.or(&self.upgrader), request, protocol),
+            None => self.answer_with(&self.upgrader, request, protocol),
+        }
+    }
+
+    fn answer_with<RequestBody, B>(
+        &self,
+        upgrader: &Upgrader,
+        request: Request<RequestBody>,
+        protocol: Protocol,
+    ) -> Response<ResponseBody<B>> {
         let version = request.version();
-        self.accept(request, protocol).unwrap_or_else(|rejection| {
-            let replace = self.on_rejection.as_deref();
-            let response = rejection.clone().into_response(version);
-            let response = replace.map_or_else(|| response.clone(), |replace| replace(&rejection, response.clone()));
-            response.map(ResponseBody::text)
-        })
+        self.accept(upgrader, request, protocol)
+            .unwrap_or_else(|rejection| upgrader.rejection_response(rejection, version).map(ResponseBody::text))
     }
 
     fn accept<RequestBody, B>(
         &self,
+        upgrader: &Upgrader,
         request: Request<RequestBody>,
         protocol: Protocol,
     ) -> Result<Response<ResponseBody<B>>, Rejection> {
-        let upgrader = request.extensions().get::<Upgrader>().unwrap_or(&self.upgrader).clone();
-        let accepted = upgrader.check(Head::from(&request), protocol)?;
-        let refuse = |kind| upgrader.refuse(Head::from(&request), kind);
-        let ticket = match &self.shutdown {
-            Some(shutdown) => Some(shutdown.admit().ok_or_else(|| refuse(RejectionKind::ShuttingDown))?),
-            None => None,
-        };
-        let permit = match &self.connections {
-            Some(connections) => {
-                let permit = connections.clone().try_acquire_owned();
-                Some(permit.map_err(|_| refuse(RejectionKind::TooManyConnections))?)
-            }
-            None => None,
-        };
+        let admission = upgrader.admit_handshake(Head::from(&request), protocol)?;
         let (mut parts, _) = request.into_parts();
         let transport = PendingTransport::take(&mut parts.extensions)
             .ok_or_else(|| upgrader.refuse(Head::from(&parts), RejectionKind::NotUpgradable))?;
-        let (response, upgrade) = upgrader.accept(accepted, parts, transport);
+        let (response, upgrade) = upgrader.accept(admission, parts, transport);
         let handler = self.handler.clone();
-        upgrade.counted(ticket, permit).spawn(move |ws| handler(ws));
+        upgrade.spawn(move |ws| handler(ws));
         Ok(response)
     }
 }
 
 impl<H> Clone for Endpoint<H> {
     fn clone(&self) -> Self {
-        Self {
-            handler: self.handler.clone(),
-            matcher: self.matcher.clone(),
-            upgrader: self.upgrader.clone(),
-            connections: self.connections.clone(),
-            shutdown: self.shutdown.clone(),
-            on_rejection: self.on_rejection.clone(),
-        }
+        Self { handler: self.handler.clone(), matcher: self.matcher.clone(), upgrader: self.upgrader.clone() }
     }
 }
 
@@ -114,7 +93,6 @@ impl<H> fmt::Debug for Endpoint<H> {
         f.debug_struct("Endpoint")
             .field("matcher", &self.matcher)
             .field("upgrader", &self.upgrader)
-            .field("shutdown", &self.shutdown)
             .finish_non_exhaustive()
     }
 }

@@ -3,21 +3,21 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Response, Uri};
-use tokio::sync::Semaphore;
 use tower_layer::Layer;
 
-use super::endpoint::{Endpoint, Matcher, OnRejection};
+use super::endpoint::{Endpoint, Matcher};
 use super::service::{NotWebSocket, WebSocketService};
-use crate::error::BoxError;
+use crate::close::CloseFrame;
+use crate::error::Error;
 use crate::handler::HandlerOutput;
 use crate::handshake::Rejection;
 use crate::manager::Manager;
-use crate::manager::{PeriodicFuture, run_periodic};
 use crate::shutdown::Shutdown;
+use crate::stats::Stats;
 use crate::upgrade::Upgrader;
 
 /// A [`Layer`] that answers WebSocket handshakes and runs a handler for each connection.
@@ -99,14 +99,7 @@ where
     ///
     /// Without [`path`](Self::path), it takes the handshakes for every path that reach it.
     pub fn new(handler: H) -> Self {
-        Self(Arc::new(Endpoint {
-            handler: Arc::new(handler),
-            matcher: Matcher::All,
-            upgrader: Upgrader::new(),
-            connections: None,
-            shutdown: None,
-            on_rejection: None,
-        }))
+        Self(Arc::new(Endpoint { handler: Arc::new(handler), matcher: Matcher::All, upgrader: Upgrader::new() }))
     }
 }
 
@@ -132,55 +125,39 @@ impl<H> WebSocketLayer<H> {
         self.with(|endpoint| endpoint.matcher = matcher)
     }
 
-    /// The settings of this endpoint. An [`Upgrader`] in a request's extensions replaces them, all of them, for that
-    /// request.
+    /// The settings of this endpoint. An [`Upgrader`] in a request's extensions replaces them for that request.
+    ///
+    /// What was set by the shorthands below stays where `upgrader` says nothing of it.
     pub fn upgrader(self, upgrader: Upgrader) -> Self {
-        self.with(|endpoint| endpoint.upgrader = upgrader)
+        self.with(|endpoint| endpoint.upgrader = upgrader.or(&endpoint.upgrader))
     }
 
-    /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default.
-    ///
-    /// A connection counts from the answer to its handshake until it and its handler are over. Clones of this layer share
-    /// the limit.
-    ///
-    /// TCP connections that have not asked for a WebSocket are not counted, and neither are those of other requests: they are
-    /// the server's. What ends those that ask for nothing, such as hyper's `header_read_timeout`, the server must set.
+    /// Shorthand for [`Upgrader::max_connections`]. Clones of this layer share the limit.
     pub fn max_connections(self, connections: usize) -> Self {
-        let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        self.with(|endpoint| endpoint.connections = Some(connections))
+        self.set(|upgrader| upgrader.max_connections(connections))
     }
 
-    /// Closes the connections with this shutdown; several layers may share one.
+    /// Shorthand for [`Upgrader::shutdown`].
     pub fn shutdown(self, shutdown: &Shutdown) -> Self {
-        let shutdown = shutdown.clone();
-        self.with(|endpoint| endpoint.shutdown = Some(shutdown))
+        self.set(|upgrader| upgrader.shutdown(shutdown))
     }
 
-    /// Replaces the responses to refused handshakes.
-    ///
-    /// The function gets the [`Rejection`] and the response that would be sent; `Rejection` stays in the extensions of
-    /// what it returns if it keeps them. It is not asked about the 426 of [`into_service`](Self::into_service), which
-    /// refuses no handshake.
-    ///
-    /// ```
-    /// use tower_websocket::{Manager, RejectionKind, WebSocketLayer};
-    ///
-    /// // Hides the endpoint from pages of others.
-    /// let layer = WebSocketLayer::new(|ws: Manager| async move { ws.send("welcome").await })
-    ///     .on_rejection(|rejection, mut response| {
-    ///         if rejection.kind() == RejectionKind::Origin {
-    ///             *response.status_mut() = http::StatusCode::NOT_FOUND;
-    ///             response.body_mut().clear();
-    ///         }
-    ///         response
-    ///     });
-    /// ```
+    /// Shorthand for [`Upgrader::on_rejection`].
     pub fn on_rejection(
         self,
         replace: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        let replace: Arc<OnRejection> = Arc::new(replace);
-        self.with(|endpoint| endpoint.on_rejection = Some(replace))
+        self.set(|upgrader| upgrader.on_rejection(replace))
+    }
+
+    /// Shorthand for [`Upgrader::on_end`].
+    pub fn on_end(self, report: impl Fn(&Parts, &Result<CloseFrame, Error>, Stats) + Send + Sync + 'static) -> Self {
+        self.set(|upgrader| upgrader.on_end(report))
+    }
+
+    /// The settings of this endpoint.
+    pub fn get_upgrader(&self) -> &Upgrader {
+        &self.0.upgrader
     }
 
     /// A service of its own, without an inner one: what is no handshake, or not for this path, gets 426.
@@ -188,47 +165,14 @@ impl<H> WebSocketLayer<H> {
         self.layer(NotWebSocket::default())
     }
 
+    fn set(self, set: impl FnOnce(Upgrader) -> Upgrader) -> Self {
+        self.with(|endpoint| endpoint.upgrader = set(std::mem::take(&mut endpoint.upgrader)))
+    }
+
     fn with(self, set: impl FnOnce(&mut Endpoint<H>)) -> Self {
         let mut endpoint = Arc::try_unwrap(self.0).unwrap_or_else(|shared| Endpoint::clone(&shared));
         set(&mut endpoint);
         Self(Arc::new(endpoint))
-    }
-}
-
-impl WebSocketLayer<()> {
-    /// A layer whose whole handler is [`Manager::periodic_write`]: the first value at once, later ones when they have
-    /// changed, until the peer leaves. What the peer sends is passed over.
-    ///
-    /// `get` is cloned for each connection and asked once per interval and connection. When it fails, that connection is
-    /// closed with 1011, or with the [`CloseFrame`](crate::CloseFrame) that the error is; the error is logged, and not sent.
-    ///
-    /// ```
-    /// use std::convert::Infallible;
-    /// use std::time::Duration;
-    /// use tower_websocket::WebSocketLayer;
-    ///
-    /// async fn load() -> Result<f64, Infallible> {
-    ///     Ok(0.5)
-    /// }
-    ///
-    /// let layer = WebSocketLayer::periodic(Duration::from_secs(5), load).path("/load");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If `interval` is zero.
-    pub fn periodic<G, F, T, E>(
-        interval: Duration,
-        get: G,
-    ) -> WebSocketLayer<impl Fn(Manager) -> PeriodicFuture<'static> + Send + Sync + 'static>
-    where
-        G: Fn() -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<T, E>> + Send + 'static,
-        T: serde::Serialize + PartialEq + Send + Sync + 'static,
-        E: Into<BoxError> + Send + 'static,
-    {
-        assert!(!interval.is_zero(), "an interval must be longer than zero");
-        WebSocketLayer::new(move |ws: Manager| run_periodic(ws, interval, get.clone()))
     }
 }
 

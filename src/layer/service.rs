@@ -6,12 +6,10 @@ use std::future::{Future, Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Empty;
 use tower_service::Service;
 
-use super::body::ResponseBody;
+use super::body::{EmptyBody, ResponseBody};
 use super::endpoint::Endpoint;
 use super::future::ResponseFuture;
 use crate::handler::HandlerOutput;
@@ -79,7 +77,7 @@ impl<S: fmt::Debug, H> fmt::Debug for WebSocketService<S, H> {
 pub struct NotWebSocket {}
 
 impl<B> Service<Request<B>> for NotWebSocket {
-    type Response = Response<ResponseBody<Empty<Bytes>>>;
+    type Response = Response<ResponseBody<EmptyBody>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 

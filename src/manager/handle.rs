@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
 use http::request::Parts;
@@ -44,8 +45,11 @@ use crate::stats::Stats;
 /// `StreamExt::forward` does at its end, closes the connection for all handles.
 ///
 /// Where it was handed to a handler, the connection closes when the handler returns. Where it came from
-/// [`Manager::connect`], [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
+/// `Manager::connect`, [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
 /// clone is dropped.
+#[doc(alias = "WebSocket")]
+#[doc(alias = "WebSocketStream")]
+#[doc(alias = "Conn")]
 pub struct Manager {
     shared: Arc<Shared>,
     /// As a [`Stream`], it has returned the last item.
@@ -130,6 +134,9 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: the message is returned by the next call.
+    #[doc(alias = "ReadMessage")]
+    #[doc(alias = "ReadCh")]
+    #[doc(alias = "next")]
     pub fn recv(&self) -> impl Future<Output = Result<Option<Message>, Error>> {
         // Without an async function's state around it, which a message would be moved through (`benches/echo.rs`).
         let mut waiter = Waiter::new(&self.shared.connection, Waiting::Reader);
@@ -146,6 +153,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
+    #[doc(alias = "SetReadDeadline")]
     pub async fn recv_timeout(&self, time: Duration) -> Result<Message, Error> {
         match timeout(time, self.recv()).await {
             Ok(Ok(Some(message))) => Ok(message),
@@ -153,6 +161,20 @@ impl Manager {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(Error::new(ErrorKind::ReadTimeout)),
         }
+    }
+
+    /// Receives the payload of the next message, text or binary, or fails after `time`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    #[doc(alias = "ReadBinary")]
+    pub async fn read_binary(&self, time: Duration) -> Result<Bytes, Error> {
+        self.recv_timeout(time).await.map(Message::into_bytes)
     }
 
     /// Drops the messages that arrive from now on, and the unread ones, until the connection ends: for handlers that only send.
@@ -207,6 +229,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped before it is ready, the message was not sent.
+    #[doc(alias = "WriteMessage")]
     pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
         self.send_as(message.into(), true)
     }
@@ -222,6 +245,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// As for [`send`](Self::send).
+    #[doc(alias = "EnableWriteCompression")]
     pub fn send_uncompressed(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
         self.send_as(message.into(), false)
     }
@@ -236,6 +260,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped, the message may have been sent or not.
+    #[doc(alias = "WriteData")]
     pub async fn write_data(&self, message: impl Into<Message>, time: Duration) -> Result<(), Error> {
         let written = async {
             let offset = self.queue(message.into(), true).await?;
@@ -272,6 +297,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on the connection.
+    #[doc(alias = "WriteControl")]
+    #[doc(alias = "SetPongHandler")]
     pub async fn ping(&self) -> Result<Duration, Error> {
         let number = self.shared.connection.ping()?;
         let mut waiter = Waiter::new(&self.shared.connection, Waiting::Watcher);
@@ -293,12 +320,13 @@ impl Manager {
     /// # Cancel safety
     ///
     /// As for [`close_with`](Self::close_with).
+    #[doc(alias = "Close")]
     pub async fn close(&self) -> Result<(), Error> {
         self.close_with(CloseCode::NORMAL, "").await
     }
 
     /// Closes: writes what is buffered, sends a close frame, waits for the peer's (at most
-    /// [`Limits::close_time`](crate::Limits::close_time), 5 s by default) and ends the transport (RFC 6455 §7.1.1).
+    /// [`Limits::close_timeout`](crate::Limits::close_timeout), 5 s by default) and ends the transport (RFC 6455 §7.1.1).
     ///
     /// The first reason wins: on a connection that is closing already, this waits for the end and changes nothing.
     /// Messages that still arrive are passed over.
@@ -311,7 +339,29 @@ impl Manager {
     ///
     /// Once polled, the connection closes whether or not the future is dropped.
     pub async fn close_with(&self, code: CloseCode, reason: impl Into<String>) -> Result<(), Error> {
-        self.shared.connection.close(CloseFrame::new(code, reason.into()));
+        self.close_frame(CloseFrame::new(code, reason.into())).await
+    }
+
+    /// Closes with this frame. The same as [`close_with`](Self::close_with), for a frame that is there already, such as the
+    /// one that another connection ended with: a frame without a code stays one.
+    ///
+    /// ```
+    /// use tower_websocket::{CloseFrame, Error, Manager};
+    ///
+    /// async fn dismiss(ws: &Manager, why: CloseFrame) -> Result<(), Error> {
+    ///     ws.close_frame(why).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`close_with`](Self::close_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`close_with`](Self::close_with).
+    pub async fn close_frame(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
+        self.start_close(frame.into());
         self.done().await.map(drop)
     }
 
@@ -328,6 +378,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect.
+    #[doc(alias = "Done")]
+    #[doc(alias = "SetCloseHandler")]
     pub async fn done(&self) -> Result<CloseFrame, Error> {
         let mut waiter = Waiter::new(&self.shared.connection, Waiting::Watcher);
         poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await
@@ -342,6 +394,7 @@ impl Manager {
     /// A token that is cancelled when the connection ends, for tasks that live as long as it does.
     ///
     /// Cancelling it does not close the connection: each clone of the token is for listening.
+    #[doc(alias = "Context")]
     #[must_use]
     pub fn context(&self) -> CancellationToken {
         // A child: cancelling what the user gets must not tell other users that the connection ended.
@@ -371,6 +424,8 @@ impl Manager {
     }
 
     /// The subprotocol that was agreed upon (RFC 6455 §1.9).
+    #[doc(alias = "Subprotocol")]
+    #[doc(alias = "protocol")]
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.shared.subprotocol.as_deref()
@@ -378,7 +433,7 @@ impl Manager {
 
     /// Whether permessage-deflate (RFC 7692) was agreed upon.
     ///
-    /// Messages are then compressed as [`Compression`](crate::Compression) says, which need not be each of them.
+    /// Messages are then compressed as `Compression` says, which need not be each of them.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         self.shared.connection.is_compressed()
@@ -388,6 +443,16 @@ impl Manager {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.connection.stats()
+    }
+
+    /// Asks for a close frame behind everything that was sent.
+    pub(crate) fn start_close(&self, frame: CloseFrame) {
+        self.shared.connection.close(frame);
+    }
+
+    /// The connection itself.
+    pub(crate) fn connection(&self) -> &Arc<Inner> {
+        &self.shared.connection
     }
 
     fn send_as(&self, message: Message, compress: bool) -> impl Future<Output = Result<(), Error>> {

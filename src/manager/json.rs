@@ -1,17 +1,63 @@
-//! JSON messages, with timeouts.
+//! JSON messages, with and without timeouts.
 
+use std::future::Future;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::manager::Manager;
 use crate::message::Message;
 
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 impl Manager {
-    /// Receives the next message, text or binary, and reads it as JSON.
+    /// Receives the next message, text or binary, and reads it as JSON; `None` once the connection is closed.
+    ///
+    /// To borrow from the message, [`recv`](Self::recv) it and [`parse`](Message::parse) it.
+    ///
+    /// ```
+    /// # use tower_websocket::{Error, Manager};
+    /// async fn double(ws: Manager) -> Result<(), Error> {
+    ///     while let Some(number) = ws.recv_json::<i64>().await? {
+    ///         ws.send_json(&(number * 2)).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Decode`](crate::ErrorKind::Decode) when the message is not JSON, or not of this type. The message
+    ///   is gone; the connection stays usable.
+    /// - The reason why the connection failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn recv_json<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+        self.recv().await?.map(|message| message.parse()).transpose()
+    }
+
+    /// Sends a value as JSON in a text message, as [`send`](Self::send) does: it waits only while the outgoing buffer is
+    /// full.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Encode`](crate::ErrorKind::Encode) when the value cannot be serialised. Nothing was sent; the
+    ///   connection stays usable.
+    /// - As for [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped before it is ready, the message was not sent.
+    #[doc(alias = "WriteJSON")]
+    pub fn send_json<T: Serialize + ?Sized>(&self, value: &T) -> impl Future<Output = Result<(), Error>> + use<'_, T> {
+        let message = Message::json(value);
+        async move { self.send(message?).await }
+    }
+
+    /// Receives the next message, text or binary, within `time`, and reads it as JSON.
     ///
     /// ```no_run
     /// # use tower_websocket::{Error, ErrorKind, Manager};
@@ -36,50 +82,35 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::ReadTimeout`] when no message arrives in time. Nothing is lost and the connection stays usable.
-    /// - [`ErrorKind::Decode`] when the message is not JSON, or not of this type. The message is gone; the connection
-    ///   stays usable.
-    /// - [`ErrorKind::Closed`] once the connection is closed, or the reason why it failed.
+    /// - [`ErrorKind::ReadTimeout`](crate::ErrorKind::ReadTimeout) when no message arrives in time. Nothing is lost and
+    ///   the connection stays usable.
+    /// - [`ErrorKind::Decode`](crate::ErrorKind::Decode) when the message is not JSON, or not of this type. The message
+    ///   is gone; the connection stays usable.
+    /// - [`ErrorKind::Closed`](crate::ErrorKind::Closed) once the connection is closed, or the reason why it failed.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
+    #[doc(alias = "ReadJSON")]
     pub async fn read_json<T: DeserializeOwned>(&self, time: Duration) -> Result<T, Error> {
-        let message = self.recv_timeout(time).await?;
-        serde_json::from_slice(message.as_bytes()).map_err(|error| Error::with_source(ErrorKind::Decode, error))
-    }
-
-    /// Receives the payload of the next message, text or binary.
-    ///
-    /// # Errors
-    ///
-    /// As for [`read_json`](Self::read_json), without [`ErrorKind::Decode`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    pub async fn read_binary(&self, time: Duration) -> Result<Bytes, Error> {
-        self.recv_timeout(time).await.map(Message::into_bytes)
+        self.recv_timeout(time).await?.parse()
     }
 
     /// Sends a value as JSON in a text message, and waits until the operating system has taken it.
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Encode`] when the value cannot be serialised. Nothing was sent; the connection stays usable.
-    /// - [`ErrorKind::WriteTimeout`] when that takes longer than `time`. The connection ends.
-    /// - [`ErrorKind::Closed`] once the connection is closed, or the reason why it failed.
+    /// - [`ErrorKind::Encode`](crate::ErrorKind::Encode) when the value cannot be serialised. Nothing was sent; the
+    ///   connection stays usable.
+    /// - [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout) when that takes longer than `time`. The connection
+    ///   ends.
+    /// - [`ErrorKind::Closed`](crate::ErrorKind::Closed) once the connection is closed, or the reason why it failed.
     ///
     /// # Cancel safety
     ///
     /// When the future is dropped, the message may have been sent or not.
+    #[doc(alias = "WriteJSON")]
     pub async fn write_json<T: Serialize + ?Sized>(&self, value: &T, time: Duration) -> Result<(), Error> {
-        self.write_data(encode(value)?, time).await
+        self.write_data(Message::json(value)?, time).await
     }
-}
-
-/// A value as a text message.
-pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Message, Error> {
-    let json = serde_json::to_string(value).map_err(|error| Error::with_source(ErrorKind::Encode, error))?;
-    Ok(Message::from(json))
 }

@@ -2,11 +2,16 @@
 
 mod handle;
 mod io;
+mod join;
+#[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "json")]
 mod periodic;
 
 pub use self::handle::Manager;
 pub(crate) use self::handle::RequestToCompact;
 pub use self::io::{Reader, Writer};
+#[cfg(feature = "json")]
 pub(crate) use self::periodic::run_periodic;
-pub use self::periodic::{PeriodicFuture, PeriodicWrite};
+#[cfg(feature = "json")]
+pub use self::periodic::{PeriodicFuture, PeriodicWrite, dedup};

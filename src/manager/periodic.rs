@@ -1,5 +1,7 @@
 //! Updates that are sent at intervals, when they have changed.
 
+pub mod dedup;
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -9,9 +11,10 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::json::encode;
+use self::dedup::{ByFn, ByKey, ByValue, Dedup, Never};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::manager::Manager;
+use crate::message::Message;
 
 /// The future of periodic updates.
 pub type PeriodicFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
@@ -62,6 +65,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped, no more values are sent; none is sent in part.
+    #[doc(alias = "PeriodicWrite")]
     pub fn periodic_write<G, F, T, E>(&self, interval: Duration, get: G) -> PeriodicWrite<'_, G, T, ByValue>
     where
         G: FnMut() -> F,
@@ -73,6 +77,32 @@ impl Manager {
 }
 
 /// Updates about to be sent; made by [`Manager::periodic_write`]. Await it.
+///
+/// `G` is the function that gets values, `T` the type of a value, and `D` how values are compared, one of the types in
+/// [`dedup`]. With them the type can be named:
+///
+/// ```
+/// use std::convert::Infallible;
+/// use std::future::{Ready, ready};
+/// use std::time::Duration;
+/// use tower_websocket::dedup::ByKey;
+/// use tower_websocket::{Manager, PeriodicWrite};
+///
+/// type Load = (u64, f64);
+/// type Loads<'a> = PeriodicWrite<'a, fn() -> Ready<Result<Load, Infallible>>, Load, ByKey<fn(&Load) -> u64>>;
+///
+/// fn loads(ws: &Manager) -> Loads<'_> {
+///     ws.periodic_write(Duration::from_secs(5), load as fn() -> _).dedup_by_key(version as fn(&Load) -> u64)
+/// }
+///
+/// fn load() -> Ready<Result<Load, Infallible>> {
+///     ready(Ok((1, 0.5)))
+/// }
+///
+/// fn version(load: &Load) -> u64 {
+///     load.0
+/// }
+/// ```
 #[must_use = "nothing is sent until this is awaited"]
 pub struct PeriodicWrite<'a, G, T, D> {
     ws: &'a Manager,
@@ -84,8 +114,8 @@ pub struct PeriodicWrite<'a, G, T, D> {
 
 impl<'a, G, T, D> PeriodicWrite<'a, G, T, D> {
     /// Skips a value when `same(last, current)` says that it is the same as the one sent last.
-    pub fn dedup_by<S: FnMut(&T, &T) -> bool>(self, same: S) -> PeriodicWrite<'a, G, T, By<S>> {
-        self.with(By(same))
+    pub fn dedup_by<S: FnMut(&T, &T) -> bool>(self, same: S) -> PeriodicWrite<'a, G, T, ByFn<S>> {
+        self.with(ByFn(same))
     }
 
     /// Skips a value when its key equals that of the one sent last.
@@ -106,52 +136,6 @@ impl<'a, G, T, D> PeriodicWrite<'a, G, T, D> {
 impl<G, T, D> fmt::Debug for PeriodicWrite<'_, G, T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeriodicWrite").field("interval", &self.interval).finish_non_exhaustive()
-    }
-}
-
-/// How two values are compared.
-pub trait Dedup<T> {
-    /// Whether `current` need not be sent after `last`.
-    fn is_same(&mut self, last: &T, current: &T) -> bool;
-}
-
-/// Values are compared as a whole.
-#[derive(Debug)]
-pub struct ByValue(());
-
-/// Values are compared by a function.
-#[derive(Debug)]
-pub struct By<S>(S);
-
-/// Values are compared by a key.
-#[derive(Debug)]
-pub struct ByKey<S>(S);
-
-/// Values are not compared.
-#[derive(Debug)]
-pub struct Never(());
-
-impl<T: PartialEq> Dedup<T> for ByValue {
-    fn is_same(&mut self, last: &T, current: &T) -> bool {
-        last == current
-    }
-}
-
-impl<T, S: FnMut(&T, &T) -> bool> Dedup<T> for By<S> {
-    fn is_same(&mut self, last: &T, current: &T) -> bool {
-        (self.0)(last, current)
-    }
-}
-
-impl<T, K: PartialEq, S: FnMut(&T) -> K> Dedup<T> for ByKey<S> {
-    fn is_same(&mut self, last: &T, current: &T) -> bool {
-        (self.0)(last) == (self.0)(current)
-    }
-}
-
-impl<T> Dedup<T> for Never {
-    fn is_same(&mut self, _: &T, _: &T) -> bool {
-        false
     }
 }
 
@@ -196,7 +180,7 @@ impl<G, T, D> PeriodicWrite<'_, G, T, D> {
             if last.as_ref().is_some_and(|last| self.same.is_same(last, &current)) {
                 continue;
             }
-            self.ws.send(encode(&current)?).await?;
+            self.ws.send(Message::json(&current)?).await?;
             self.ws.flush().await?;
             last = Some(current);
         }

@@ -3,8 +3,8 @@
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::config::WebSocketConfig;
 use super::io::set_socket_options;
-use super::upgrader::Upgrader;
 use crate::handshake::KeptRequest;
 use crate::manager::Manager;
 use crate::role::Role;
@@ -13,20 +13,20 @@ impl Manager {
     /// A WebSocket over any transport, after an opening handshake that was done elsewhere, or none: over a Unix socket, a
     /// tunnel, another HTTP implementation.
     ///
-    /// No extension counts as agreed upon, so nothing is compressed; of the settings, keepalive and limits count.
+    /// No extension counts as agreed upon, so nothing is compressed; the compression in `config` counts for nothing.
     /// [`request`](Self::request) is empty. The connection closes when the last clone is dropped.
     ///
     /// A `TcpStream` gets `TCP_NODELAY` here, by itself and, with the feature `rustls`, within a `TlsStream`. Set it on a
     /// socket within another type before, or small messages wait for Nagle's algorithm.
     ///
     /// ```
-    /// use tower_websocket::{Manager, Message, Role, Upgrader};
+    /// use tower_websocket::{Manager, Message, Role, WebSocketConfig};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tower_websocket::Error> {
     /// let (near, far) = tokio::io::duplex(1024);
-    /// let client = Manager::from_upgraded(near, Role::Client, &Upgrader::new());
-    /// let server = Manager::from_upgraded(far, Role::Server, &Upgrader::new());
+    /// let client = Manager::from_upgraded(near, Role::Client, &WebSocketConfig::new());
+    /// let server = Manager::from_upgraded(far, Role::Server, &WebSocketConfig::new());
     /// client.send("hello").await?;
     /// assert_eq!(server.recv().await?, Some(Message::text("hello")));
     /// # Ok(())
@@ -36,13 +36,16 @@ impl Manager {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
+    #[doc(alias = "from_raw_socket")]
+    #[doc(alias = "from_partially_read")]
+    #[doc(alias = "NewConn")]
     #[must_use]
-    pub fn from_upgraded<Io>(io: Io, role: Role, settings: &Upgrader) -> Self
+    pub fn from_upgraded<Io>(io: Io, role: Role, config: &WebSocketConfig) -> Self
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         set_socket_options(&io);
         let (request, ()) = Request::new(()).into_parts();
-        Self::detached(io, settings.connection_config(role, None), KeptRequest::new(request), None)
+        Self::detached(io, config.connection_config(role, None), KeptRequest::new(request), None)
     }
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use crate::close::CloseFrame;
 use crate::connection::Inner;
 use crate::error::BoxError;
 use crate::handler::{HandlerOutput, log_failure};
@@ -27,7 +28,7 @@ impl<F> Handled<F> {
 }
 
 impl<F: Future<Output: HandlerOutput>> Future for Handled<F> {
-    type Output = Result<(), BoxError>;
+    type Output = Result<CloseFrame, BoxError>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -102,14 +102,12 @@ impl PendingTransport {
     /// Takes the promise out of a request's extensions. Only for a request that is accepted: nobody else can upgrade it
     /// afterwards.
     pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
-        if let Some(MemoryUpgrade(stream)) = extensions.remove() {
-            return stream
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take()
-                .map(|stream| Self::Memory(Some(stream)));
+        match extensions.remove() {
+            Some(MemoryUpgrade(stream)) => {
+                stream.lock().unwrap_or_else(PoisonError::into_inner).take().map(|stream| Self::Memory(Some(stream)))
+            }
+            None => extensions.remove().map(Self::Hyper),
         }
-        extensions.remove().map(Self::Hyper)
     }
 
     /// Waits for the response to be out. Not to be called again after it was ready.

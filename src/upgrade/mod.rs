@@ -1,7 +1,9 @@
 //! One endpoint: its settings, and the way from an accepted handshake to a connection.
 
+mod config;
 mod from_io;
 mod handled;
+mod hooks;
 mod io;
 mod refused;
 mod streams;
@@ -9,9 +11,12 @@ mod streams;
 mod upgrade;
 mod upgrader;
 
+pub use self::config::WebSocketConfig;
 #[cfg(feature = "client")]
 pub(crate) use self::io::set_socket_options;
 pub(crate) use self::io::{MemoryUpgrade, PendingTransport};
 pub(crate) use self::refused::log_lost_upgrade;
 pub use self::upgrade::Upgrade;
+#[cfg(feature = "axum")]
+pub(crate) use self::upgrader::Admission;
 pub use self::upgrader::Upgrader;

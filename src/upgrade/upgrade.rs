@@ -1,7 +1,6 @@
 //! A handshake that was accepted, on its way to becoming a connection.
 
-use std::future::Future;
-use std::net::SocketAddr;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,14 +8,16 @@ use std::task::{Context, Poll, ready};
 use http::request::Parts;
 use pin_project_lite::pin_project;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::{Instrument, Span};
 
 use super::handled::Handled;
+use super::hooks::{EndReport, report};
 use super::io::{OtherTransport, PendingTransport};
 use super::streams::OpenStream;
+use super::upgrader::Upgrader;
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, ConnectionConfig, ConnectionFuture, Inner, OpenError};
+use crate::connection::{self, ConnectionConfig, ConnectionFuture, Inner, OpenError, Waiter};
 use crate::debug::{in_view, visible};
 use crate::error::Error;
 use crate::error_chain::{Causes, OneLine};
@@ -31,33 +32,21 @@ use crate::shutdown::Ticket;
 #[derive(Debug)]
 #[must_use = "the connection is dropped unless this runs"]
 pub struct Upgrade {
-    transport: PendingTransport,
-    config: ConnectionConfig,
-    request: KeptRequest,
-    subprotocol: Option<Box<str>>,
-    context: Option<CancellationToken>,
-    ticket: Option<Ticket>,
+    pub(super) transport: PendingTransport,
+    pub(super) config: ConnectionConfig,
+    pub(super) request: KeptRequest,
+    pub(super) subprotocol: Option<Box<str>>,
+    pub(super) upgrader: Upgrader,
+    pub(super) ticket: Option<Ticket>,
     /// Held for as long as the connection counts against `max_connections`.
-    permit: Option<OwnedSemaphorePermit>,
-    stream: Option<OpenStream>,
+    pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Upgrade {
-    pub(crate) fn new(
-        transport: PendingTransport,
-        config: ConnectionConfig,
-        request: KeptRequest,
-        subprotocol: Option<Box<str>>,
-        context: Option<CancellationToken>,
-    ) -> Self {
-        Self { transport, config, request, subprotocol, context, ticket: None, permit: None, stream: None }
-    }
-
-    /// Counts this connection until it is over.
-    pub(crate) fn counted(mut self, ticket: Option<Ticket>, permit: Option<OwnedSemaphorePermit>) -> Self {
-        self.ticket = ticket;
-        self.permit = permit;
-        self
+    /// The subprotocol that was agreed upon (RFC 6455 §1.9).
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
     }
 
     /// Waits for the transport, then runs the connection with this handler until both are done.
@@ -88,7 +77,24 @@ impl Upgrade {
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
     pub(crate) fn detach(self) -> Option<Manager> {
         let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
-        Some(Manager::detached(transport, self.config, self.request, self.subprotocol))
+        let manager = Manager::detached(transport, self.config, self.request, self.subprotocol);
+        let on_end = self.upgrader.get_on_end().cloned();
+        if let Some(ticket) = &self.ticket {
+            ticket.attach(manager.connection());
+        }
+        if self.ticket.is_some() || self.permit.is_some() || on_end.is_some() {
+            // Without a handle, whose last one closes the connection.
+            let (request, connection) = (manager.request(), manager.connection().clone());
+            tokio::spawn(async move {
+                let mut waiter = Waiter::new(&connection, connection::Waiting::Watcher);
+                let end = poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await;
+                if let Some(hook) = on_end {
+                    report(&hook, &request, &end, connection.stats());
+                }
+                drop((self.ticket, self.permit));
+            });
+        }
+        Some(manager)
     }
 
     fn start<H, F>(mut self, handler: H) -> impl Future<Output = ()> + use<H, F>
@@ -96,33 +102,28 @@ impl Upgrade {
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
     {
-        let span = |request: &Parts| {
-            tracing::info_span!(
-                target: "tower_websocket",
-                "websocket",
-                path = request.uri.path(),
-                peer = request.extensions.get::<SocketAddr>().map(tracing::field::display),
-                subprotocol = self.subprotocol.as_deref(),
-            )
-        };
+        let span = |request: &Parts| self.upgrader.span(request, self.subprotocol.as_deref());
         let span = in_view(|| self.request.look(span).unwrap_or_else(Span::none));
-        self.stream = self.request.look(OpenStream::count).flatten();
+        let stream = self.request.look(OpenStream::count).flatten();
         let (connection, inner) = connection::prepare(self.config);
         if let Some(ticket) = &self.ticket {
             ticket.attach(&inner);
         }
         let manager = Manager::new(inner.clone(), self.request, self.subprotocol);
+        let on_end = self.upgrader.get_on_end().cloned();
+        let on_end = on_end.map(|hook| Box::new(EndReport::new(hook, manager.clone())));
         // Boxed, or the runtime and the tracing around it would copy all of it again and again on the way to its task
         // (`benches/handshake.rs`).
         let upgraded = Box::pin(UpgradeFuture {
             to_compact: Some(manager.request_to_compact()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
             connection,
-            context: self.context.map(|context| Box::pin(context.cancelled_owned())),
+            context: self.upgrader.get_context().map(|context| Box::pin(context.clone().cancelled_owned())),
             inner,
+            end_report: on_end,
             _ticket: self.ticket,
             _permit: self.permit,
-            _stream: self.stream,
+            _stream: stream,
         });
         visible(upgraded.instrument(span))
     }
@@ -138,6 +139,8 @@ pin_project! {
         to_compact: Option<RequestToCompact>,
         context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
         inner: Arc<Inner>,
+        // Dropped behind what it reports the end of, and before what counts the connection.
+        end_report: Option<Box<EndReport>>,
         _ticket: Option<Ticket>,
         _permit: Option<OwnedSemaphorePermit>,
         _stream: Option<OpenStream>,
@@ -197,6 +200,7 @@ where
         if let Some(end) = this.inner.close_reason() {
             log(&end);
         }
+        *this.end_report = None;
         Poll::Ready(())
     }
 }

@@ -1,62 +1,86 @@
 //! The settings of one endpoint.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, Version};
+use http::{Request, Response, Uri, Version};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
+use super::config::WebSocketConfig;
+use super::hooks::{Hook, OnEnd, OnRejection, OriginalUri, PeerAddr};
 use super::io::PendingTransport;
 use super::refused::{log_lost_upgrade, log_refusal};
 use super::upgrade::Upgrade;
+use crate::close::CloseFrame;
 use crate::connection::ConnectionConfig;
-use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
+#[cfg(feature = "deflate")]
+use crate::deflate::Compression;
+use crate::error::Error;
 use crate::handshake::{
     Accepted, Head, KeptRequest, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, copied,
 };
 use crate::limits::Limits;
 use crate::protocol::Keepalive;
 use crate::role::Role;
+use crate::shutdown::{Shutdown, Ticket};
+use crate::stats::Stats;
 
-/// The settings of one endpoint: who may connect, and on what terms.
+/// The settings of one endpoint: everything but its handler.
 ///
-/// Give it to a [`WebSocketLayer`](crate::WebSocketLayer), put it into a request's extensions to override the layer's
-/// for that request, or use it without a layer with [`upgrade`](Self::upgrade). Cloning is cheap.
+/// It serves in three ways, which all do the same with it:
+///
+/// - in a [`WebSocketLayer`](crate::WebSocketLayer);
+/// - in a request's extensions or in the state of axum's router, for the extractor of the feature `axum`;
+/// - by itself, with [`upgrade`](Self::upgrade) or [`upgrade_parts`](Self::upgrade_parts).
+///
+/// In a request's extensions it also overrides the layer's settings for that request. Where it says nothing of
+/// [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections), [`on_rejection`](Self::on_rejection),
+/// [`on_end`](Self::on_end), [`peer_addr`](Self::peer_addr) and [`original_uri`](Self::original_uri), the layer's stay.
+///
+/// Cloning is cheap. Clones share the limit on connections.
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_websocket::{Compression, Keepalive, OriginPolicy, Upgrader};
+/// use tower_websocket::{Keepalive, OriginPolicy, Shutdown, Upgrader};
 ///
+/// let shutdown = Shutdown::new();
 /// let upgrader = Upgrader::new()
 ///     .origin(OriginPolicy::list(["https://app.example.com"])?)
 ///     .subprotocols(["chat.v2", "chat.v1"])
-///     .compression(Compression::default().threshold(256))
-///     .keepalive(Keepalive::default().interval(Duration::from_secs(20)).timeout(Duration::from_secs(45)));
+///     .keepalive(Keepalive::default().interval(Duration::from_secs(20)).timeout(Duration::from_secs(45)))
+///     .max_connections(10_000)
+///     .shutdown(&shutdown)
+///     .on_end(|request, end, stats| println!("{}: {end:?} after {} messages", request.uri, stats.messages_received));
+/// # #[cfg(feature = "deflate")]
+/// let upgrader = upgrader.compression(tower_websocket::Compression::default().threshold(256));
 /// # Ok::<(), tower_websocket::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Upgrader(Arc<Settings>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Settings {
     rules: Rules,
-    compression: Option<Compression>,
-    keepalive: Keepalive,
-    limits: Limits,
+    config: WebSocketConfig,
     context: Option<CancellationToken>,
+    shutdown: Option<Shutdown>,
+    connections: Option<Connections>,
+    on_rejection: Option<Hook<OnRejection>>,
+    on_end: Option<Hook<OnEnd>>,
+    peer_addr: Option<Hook<PeerAddr>>,
+    original_uri: Option<Hook<OriginalUri>>,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            rules: Rules::default(),
-            compression: Some(Compression::default()),
-            keepalive: Keepalive::default(),
-            limits: Limits::default(),
-            context: None,
-        }
-    }
+/// How many connections may be open, and those that still may.
+#[derive(Clone, Debug)]
+struct Connections {
+    max: usize,
+    free: Arc<Semaphore>,
 }
 
 impl Upgrader {
@@ -66,6 +90,7 @@ impl Upgrader {
     }
 
     /// Which origins may connect. [`OriginPolicy::same_host`] by default.
+    #[doc(alias = "CheckOrigin")]
     pub fn origin(mut self, policy: OriginPolicy) -> Self {
         self.settings().rules.origin = policy;
         self
@@ -78,6 +103,8 @@ impl Upgrader {
     /// # Panics
     ///
     /// If one of them is not a token, such as an empty one or one with a space.
+    #[doc(alias = "Subprotocols")]
+    #[doc(alias = "protocols")]
     pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
         self.settings().rules.subprotocols =
             Subprotocols::list(subprotocols).expect("a subprotocol is a token (RFC 6455 section 4.1)");
@@ -101,28 +128,32 @@ impl Upgrader {
         self
     }
 
-    /// Accepts permessage-deflate (RFC 7692) with these settings. On by default.
-    pub fn compression(mut self, compression: Compression) -> Self {
-        self.settings().compression = Some(compression);
+    /// Compression, keepalive and limits, all at once.
+    pub fn config(mut self, config: WebSocketConfig) -> Self {
+        self.settings().config = config;
         self
+    }
+
+    /// Accepts permessage-deflate (RFC 7692) with these settings. On by default.
+    #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
+    pub fn compression(self, compression: Compression) -> Self {
+        self.with_config(|config| config.compression(compression))
     }
 
     /// Accepts no compression.
-    pub fn without_compression(mut self) -> Self {
-        self.settings().compression = None;
-        self
+    pub fn without_compression(self) -> Self {
+        self.with_config(WebSocketConfig::without_compression)
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
-    pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
-        self.settings().keepalive = keepalive;
-        self
+    pub fn keepalive(self, keepalive: Keepalive) -> Self {
+        self.with_config(|config| config.keepalive(keepalive))
     }
 
     /// What a connection may cost.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings().limits = limits;
-        self
+    pub fn limits(self, limits: Limits) -> Self {
+        self.with_config(|config| config.limits(limits))
     }
 
     /// A token whose cancellation closes the connections with 1001. None by default.
@@ -131,9 +162,145 @@ impl Upgrader {
         self
     }
 
+    /// Closes the connections with this shutdown, and refuses new ones with 503 from then on; several endpoints may share
+    /// one. None by default.
+    pub fn shutdown(mut self, shutdown: &Shutdown) -> Self {
+        self.settings().shutdown = Some(shutdown.clone());
+        self
+    }
+
+    /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default.
+    ///
+    /// A connection counts from the answer to its handshake until it and its handler are over. Clones share the limit, and
+    /// keep to it after other settings of theirs were changed.
+    ///
+    /// TCP connections that have not asked for a WebSocket are not counted, and neither are those of other requests: they are
+    /// the server's. What ends those that ask for nothing, such as hyper's `header_read_timeout`, the server must set.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        let free = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
+        self.settings().connections = Some(Connections { max: connections, free });
+        self
+    }
+
+    /// Replaces the responses to refused handshakes.
+    ///
+    /// The function gets the [`Rejection`] and the response that would be sent; `Rejection` stays in the extensions of
+    /// what it returns if it keeps them. It is not asked about the 426 of
+    /// [`WebSocketLayer::into_service`](crate::WebSocketLayer::into_service), which refuses no handshake.
+    ///
+    /// ```
+    /// use tower_websocket::{RejectionKind, Upgrader};
+    ///
+    /// // Hides the endpoint from pages of others.
+    /// let upgrader = Upgrader::new().on_rejection(|rejection, mut response| {
+    ///     if rejection.kind() == RejectionKind::Origin {
+    ///         *response.status_mut() = http::StatusCode::NOT_FOUND;
+    ///         response.body_mut().clear();
+    ///     }
+    ///     response
+    /// });
+    /// ```
+    #[doc(alias = "on_upgrade_error")]
+    #[doc(alias = "Error")]
+    pub fn on_rejection(
+        mut self,
+        replace: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings().on_rejection = Some(Hook(Arc::new(replace)));
+        self
+    }
+
+    /// Tells a function of the end of each connection, for logs and metrics.
+    ///
+    /// It is called once for each handshake that was accepted, after the transport and the handler have ended: with the
+    /// request (an empty one after [`Manager::drop_request`](crate::Manager::drop_request)), with what
+    /// [`Manager::done`](crate::Manager::done) says of the end, and with what the connection has carried. Where the
+    /// transport never came, or the connection's task was dropped, the end is
+    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected). It runs in the connection's task: what takes long
+    /// belongs into another.
+    ///
+    /// ```
+    /// use tower_websocket::Upgrader;
+    ///
+    /// let upgrader = Upgrader::new().on_end(|request, end, stats| match end {
+    ///     Ok(frame) => println!("{}: {frame}, {} bytes sent", request.uri, stats.wire_sent),
+    ///     Err(error) => println!("{}: {error}, {} bytes sent", request.uri, stats.wire_sent),
+    /// });
+    /// ```
+    pub fn on_end(
+        mut self,
+        report: impl Fn(&Parts, &Result<CloseFrame, Error>, Stats) + Send + Sync + 'static,
+    ) -> Self {
+        self.settings().on_end = Some(Hook(Arc::new(report)));
+        self
+    }
+
+    /// Where the peer's address stands in a request, for the `peer` of the connection's tracing span. By default it is a
+    /// [`SocketAddr`] in the request's extensions.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use axum::extract::ConnectInfo;
+    /// use tower_websocket::Upgrader;
+    ///
+    /// // axum's `into_make_service_with_connect_info::<SocketAddr>()`:
+    /// let upgrader = Upgrader::new()
+    ///     .peer_addr(|request| request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0));
+    /// ```
+    #[doc(alias = "ConnectInfo")]
+    #[doc(alias = "RemoteAddr")]
+    pub fn peer_addr(mut self, peer: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
+        self.settings().peer_addr = Some(Hook(Arc::new(peer)));
+        self
+    }
+
+    /// Where the URI that the client sent stands in a request, for the `path` of the connection's tracing span. By default
+    /// it is the request's own, from which a nested router has taken its prefix.
+    ///
+    /// ```
+    /// use axum::extract::OriginalUri;
+    /// use tower_websocket::Upgrader;
+    ///
+    /// let upgrader = Upgrader::new()
+    ///     .original_uri(|request| request.extensions.get::<OriginalUri>().map(|original| &original.0));
+    /// ```
+    pub fn original_uri(mut self, uri: impl Fn(&Parts) -> Option<&Uri> + Send + Sync + 'static) -> Self {
+        self.settings().original_uri = Some(Hook(Arc::new(uri)));
+        self
+    }
+
+    /// The token that was set with [`context`](Self::context).
+    #[must_use]
+    pub fn get_context(&self) -> Option<&CancellationToken> {
+        self.0.context.as_ref()
+    }
+
+    /// How many connections may be open at a time, where that was set.
+    #[must_use]
+    pub fn get_max_connections(&self) -> Option<usize> {
+        Some(self.0.connections.as_ref()?.max)
+    }
+
+    /// The shutdown that was set.
+    #[must_use]
+    pub fn get_shutdown(&self) -> Option<&Shutdown> {
+        self.0.shutdown.as_ref()
+    }
+
+    /// The origin policy that was set, or the default.
+    pub fn get_origin(&self) -> &OriginPolicy {
+        &self.0.rules.origin
+    }
+
+    /// What was set for compression, keepalive and limits, or the default.
+    pub fn get_config(&self) -> &WebSocketConfig {
+        &self.0.config
+    }
+
     /// Answers an opening handshake without a layer, in any handler that gets the whole request.
     ///
-    /// Send the response, and run the [`Upgrade`] in a task of its own: it waits for the response to be out.
+    /// Send the response, and run the [`Upgrade`] in a task of its own: it waits for the response to be out. It counts as
+    /// any other connection for [`shutdown`](Self::shutdown) and [`max_connections`](Self::max_connections).
     ///
     /// ```
     /// use bytes::Bytes;
@@ -141,44 +308,94 @@ impl Upgrader {
     /// use http_body_util::Full;
     /// use tower_websocket::{Manager, Upgrader};
     ///
-    /// fn handle<B>(mut request: Request<B>) -> Response<Full<Bytes>> {
-    ///     match Upgrader::new().upgrade(&mut request) {
+    /// fn handle<B>(upgrader: &Upgrader, mut request: Request<B>) -> Response<Full<Bytes>> {
+    ///     match upgrader.upgrade(&mut request) {
     ///         Ok((response, upgrade)) => {
     ///             tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
     ///             response
     ///         }
-    ///         Err(rejection) => rejection.into_response(request.version()).map(Full::new),
+    ///         Err(rejection) => upgrader.rejection_response(rejection, request.version()).map(Full::new),
     ///     }
     /// }
     /// ```
     ///
-    /// An `Upgrader` in the request's extensions means nothing here, and neither a
-    /// [`Shutdown`](crate::Shutdown) nor a limit on connections counts this one: give it a [`context`](Self::context).
+    /// An `Upgrader` in the request's extensions means nothing here.
     ///
     /// # Errors
     ///
     /// Why the handshake is refused, and [`RejectionKind::NotWebSocket`] where the request is none;
-    /// [`Rejection::into_response`] makes the response that says so.
+    /// [`rejection_response`](Self::rejection_response) makes the response that says so.
+    #[doc(alias = "Upgrade")]
+    #[doc(alias = "NewManagerWithUpgrade")]
+    #[doc(alias = "accept_hdr_async")]
     pub fn upgrade<B, R: Default>(&self, request: &mut Request<B>) -> Result<(Response<R>, Upgrade), Rejection> {
-        let head = Head::from(&*request);
+        let admission = self.admit(Head::from(&*request))?;
+        let transport = PendingTransport::take(request.extensions_mut())
+            .ok_or_else(|| self.refuse(Head::from(&*request), RejectionKind::NotUpgradable))?;
+        Ok(self.accept(admission, copied(request), transport))
+    }
+
+    /// As [`upgrade`](Self::upgrade), for what has the head of the request only, such as an extractor.
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use http::{Response, StatusCode};
+    /// use tower_websocket::{Manager, Upgrader};
+    ///
+    /// fn handle(upgrader: &Upgrader, parts: &mut Parts) -> Result<Response<String>, StatusCode> {
+    ///     let (response, upgrade) = upgrader.upgrade_parts(parts).map_err(|rejection| rejection.status())?;
+    ///     tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
+    ///     Ok(response)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`upgrade`](Self::upgrade).
+    pub fn upgrade_parts<R: Default>(&self, parts: &mut Parts) -> Result<(Response<R>, Upgrade), Rejection> {
+        let admission = self.admit(Head::from(&*parts))?;
+        let transport = PendingTransport::take(&mut parts.extensions)
+            .ok_or_else(|| self.refuse(Head::from(&*parts), RejectionKind::NotUpgradable))?;
+        Ok(self.accept(admission, parts.clone(), transport))
+    }
+
+    /// The response to a refused handshake of this HTTP version: that of [`Rejection::into_response`], or what
+    /// [`on_rejection`](Self::on_rejection) makes of it.
+    pub fn rejection_response(&self, rejection: Rejection, version: Version) -> Response<Bytes> {
+        let response = rejection.clone().into_response(version);
+        match &self.0.on_rejection {
+            Some(replace) => (replace.0)(&rejection, response),
+            None => response,
+        }
+    }
+}
+
+/// A handshake that passed all checks. Dropped, it does not count any more.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    accepted: Accepted,
+    ticket: Option<Ticket>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+#[cfg(feature = "axum")]
+impl Admission {
+    /// The subprotocol that is agreed on.
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        self.accepted.subprotocol()
+    }
+}
+
+impl Upgrader {
+    /// Decides on a handshake, and counts it. A refusal is logged.
+    pub(crate) fn admit(&self, head: Head<'_>) -> Result<Admission, Rejection> {
         let protocol = head.protocol().ok_or_else(|| {
             if head.has_lost_upgrade() {
                 log_lost_upgrade(head);
             }
             head.not_websocket()
         })?;
-        let accepted = self.check(head, protocol)?;
-        let transport = PendingTransport::take(request.extensions_mut())
-            .ok_or_else(|| self.refuse(Head::from(&*request), RejectionKind::NotUpgradable))?;
-        Ok(self.accept(accepted, copied(request), transport))
-    }
-}
-
-impl Upgrader {
-    /// Whether this endpoint takes the handshake. A refusal is logged.
-    pub(crate) fn check(&self, head: Head<'_>, protocol: Protocol) -> Result<Accepted, Rejection> {
-        let rules = &self.0.rules;
-        rules.check(head, protocol).inspect_err(|rejection| log_refusal(head, rejection, &rules.origin))
+        self.admit_handshake(head, protocol)
     }
 
     /// Refuses a handshake for a reason that does not lie in itself, and logs that.
@@ -188,53 +405,99 @@ impl Upgrader {
         rejection
     }
 
-    /// Answers a handshake that was taken.
+    /// The same for a request that is known to be a handshake.
+    pub(crate) fn admit_handshake(&self, head: Head<'_>, protocol: Protocol) -> Result<Admission, Rejection> {
+        let rules = &self.0.rules;
+        let accepted =
+            rules.check(head, protocol).inspect_err(|rejection| log_refusal(head, rejection, &rules.origin))?;
+        let ticket = match &self.0.shutdown {
+            Some(shutdown) => Some(shutdown.admit().ok_or_else(|| self.refuse(head, RejectionKind::ShuttingDown))?),
+            None => None,
+        };
+        let permit = match &self.0.connections {
+            Some(connections) => {
+                let permit = connections.free.clone().try_acquire_owned();
+                Some(permit.map_err(|_| self.refuse(head, RejectionKind::TooManyConnections))?)
+            }
+            None => None,
+        };
+        Ok(Admission { accepted, ticket, permit })
+    }
+
+    /// Answers a handshake that was admitted.
     pub(crate) fn accept<R: Default>(
         &self,
-        accepted: Accepted,
+        admission: Admission,
         request: Parts,
         transport: PendingTransport,
     ) -> (Response<R>, Upgrade) {
-        let compression = self.0.compression.as_ref();
+        let Admission { accepted, ticket, permit } = admission;
+        let compression = self.0.config.offered();
         let deflate = compression.and_then(|compression| Some((compression, compression.accept(&request.headers)?)));
         let subprotocol = accepted.subprotocol().map(Box::from);
         let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
         // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
         let config = ConnectionConfig {
             read_to_end: request.version >= Version::HTTP_2,
-            ..self.connection_config(Role::Server, deflate)
+            ..self.0.config.connection_config(Role::Server, deflate)
         };
         let request = KeptRequest::new(request);
-        let upgrade = Upgrade::new(transport, config, request, subprotocol, self.0.context.clone());
+        let upgrade = Upgrade { transport, config, request, subprotocol, upgrader: self.clone(), ticket, permit };
         (response.map(|()| R::default()), upgrade)
     }
 
-    /// What a connection with these settings needs to know.
-    pub(crate) fn connection_config(
-        &self,
-        role: Role,
-        deflate: Option<(&Compression, Negotiated)>,
-    ) -> ConnectionConfig {
-        ConnectionConfig {
-            role,
-            limits: self.0.limits.clone(),
-            keepalive: self.0.keepalive,
-            read_to_end: true,
-            deflate: deflate.map(|(compression, negotiated)| {
-                (Deflater::new(&negotiated, role, compression), Inflater::new(&negotiated, role))
-            }),
+    /// Chooses anew, for an offer that was accepted as one.
+    #[cfg(feature = "axum")]
+    pub(crate) fn choose_subprotocol(&self, admission: &mut Admission, headers: &http::HeaderMap) {
+        admission.accepted.set_subprotocol(self.0.rules.subprotocols.choose(headers).unwrap_or_default());
+    }
+
+    /// These settings for one request, with the server's part of `fallback` where they say nothing of it.
+    pub(crate) fn or(mut self, fallback: &Self) -> Self {
+        fn fill<T: Clone>(own: &mut Option<T>, fallback: Option<&T>) {
+            if own.is_none() {
+                *own = fallback.cloned();
+            }
         }
+
+        if !Arc::ptr_eq(&self.0, &fallback.0) {
+            let (settings, fallback) = (self.settings(), &fallback.0);
+            fill(&mut settings.context, fallback.context.as_ref());
+            fill(&mut settings.shutdown, fallback.shutdown.as_ref());
+            fill(&mut settings.connections, fallback.connections.as_ref());
+            fill(&mut settings.on_rejection, fallback.on_rejection.as_ref());
+            fill(&mut settings.on_end, fallback.on_end.as_ref());
+            fill(&mut settings.peer_addr, fallback.peer_addr.as_ref());
+            fill(&mut settings.original_uri, fallback.original_uri.as_ref());
+        }
+        self
     }
 
-    /// The compression that a client offers.
-    pub(crate) fn offered(&self) -> Option<&Compression> {
-        self.0.compression.as_ref()
+    /// What is told of their end.
+    pub(super) fn get_on_end(&self) -> Option<&Hook<OnEnd>> {
+        self.0.on_end.as_ref()
     }
 
-    /// How long connecting may take.
-    #[cfg(feature = "client")]
-    pub(crate) fn handshake_time(&self) -> std::time::Duration {
-        self.0.limits.handshake_time
+    /// The tracing span of a connection.
+    pub(super) fn span(&self, request: &Parts, subprotocol: Option<&str>) -> Span {
+        let original = self.0.original_uri.as_ref().and_then(|original| (original.0)(request));
+        let peer = match &self.0.peer_addr {
+            Some(peer) => (peer.0)(request),
+            None => request.extensions.get::<SocketAddr>().copied(),
+        };
+        tracing::info_span!(
+            target: "tower_websocket",
+            "websocket",
+            path = original.unwrap_or(&request.uri).path(),
+            peer = peer.map(tracing::field::display),
+            subprotocol,
+        )
+    }
+
+    fn with_config(mut self, set: impl FnOnce(WebSocketConfig) -> WebSocketConfig) -> Self {
+        let settings = self.settings();
+        settings.config = set(std::mem::take(&mut settings.config));
+        self
     }
 
     fn settings(&mut self) -> &mut Settings {

@@ -71,7 +71,7 @@ async fn over_http1_every_other_status_is_a_refusal_that_can_be_read() {
         let line = format!("HTTP/1.1 {status} X");
         let error = http1(&Connector::new(), &line, "content-length: 0\r\nx-why: because\r\n").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Handshake, "{status}");
-        let response = error.refusal().unwrap_or_else(|| panic!("{status}: {error:?}")).response();
+        let response = error.response().unwrap_or_else(|| panic!("{status}: {error:?}"));
         assert_eq!(response.status(), status);
         assert_eq!(response.headers()["x-why"], "because");
     }
@@ -104,7 +104,7 @@ async fn over_http2_every_other_status_is_a_refusal_that_can_be_read() {
             }));
             let error = Connector::new().http2().connect_over(near, "ws://h/").await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Handshake, "{status}");
-            let response = error.refusal().unwrap_or_else(|| panic!("{status}: {error:?}")).response();
+            let response = error.response().unwrap_or_else(|| panic!("{status}: {error:?}"));
             assert_eq!(response.status(), status);
             assert_eq!(response.headers()["x-why"], "because");
             assert_eq!(response.body(), if ends { "" } else { "in short" });
@@ -211,7 +211,7 @@ async fn a_refusal_of_the_second_attempt_can_be_read() {
     })
     .await;
     let error = Connector::new().http2().connect(format!("ws://{address}/elsewhere")).await.unwrap_err();
-    assert_eq!(error.refusal().unwrap().response().status(), 426);
+    assert_eq!(error.response().unwrap().status(), 426);
 }
 
 #[tokio::test(start_paused = true)]

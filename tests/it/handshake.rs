@@ -191,7 +191,7 @@ async fn the_request_can_be_seen_and_dropped() {
 #[tokio::test(start_paused = true)]
 async fn a_connections_times_begin_when_it_runs() {
     let service = service_fn(async |mut request: Request<_>| {
-        let limits = Limits::default().handshake_time(secs(10)).lifetime(secs(10));
+        let limits = Limits::default().handshake_timeout(secs(10)).max_lifetime(secs(10));
         let settings = quiet().limits(limits);
         let (response, upgrade) = settings.upgrade::<Incoming, Empty<Bytes>>(&mut request).unwrap();
         sleep(secs(11)).await;

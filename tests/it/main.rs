@@ -9,10 +9,13 @@ mod client;
 mod client_answers;
 #[cfg(feature = "client")]
 mod client_failures;
+mod conversions;
 mod debugging;
 mod defaults;
 mod handshake;
 mod http2;
+mod join;
+mod json;
 mod layer;
 mod levels;
 mod malformed;

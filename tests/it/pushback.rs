@@ -84,7 +84,7 @@ async fn text_heartbeats_stay_within_the_outgoing_buffer() {
 #[tokio::test(start_paused = true)]
 async fn what_a_transport_still_holds_back_is_not_written() {
     let (near, _peer_that_does_not_read) = tokio::io::duplex(16);
-    let ws = Manager::from_upgraded(tokio::io::BufStream::new(near), Role::Server, &Upgrader::new());
+    let ws = Manager::from_upgraded(tokio::io::BufStream::new(near), Role::Server, Upgrader::new().get_config());
     let error = ws.write_data(vec![0; 100], Duration::from_secs(1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WriteTimeout);
 }

@@ -81,7 +81,7 @@ async fn connect(rate: usize, settings: &Upgrader, connector: Connector) -> Mana
     let (near, far) = duplex(16 * 1024);
     let layer = WebSocketLayer::new(bulk).upgrader(settings.clone().without_compression());
     tokio::spawn(serve_stream(far, layer.into_service()));
-    connector.settings(settings.clone()).connect_over(Slow::new(near, rate), "ws://h/").await.unwrap()
+    connector.config(settings.get_config().clone()).connect_over(Slow::new(near, rate), "ws://h/").await.unwrap()
 }
 
 /// How much arrived, and the code of the close frame.
@@ -172,7 +172,7 @@ async fn open(requests: &mut SendRequest<Empty<Bytes>>) -> Manager {
         .unwrap();
     let response = requests.send_request(request).await.unwrap();
     let upgraded = hyper::upgrade::on(response).await.unwrap();
-    Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, &quiet())
+    Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, quiet().get_config())
 }
 
 const TICK: Duration = Duration::from_millis(100);

@@ -199,7 +199,7 @@ impl Requests {
         assert_eq!(response.status(), status);
         let upgraded = hyper::upgrade::on(response).await.unwrap();
         let settings = quiet();
-        Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, &settings)
+        Manager::from_upgraded(TokioIo::new(upgraded), Role::Client, settings.get_config())
     }
 
     pub(crate) async fn send(&mut self, request: Request<Body>) -> Response<Incoming> {

@@ -34,7 +34,7 @@ async fn a_peer_that_accepts_no_data_is_found_within_the_write_time() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         cases.add(format!("{role:?}, {over}, 2 s"), async move {
-            let settings = quiet().limits(Limits::default().write_time(secs(2)));
+            let settings = quiet().limits(Limits::default().write_timeout(secs(2)));
             let (end, found) = flood(role, over, Way::SMALL, settings).await;
             expect("the end", end, Err(ErrorKind::WriteTimeout));
             // Where only our own buffers can be seen, a peer may be silent for the grace of 5 s.

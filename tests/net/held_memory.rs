@@ -104,13 +104,13 @@ async fn half_of_a_message_is_given_back_at_each_end() {
             cases.add(format!("{over}, {end:?}"), async move {
                 let budget = Budget::new(8 * MIB);
                 let short = millis(1500);
-                let limits = Limits::default().budget(budget.clone()).close_time(millis(300));
+                let limits = Limits::default().budget(budget.clone()).close_timeout(millis(300));
                 let settings = match end {
                     End::KeepaliveTimeout => Upgrader::new()
                         .limits(limits)
                         .keepalive(Keepalive::default().interval(short / 2).timeout(short)),
-                    End::Lifetime => quiet().limits(limits.lifetime(short)),
-                    End::MessageTime => quiet().limits(limits.message_time(short)),
+                    End::Lifetime => quiet().limits(limits.max_lifetime(short)),
+                    End::MessageTime => quiet().limits(limits.message_timeout(short)),
                     _ => quiet().limits(limits),
                 };
                 let shutdown = Shutdown::new();
@@ -244,7 +244,7 @@ async fn queued_output_is_dropped_with_the_connection() {
         for socket in [Socket::default(), Socket::RESETTING] {
             let name = if socket.reset_on_drop { "reset" } else { "ended" };
             cases.add(format!("{over}, {name}"), async move {
-                let settings = quiet().limits(Limits::default().outgoing(64 * MIB));
+                let settings = quiet().limits(Limits::default().max_write_buffer_size(64 * MIB));
                 let (server, mut managers) = ticking(over, settings).await;
                 let peer = server.open(socket).await;
                 let ws = managers.recv().await.unwrap();
@@ -280,7 +280,7 @@ fn compressors_are_dropped_with_the_connection() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let settings = quiet().compression(context_takeover());
     let (server, mut managers) = runtime.block_on(ticking(Over::Memory, settings.clone()));
-    let connector = Connector::new().settings(settings);
+    let connector = Connector::new().config(settings.get_config().clone());
     let open = || {
         runtime.block_on(async {
             let client = server.connect(connector.clone()).await;

@@ -168,7 +168,7 @@ async fn a_slow_client_of_ours_gets_all_that_a_server_of_ours_sent_before_it_clo
     for over in Over::ALL {
         for sender in [Role::Server, Role::Client] {
             cases.add(format!("{over}, the {sender:?} sends"), async move {
-                let settings = pinging().limits(Limits::default().close_time(millis(500)));
+                let settings = pinging().limits(Limits::default().close_timeout(millis(500)));
                 between_two(over, sender, settings, millis(30)).await;
             });
         }
@@ -184,7 +184,7 @@ async fn between_two(over: Over, sender: Role, settings: Upgrader, pause: Durati
         }
         Ok::<_, Error>(())
     };
-    let connector = Connector::new().settings(settings.clone());
+    let connector = Connector::new().config(settings.get_config().clone());
     let (receiver, other) = match sender {
         Role::Server => {
             let layer = WebSocketLayer::new(send_all).upgrader(settings);
@@ -248,7 +248,7 @@ fn other(role: Role) -> Role {
 async fn breaks(role: Role, fault: Fault, code: Option<u16>) -> (usize, Result<(), ErrorKind>, Result<u16, ErrorKind>) {
     let (ours, mut peer): (Broken, Peer) = broken(fault, other(role));
     send_all(&mut peer, 20, 10, code).await;
-    let ws = Manager::from_upgraded(ours, role, &pinging());
+    let ws = Manager::from_upgraded(ours, role, pinging().get_config());
     if code.is_none() {
         peer.shutdown().await;
     }

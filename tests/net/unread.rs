@@ -66,7 +66,7 @@ async fn the_close_of_a_client_of_ours_is_quick_where_a_handler_only_sends() {
         cases.add(over, async move {
             let (layer, mut managers) = handed_over();
             let layer = layer.upgrader(quiet());
-            let client = serve(over, layer).await.connect(Connector::new().settings(quiet())).await;
+            let client = serve(over, layer).await.connect(Connector::new().config(quiet().get_config().clone())).await;
             let ws = managers.recv().await.unwrap();
             client.send("unread").await.unwrap();
             client.send("unread").await.unwrap();

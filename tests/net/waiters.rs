@@ -25,7 +25,7 @@ fn paused_runtime() -> Runtime {
 fn silent(runtime: &Runtime) -> (Manager, DuplexStream) {
     let _guard = runtime.enter();
     let (near, far) = duplex(1024);
-    (Manager::from_upgraded(far, Role::Server, &quiet()), near)
+    (Manager::from_upgraded(far, Role::Server, quiet().get_config()), near)
 }
 
 /// The bytes that are left when so many tasks have waited for this for 1 ms.

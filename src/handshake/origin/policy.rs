@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::header::ORIGIN;
-use http::{HeaderName, HeaderValue};
+use http::{Extensions, HeaderName, HeaderValue};
 
 use super::allowed_hosts::{AllowedHosts, write_list};
+use super::forwarded::{ForwardedHeader, Said, TrustedProxies};
 use super::request::OriginRequest;
 use super::serialised::{Origin, OriginPattern};
 use crate::error::Error;
@@ -29,8 +30,9 @@ use crate::handshake::setting::parse_some;
 /// - Several `Origin` headers, and values that are not visible ASCII, are refused.
 /// - The request's host is the one in its URI (HTTP/2, absolute form), else that in its one `Host` header. A handshake
 ///   without a host that can be read is refused with 400, under every policy.
-/// - `X-Forwarded-*` headers mean nothing. A layer in front that trusts its proxy can put the true host and scheme into
-///   the request's URI.
+/// - `Forwarded` and `X-Forwarded-*` headers mean nothing, unless they come from one of the
+///   [`trusted_proxies`](Self::trusted_proxies). A layer in front can also put the true host and scheme into the request's
+///   URI.
 ///
 /// ```
 /// use tower_websocket::OriginPolicy;
@@ -46,6 +48,7 @@ pub struct OriginPolicy {
     policy: Policy,
     allowed_hosts: Option<AllowedHosts>,
     require_origin: bool,
+    trusted_proxies: Option<TrustedProxies>,
 }
 
 #[derive(Clone, Default)]
@@ -160,22 +163,72 @@ impl OriginPolicy {
         Self { require_origin: true, ..self }
     }
 
+    /// Takes the request's host and scheme from this header where the request comes from one of these proxies: addresses,
+    /// and networks such as `10.0.0.0/8`. By default no proxy is trusted.
+    ///
+    /// The better way is a proxy that leaves `Host` as it is (`proxy_set_header Host $host` in nginx, the default of HAProxy):
+    /// then nothing has to be trusted. Use this where the proxy cannot. It must write this header itself on every request,
+    /// over whatever the client sent; of a list, the last element is taken. What it does not say is taken from the request.
+    ///
+    /// The proxy's address is the [`SocketAddr`](std::net::SocketAddr) in the request's extensions, where the server or an
+    /// outer layer has put it (see [`WebSocketLayer`](crate::WebSocketLayer#tracing)). Without one, no request is trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when there is no proxy, or one is neither an address
+    /// nor a network.
+    ///
+    /// ```
+    /// use tower_websocket::{ForwardedHeader, OriginPolicy};
+    ///
+    /// let policy = OriginPolicy::same_host().trusted_proxies(ForwardedHeader::XForwarded, ["127.0.0.1", "10.0.0.0/8"])?;
+    /// # Ok::<(), tower_websocket::Error>(())
+    /// ```
+    pub fn trusted_proxies<S: AsRef<str>>(
+        self,
+        header: ForwardedHeader,
+        proxies: impl IntoIterator<Item = S>,
+    ) -> Result<Self, Error> {
+        Ok(Self { trusted_proxies: Some(TrustedProxies::parse(header, proxies)?), ..self })
+    }
+
+    /// As [`trusted_proxies`](Self::trusted_proxies), for a function that tells from a request's extensions whether a
+    /// trusted proxy has sent it: where the peer's address is another type, or a Unix socket says enough.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use axum::extract::ConnectInfo;
+    /// use tower_websocket::{ForwardedHeader, OriginPolicy};
+    ///
+    /// let policy = OriginPolicy::same_host().trusted_proxies_by(ForwardedHeader::Forwarded, |extensions| {
+    ///     extensions.get::<ConnectInfo<SocketAddr>>().is_some_and(|peer| peer.0.ip().is_loopback())
+    /// });
+    /// ```
+    pub fn trusted_proxies_by(
+        self,
+        header: ForwardedHeader,
+        is_trusted: impl Fn(&Extensions) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { trusted_proxies: Some(TrustedProxies::predicate(header, is_trusted)), ..self }
+    }
+
     /// The policy in a few words, for the log.
     pub(crate) fn shown(&self) -> impl fmt::Display + '_ {
         Shown(self)
     }
 
     pub(in crate::handshake) fn check(&self, head: Head<'_>) -> Result<(), Rejection> {
+        let said = self.trusted_proxies.as_ref().map_or_else(Said::default, |proxies| proxies.ask(head));
         if let Some(allowed) = &self.allowed_hosts {
-            let host = request_host(head)?;
-            if !allowed.contains(&host, head.scheme()) {
+            let host = request_host(head, said)?;
+            if !allowed.contains(&host, said.scheme.or(head.scheme())) {
                 return Err(Rejection::new(RejectionKind::HostNotAllowed));
             }
         }
         match single(head.headers, ORIGIN) {
             Ok(None) => self.check_without_origin(head),
             _ if matches!(self.policy, Policy::Any) => Ok(()),
-            Ok(Some(origin)) => self.check_origin(origin, head),
+            Ok(Some(origin)) => self.check_origin(origin, head, said),
             Err(Repeated) => Err(refuse("Origin must not be repeated")),
         }
     }
@@ -191,7 +244,7 @@ impl OriginPolicy {
         Ok(())
     }
 
-    fn check_origin(&self, origin: &HeaderValue, head: Head<'_>) -> Result<(), Rejection> {
+    fn check_origin(&self, origin: &HeaderValue, head: Head<'_>, said: Said<'_>) -> Result<(), Rejection> {
         let text = origin.to_str().map_err(|_| refuse("Origin must be ASCII"))?;
         let origin = || Origin::parse(text).ok_or_else(|| Rejection::new(RejectionKind::Origin));
         let accepted = match &self.policy {
@@ -200,9 +253,9 @@ impl OriginPolicy {
                 let origin = origin()?;
                 list.iter().any(|listed| listed.matches(&origin))
             }
-            Policy::Predicate(predicate) => predicate(&OriginRequest { origin: text, head }),
-            Policy::SameHost => origin()?.is_same_host(&request_host(head)?),
-            Policy::SameOrigin => origin()?.is_same_origin(&request_host(head)?, head.scheme()),
+            Policy::Predicate(predicate) => predicate(&OriginRequest { origin: text, forwarded_host: said.host, head }),
+            Policy::SameHost => origin()?.is_same_host(&request_host(head, said)?),
+            Policy::SameOrigin => origin()?.is_same_origin(&request_host(head, said)?, said.scheme.or(head.scheme())),
         };
         if accepted { Ok(()) } else { Err(Rejection::new(RejectionKind::Origin)) }
     }
@@ -218,7 +271,7 @@ struct Shown<'a>(&'a OriginPolicy);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(OriginPolicy { policy, allowed_hosts, require_origin }) = self;
+        let Self(OriginPolicy { policy, allowed_hosts, require_origin, trusted_proxies }) = self;
         match policy {
             Policy::Any => f.write_str("insecure_any"),
             Policy::List(list) => {
@@ -231,6 +284,9 @@ impl fmt::Display for Shown<'_> {
         }?;
         if let Some(hosts) = allowed_hosts {
             write!(f, ", allowed_hosts {hosts}")?;
+        }
+        if trusted_proxies.is_some() {
+            f.write_str(", trusted_proxies")?;
         }
         f.write_str(if *require_origin { ", require_origin" } else { "" })
     }
@@ -248,8 +304,9 @@ impl fmt::Debug for Policy {
     }
 }
 
-fn request_host(head: Head<'_>) -> Result<Authority<'_>, Rejection> {
-    head.host().and_then(Authority::of_url).ok_or_else(|| Rejection::new(RejectionKind::InvalidHost))
+/// The host that the client asked for, as far as it is known.
+fn request_host<'a>(head: Head<'a>, said: Said<'a>) -> Result<Authority<'a>, Rejection> {
+    said.host.or(head.host()).and_then(Authority::of_url).ok_or_else(|| Rejection::new(RejectionKind::InvalidHost))
 }
 
 fn refuse(reason: &'static str) -> Rejection {

@@ -23,6 +23,8 @@ use crate::handshake::head::Head;
 #[derive(Clone, Copy, Debug)]
 pub struct OriginRequest<'a> {
     pub(super) origin: &'a str,
+    /// What a trusted proxy says.
+    pub(super) forwarded_host: Option<&'a str>,
     pub(super) head: Head<'a>,
 }
 
@@ -33,11 +35,12 @@ impl<'a> OriginRequest<'a> {
         self.origin
     }
 
-    /// The host, with its port when one was named, from the URI or the one `Host` header. `None` when it cannot be
-    /// read.
+    /// The host, with its port when one was named: what one of the
+    /// [`trusted_proxies`](crate::OriginPolicy::trusted_proxies) says, else from the URI or the one `Host` header. `None`
+    /// when it cannot be read.
     #[must_use]
     pub fn host(&self) -> Option<&'a str> {
-        self.head.host().filter(|host| Authority::of_url(host).is_some())
+        self.forwarded_host.or(self.head.host()).filter(|host| Authority::of_url(host).is_some())
     }
 
     /// The request's URI.

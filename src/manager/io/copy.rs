@@ -33,6 +33,7 @@ pub(super) trait Pieces {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Cut {
     /// So many bytes lie between pieces.
+    #[cfg_attr(not(feature = "json"), expect(dead_code, reason = "lines follow each other at once"))]
     Gap(usize),
     /// So many bytes are the last of a piece.
     Piece(usize),

@@ -8,6 +8,7 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::manager::Manager;
 
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 impl Manager {
     /// Sends each JSON value of a source as a text message, until the source ends, and returns how many there were.
     ///
@@ -55,6 +56,7 @@ impl Manager {
     ///
     /// As for [`copy_text_lines`](Self::copy_text_lines), with which it shares the budget of 64 MiB.
     /// [`copy_json_stream_with`](Self::copy_json_stream_with) takes another budget.
+    #[doc(alias = "CopyJSONStream")]
     pub async fn copy_json_stream(&self, source: impl AsyncRead) -> Result<u64, Error> {
         self.copy_json_stream_with(source, default_budget()).await
     }

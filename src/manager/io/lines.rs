@@ -55,6 +55,7 @@ impl Manager {
     /// JSON values of all copies in the process share a budget of 64 MiB, which counts those beyond 64 KiB; a growing
     /// buffer may be twice as large as what is in it. [`copy_text_lines_with`](Self::copy_text_lines_with) takes another
     /// budget.
+    #[doc(alias = "CopyTextLines")]
     pub async fn copy_text_lines(&self, source: impl AsyncRead) -> Result<u64, Error> {
         self.copy_text_lines_with(source, default_budget()).await
     }

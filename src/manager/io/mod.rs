@@ -5,7 +5,9 @@
 //! is `copy`; where a piece ends is told by `line_splitter` and `json_splitter`, which know no source and no socket.
 
 mod copy;
+#[cfg(feature = "json")]
 mod json_splitter;
+#[cfg(feature = "json")]
 mod json_values;
 mod line_splitter;
 mod lines;

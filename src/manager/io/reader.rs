@@ -47,6 +47,8 @@ impl Manager {
     ///     Ok(())
     /// }
     /// ```
+    #[doc(alias = "NewReader")]
+    #[doc(alias = "NextReader")]
     #[must_use]
     pub fn reader(&self) -> Reader {
         Reader { ws: self.clone(), rest: Bytes::new() }

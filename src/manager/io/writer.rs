@@ -36,6 +36,8 @@ impl Manager {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "NewWriter")]
+    #[doc(alias = "NextWriter")]
     #[must_use]
     pub fn writer(&self, kind: MessageKind) -> Writer {
         Writer { ws: self.clone(), kind, tail: Utf8Tail::default(), write_offset: 0 }
@@ -45,7 +47,7 @@ impl Manager {
 /// Sends what is written as messages; made by [`Manager::writer`].
 ///
 /// - A write returns when its message is in the outgoing buffer, and waits while that is full
-///   ([`Limits::outgoing`](crate::Limits::outgoing)). As with [`Manager::send`] nothing needs a flush to leave.
+///   ([`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size)). As with [`Manager::send`] nothing needs a flush to leave.
 /// - A flush waits until the operating system has taken all that this writer has sent. A begun character stays behind.
 /// - A shutdown is a flush. It does **not** close the WebSocket, whose other direction may still be read and which has
 ///   other handles: that is left to [`Manager::close`].

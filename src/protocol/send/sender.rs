@@ -98,7 +98,7 @@ impl Sender {
     }
 
     /// Charges what waits to be written to the budget. It is in memory already, so that the budget may go over its limit:
-    /// then nothing more is received, and [`Limits::outgoing`](crate::Limits::outgoing) bounds what is sent.
+    /// then nothing more is received, and [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) bounds what is sent.
     pub(crate) fn charge_unwritten(&mut self) {
         let unwritten = usize::try_from(self.bytes_queued - self.bytes_written).unwrap_or(usize::MAX);
         self.charge.raise_or_exceed(if unwritten > UNCHARGED { unwritten } else { 0 });

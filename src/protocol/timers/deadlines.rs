@@ -163,7 +163,7 @@ mod tests {
 
     fn deadlines() -> (Deadlines, impl Fn(u64) -> Instant) {
         let start = Instant::now();
-        let limits = Limits::default().write_time(secs(10)).message_time(secs(30)).lifetime(secs(100));
+        let limits = Limits::default().write_timeout(secs(10)).message_timeout(secs(30)).max_lifetime(secs(100));
         (Deadlines::new(&limits, start), move |seconds| start + secs(seconds))
     }
 

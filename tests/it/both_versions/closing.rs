@@ -317,7 +317,7 @@ async fn a_slow_peer_gets_everything_before_the_close_frame() {
     use tokio::io::AsyncReadExt;
 
     let (near, mut far) = tokio::io::duplex(1024);
-    let ws = Manager::from_upgraded(near, tower_websocket::Role::Server, &quiet());
+    let ws = Manager::from_upgraded(near, tower_websocket::Role::Server, quiet().get_config());
     ws.send(vec![7; 20_000]).await.unwrap();
     let closing = tokio::spawn(async move { ws.close().await });
     // A kilobyte every two seconds takes far longer than the closing handshake may.

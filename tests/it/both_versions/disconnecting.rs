@@ -116,7 +116,8 @@ async fn a_peer_that_stops_reading_is_found_out_in_10_seconds() {
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_while_writing_is_stalled_waits_asleep() {
     let (peer, transport, knobs) = tap(1024);
-    let (ws, mut peer) = open_over(quiet().limits(Limits::default().outgoing(2 * BIG)), "", peer, transport).await;
+    let (ws, mut peer) =
+        open_over(quiet().limits(Limits::default().max_write_buffer_size(2 * BIG)), "", peer, transport).await;
     ws.send(vec![1; BIG]).await.unwrap();
     peer.settle().await;
     knobs.take_writes();

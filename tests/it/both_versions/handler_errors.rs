@@ -162,7 +162,7 @@ async fn a_proxys_peer_does_not_learn_how_the_upstream_ended() {
 async fn a_source_that_is_another_connection_does_not_lend_its_close_frame() {
     let layer = WebSocketLayer::new(|ws: Manager| async move {
         let (near, _far) = tokio::io::duplex(8);
-        let other = Manager::from_upgraded(near, Role::Client, &quiet());
+        let other = Manager::from_upgraded(near, Role::Client, quiet().get_config());
         let failing = other.clone();
         failing.close_with(code(4001), "private").await?;
         let source = tokio_util::io::StreamReader::new(futures_util::stream::once(async move {

@@ -170,7 +170,7 @@ impl AsyncWrite for Absorbing {
 
 #[tokio::test(start_paused = true)]
 async fn a_transport_that_takes_our_ping_is_no_peer_that_lives() {
-    let ws = Manager::from_upgraded(Absorbing(0), Role::Server, &Upgrader::new());
+    let ws = Manager::from_upgraded(Absorbing(0), Role::Server, Upgrader::new().get_config());
     let start = Instant::now();
     ws.send(vec![0; 60 * 1024]).await.unwrap();
     assert_eq!(kind(ws.done().await), ErrorKind::KeepaliveTimeout);

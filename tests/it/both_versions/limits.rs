@@ -13,7 +13,7 @@ fn limited(limits: Limits) -> Upgrader {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_at_the_limit_passes() {
-    let (ws, mut peer) = open_with(limited(Limits::default().message(1000)), DEFLATE).await;
+    let (ws, mut peer) = open_with(limited(Limits::default().max_message_size(1000)), DEFLATE).await;
     peer.send_all([
         binary([1; 1000]),
         binary([1; 500]).more(),
@@ -40,7 +40,7 @@ async fn a_message_over_the_limit_is_answered_with_1009() {
         binary(&compressed).compressed().masked(),
         [binary(head).compressed().more().masked(), continuation(tail).masked()].concat(),
     ] {
-        let (ws, mut peer) = open_with(limited(Limits::default().message(1000)), DEFLATE).await;
+        let (ws, mut peer) = open_with(limited(Limits::default().max_message_size(1000)), DEFLATE).await;
         peer.send_raw(bytes).await;
         peer.expect_close(1009).await;
         assert_eq!(kind(ws.recv().await), ErrorKind::MessageTooBig);
@@ -83,7 +83,7 @@ async fn trickled_bytes_do_not_extend_the_time_of_a_message() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_lives_no_longer_than_its_lifetime() {
-    let (ws, mut peer) = open(limited(Limits::default().lifetime(secs(100)))).await;
+    let (ws, mut peer) = open(limited(Limits::default().max_lifetime(secs(100)))).await;
     let start = Instant::now();
     peer.expect_close(1001).await;
     assert_eq!(start.elapsed().as_secs(), 100);
@@ -130,7 +130,7 @@ async fn connections_share_a_budget_for_large_messages() {
 #[tokio::test(start_paused = true)]
 async fn memory_grows_with_what_arrives_and_not_with_what_is_announced() {
     let budget = Budget::new(usize::MAX);
-    let limits = Limits::default().message(1 << 40).budget(budget.clone());
+    let limits = Limits::default().max_message_size(1 << 40).budget(budget.clone());
     let (_ws, mut peer) = open(limited(limits)).await;
     peer.send_raw(binary("").announce(1 << 40)).await;
     peer.settle().await;
@@ -164,7 +164,7 @@ fn a_bomb_takes_no_more_memory_than_the_limit() {
     block.extend_from_slice(&[0, 0, 0xff, 0xff]);
     let bomb = binary(block.repeat(1000)).compressed().masked();
     assert!(bomb.len() < 1_100_000, "{}", bomb.len());
-    let limits = Limits::default().message(LIMIT as usize);
+    let limits = Limits::default().max_message_size(LIMIT as usize);
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (mut peer, transport, _) = tap(64 * 1024);
     // Only the server's thread is counted.
@@ -193,7 +193,12 @@ fn a_bomb_takes_no_more_memory_than_the_limit() {
 #[tokio::test(start_paused = true)]
 async fn times_as_long_as_can_be_are_no_limit() {
     let max = std::time::Duration::MAX;
-    let limits = Limits::default().message_time(max).write_time(max).close_time(max).handshake_time(max).lifetime(max);
+    let limits = Limits::default()
+        .message_timeout(max)
+        .write_timeout(max)
+        .close_timeout(max)
+        .handshake_timeout(max)
+        .max_lifetime(max);
     let keepalive = tower_websocket::Keepalive::default().interval(max).timeout(max);
     let (client, server) = tower_websocket::testing::pair(Upgrader::new().limits(limits).keepalive(keepalive));
     client.send("hello").await.unwrap();

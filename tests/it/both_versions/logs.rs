@@ -114,7 +114,7 @@ async fn a_shutdown_and_the_end_of_a_lifetime_are_no_news() {
     let shutdown = tower_websocket::Shutdown::new();
     let lines = Lines::default();
     lines.subscribe();
-    let limits = tower_websocket::Limits::default().lifetime(secs(5));
+    let limits = tower_websocket::Limits::default().max_lifetime(secs(5));
     let layer = WebSocketLayer::new(rpc).shutdown(&shutdown).upgrader(quiet().limits(limits));
     let service = layer.into_service();
     let mut first = serve(service.clone());
@@ -277,7 +277,7 @@ async fn many_websockets_on_one_http2_connection_are_named_once() {
     let peer = if super::VERSION == Version::HTTP_2 { [192, 0, 2, 2] } else { [192, 0, 2, 1] };
     let echo = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) }).upgrader(quiet());
     let service = ServiceBuilder::new().layer(Extension(SocketAddr::from((peer, 4711)))).service(echo.into_service());
-    let mut client = TestClient::new(service).settings(quiet());
+    let mut client = TestClient::new(service).config(quiet().get_config().clone());
     if super::VERSION == Version::HTTP_2 {
         client = client.http2();
     }

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join;
 use http::Request;
-use http_body_util::Empty;
 use tokio::io::{AsyncWriteExt, duplex};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use tower::service_fn;
-use tower_websocket::{Error, ErrorKind, Limits, Manager, Message, Role, Upgrader, WebSocketLayer, testing};
+use tower_websocket::{EmptyBody, Error, ErrorKind, Limits, Manager, Message, Role, Upgrader, WebSocketLayer, testing};
 
 use super::support::{echo, quiet};
 
@@ -52,7 +50,7 @@ async fn messages_of_all_sizes_come_back_as_they_were() {
 #[tokio::test(start_paused = true)]
 async fn a_handle_in_the_task_of_its_connection_but_outside_of_the_handler_is_woken() {
     let service = service_fn(async |mut request: Request<_>| {
-        let (response, upgrade) = Upgrader::new().upgrade::<Empty<Bytes>, Empty<Bytes>>(&mut request).unwrap();
+        let (response, upgrade) = Upgrader::new().upgrade::<EmptyBody, EmptyBody>(&mut request).unwrap();
         tokio::spawn(async move {
             let (escape, escaped) = oneshot::channel();
             // Polled before the connection each time, so that it sees what has arrived only if it is woken.
@@ -115,7 +113,7 @@ async fn a_flood_of_messages_lets_other_tasks_run() {
 /// are sent.
 fn flooded(settings: &Upgrader) -> (Manager, Arc<AtomicBool>) {
     let (near, mut far) = duplex(1024 * 1024);
-    let ws = Manager::from_upgraded(near, Role::Server, settings);
+    let ws = Manager::from_upgraded(near, Role::Server, settings.get_config());
     let over = Arc::new(AtomicBool::new(false));
     tokio::spawn({
         let over = over.clone();
@@ -153,7 +151,7 @@ async fn what_was_written_is_known_in_a_flood_too() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_due_is_done_in_a_flood_too() {
-    let limits = Limits::default().lifetime(Duration::from_secs(2));
+    let limits = Limits::default().max_lifetime(Duration::from_secs(2));
     let (ws, over) = flooded(&quiet().limits(limits));
     polls().await;
     assert!(ws.end().is_none());
@@ -166,9 +164,9 @@ async fn what_is_due_is_done_in_a_flood_too() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_moves_to_another_task_keeps_its_time() {
     let service = service_fn(async |mut request: Request<_>| {
-        let limits = Limits::default().lifetime(Duration::from_secs(2));
+        let limits = Limits::default().max_lifetime(Duration::from_secs(2));
         let settings = quiet().limits(limits);
-        let (response, upgrade) = settings.upgrade::<Empty<Bytes>, Empty<Bytes>>(&mut request).unwrap();
+        let (response, upgrade) = settings.upgrade::<EmptyBody, EmptyBody>(&mut request).unwrap();
         tokio::spawn(async move {
             let mut connection = Box::pin(upgrade.run(echo));
             tokio::select! {

@@ -50,7 +50,8 @@ async fn a_burst_of_another_task_goes_out_in_one_system_call() {
 #[tokio::test(start_paused = true)]
 async fn sending_waits_while_the_buffer_is_full() {
     let (peer, transport, _) = tap(1024);
-    let (ws, mut peer) = open_over(quiet().limits(Limits::default().outgoing(10_000)), "", peer, transport).await;
+    let (ws, mut peer) =
+        open_over(quiet().limits(Limits::default().max_write_buffer_size(10_000)), "", peer, transport).await;
     let mut sent = 0;
     while ws.send(vec![0; 998]).now_or_never().is_some() {
         sent += 1;
@@ -70,7 +71,8 @@ async fn sending_waits_while_the_buffer_is_full() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_send_was_not_sent() {
     let (peer, transport, _) = tap(1024);
-    let (ws, mut peer) = open_over(quiet().limits(Limits::default().outgoing(1000)), "", peer, transport).await;
+    let (ws, mut peer) =
+        open_over(quiet().limits(Limits::default().max_write_buffer_size(1000)), "", peer, transport).await;
     ws.send(vec![0; BIG]).await.unwrap();
     for _ in 0..5 {
         assert!(timeout(secs(1), ws.send("dropped")).await.is_err());
@@ -197,7 +199,8 @@ async fn receive_numbered(mut peer: Peer) {
 #[tokio::test(start_paused = true)]
 async fn a_pong_overtakes_what_is_buffered() {
     let (peer, transport, _) = tap(1024);
-    let (ws, mut peer) = open_over(quiet().limits(Limits::default().outgoing(2 * BIG)), "", peer, transport).await;
+    let (ws, mut peer) =
+        open_over(quiet().limits(Limits::default().max_write_buffer_size(2 * BIG)), "", peer, transport).await;
     ws.send(vec![1; BIG]).await.unwrap();
     peer.settle().await;
     ws.send(vec![2; BIG]).await.unwrap();

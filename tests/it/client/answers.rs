@@ -103,7 +103,7 @@ async fn over_http2_only_a_success_is_an_answer() {
             Err(error) => {
                 assert!(!accepted, "{status}: {error:?}");
                 assert_eq!(error.kind(), ErrorKind::Handshake);
-                assert_eq!(error.refusal().unwrap().response().status(), status);
+                assert_eq!(error.response().unwrap().status(), status);
             }
         }
         server.abort();

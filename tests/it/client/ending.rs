@@ -61,7 +61,7 @@ async fn a_shutdown_closes_clients_of_both_versions() {
     }
     for (version, client) in clients() {
         let error = client.connect(format!("ws://{address}/")).await.unwrap_err();
-        assert_eq!(error.refusal().unwrap().response().status(), 503, "{version:?}");
+        assert_eq!(error.response().unwrap().status(), 503, "{version:?}");
     }
 }
 
@@ -94,7 +94,7 @@ async fn the_client_keeps_the_connection_alive_and_notices_silence() {
         drop(bridge);
     }
     let (near, _far) = duplex(1024);
-    let ws = Manager::from_upgraded(near, Role::Client, &Upgrader::new());
+    let ws = Manager::from_upgraded(near, Role::Client, Upgrader::new().get_config());
     assert_eq!(ws.recv().await.unwrap_err().kind(), ErrorKind::KeepaliveTimeout);
 }
 
@@ -150,7 +150,7 @@ async fn the_transport_ends_when_the_server_accepts_no_data() {
 #[tokio::test(start_paused = true)]
 async fn a_client_answers_a_close_frame_with_something_behind_it() {
     let (near, mut far) = tokio::io::duplex(1024);
-    let ws = Manager::from_upgraded(near, Role::Client, &Upgrader::new());
+    let ws = Manager::from_upgraded(near, Role::Client, Upgrader::new().get_config());
     // A close frame with 1000, then a ping and a text.
     far.write_all(b"\x88\x02\x03\xe8\x89\x01x\x81\x01y").await.unwrap();
     let mut header = [0; 6];

@@ -58,13 +58,13 @@ async fn a_refusal_can_be_read() {
         let error = client.connect(format!("ws://{address}/ws")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Handshake);
         assert_eq!(error.source().unwrap().to_string(), "the server answered 403 Forbidden");
-        let response = error.refusal().unwrap().response();
+        let response = error.response().unwrap();
         assert_eq!((response.status().as_u16(), response.version()), (403, version));
         assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
         assert_eq!(response.body(), "pages of this origin may not open a WebSocket here\n");
 
         let error = client.connect(format!("ws://{address}/elsewhere")).await.unwrap_err();
-        assert_eq!(error.refusal().unwrap().response().status(), 426, "{version:?}");
+        assert_eq!(error.response().unwrap().status(), 426, "{version:?}");
     }
 }
 
@@ -77,7 +77,7 @@ async fn only_the_start_of_a_long_refusal_is_read() {
     .await;
     for (version, client) in clients() {
         let error = client.connect(format!("ws://{address}/")).await.unwrap_err();
-        let response = error.refusal().unwrap().response();
+        let response = error.response().unwrap();
         assert_eq!((response.status().as_u16(), response.body().len()), (429, 4096), "{version:?}");
     }
 }
@@ -97,7 +97,7 @@ async fn a_server_that_is_not_there_is_reported_at_once() {
 async fn a_silent_server_takes_no_longer_than_the_limit() {
     for (version, client) in clients() {
         let (near, _far) = duplex(1024);
-        let client = client.limits(Limits::default().handshake_time(Duration::from_secs(3)));
+        let client = client.limits(Limits::default().handshake_timeout(Duration::from_secs(3)));
         let start = Instant::now();
         let error = client.connect_over(near, "ws://h/").await.unwrap_err();
         assert_eq!((error.kind(), start.elapsed().as_secs()), (ErrorKind::Connect, 3), "{version:?}");

@@ -65,8 +65,8 @@ async fn many_sockets_at_once() {
 #[tokio::test]
 async fn any_transport_can_carry_a_connection() {
     let (near, far) = UnixStream::pair().unwrap();
-    let client = Manager::from_upgraded(near, Role::Client, &Upgrader::new());
-    let server = Manager::from_upgraded(far, Role::Server, &Upgrader::new());
+    let client = Manager::from_upgraded(near, Role::Client, Upgrader::new().get_config());
+    let server = Manager::from_upgraded(far, Role::Server, Upgrader::new().get_config());
     let text = Message::text("plain ".repeat(100_000));
     let (sent, received) = tokio::join!(client.send(text.clone()), server.recv());
     sent.unwrap();
@@ -82,7 +82,7 @@ async fn many_small_messages_can_wait_for_the_client() {
     for (version, client) in clients() {
         let (layer, mut handlers) = handed_over();
         let (near, far) = duplex(1024);
-        let limits = Limits::default().write_time(Duration::from_secs(3600));
+        let limits = Limits::default().write_timeout(Duration::from_secs(3600));
         let settings = quiet().limits(limits);
         tokio::spawn(serve_stream(far, layer.upgrader(settings).into_service()));
         let client = client.keepalive(Keepalive::disabled());

@@ -190,6 +190,6 @@ async fn client_of(ending: Ending) -> (Manager, oneshot::Sender<()>, tokio::task
         // An error is what some of these are about.
         let _ = poll_fn(|cx| connection.poll_closed(cx)).await;
     });
-    let connector = Connector::new().settings(quiet()).http2();
+    let connector = Connector::new().config(quiet().get_config().clone()).http2();
     (connector.connect_over(near, "ws://h/").await.unwrap(), tell, server)
 }

@@ -118,7 +118,7 @@ async fn a_connection_that_nobody_reads_is_ended_by_a_write_timeout() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_starts_to_read_again_gets_everything() {
     let (layer, mut handlers) = handed_over();
-    let limits = Limits::default().write_time(Duration::from_secs(3600));
+    let limits = Limits::default().write_timeout(Duration::from_secs(3600));
     let mut peer = Peer::connect(layer.upgrader(quiet().without_compression().limits(limits))).await;
     let mut stream = peer.open("http://h/", &[VERSION]).await;
     let handler = handlers.recv().await.unwrap();

@@ -58,7 +58,7 @@ pub(crate) async fn open(role: Role, over: Over, way: Way, settings: Upgrader) -
     let socket = way.socket();
     match role {
         Role::Client => {
-            let connector = Connector::new().settings(settings);
+            let connector = Connector::new().config(settings.get_config().clone());
             connect_through(over, connector, socket, way.proxy(role)).await
         }
         Role::Server => {

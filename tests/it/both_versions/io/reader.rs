@@ -88,7 +88,7 @@ async fn a_reader_gives_lines() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_connection_is_an_error_of_each_read_and_write() {
-    let (client, server) = testing::pair(Upgrader::new().limits(Limits::default().message(10)));
+    let (client, server) = testing::pair(Upgrader::new().limits(Limits::default().max_message_size(10)));
     let (mut reader, mut writer) = (server.reader(), server.writer(MessageKind::Binary));
     client.send("more than ten").await.unwrap();
     for _ in 0..2 {

@@ -84,7 +84,7 @@ async fn a_shutdown_leaves_the_websocket_open() {
 #[tokio::test(start_paused = true)]
 async fn a_writer_waits_for_a_slow_peer() {
     let upgrader =
-        Upgrader::new().without_compression().limits(Limits::default().write_time(Duration::from_secs(3600)));
+        Upgrader::new().without_compression().limits(Limits::default().write_timeout(Duration::from_secs(3600)));
     let (client, server) = testing::pair(upgrader);
     let mut writer = server.writer(MessageKind::Binary);
     let mut taken = 0;

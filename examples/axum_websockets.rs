@@ -1,0 +1,108 @@
+//! axum's example `websockets` with the extractor of this crate. It stays as close to the original as it can: the socket is
+//! split, and each half goes into a task of its own.
+//!
+//! `cargo run --example axum_websockets --features axum` listens on `127.0.0.1:3000`, or on `ADDR`.
+
+use std::env;
+use std::error::Error as StdError;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::connect_info::ConnectInfo;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use axum::routing::any;
+use futures_util::sink::SinkExt;
+use futures_util::stream::StreamExt;
+use tokio::net::TcpListener;
+use tower_websocket::axum::WebSocketUpgrade;
+use tower_websocket::{CloseCode, Manager, Message};
+
+/// The routes of the example.
+pub(crate) fn app() -> Router {
+    Router::new().route("/ws", any(ws_handler))
+}
+
+/// The handler for the handshake: the last point where a status can be answered.
+async fn ws_handler(
+    ws: WebSocketUpgrade,
+    headers: HeaderMap,
+    ConnectInfo(addr): ConnectInfo<SocketAddr>,
+) -> impl IntoResponse {
+    let user_agent = headers.get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or("Unknown browser");
+    println!("`{user_agent}` at {addr} connected.");
+    ws.on_upgrade(move |socket| handle_socket(socket, addr))
+}
+
+/// One connection.
+async fn handle_socket(socket: Manager, who: SocketAddr) {
+    // The original sends a ping to kick things off; here it is measured too.
+    match socket.ping().await {
+        Ok(time) => println!("Pinged {who} in {time:?}..."),
+        Err(error) => return println!("Could not ping {who}: {error}"),
+    }
+
+    // A single message from the client.
+    match socket.recv().await {
+        Ok(Some(message)) => process_message(&message, who),
+        Ok(None) => return,
+        Err(_) => return println!("client {who} abruptly disconnected"),
+    }
+
+    for i in 1..5 {
+        if socket.send(Message::Text(format!("Hi {i} times!").into())).await.is_err() {
+            return println!("client {who} abruptly disconnected");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
+    // Split, it sends and receives in two tasks; so would two clones of it.
+    let (mut sender, mut receiver) = socket.clone().split();
+    let send = async {
+        for i in 0..20 {
+            if sender.send(Message::Text(format!("Server message {i} ...").into())).await.is_err() {
+                return i;
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        println!("Sending close to {who}...");
+        if let Err(error) = socket.close_with(CloseCode::NORMAL, "Goodbye").await {
+            println!("Could not close due to {error}, probably it is ok?");
+        }
+        20
+    };
+    let receive = async {
+        let mut received = 0;
+        while let Some(Ok(message)) = receiver.next().await {
+            received += 1;
+            process_message(&message, who);
+        }
+        received
+    };
+    tokio::select! {
+        sent = send => println!("{sent} messages sent to {who}"),
+        received = receive => println!("Received {received} messages"),
+    }
+
+    // Where the peer has closed, this tells how; where nobody has yet, returning does.
+    if let Some(Ok(frame)) = socket.end() {
+        println!(">>> {who} closed with {frame}");
+    }
+    println!("Websocket context {who} destroyed");
+}
+
+fn process_message(message: &Message, who: SocketAddr) {
+    match message {
+        Message::Text(text) => println!(">>> {who} sent str: {text:?}"),
+        Message::Binary(bytes) => println!(">>> {who} sent {} bytes: {bytes:?}", bytes.len()),
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn StdError>> {
+    let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app().into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}

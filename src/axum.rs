@@ -1,0 +1,306 @@
+//! An extractor for [axum](https://docs.rs/axum) and everything else that is built on `axum-core`.
+//!
+//! A handler that takes a [`WebSocketUpgrade`] is one like any other, with `State`, `Path` and the rest beside it. The
+//! handshake is checked before the handler's body runs, and a refused one is answered without it; so is a request that any
+//! other extractor refuses.
+//!
+//! ```
+//! use axum::extract::{Path, State};
+//! use axum::response::Response;
+//! use axum::routing::any;
+//! use axum::Router;
+//! use tower_websocket::axum::WebSocketUpgrade;
+//! use tower_websocket::{Error, Manager};
+//!
+//! #[derive(Clone)]
+//! struct App {
+//!     greeting: &'static str,
+//! }
+//!
+//! async fn room(ws: WebSocketUpgrade, Path(id): Path<u64>, State(app): State<App>) -> Response {
+//!     ws.on_upgrade(move |ws| chat(ws, app, id))
+//! }
+//!
+//! async fn chat(ws: Manager, app: App, id: u64) -> Result<(), Error> {
+//!     ws.send(format!("{} in room {id}", app.greeting)).await?;
+//!     while let Some(message) = ws.recv().await? {
+//!         ws.send(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! // `any`, as over HTTP/2 a handshake is a CONNECT.
+//! let app: Router = Router::new().route("/rooms/{id}", any(room)).with_state(App { greeting: "welcome" });
+//! ```
+//!
+//! # Settings
+//!
+//! They are those of an [`Upgrader`]: the one in the request's extensions, where `axum::Extension` puts it, or the
+//! default. To have them from the router's state, name the type that is found there: an `Upgrader`, or where there are
+//! several endpoints a type of your own that becomes one.
+//!
+//! ```
+//! use axum::extract::FromRef;
+//! use axum::response::Response;
+//! use axum::routing::any;
+//! use axum::{Extension, Router};
+//! use tower_websocket::axum::WebSocketUpgrade;
+//! use tower_websocket::{Manager, Shutdown, Upgrader};
+//!
+//! #[derive(Clone)]
+//! struct App {
+//!     upgrader: Upgrader,
+//! }
+//!
+//! impl FromRef<App> for Upgrader {
+//!     fn from_ref(app: &App) -> Self {
+//!         app.upgrader.clone()
+//!     }
+//! }
+//!
+//! async fn by_state(ws: WebSocketUpgrade<Upgrader>) -> Response {
+//!     ws.on_upgrade(|ws: Manager| async move { ws.send("welcome").await })
+//! }
+//!
+//! async fn by_extension(ws: WebSocketUpgrade) -> Response {
+//!     ws.on_upgrade(|ws: Manager| async move { ws.send("welcome").await })
+//! }
+//!
+//! let shutdown = Shutdown::new();
+//! let upgrader = Upgrader::new().shutdown(&shutdown).max_connections(10_000);
+//! let app: Router = Router::new()
+//!     .route("/state", any(by_state))
+//!     .route("/extension", any(by_extension).layer(Extension(upgrader.clone())))
+//!     .with_state(App { upgrader });
+//! ```
+//!
+//! # Tracing
+//!
+//! axum keeps the peer's address and the path before nesting in types of its own, which `axum-core` does not have. Tell
+//! the `Upgrader` once where they are, and the span of each connection has them:
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use axum::extract::{ConnectInfo, OriginalUri};
+//! use tower_websocket::Upgrader;
+//!
+//! let upgrader = Upgrader::new()
+//!     .peer_addr(|request| request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0))
+//!     .original_uri(|request| request.extensions.get::<OriginalUri>().map(|original| &original.0));
+//! ```
+//!
+//! # Coming from `axum::extract::ws`
+//!
+//! | axum | here |
+//! | --- | --- |
+//! | `use axum::extract::ws::WebSocketUpgrade` | `use tower_websocket::axum::WebSocketUpgrade` |
+//! | `mut socket: WebSocket` | `ws: Manager`, which every method takes by `&self` |
+//! | `while let Some(Ok(message)) = socket.recv().await` | `while let Some(message) = ws.recv().await?` |
+//! | `socket.split()` | `ws.clone()` for each task; `StreamExt::split` works too |
+//! | `Message::Text(text)`, `Message::Binary(bytes)` | the same |
+//! | `Message::Ping`, `Message::Pong` | answered and sent by the connection; [`Manager::ping`] measures |
+//! | `Message::Close(frame)` sent | [`Manager::close_with`], or what the handler returns |
+//! | `Message::Close(frame)` received | `None` from `recv`, and [`Manager::done`] has the frame |
+//! | `.protocols(["chat"])` | [`.subprotocols(["chat"])`](WebSocketUpgrade::subprotocols) |
+//! | `.max_message_size(n)`, `.max_write_buffer_size(n)` | [`Limits`](crate::Limits) |
+//! | `.on_failed_upgrade(f)` | logged; [`Upgrader::on_end`] is told |
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+
+use axum_core::body::Body;
+use axum_core::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::request::Parts;
+
+use crate::handler::HandlerOutput;
+use crate::handshake::{Head, Rejection, RejectionKind};
+use crate::manager::Manager;
+use crate::upgrade::{Admission, PendingTransport, Upgrader, WebSocketConfig};
+
+/// Extracts a WebSocket handshake that was checked; [`on_upgrade`](Self::on_upgrade) answers it.
+///
+/// `T` says where the settings come from: the default from the request's extensions, any other type from the router's
+/// state; see the [module](self). Where both have an [`Upgrader`], that of the request counts, and what it says nothing of
+/// comes from the other, as with a [`WebSocketLayer`](crate::WebSocketLayer).
+///
+/// `Option<WebSocketUpgrade>` is `None` for a request that asks for no WebSocket, so that one handler can serve a page too.
+///
+/// When it is dropped unanswered, the connection does not count for a [`Shutdown`](crate::Shutdown) any more, and the
+/// handler's response goes out.
+///
+/// # Errors
+///
+/// [`WebSocketRejection`], which answers as a `WebSocketLayer` does.
+#[must_use = "the handshake is answered by `on_upgrade`"]
+pub struct WebSocketUpgrade<T = FromExtensions> {
+    upgrader: Upgrader,
+    admission: Admission,
+    request: Parts,
+    transport: PendingTransport,
+    settings: PhantomData<fn() -> T>,
+}
+
+/// Says that the settings of a [`WebSocketUpgrade`] are in the request's extensions, or the defaults.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct FromExtensions {}
+
+impl<T> WebSocketUpgrade<T> {
+    /// Answers the handshake, and runs `handler` once the connection is open.
+    ///
+    /// The connection closes when the handler returns; [`HandlerOutput`] tells with which code. Return the response as it
+    /// is: headers may be added by outer layers, but another status or body would leave the connection unopened.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[doc(alias = "accept")]
+    pub fn on_upgrade<H, F>(self, handler: H) -> Response
+    where
+        H: FnOnce(Manager) -> F + Send + 'static,
+        F: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        let Self { upgrader, admission, request, transport, .. } = self;
+        let (response, upgrade) = upgrader.accept(admission, request, transport);
+        upgrade.spawn(handler);
+        response.map(|()| Body::empty())
+    }
+
+    /// Chooses among these subprotocols for this connection, the preferred one first, in place of those of the settings.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is not a token, such as an empty one or one with a space.
+    #[doc(alias = "protocols")]
+    pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
+        self.upgrader = self.upgrader.subprotocols(subprotocols);
+        self.upgrader.choose_subprotocol(&mut self.admission, &self.request.headers);
+        self
+    }
+
+    /// Compression, keepalive and limits of this connection, in place of those of the settings.
+    pub fn config(mut self, config: WebSocketConfig) -> Self {
+        self.upgrader = self.upgrader.config(config);
+        self
+    }
+
+    /// The subprotocol that is agreed on (RFC 6455 §1.9).
+    #[doc(alias = "selected_protocol")]
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.admission.subprotocol()
+    }
+
+    fn extract(parts: &mut Parts, fallback: &Upgrader) -> Result<Self, WebSocketRejection> {
+        let upgrader = match parts.extensions.get::<Upgrader>() {
+            Some(own) => own.clone().or(fallback),
+            None => fallback.clone(),
+        };
+        let admitted = upgrader.admit(Head::from(&*parts)).and_then(|admission| {
+            let transport = PendingTransport::take(&mut parts.extensions)
+                .ok_or_else(|| upgrader.refuse(Head::from(&*parts), RejectionKind::NotUpgradable))?;
+            Ok((admission, transport))
+        });
+        match admitted {
+            Ok((admission, transport)) => {
+                Ok(Self { upgrader, admission, request: parts.clone(), transport, settings: PhantomData })
+            }
+            Err(rejection) => {
+                let response = upgrader.rejection_response(rejection.clone(), parts.version);
+                Err(WebSocketRejection(Box::new((rejection, response))))
+            }
+        }
+    }
+
+    fn extract_if_asked(parts: &mut Parts, fallback: &Upgrader) -> Result<Option<Self>, WebSocketRejection> {
+        match Head::from(&*parts).protocol() {
+            Some(_) => Self::extract(parts, fallback).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
+    type Rejection = WebSocketRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, WebSocketRejection> {
+        Self::extract(parts, defaults())
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for WebSocketUpgrade {
+    type Rejection = WebSocketRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, WebSocketRejection> {
+        Self::extract_if_asked(parts, defaults())
+    }
+}
+
+impl<S, T> FromRequestParts<S> for WebSocketUpgrade<T>
+where
+    S: Send + Sync,
+    T: FromRef<S> + Into<Upgrader>,
+{
+    type Rejection = WebSocketRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, WebSocketRejection> {
+        Self::extract(parts, &T::from_ref(state).into())
+    }
+}
+
+impl<S, T> OptionalFromRequestParts<S> for WebSocketUpgrade<T>
+where
+    S: Send + Sync,
+    T: FromRef<S> + Into<Upgrader>,
+{
+    type Rejection = WebSocketRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, WebSocketRejection> {
+        Self::extract_if_asked(parts, &T::from_ref(state).into())
+    }
+}
+
+impl<T> fmt::Debug for WebSocketUpgrade<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketUpgrade")
+            .field("uri", &self.request.uri)
+            .field("subprotocol", &self.subprotocol())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A refused handshake, with the response that says so.
+#[derive(Debug)]
+pub struct WebSocketRejection(Box<(Rejection, http::Response<Bytes>)>);
+
+impl WebSocketRejection {
+    /// Why it was refused.
+    #[must_use]
+    pub fn rejection(&self) -> &Rejection {
+        &self.0.0
+    }
+}
+
+impl IntoResponse for WebSocketRejection {
+    fn into_response(self) -> Response {
+        self.0.1.map(Body::from)
+    }
+}
+
+impl fmt::Display for WebSocketRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rejection().fmt(f)
+    }
+}
+
+impl std::error::Error for WebSocketRejection {}
+
+/// The settings of those who have none.
+fn defaults() -> &'static Upgrader {
+    static DEFAULTS: OnceLock<Upgrader> = OnceLock::new();
+    DEFAULTS.get_or_init(Upgrader::new)
+}

@@ -1,0 +1,149 @@
+//! Which errors another attempt may cure.
+
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+
+use super::backoff::Hint;
+use crate::close::{CloseCode, CloseFrame};
+use crate::error::{Error, ErrorKind};
+
+impl Error {
+    /// Whether connecting again may help, after a while.
+    ///
+    /// | error | retryable |
+    /// | --- | --- |
+    /// | [`Connect`](ErrorKind::Connect), [`Disconnected`](ErrorKind::Disconnected), every timeout, [`LifetimeExceeded`](ErrorKind::LifetimeExceeded), [`BudgetExceeded`](ErrorKind::BudgetExceeded) | yes, but for a certificate that is not valid |
+    /// | [`Handshake`](ErrorKind::Handshake) with the status 408, 425, 429, 500, 502, 503 or 504 | yes |
+    /// | `Handshake` with any other response, such as 401, 403, 404 or a redirect, or with a wrong answer | no |
+    /// | [`Closed`](ErrorKind::Closed) with 1001, 1005, 1011 to 1014, or 3000 and above | yes, but for 3000 (unauthorized) and 3003 (forbidden) |
+    /// | `Closed` with any other code: 1000, and what says that one side did something wrong | no |
+    /// | everything else | no |
+    ///
+    /// ```
+    /// use tower_websocket::{CloseCode, CloseFrame, Error};
+    ///
+    /// assert!(Error::from(CloseFrame::from(CloseCode::SERVICE_RESTART)).is_retryable());
+    /// assert!(!Error::from(CloseFrame::from(CloseCode::POLICY_VIOLATION)).is_retryable());
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self.kind() {
+            ErrorKind::BudgetExceeded
+            | ErrorKind::Disconnected
+            | ErrorKind::KeepaliveTimeout
+            | ErrorKind::LifetimeExceeded
+            | ErrorKind::ReadTimeout
+            | ErrorKind::WriteTimeout => true,
+            ErrorKind::Closed => self.close_frame().is_some_and(may_come_back),
+            ErrorKind::Connect => !has_invalid_certificate(self),
+            ErrorKind::Handshake => self.response().is_some_and(|response| is_temporary(response.status())),
+            ErrorKind::Aborted
+            | ErrorKind::Decode
+            | ErrorKind::Encode
+            | ErrorKind::InvalidSetting
+            | ErrorKind::MessageTooBig
+            | ErrorKind::Protocol
+            | ErrorKind::Source => false,
+        }
+    }
+
+    /// What the server asked for before it is asked again.
+    pub(super) fn retry_hint(&self) -> Hint {
+        if let Some(frame) = self.close_frame() {
+            return match frame.code() {
+                CloseCode::SERVICE_RESTART | CloseCode::TRY_AGAIN_LATER => Hint::Restart,
+                _ => Hint::None,
+            };
+        }
+        let after = self.response().and_then(|response| response.headers().get(RETRY_AFTER));
+        after.and_then(|after| retry_after(after.to_str().ok()?.trim())).map_or(Hint::None, Hint::After)
+    }
+}
+
+/// Whether a server that closes with this may be there again later.
+fn may_come_back(frame: &CloseFrame) -> bool {
+    match frame.code().get() {
+        1001 | 1005 | 1011..=1014 => true,
+        // IANA: unauthorized, and forbidden.
+        3000 | 3003 => false,
+        code => code > 3000,
+    }
+}
+
+fn is_temporary(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// Seconds or a date (RFC 9110 §10.2.3).
+fn retry_after(value: &str) -> Option<Duration> {
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+#[cfg(feature = "rustls")]
+fn has_invalid_certificate(error: &Error) -> bool {
+    use tokio_rustls::rustls::Error as TlsError;
+
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    let cause = source.and_then(std::io::Error::get_ref).and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(TlsError::InvalidCertificate(_)))
+}
+
+#[cfg(not(feature = "rustls"))]
+fn has_invalid_certificate(_: &Error) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_which_close_codes_may_be_cured() {
+        for (code, retryable) in [
+            (1000, false),
+            (1001, true),
+            (1002, false),
+            (1003, false),
+            (1007, false),
+            (1008, false),
+            (1009, false),
+            (1010, false),
+            (1011, true),
+            (1012, true),
+            (1013, true),
+            (1014, true),
+            (3000, false),
+            (3003, false),
+            (3008, true),
+            (4000, true),
+            (4999, true),
+        ] {
+            let frame = CloseFrame::from(CloseCode::new(code).unwrap());
+            assert_eq!(Error::from(frame).is_retryable(), retryable, "{code}");
+        }
+        assert!(Error::from(CloseFrame::without_code()).is_retryable());
+    }
+
+    #[test]
+    fn reads_what_a_server_says_of_its_return() {
+        for (value, after) in [
+            ("0", Some(0)),
+            ("120", Some(120)),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(value), after.map(Duration::from_secs), "{value}");
+        }
+        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        assert!(retry_after(&later).is_some_and(|after| (90..=100).contains(&after.as_secs())));
+    }
+}

@@ -1,0 +1,218 @@
+//! A client that stays connected.
+
+use std::fmt;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::backoff::{Backoff, Failures};
+use super::connector::Connector;
+use super::target::Target;
+use crate::close::{CloseCode, CloseFrame};
+use crate::error::Error;
+use crate::manager::Manager;
+
+/// One connection after another to the same server; made by [`Connector::sessions`].
+///
+/// The first attempt is made at once. After a failure that another attempt may cure ([`Error::is_retryable`]), the next
+/// one comes after a random delay that grows with each failure, and shrinks back after a session that was healthy for a
+/// while: see [`Backoff`]. A server that says when to come back is obeyed: after the close codes 1012 and 1013 the delay is
+/// [`Backoff::after_restart`]; `Retry-After` in a refusal, in seconds or as a date, is waited for (an hour at most), and
+/// some of the random delay besides.
+///
+/// ```no_run
+/// use tower_websocket::{Backoff, Connector, Error, Manager};
+///
+/// # async fn example() -> Result<(), Error> {
+/// let mut sessions = Connector::new().sessions("ws://localhost:3000/feed", Backoff::default());
+/// while let Some(ws) = sessions.next().await? {
+///     // An error in a session is no reason to give the feed up: the next call tells which is.
+///     if let Err(error) = run(ws).await {
+///         eprintln!("{error}");
+///     }
+/// }
+/// # Ok(())
+/// # }
+///
+/// async fn run(ws: Manager) -> Result<(), Error> {
+///     ws.send("subscribe").await?;
+///     while let Some(message) = ws.recv().await? {
+///         println!("{message:?}");
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is connected until `next` is awaited"]
+pub struct Sessions {
+    connector: Connector,
+    target: Goal,
+    backoff: Backoff,
+    failures: Failures,
+    current: Option<Session>,
+    next_attempt: Option<Instant>,
+    over: bool,
+}
+
+/// Where to connect to.
+enum Goal {
+    Valid(Box<Target>),
+    /// What was given is no WebSocket URL.
+    Invalid(Error),
+}
+
+#[derive(Debug)]
+struct Session {
+    ws: Manager,
+    since: Instant,
+    /// It was still open when the next one was asked for, so that its end says nothing of the server.
+    was_left_open: bool,
+}
+
+impl Connector {
+    /// Connects again and again: see [`Sessions`].
+    ///
+    /// A target that is no WebSocket URL is reported by the first [`Sessions::next`].
+    #[doc(alias = "reconnect")]
+    #[doc(alias = "retry")]
+    pub fn sessions<T>(&self, target: T, backoff: Backoff) -> Sessions
+    where
+        T: TryInto<Target, Error: Into<Error>>,
+    {
+        Sessions {
+            connector: self.clone(),
+            target: Goal::new(target),
+            backoff,
+            failures: Failures::default(),
+            current: None,
+            next_attempt: None,
+            over: false,
+        }
+    }
+}
+
+impl Sessions {
+    /// Waits for the next session.
+    ///
+    /// The one before it ends here, if it has not yet: where it is still open it is closed with 1000, and its end is waited
+    /// for. Leave a loop over sessions to stop connecting; dropping this closes the last one when its handles are gone.
+    ///
+    /// `None` after a session that either side has closed with 1000: what the connection was for is done.
+    ///
+    /// # Errors
+    ///
+    /// What another attempt cannot cure: a refusal such as 401 or 403, the close code 1008, a broken protocol, a setting
+    /// that is not valid; or the last of [`Backoff::max_failures`]. Afterwards it returns `None`.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, an attempt to connect is given up, and the next call makes it; a delay goes on.
+    pub async fn next(&mut self) -> Result<Option<Manager>, Error> {
+        loop {
+            if self.over {
+                return Ok(None);
+            }
+            if let Some(session) = &mut self.current {
+                if session.ws.end().is_none() {
+                    session.was_left_open = true;
+                    session.ws.start_close(CloseCode::NORMAL.into());
+                }
+                let end = session.ws.done().await;
+                if self.session_ended(end)? {
+                    return Ok(None);
+                }
+            }
+            if let Some(time) = self.next_attempt {
+                sleep_until(time).await;
+                self.next_attempt = None;
+            }
+            let target = match &self.target {
+                Goal::Valid(target) => Target::clone(target),
+                Goal::Invalid(error) => {
+                    self.over = true;
+                    return Err(error.clone());
+                }
+            };
+            match self.connector.connect(target).await {
+                Ok(ws) => {
+                    let session = Session { ws: ws.clone(), since: Instant::now(), was_left_open: false };
+                    self.current = Some(session);
+                    return Ok(Some(ws));
+                }
+                Err(error) => {
+                    self.failures.attempt_failed();
+                    self.retry_after(error)?;
+                }
+            }
+        }
+    }
+
+    /// Connects to another URL, or with other headers, from the next attempt on: for a token that expires.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower_websocket::{Sessions, Target};
+    ///
+    /// fn renew(sessions: &mut Sessions, token: &str) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let request = Request::get("wss://example.com/feed").header("authorization", format!("Bearer {token}"));
+    ///     sessions.set_target(Target::try_from(request.body(())?)?);
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn set_target(&mut self, target: Target) {
+        self.target = Goal::Valid(target.into());
+    }
+
+    /// Takes note of a session's end. Whether it was the last one.
+    fn session_ended(&mut self, end: Result<CloseFrame, Error>) -> Result<bool, Error> {
+        let Some(session) = self.current.take() else { return Ok(false) };
+        if session.was_left_open {
+            self.wait(&CloseFrame::from(CloseCode::NORMAL).into());
+            return Ok(false);
+        }
+        self.failures.session_ended(session.since.elapsed(), &self.backoff);
+        let error = match end {
+            Ok(frame) if frame.code() == CloseCode::NORMAL => {
+                self.over = true;
+                return Ok(true);
+            }
+            Ok(frame) => frame.into(),
+            Err(error) => error,
+        };
+        self.retry_after(error).map(|()| false)
+    }
+
+    /// Decides on another attempt.
+    fn retry_after(&mut self, error: Error) -> Result<(), Error> {
+        if !error.is_retryable() || self.failures.are_too_many(&self.backoff) {
+            self.over = true;
+            return Err(error);
+        }
+        self.wait(&error);
+        Ok(())
+    }
+
+    fn wait(&mut self, why: &Error) {
+        let delay = self.failures.delay(why.retry_hint(), &self.backoff, rand::random());
+        tracing::debug!(error = why as &dyn std::error::Error, ?delay, "connecting again");
+        self.next_attempt = Some(Instant::now() + delay);
+    }
+}
+
+impl Goal {
+    fn new<T: TryInto<Target, Error: Into<Error>>>(target: T) -> Self {
+        match target.try_into() {
+            Ok(target) => Self::Valid(target.into()),
+            Err(error) => Self::Invalid(error.into()),
+        }
+    }
+}
+
+impl fmt::Debug for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // A URL and its headers may hold secrets.
+            Self::Valid(_) => f.write_str(".."),
+            Self::Invalid(error) => error.fmt(f),
+        }
+    }
+}

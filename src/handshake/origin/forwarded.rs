@@ -1,0 +1,286 @@
+//! What a trusted proxy says of the request that it passes on.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use http::header::FORWARDED;
+use http::{Extensions, HeaderMap, HeaderName};
+
+use crate::error::Error;
+use crate::handshake::head::Head;
+use crate::handshake::setting::parse_some;
+
+/// The header in which a proxy says which host the client asked for:
+/// [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ForwardedHeader {
+    /// `host` and `proto` in `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `X-Forwarded-Host`, and for the scheme `X-Forwarded-Proto`.
+    XForwarded,
+}
+
+/// Which proxies are believed, and what they say it in.
+#[derive(Clone)]
+pub(super) struct TrustedProxies {
+    header: ForwardedHeader,
+    proxies: Proxies,
+}
+
+#[derive(Clone)]
+enum Proxies {
+    Networks(Arc<[Network]>),
+    Predicate(Arc<Predicate>),
+}
+
+type Predicate = dyn Fn(&Extensions) -> bool + Send + Sync;
+
+/// What a proxy said of one request. What it left out is taken from the request itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Said<'a> {
+    pub(super) host: Option<&'a str>,
+    pub(super) scheme: Option<&'a str>,
+}
+
+impl TrustedProxies {
+    pub(super) fn parse<S: AsRef<str>>(
+        header: ForwardedHeader,
+        proxies: impl IntoIterator<Item = S>,
+    ) -> Result<Self, Error> {
+        let networks = parse_some(proxies, "an address or a network such as 10.0.0.0/8 or fd00::/8", Network::parse)?;
+        Ok(Self { header, proxies: Proxies::Networks(networks) })
+    }
+
+    pub(super) fn predicate(
+        header: ForwardedHeader,
+        is_trusted: impl Fn(&Extensions) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { header, proxies: Proxies::Predicate(Arc::new(is_trusted)) }
+    }
+
+    /// What the proxy that sent this request says, if it is trusted.
+    pub(super) fn ask<'a>(&self, head: Head<'a>) -> Said<'a> {
+        let is_trusted = match &self.proxies {
+            Proxies::Networks(networks) => head
+                .extensions
+                .get::<SocketAddr>()
+                .is_some_and(|peer| networks.iter().any(|network| network.contains(peer.ip()))),
+            Proxies::Predicate(is_trusted) => is_trusted(head.extensions),
+        };
+        match self.header {
+            _ if !is_trusted => Said::default(),
+            ForwardedHeader::Forwarded => last_element(head.headers, FORWARDED).map_or_else(Said::default, forwarded),
+            ForwardedHeader::XForwarded => Said {
+                host: last_element(head.headers, X_FORWARDED_HOST),
+                scheme: last_element(head.headers, X_FORWARDED_PROTO).and_then(known_scheme),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for TrustedProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("TrustedProxies");
+        debug.field("header", &self.header);
+        match &self.proxies {
+            Proxies::Networks(networks) => debug.field("networks", networks).finish(),
+            Proxies::Predicate(_) => debug.finish_non_exhaustive(),
+        }
+    }
+}
+
+/// Addresses that begin alike.
+#[derive(Debug)]
+struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits.parse().ok()?)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let all = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.unwrap_or(all);
+        (bits <= all).then_some(Self { address, bits })
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        // A listener for both families reports addresses of IPv4 as ::ffff:a.b.c.d.
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                starts_alike(network.to_bits().into(), address.to_bits().into(), 32 - self.bits)
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                starts_alike(network.to_bits(), address.to_bits(), 128 - self.bits)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether both are the same but for so many bits at the end.
+fn starts_alike(this: u128, other: u128, but: u32) -> bool {
+    let differing = this ^ other;
+    differing.checked_shr(but).unwrap_or(0) == 0
+}
+
+/// The last element over all lines: the one that the nearest proxy wrote. What stands before it came from further away.
+fn last_element(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let line = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    Some(split_unquoted(line, ',').last()?.trim_ascii()).filter(|element| !element.is_empty())
+}
+
+/// `for=..;host=..;proto=..` (RFC 7239 §4).
+fn forwarded(element: &str) -> Said<'_> {
+    let mut said = Said::default();
+    for (name, value) in split_unquoted(element, ';').filter_map(|pair| pair.trim_ascii().split_once('=')) {
+        // An escape in a quoted value can be no part of a host; it is refused as such.
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+        match name {
+            _ if name.eq_ignore_ascii_case("host") => said.host = Some(value),
+            _ if name.eq_ignore_ascii_case("proto") => said.scheme = known_scheme(value),
+            _ => {}
+        }
+    }
+    said
+}
+
+/// Splits where the separator stands outside of quotes.
+fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |c: char| {
+        if escaped {
+            escaped = false;
+            return false;
+        }
+        match c {
+            '"' => quoted = !quoted,
+            '\\' => escaped = quoted,
+            _ => {}
+        }
+        c == separator && !quoted
+    })
+}
+
+fn known_scheme(scheme: &str) -> Option<&'static str> {
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("ws") => Some("http"),
+        _ if scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("wss") => Some("https"),
+        _ => None,
+    }
+}
+
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handshake::fixture::parts;
+    use crate::handshake::origin::OriginPolicy;
+    use crate::handshake::rejection::RejectionKind;
+
+    #[test]
+    fn reads_what_the_nearest_proxy_wrote() {
+        use ForwardedHeader::*;
+
+        for (header, lines, host, scheme) in [
+            (XForwarded, "X-Forwarded-Host: a.example", Some("a.example"), None),
+            (XForwarded, "X-Forwarded-Host: evil.example, a.example:8443", Some("a.example:8443"), None),
+            (XForwarded, "X-Forwarded-Host: evil.example\nX-Forwarded-Host: a.example", Some("a.example"), None),
+            (XForwarded, "X-Forwarded-Host: a\nX-Forwarded-Proto: http, HTTPS", Some("a"), Some("https")),
+            (XForwarded, "X-Forwarded-Host:\nX-Forwarded-Proto: gopher", None, None),
+            (XForwarded, "Forwarded: host=a.example", None, None),
+            (Forwarded, "X-Forwarded-Host: a.example", None, None),
+            (Forwarded, "Forwarded: host=a.example;proto=https", Some("a.example"), Some("https")),
+            (Forwarded, "Forwarded: for=\"[::1]:4711\"; Host=\"a.example:8443\"", Some("a.example:8443"), None),
+            (Forwarded, "Forwarded: host=evil.example, for=10.0.0.1;host=a.example", Some("a.example"), None),
+            (Forwarded, "Forwarded: host=evil.example, for=10.0.0.1", None, None),
+            (Forwarded, "Forwarded: for=\"a, host=evil.example\";host=a.example", Some("a.example"), None),
+            (Forwarded, "Forwarded: for=\"a\\\", host=evil.example\"", None, None),
+            (Forwarded, "Forwarded: host=\"a\\.example\"", Some("a\\.example"), None),
+        ] {
+            let request = parts(&format!("GET / HTTP/1.1\nHost: inner\n{lines}"));
+            let said = TrustedProxies::predicate(header, |_| true).ask(Head::from(&request));
+            assert_eq!((said.host, said.scheme), (host, scheme), "{lines}");
+            let said = TrustedProxies::predicate(header, |_| false).ask(Head::from(&request));
+            assert_eq!((said.host, said.scheme), (None, None), "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_network_has_the_addresses_that_begin_alike() {
+        for (network, address, contained) in [
+            ("10.0.0.0/8", "10.255.1.2", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.6", false),
+            ("192.0.2.7", "::ffff:192.0.2.7", true),
+            ("0.0.0.0/0", "203.0.113.1", true),
+            ("0.0.0.0/0", "::1", false),
+            ("::/0", "2001:db8::1", true),
+            ("fd00::/8", "fdff::1", true),
+            ("fd00::/8", "fe00::1", false),
+            ("::1", "::1", true),
+        ] {
+            let parsed = Network::parse(network).unwrap();
+            assert_eq!(parsed.contains(address.parse().unwrap()), contained, "{network} {address}");
+        }
+        for text in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "10.0.0.0/-1", "proxy.example", "[::1]"] {
+            assert!(Network::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_policy_believes_a_trusted_proxy_and_nobody_else() {
+        let trusted =
+            |policy: OriginPolicy| policy.trusted_proxies(ForwardedHeader::XForwarded, ["10.0.0.0/8"]).unwrap();
+        let same_host = trusted(OriginPolicy::same_host());
+        let same_origin = trusted(OriginPolicy::same_origin());
+        let allowed = trusted(OriginPolicy::insecure_any().allowed_hosts(["a.example"]).unwrap());
+        let predicate = trusted(OriginPolicy::predicate(|request| request.host() == Some("a.example")));
+        let proxy = Some([10, 1, 2, 3]);
+        let said = "X-Forwarded-Host: a.example\nX-Forwarded-Proto: https";
+        for (policy, peer, lines, accepted) in [
+            (&same_host, proxy, said, Ok(())),
+            (&same_host, proxy, "", Err(RejectionKind::Origin)),
+            (&same_host, proxy, "X-Forwarded-Host: b.example", Err(RejectionKind::Origin)),
+            (&same_host, proxy, "X-Forwarded-Host: a.example/b", Err(RejectionKind::InvalidHost)),
+            (&same_host, Some([11, 1, 2, 3]), said, Err(RejectionKind::Origin)),
+            (&same_host, None, said, Err(RejectionKind::Origin)),
+            (&same_origin, proxy, said, Ok(())),
+            (&same_origin, proxy, "X-Forwarded-Host: a.example\nX-Forwarded-Proto: http", Err(RejectionKind::Origin)),
+            (&same_origin, None, said, Err(RejectionKind::Origin)),
+            (&allowed, proxy, said, Ok(())),
+            (&allowed, None, said, Err(RejectionKind::HostNotAllowed)),
+            (&predicate, proxy, said, Ok(())),
+            (&predicate, None, said, Err(RejectionKind::Origin)),
+            (&OriginPolicy::same_host(), proxy, said, Err(RejectionKind::Origin)),
+        ] {
+            let mut request = parts(&format!("GET / HTTP/1.1\nHost: inner:8080\nOrigin: https://a.example\n{lines}"));
+            if let Some(address) = peer {
+                request.extensions.insert(SocketAddr::from((address, 4711)));
+            }
+            let decision = policy.check(Head::from(&request)).map_err(|rejection| rejection.kind());
+            assert_eq!(decision, accepted, "{policy:?} {peer:?} {lines}");
+        }
+        for proxies in [&["proxy.example"][..], &[]] {
+            assert!(OriginPolicy::same_host().trusted_proxies(ForwardedHeader::Forwarded, proxies).is_err());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_value_is_read(value in "[ -~]{0,40}") {
+            let mut request = parts("GET / HTTP/1.1\nHost: inner");
+            request.headers.insert(FORWARDED, value.parse().unwrap());
+            TrustedProxies::predicate(ForwardedHeader::Forwarded, |_| true).ask(Head::from(&request));
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Two connections as one.
+
+use std::sync::OnceLock;
+
+use crate::close::{CloseCode, CloseFrame};
+use crate::error::Error;
+use crate::manager::Manager;
+
+impl Manager {
+    /// Passes messages on between two connections, in both directions, until one of them ends; then closes the other.
+    ///
+    /// Neither side is read faster than the other takes the messages, so that a slow peer slows its counterpart down and
+    /// nothing piles up. Everything that one side sent before it closed reaches the other, and then the same close frame:
+    /// one without a code (1005) stays without. Where a side ends without a close frame, the other gets 1014 (bad gateway).
+    /// Pings are answered on each side by itself; compression is what each side agreed upon.
+    ///
+    /// ```no_run
+    /// use tower_websocket::{CloseFrame, Error, Manager};
+    ///
+    /// // A reverse proxy: the whole handler.
+    /// # #[cfg(feature = "client")]
+    /// async fn proxy(ws: Manager) -> Result<CloseFrame, Error> {
+    ///     let upstream = Manager::connect("ws://10.0.0.2:3000/ws").await?;
+    ///     ws.join(&upstream).await
+    /// }
+    /// ```
+    ///
+    /// It returns once both have ended, with the close frame of the one that ended first.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the first of them ended, if it was not a close.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, both connections stay open. A message on its way between them is lost.
+    #[doc(alias = "pipe")]
+    #[doc(alias = "proxy")]
+    #[doc(alias = "copy_bidirectional")]
+    pub async fn join(&self, other: &Self) -> Result<CloseFrame, Error> {
+        let first = OnceLock::new();
+        tokio::join!(forward(self, other, &first), forward(other, self, &first));
+        let (this, that) = tokio::join!(self.done(), other.done());
+        first.into_inner().unwrap_or_else(|| this.and(that))
+    }
+}
+
+/// Passes on what one side sends, and then how it ended. Where the other side takes no more, the opposite direction learns why.
+async fn forward(from: &Manager, to: &Manager, first: &OnceLock<Result<CloseFrame, Error>>) {
+    let end = loop {
+        match from.recv().await {
+            Ok(Some(message)) => {
+                if to.send(message).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) => break from.end().unwrap_or_else(|| Ok(CloseCode::NORMAL.into())),
+            Err(error) => break Err(error),
+        }
+    };
+    let frame = end.clone().unwrap_or_else(|_| CloseCode::BAD_GATEWAY.into());
+    first.get_or_init(|| end);
+    to.start_close(frame);
+}

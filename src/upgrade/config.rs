@@ -1,0 +1,116 @@
+//! The settings that servers, clients and tests share.
+
+use crate::connection::ConnectionConfig;
+use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
+use crate::limits::Limits;
+use crate::protocol::Keepalive;
+use crate::role::Role;
+
+/// The settings of a connection that do not depend on which side it is: compression, keepalive and limits.
+///
+/// An [`Upgrader`](crate::Upgrader) has one and adds what only servers have; a `Connector` has one and adds what only
+/// clients have. Make one where both sides are to be alike, or where there is no handshake
+/// ([`Manager::from_upgraded`](crate::Manager::from_upgraded)).
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_websocket::{Keepalive, Limits, Upgrader, WebSocketConfig};
+///
+/// let config = WebSocketConfig::new()
+///     .keepalive(Keepalive::default().interval(Duration::from_secs(20)).timeout(Duration::from_secs(45)))
+///     .limits(Limits::default().max_message_size(64 * 1024));
+/// let upgrader = Upgrader::new().config(config.clone());
+/// # #[cfg(feature = "client")]
+/// let connector = tower_websocket::Connector::new().config(config);
+/// ```
+#[derive(Clone, Debug)]
+#[doc(alias = "settings")]
+#[doc(alias = "options")]
+#[must_use]
+pub struct WebSocketConfig {
+    compression: Option<Compression>,
+    keepalive: Keepalive,
+    limits: Limits,
+}
+
+impl Default for WebSocketConfig {
+    fn default() -> Self {
+        Self { compression: Compression::by_default(), keepalive: Keepalive::default(), limits: Limits::default() }
+    }
+}
+
+impl WebSocketConfig {
+    /// The default settings.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Offers or accepts permessage-deflate (RFC 7692) with these settings. On by default.
+    #[doc(alias = "EnableCompression")]
+    #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
+        self
+    }
+
+    /// Offers and accepts no compression.
+    pub fn without_compression(mut self) -> Self {
+        self.compression = None;
+        self
+    }
+
+    /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
+    pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        self.keepalive = keepalive;
+        self
+    }
+
+    /// What a connection may cost.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The compression that was set, or the default. `None` after [`without_compression`](Self::without_compression).
+    #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
+    #[must_use]
+    pub fn get_compression(&self) -> Option<&Compression> {
+        self.compression.as_ref()
+    }
+
+    /// The keepalive that was set, or the default.
+    pub fn get_keepalive(&self) -> &Keepalive {
+        &self.keepalive
+    }
+
+    /// The limits that were set, or the default.
+    pub fn get_limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+impl WebSocketConfig {
+    /// The compression to offer or to accept.
+    pub(crate) fn offered(&self) -> Option<&Compression> {
+        self.compression.as_ref()
+    }
+
+    /// What a connection with these settings needs to know.
+    pub(crate) fn connection_config(
+        &self,
+        role: Role,
+        deflate: Option<(&Compression, Negotiated)>,
+    ) -> ConnectionConfig {
+        ConnectionConfig {
+            role,
+            limits: self.limits.clone(),
+            keepalive: self.keepalive,
+            read_to_end: true,
+            deflate: deflate.map(|(compression, negotiated)| {
+                (Deflater::new(&negotiated, role, compression), Inflater::new(&negotiated, role))
+            }),
+        }
+    }
+}

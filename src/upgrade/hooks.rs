@@ -1,0 +1,70 @@
+//! The functions that a user can give to an endpoint.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Response, Uri};
+
+use crate::close::CloseFrame;
+use crate::error::{Error, ErrorKind};
+use crate::handshake::Rejection;
+use crate::manager::Manager;
+use crate::stats::Stats;
+
+/// A shared function.
+pub(super) struct Hook<F: ?Sized>(pub(super) Arc<F>);
+
+/// May replace the response to a refused handshake.
+pub(super) type OnRejection = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
+
+/// Is told of the end of a connection.
+pub(super) type OnEnd = dyn Fn(&Parts, &Result<CloseFrame, Error>, Stats) + Send + Sync;
+
+/// Finds the peer's address in a request.
+pub(super) type PeerAddr = dyn Fn(&Parts) -> Option<SocketAddr> + Send + Sync;
+
+/// Finds the URI that the client sent in a request.
+pub(super) type OriginalUri = dyn Fn(&Parts) -> Option<&Uri> + Send + Sync;
+
+impl<F: ?Sized> Clone for Hook<F> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<F: ?Sized> fmt::Debug for Hook<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
+/// Calls `on_end` once, when it is dropped: however a connection ends, that happens.
+#[derive(Debug)]
+pub(super) struct EndReport {
+    hook: Hook<OnEnd>,
+    manager: Manager,
+}
+
+impl EndReport {
+    pub(super) fn new(hook: Hook<OnEnd>, manager: Manager) -> Self {
+        Self { hook, manager }
+    }
+}
+
+impl Drop for EndReport {
+    fn drop(&mut self) {
+        let end = self.manager.end().unwrap_or_else(|| Err(Error::new(ErrorKind::Disconnected)));
+        report(&self.hook, &self.manager.request(), &end, self.manager.stats());
+    }
+}
+
+/// Calls `on_end`. A panic in it ends nothing else.
+pub(super) fn report(hook: &Hook<OnEnd>, request: &Parts, end: &Result<CloseFrame, Error>, stats: Stats) {
+    if catch_unwind(AssertUnwindSafe(|| (hook.0)(request, end, stats))).is_err() {
+        tracing::error!("`on_end` panicked");
+    }
+}

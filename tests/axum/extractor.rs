@@ -1,0 +1,185 @@
+//! The extractor within axum: other extractors, options, subprotocols, and what the span says.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, FromRef, OriginalUri, Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use axum::{Extension, Router};
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::Empty;
+use tower_websocket::axum::{WebSocketRejection, WebSocketUpgrade};
+use tower_websocket::testing::TestClient;
+use tower_websocket::{
+    Error, Limits, Manager, Message, OriginPolicy, RejectionKind, Shutdown, Upgrader, WebSocketConfig,
+};
+
+#[path = "../it/support/lines.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod lines;
+
+async fn echo(ws: Manager) -> Result<(), Error> {
+    while let Some(message) = ws.recv().await? {
+        ws.send(message).await?;
+    }
+    Ok(())
+}
+
+#[derive(Clone)]
+struct App {
+    handled: Arc<AtomicUsize>,
+    chat: Upgrader,
+    admin: Upgrader,
+}
+
+#[derive(Clone)]
+struct Admin(Upgrader);
+
+impl FromRef<App> for Admin {
+    fn from_ref(app: &App) -> Self {
+        Self(app.admin.clone())
+    }
+}
+
+impl From<Admin> for Upgrader {
+    fn from(admin: Admin) -> Self {
+        admin.0
+    }
+}
+
+impl FromRef<App> for Upgrader {
+    fn from_ref(app: &App) -> Self {
+        app.chat.clone()
+    }
+}
+
+/// A room with everything that axum's handlers have.
+async fn room(
+    ws: WebSocketUpgrade<Upgrader>,
+    Path(id): Path<u64>,
+    Query(query): Query<std::collections::HashMap<String, String>>,
+    State(app): State<App>,
+) -> Result<Response, StatusCode> {
+    app.handled.fetch_add(1, Ordering::Relaxed);
+    if query.get("token").map(String::as_str) != Some("secret") {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    Ok(ws.on_upgrade(move |ws| async move {
+        ws.send(format!("room {id}")).await?;
+        echo(ws).await
+    }))
+}
+
+fn app() -> (TestClient<Router>, App, Shutdown) {
+    let shutdown = Shutdown::new();
+    let app = App {
+        handled: Arc::default(),
+        chat: Upgrader::new().shutdown(&shutdown),
+        admin: Upgrader::new().origin(OriginPolicy::same_host().require_origin()),
+    };
+    let admin = get(|ws: WebSocketUpgrade<Admin>| async { ws.on_upgrade(echo) });
+    let router = Router::new().route("/rooms/{id}", any(room)).route("/admin", admin).with_state(app.clone());
+    (TestClient::new(router), app, shutdown)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_has_state_path_and_query() {
+    let (client, app, _) = app();
+    for client in [client.clone(), client.http2()] {
+        let ws = client.connect("/rooms/7?token=secret").await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), Some(Message::text("room 7")));
+        assert_eq!(ws.request().uri.path(), "/rooms/7");
+    }
+    assert_eq!(app.handled.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_handler_or_another_extractor_refuses_opens_nothing() {
+    let (client, _, shutdown) = app();
+    for (path, status) in [("/rooms/7", 401), ("/rooms/seven?token=secret", 400), ("/elsewhere", 404)] {
+        let refused = client.connect(path).await.unwrap_err();
+        assert_eq!(refused.status(), status, "{path}");
+        assert_eq!(shutdown.connections(), 0, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_handshake_never_reaches_the_handler() {
+    let (client, app, _) = app();
+    let evil = Request::get("/rooms/7?token=secret").header("origin", "https://evil.example");
+    let refused = client.open(evil.body(Empty::<Bytes>::new()).unwrap()).await.unwrap_err();
+    assert_eq!(refused.status(), 403);
+    let plain = client.call(Request::get("/rooms/7").body(Empty::<Bytes>::new()).unwrap()).await;
+    assert_eq!(plain.status(), 426);
+    assert_eq!(app.handled.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_route_may_have_settings_of_its_own() {
+    let (client, ..) = app();
+    assert_eq!(client.connect("/admin").await.unwrap_err().status(), 403);
+    let request = Request::get("/admin").header("origin", "http://localhost").body(Empty::<Bytes>::new()).unwrap();
+    client.open(request).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_option_serves_a_page_too() {
+    async fn either(ws: Result<Option<WebSocketUpgrade>, WebSocketRejection>) -> Response {
+        match ws {
+            Ok(Some(ws)) => ws.on_upgrade(echo),
+            Ok(None) => "a page".into_response(),
+            Err(refused) => {
+                assert_eq!(refused.rejection().kind(), RejectionKind::Origin);
+                refused.into_response()
+            }
+        }
+    }
+    let router: Router = Router::new().route("/", any(either));
+    let client = TestClient::new(router);
+    let page = client.call(Request::get("/").body(Empty::<Bytes>::new()).unwrap()).await;
+    assert_eq!(page.status(), 200);
+    client.connect("/").await.unwrap();
+    let evil = Request::get("/").header("origin", "https://evil.example").body(Empty::<Bytes>::new()).unwrap();
+    assert_eq!(client.open(evil).await.unwrap_err().status(), 403);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_chooses_subprotocols_and_limits() {
+    async fn handler(ws: WebSocketUpgrade, headers: HeaderMap) -> Response {
+        assert_eq!(ws.subprotocol(), None);
+        let ws = ws.subprotocols(["v2", "v1"]);
+        assert_eq!(ws.subprotocol(), headers.contains_key("sec-websocket-protocol").then_some("v2"));
+        let config = WebSocketConfig::new().without_compression().limits(Limits::default().max_message_size(3));
+        ws.config(config).on_upgrade(echo)
+    }
+    let router: Router = Router::new().route("/", any(handler));
+    let client = TestClient::new(router);
+    let request = Request::get("/").header("sec-websocket-protocol", "v1, v2").body(Empty::<Bytes>::new()).unwrap();
+    for ws in [client.open(request).await.unwrap(), client.connect("/").await.unwrap()] {
+        assert!(!ws.is_compressed());
+        ws.send("abcd").await.unwrap();
+        assert_eq!(ws.done().await.unwrap().code().get(), 1009);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_span_has_the_peer_and_the_path_before_nesting() {
+    let lines = lines::Lines::default();
+    lines.subscribe();
+    let upgrader = Upgrader::new()
+        .peer_addr(|request| request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0))
+        .original_uri(|request| request.extensions.get::<OriginalUri>().map(|original| &original.0));
+    let inner = Router::new().route("/ws", any(|ws: WebSocketUpgrade| async { ws.on_upgrade(echo) }));
+    let router: Router = Router::new().nest("/api", inner).layer(Extension(upgrader));
+    let peer = ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4711)));
+    let request = Request::get("/api/ws").extension(peer).body(Empty::<Bytes>::new()).unwrap();
+    let ws = TestClient::new(router).open(request).await.unwrap();
+    ws.close().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let said = lines.take();
+    assert!(said.contains("websocket{path=\"/api/ws\" peer=192.0.2.1:4711"), "{said}");
+}

@@ -1,0 +1,245 @@
+//! The layer, the two function forms and the extractor are fronts of one `Upgrader`, and lose nothing against each other.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::FromRef;
+use axum::response::Response;
+use axum::routing::any;
+use axum::{Extension, Router};
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use tower::util::BoxCloneSyncService;
+use tower::{ServiceBuilder, service_fn};
+use tower_websocket::axum::{FromExtensions, WebSocketUpgrade};
+use tower_websocket::testing::{TestClient, pair};
+use tower_websocket::{
+    CloseCode, CloseFrame, EmptyBody, Error, ErrorKind, Manager, Rejection, RejectionKind, Shutdown, Stats, Upgrader,
+    WebSocketLayer,
+};
+
+type Service = BoxCloneSyncService<Request<EmptyBody>, Response, Infallible>;
+
+async fn echo(ws: Manager) -> Result<(), Error> {
+    while let Some(message) = ws.recv().await? {
+        ws.send(message).await?;
+    }
+    Ok(())
+}
+
+/// The same endpoint, served in every way that there is.
+fn fronts(upgrader: &Upgrader) -> Vec<(&'static str, TestClient<Service>)> {
+    let layer = WebSocketLayer::new(echo).upgrader(upgrader.clone());
+    let shorthand = {
+        let mut layer = WebSocketLayer::new(echo).upgrader(upgrader.clone());
+        if let Some(shutdown) = upgrader.get_shutdown() {
+            // Set before and behind: neither takes the other's away.
+            layer = WebSocketLayer::new(echo).shutdown(shutdown).upgrader(upgrader.clone());
+        }
+        layer
+    };
+    let by_request = WebSocketLayer::new(echo).upgrader(upgrader.clone());
+
+    let settings = upgrader.clone();
+    let function = service_fn(move |mut request: Request<EmptyBody>| {
+        let answer = settings.upgrade::<_, Body>(&mut request);
+        let response = answer.map_or_else(
+            |rejection| settings.rejection_response(rejection, request.version()).map(Body::from),
+            |(response, upgrade)| {
+                tokio::spawn(upgrade.run(echo));
+                response
+            },
+        );
+        async { Ok::<_, Infallible>(response) }
+    });
+    let settings = upgrader.clone();
+    let parts = service_fn(move |request: Request<EmptyBody>| {
+        let (mut parts, _) = request.into_parts();
+        let answer = settings.upgrade_parts::<Body>(&mut parts);
+        let response = answer.map_or_else(
+            |rejection| settings.rejection_response(rejection, parts.version).map(Body::from),
+            |(response, upgrade)| {
+                tokio::spawn(upgrade.run(echo));
+                response
+            },
+        );
+        async { Ok::<_, Infallible>(response) }
+    });
+
+    async fn handler<T>(ws: WebSocketUpgrade<T>) -> Response {
+        ws.on_upgrade(echo)
+    }
+    let extension: Router =
+        Router::new().route("/ws", any(handler::<FromExtensions>)).layer(Extension(upgrader.clone()));
+    let state = Router::new().route("/ws", any(handler::<Upgrader>)).with_state(App(upgrader.clone()));
+    let nested = Router::new().nest("/api", Router::new().route("/ws", any(handler::<Upgrader>)));
+    let nested = ServiceBuilder::new()
+        .map_request(|mut request: Request<EmptyBody>| {
+            let mut parts = request.uri().clone().into_parts();
+            parts.path_and_query = Some(format!("/api{}", request.uri().path()).parse().unwrap());
+            *request.uri_mut() = parts.try_into().unwrap();
+            request
+        })
+        .service(nested.with_state(App(upgrader.clone())));
+
+    let body = |response: http::Response<tower_websocket::ResponseBody<_>>| response.map(Body::new);
+    let layered = |layer: WebSocketLayer<_>| {
+        let inner = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+        BoxCloneSyncService::new(ServiceBuilder::new().map_response(body).layer(layer).service(inner))
+    };
+    let by_request = ServiceBuilder::new().layer(Extension(Upgrader::new())).service(layered(by_request));
+    [
+        ("layer", layered(layer)),
+        ("layer with a shorthand", layered(shorthand)),
+        ("layer and a request's own settings", BoxCloneSyncService::new(by_request)),
+        ("upgrade", BoxCloneSyncService::new(function)),
+        ("upgrade_parts", BoxCloneSyncService::new(parts)),
+        ("extractor by extension", BoxCloneSyncService::new(extension)),
+        ("extractor by state", BoxCloneSyncService::new(state)),
+        ("extractor in a nested router", BoxCloneSyncService::new(nested)),
+    ]
+    .map(|(name, service)| (name, TestClient::new(service)))
+    .into()
+}
+
+#[derive(Clone)]
+struct App(Upgrader);
+
+impl FromRef<App> for Upgrader {
+    fn from_ref(app: &App) -> Self {
+        app.0.clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_counts_closes_and_refuses() {
+    for number in 0..fronts(&Upgrader::new()).len() {
+        for http2 in [false, true] {
+            let shutdown = Shutdown::new();
+            let (name, mut client) = fronts(&Upgrader::new().shutdown(&shutdown)).swap_remove(number);
+            if http2 {
+                client = client.http2();
+            }
+            let ws = client.connect("/ws").await.unwrap();
+            ws.send("a").await.unwrap();
+            ws.recv().await.unwrap();
+            assert_eq!(shutdown.connections(), 1, "{name}");
+            let dropped = shutdown.close_all(CloseCode::SERVICE_RESTART, "restarting", Duration::from_secs(10)).await;
+            assert_eq!((dropped, shutdown.connections()), (0, 0), "{name}");
+            assert_eq!(ws.done().await.unwrap().code(), CloseCode::SERVICE_RESTART, "{name}");
+            let refused = client.connect("/ws").await.unwrap_err();
+            assert_eq!(refused.status(), 503, "{name}");
+            assert!(refused.headers().contains_key("retry-after"), "{name}");
+            let rejection = refused.extensions().get::<Rejection>().unwrap();
+            assert_eq!(rejection.kind(), RejectionKind::ShuttingDown, "{name}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_than_max_connections_are_open() {
+    for number in 0..fronts(&Upgrader::new()).len() {
+        let (name, client) = fronts(&Upgrader::new().max_connections(1)).swap_remove(number);
+        let ws = client.connect("/ws").await.unwrap();
+        let refused = client.connect("/ws").await.unwrap_err();
+        assert_eq!(refused.status(), 503, "{name}");
+        ws.close().await.unwrap();
+        // The server's side of it ends a moment later.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        client.connect("/ws").await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_can_be_replaced() {
+    let upgrader = Upgrader::new().on_rejection(|rejection, mut response| {
+        assert_eq!(rejection.kind(), RejectionKind::Origin);
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        *response.body_mut() = Bytes::from_static(b"nothing here");
+        response
+    });
+    for (name, client) in fronts(&upgrader) {
+        let request = Request::get("/ws").header("origin", "https://evil.example").body(EmptyBody::default()).unwrap();
+        let refused = client.open(request).await.unwrap_err();
+        assert_eq!(refused.status(), 404, "{name}");
+        assert_eq!(refused.into_body().collect().await.unwrap().to_bytes(), "nothing here", "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_end_is_reported_once() {
+    type Report = (String, Result<CloseFrame, ErrorKind>, Stats);
+    let reports: Arc<Mutex<Vec<Report>>> = Arc::default();
+    let told = reports.clone();
+    let shutdown = Shutdown::new();
+    let upgrader = Upgrader::new().shutdown(&shutdown).on_end(move |request, end, stats| {
+        let end = end.clone().map_err(|error| error.kind());
+        told.lock().unwrap().push((request.uri.path().to_owned(), end, stats));
+    });
+    for (name, client) in fronts(&upgrader) {
+        let ws = client.connect("/ws").await.unwrap();
+        ws.send("hello").await.unwrap();
+        ws.recv().await.unwrap();
+        assert!(reports.lock().unwrap().is_empty(), "{name}");
+        ws.close_with(CloseCode::GOING_AWAY, "bye").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let [(path, end, stats)] = std::mem::take(&mut *reports.lock().unwrap()).try_into().unwrap();
+        assert_eq!((&*path, end.unwrap().code()), ("/ws", CloseCode::GOING_AWAY), "{name}");
+        assert_eq!((stats.messages_received, stats.messages_sent), (1, 1), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_task_is_dropped_is_reported_too() {
+    let reports: Arc<Mutex<Vec<Result<CloseFrame, ErrorKind>>>> = Arc::default();
+    let told = reports.clone();
+    let upgrader = Upgrader::new().on_end(move |_, end, _| {
+        told.lock().unwrap().push(end.clone().map_err(|error| error.kind()));
+    });
+    let (send, mut running) = tokio::sync::mpsc::unbounded_channel();
+    let service = service_fn(move |mut request: Request<EmptyBody>| {
+        let (response, upgrade) = upgrader.upgrade::<_, Body>(&mut request).unwrap();
+        send.send(tokio::spawn(upgrade.run(echo))).unwrap();
+        async { Ok::<_, Infallible>(response) }
+    });
+    let ws = TestClient::new(service).connect("/").await.unwrap();
+    ws.send("hello").await.unwrap();
+    ws.recv().await.unwrap();
+    let running = running.recv().await.unwrap();
+    running.abort();
+    running.await.unwrap_err();
+    assert_eq!(*reports.lock().unwrap(), [Err(ErrorKind::Disconnected)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pair_counts_too() {
+    let reports: Arc<Mutex<u64>> = Arc::default();
+    let told = reports.clone();
+    let shutdown = Shutdown::new();
+    let upgrader = Upgrader::new().shutdown(&shutdown).on_end(move |request, _, stats| {
+        assert_eq!(request.uri, "/");
+        *told.lock().unwrap() += stats.messages_received;
+    });
+    let (client, server) = pair(upgrader);
+    client.send("hello").await.unwrap();
+    server.recv().await.unwrap();
+    assert_eq!(shutdown.connections(), 1);
+    assert_eq!(shutdown.close_all(CloseCode::GOING_AWAY, "", Duration::from_secs(10)).await, 0);
+    assert_eq!(client.done().await.unwrap().code(), CloseCode::GOING_AWAY);
+    assert_eq!(*reports.lock().unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_on_end_ends_nothing_else() {
+    let shutdown = Shutdown::new();
+    let upgrader = Upgrader::new().shutdown(&shutdown).on_end(|_, _, _| panic!("in the user's function"));
+    for (name, client) in fronts(&upgrader) {
+        let ws = client.connect("/ws").await.unwrap();
+        ws.close().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(shutdown.connections(), 0, "{name}");
+    }
+}

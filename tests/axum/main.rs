@@ -1,0 +1,9 @@
+//! The extractor of the feature `axum`, and that an `Upgrader` does the same in all its fronts.
+
+#![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
+
+mod extractor;
+mod fronts;
+mod over_tcp;
+mod ported;
+mod token;

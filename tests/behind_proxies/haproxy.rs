@@ -1,0 +1,138 @@
+//! HAProxy: TLS with HTTP/1.1 and HTTP/2 in front, either of them behind.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use tower_websocket::{CloseCode, Message, Shutdown, Upgrader};
+
+use crate::program::Program;
+use crate::{PATIENCE, backend, client, connect, is_served_over};
+
+/// `SERVER` is how the server is spoken to. Connections to it are shared by all clients.
+const CONFIGURATION: &str = "
+global
+    maxconn 1000
+defaults
+    mode http
+    timeout connect 10s
+    timeout client 60s
+    timeout server 60s
+    timeout tunnel 60s
+frontend front
+    bind 127.0.0.1:PORT ssl crt PEM alpn h2,http/1.1
+    default_backend app
+backend app
+    http-reuse always
+    server app BACKEND SERVER
+";
+
+const HTTP1: &str = "proto h1";
+const HTTP2: &str = "proto h2 ws h2";
+
+async fn haproxy(server: &str, backend: SocketAddr) -> Option<Program> {
+    let arguments = |file: &Path| ["-db", "-q", "-f", file.to_str().unwrap()].map(str::to_owned).into();
+    Program::start("haproxy", arguments, &CONFIGURATION.replace("SERVER", server), backend).await
+}
+
+#[tokio::test]
+async fn every_version_in_front_reaches_every_version_behind() {
+    for (server, version) in [(HTTP1, "HTTP/1.1"), (HTTP2, "HTTP/2.0")] {
+        let shutdown = Shutdown::new();
+        let backend = backend::start(Upgrader::new().shutdown(&shutdown)).await;
+        let Some(proxy) = haproxy(server, backend).await else { return };
+        for connector in [client(&proxy.certificate.trust), client(&proxy.certificate.trust).http2()] {
+            let ws = connect(&connector, proxy.port).await.unwrap();
+            is_served_over(&ws, version).await;
+            ws.close_with(CloseCode::GOING_AWAY, "bye").await.unwrap();
+        }
+        let mut open = Vec::new();
+        for connector in [client(&proxy.certificate.trust), client(&proxy.certificate.trust).http2()] {
+            let ws = connect(&connector, proxy.port).await.unwrap();
+            is_served_over(&ws, version).await;
+            open.push(ws);
+        }
+        // Those that were closed before are counted no more, once their server's side has ended.
+        let settled = async {
+            while shutdown.connections() != 2 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, settled).await.unwrap();
+        assert_eq!(shutdown.close_all(CloseCode::SERVICE_RESTART, "restarting", Duration::from_secs(10)).await, 0);
+        for ws in open {
+            assert_eq!(ws.done().await.unwrap().code(), CloseCode::SERVICE_RESTART, "{version}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_that_are_shared_mix_nothing_up() {
+    for server in [HTTP1, HTTP2] {
+        let backend = backend::start(Upgrader::new()).await;
+        let Some(proxy) = haproxy(server, backend).await else { return };
+        let (port, trust) = (proxy.port, proxy.certificate.trust.clone());
+        let mut clients = JoinSet::new();
+        for number in 0..20 {
+            let connector = if number % 2 == 0 { client(&trust) } else { client(&trust).http2() };
+            clients.spawn(async move {
+                for round in 0..5 {
+                    let ws = connect(&connector, port).await.unwrap();
+                    ws.recv().await.unwrap();
+                    for message in 0..5 {
+                        let message = Message::text(format!("client {number}, round {round}, message {message}"));
+                        ws.send(&message).await.unwrap();
+                        assert_eq!(ws.recv().await.unwrap(), Some(message));
+                    }
+                    // Each way to end leaves something else behind for whoever gets the connection next.
+                    match round % 3 {
+                        0 => ws.close().await.unwrap(),
+                        1 => ws.close_with(CloseCode::GOING_AWAY, "").await.unwrap(),
+                        _ => drop(ws),
+                    }
+                }
+            });
+            let trust = trust.clone();
+            clients.spawn(async move {
+                for round in 0..5 {
+                    let path = format!("/client-{number}-round-{round}");
+                    assert_eq!(page(port, &trust, &path).await, path);
+                }
+            });
+        }
+        clients.join_all().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_the_client_whatever_is_between() {
+    for server in [HTTP1, HTTP2] {
+        let backend = backend::start(Upgrader::new().max_connections(0)).await;
+        let Some(proxy) = haproxy(server, backend).await else { return };
+        for connector in [client(&proxy.certificate.trust), client(&proxy.certificate.trust).http2()] {
+            let error = connect(&connector, proxy.port).await.unwrap_err();
+            let response = error.response().unwrap();
+            assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"5".parse().unwrap()));
+        }
+    }
+}
+
+/// A page by a plain request.
+async fn page(port: u16, trust: &std::sync::Arc<tokio_rustls::rustls::ClientConfig>, path: &str) -> String {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let stream = TlsConnector::from(trust.clone()).connect(name, stream).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get(path).header("host", "app.example").body(Empty::<Bytes>::new()).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().into()).unwrap()
+}

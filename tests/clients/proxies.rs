@@ -1,0 +1,82 @@
+//! Through HTTP and SOCKS5 proxies, to servers with and without TLS.
+
+use tokio::time::timeout;
+use tower_websocket::{Connector, Error, ErrorKind, Message, Proxy as Setting};
+
+use crate::PATIENCE;
+use crate::proxy::Proxy;
+use crate::server::{Act, Server};
+use crate::tls::certified;
+
+async fn echoes(connector: &Connector, url: &str) -> Result<(), Error> {
+    let ws = timeout(PATIENCE, connector.connect(url)).await.unwrap()?;
+    ws.send("through").await?;
+    assert_eq!(ws.recv().await?, Some(Message::text("through")));
+    ws.close().await
+}
+
+#[tokio::test]
+async fn an_http_proxy_tunnels_with_and_without_tls() {
+    let proxy = Proxy::http(Some("Basic dXNlcjpwYXNzIHdvcmQ=")).await;
+    let (acceptor, config) = certified(&["http/1.1"]);
+    let (plain, secure) = (Server::start(|_| Act::Echo).await, Server::start_with(Some(acceptor), |_| Act::Echo).await);
+    let setting = Setting::all(&format!("http://user:pass%20word@{}", proxy.address)).unwrap();
+    let connector = Connector::new().proxy(setting).tls_config(config);
+    for (scheme, server) in [("ws", &plain), ("wss", &secure)] {
+        let port = server.address.port();
+        echoes(&connector, &format!("{scheme}://localhost:{port}/")).await.unwrap();
+        assert_eq!(proxy.asked(), [format!("localhost:{port}")]);
+    }
+}
+
+#[tokio::test]
+async fn a_socks5_proxy_tunnels_with_and_without_tls() {
+    let proxy = Proxy::socks5(Some(("user", "pass"))).await;
+    let (acceptor, config) = certified(&["http/1.1"]);
+    let (plain, secure) = (Server::start(|_| Act::Echo).await, Server::start_with(Some(acceptor), |_| Act::Echo).await);
+    for (scheme, server) in [("ws", &plain), ("wss", &secure)] {
+        let port = server.address.port();
+        // Who resolves the name is the difference.
+        for (socks, host) in [("socks5h", "localhost"), ("socks5", "127.0.0.1")] {
+            let setting = Setting::all(&format!("{socks}://user:pass@{}", proxy.address)).unwrap();
+            let connector = Connector::new().proxy(setting).tls_config(config.clone());
+            let named = if socks == "socks5" { "127.0.0.1" } else { "localhost" };
+            echoes(&connector, &format!("{scheme}://{named}:{port}/")).await.unwrap();
+            assert_eq!(proxy.asked(), [format!("{host}:{port}")]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_or_is_away_is_an_error_of_connecting() {
+    let server = Server::start(|_| Act::Echo).await;
+    let http = Proxy::http(Some("Basic x")).await;
+    let socks = Proxy::socks5(Some(("user", "pass"))).await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = nobody.local_addr().unwrap();
+    drop(nobody);
+    for url in [
+        format!("http://{}", http.address),
+        format!("http://wrong:pass@{}", http.address),
+        format!("socks5h://{}", socks.address),
+        format!("socks5h://user:wrong@{}", socks.address),
+        format!("http://{away}"),
+        format!("socks5://{away}"),
+    ] {
+        let connector = Connector::new().proxy(Setting::all(&url).unwrap());
+        let error = echoes(&connector, &server.url()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{url}");
+    }
+    assert!(server.arrivals().is_empty());
+}
+
+#[tokio::test]
+async fn what_no_proxy_names_is_connected_to_directly() {
+    let proxy = Proxy::http(None).await;
+    let server = Server::start(|_| Act::Echo).await;
+    let setting = Setting::all(&format!("http://{}", proxy.address)).unwrap();
+    echoes(&Connector::new().proxy(setting.clone().no_proxy("127.0.0.0/8")), &server.url()).await.unwrap();
+    assert!(proxy.asked().is_empty());
+    echoes(&Connector::new().proxy(setting), &server.url()).await.unwrap();
+    assert_eq!(proxy.asked(), [server.address.to_string()]);
+}

@@ -1,0 +1,138 @@
+//! What becomes a message, and what that costs.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tower_websocket::{CloseCode, CloseFrame, ErrorKind, Manager, Message, Text, Upgrader, testing};
+
+/// Longer than what lies within a `Text`.
+const LONG: &str = "a text that is longer than thirty bytes";
+
+#[tokio::test]
+async fn anything_that_is_text_or_bytes_can_be_sent() {
+    async fn greet(ws: &Manager, name: &str, shared: &String) {
+        ws.send(name).await.unwrap();
+        ws.send(shared).await.unwrap();
+        ws.send(&name.as_bytes()[1..]).await.unwrap();
+        ws.send_uncompressed(name).await.unwrap();
+        ws.write_data(name, std::time::Duration::from_secs(5)).await.unwrap();
+    }
+
+    let (client, server) = testing::pair(Upgrader::new());
+    let name = String::from("anna");
+    greet(&client, &name[..], &name).await;
+    for expected in [Message::text("anna"), Message::text("anna"), Message::binary(&b"nna"[..])] {
+        assert_eq!(server.recv().await.unwrap(), Some(expected));
+    }
+}
+
+#[test]
+fn text_becomes_a_text_message() {
+    let string = LONG.to_owned();
+    let local: &str = &string;
+    for message in [
+        Message::from(local),
+        Message::from(&string),
+        Message::from(string.clone()),
+        Message::from(string.clone().into_boxed_str()),
+        Message::from(Arc::<str>::from(local)),
+        Message::from(Cow::Borrowed(local)),
+        Message::from(Cow::<str>::Owned(string.clone())),
+        Message::from(Text::from_static(LONG)),
+        Message::from(&Text::from(local)),
+        Message::text(local),
+        Message::text(&string),
+        Message::from(&Message::text(local)),
+    ] {
+        assert_eq!(message.as_text(), Some(LONG));
+    }
+    assert_eq!("short".parse::<Text>().unwrap(), "short");
+}
+
+#[test]
+fn bytes_become_a_binary_message() {
+    let array = *b"bytes";
+    let vec = array.to_vec();
+    let bytes = Bytes::from(vec.clone());
+    for message in [
+        Message::from(&vec[..]),
+        Message::from(&vec),
+        Message::from(vec.clone()),
+        Message::from(vec.clone().into_boxed_slice()),
+        Message::from(array),
+        Message::from(&array),
+        Message::from(b"bytes"),
+        Message::from(bytes.clone()),
+        Message::from(&bytes),
+        Message::from(BytesMut::from(&vec[..])),
+        Message::from(Cow::Borrowed(&vec[..])),
+        Message::from(Cow::<[u8]>::Owned(vec.clone())),
+    ] {
+        assert_eq!(message, Message::Binary(bytes.clone()));
+    }
+    assert_eq!(Bytes::from(Message::text("a")), "a");
+}
+
+#[test]
+fn owned_values_are_not_copied() {
+    fn at(message: &Message) -> *const u8 {
+        message.as_bytes().as_ptr()
+    }
+
+    let string = LONG.to_owned();
+    let place = string.as_ptr();
+    assert_eq!(at(&Message::from(string)), place);
+
+    let boxed = LONG.to_owned().into_boxed_str();
+    let place = boxed.as_ptr();
+    assert_eq!(at(&Message::from(boxed)), place);
+
+    let shared: Arc<str> = LONG.into();
+    assert_eq!(at(&Message::from(shared.clone())), shared.as_ptr());
+
+    let cow: Cow<'_, str> = Cow::Owned(LONG.to_owned());
+    let place = cow.as_ptr();
+    assert_eq!(at(&Message::from(cow)), place);
+
+    assert_eq!(at(&Text::from_static(LONG).into()), LONG.as_ptr());
+
+    let vec = LONG.as_bytes().to_vec();
+    let place = vec.as_ptr();
+    let text = Text::try_from(vec).unwrap();
+    assert_eq!(text.as_ptr(), place);
+
+    let bytes = Bytes::from(LONG.as_bytes().to_vec());
+    let text = Text::try_from(bytes.clone()).unwrap();
+    assert_eq!(text.as_ptr(), bytes.as_ptr());
+
+    let bytes = BytesMut::from(LONG.as_bytes());
+    let place = bytes.as_ptr();
+    assert_eq!(Text::try_from(bytes.clone()).unwrap(), LONG);
+    assert_eq!(at(&Message::from(bytes)), place);
+
+    let boxed = LONG.as_bytes().to_vec().into_boxed_slice();
+    let place = boxed.as_ptr();
+    assert_eq!(at(&Message::from(boxed)), place);
+}
+
+#[test]
+fn bytes_that_are_no_utf8_are_no_text() {
+    for error in [
+        Text::try_from(Bytes::from_static(b"\xff")).unwrap_err(),
+        Text::try_from(vec![b'a'; 40].into_iter().chain([0xc3]).collect::<Vec<_>>()).unwrap_err(),
+        Text::try_from(BytesMut::from(&b"\xe4"[..])).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Decode);
+    }
+}
+
+#[test]
+fn close_codes_are_numbers() {
+    assert_eq!(CloseCode::try_from(4001).map(u16::from).unwrap(), 4001);
+    for number in [0, 999, 5000, u16::MAX] {
+        assert_eq!(CloseCode::try_from(number).unwrap_err().kind(), ErrorKind::InvalidSetting, "{number}");
+    }
+    assert_eq!(CloseFrame::from(CloseCode::GOING_AWAY).code(), CloseCode::GOING_AWAY);
+    assert_eq!(CloseFrame::without_code().code(), CloseCode::NO_STATUS);
+}
