@@ -23,7 +23,7 @@ impl Handshaking {
     /// Makes a request into a handshake.
     pub(crate) fn new<B>(request: &mut Request<B>, config: WebSocketConfig) -> Self {
         let opening = Opening::new(request, config.offered().map(|compression| compression.offer()));
-        Self { opening, request: copied(request), config }
+        Self { opening, request: copied(&*request), config }
     }
 
     /// Judges the response, and starts the connection over `transport`.

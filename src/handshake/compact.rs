@@ -5,6 +5,8 @@ use http::header::{COOKIE, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 
+use super::head::Head;
+
 /// Moves a head to memory of its own. hyper's header values are slices of its 8 KiB read buffer: one kept value would keep
 /// all of that for as long as the connection.
 pub(super) fn compact(request: &mut Parts) {
@@ -17,13 +19,14 @@ pub(super) fn compact(request: &mut Parts) {
 }
 
 /// A copy of the head of a request that goes on without us.
-pub(crate) fn copied<B>(request: &Request<B>) -> Parts {
+pub(crate) fn copied<'a>(request: impl Into<Head<'a>>) -> Parts {
+    let head = request.into();
     let (mut parts, ()) = Request::new(()).into_parts();
-    parts.method = request.method().clone();
-    parts.uri = request.uri().clone();
-    parts.version = request.version();
-    parts.headers = request.headers().clone();
-    parts.extensions = request.extensions().clone();
+    parts.method = head.method.clone();
+    parts.uri = head.uri.clone();
+    parts.version = head.version;
+    parts.headers = head.headers.clone();
+    parts.extensions = head.extensions.clone();
     parts
 }
 

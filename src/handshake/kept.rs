@@ -10,7 +10,14 @@ use super::compact::compact;
 /// A request's head, for those who ask for it later. It is made compact before it is given to anybody, but not at once: many
 /// handlers drop it first, and making it so takes a tenth of our part of a handshake (`benches/handshake.rs`).
 #[derive(Debug)]
-pub(crate) struct KeptRequest(Mutex<Option<Kept>>);
+pub(crate) struct KeptRequest(Place);
+
+/// Where it is kept: most have one owner, and need no memory of their own.
+#[derive(Debug)]
+enum Place {
+    Here(Mutex<Option<Kept>>),
+    Shared(Arc<Mutex<Option<Kept>>>),
+}
 
 #[derive(Debug)]
 struct Kept {
@@ -20,7 +27,17 @@ struct Kept {
 
 impl KeptRequest {
     pub(crate) fn new(request: Parts) -> Self {
-        Self(Mutex::new(Some(Kept { request: Arc::new(request), is_compact: false })))
+        Self(Place::Here(Mutex::new(Some(Kept { request: Arc::new(request), is_compact: false }))))
+    }
+
+    /// Another owner of the same request: what one of them does to it, the other sees.
+    pub(crate) fn share(&mut self) -> Self {
+        let shared = match &mut self.0 {
+            Place::Here(kept) => Arc::new(Mutex::new(kept.get_mut().unwrap_or_else(PoisonError::into_inner).take())),
+            Place::Shared(kept) => kept.clone(),
+        };
+        self.0 = Place::Shared(shared.clone());
+        Self(Place::Shared(shared))
     }
 
     /// The request, or an empty one once it was dropped.
@@ -29,9 +46,8 @@ impl KeptRequest {
     }
 
     /// Looks at the request as it is, if it is still there.
-    pub(crate) fn look<R>(&mut self, look: impl FnOnce(&Parts) -> R) -> Option<R> {
-        let kept = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().map(|kept| look(&kept.request))
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Parts) -> R) -> Option<R> {
+        self.lock().as_ref().map(|kept| look(&kept.request))
     }
 
     /// Frees what it keeps in memory beside itself.
@@ -47,7 +63,11 @@ impl KeptRequest {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let kept = match &self.0 {
+            Place::Here(kept) => kept,
+            Place::Shared(kept) => kept,
+        };
+        kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,11 +121,21 @@ mod tests {
     }
 
     #[test]
+    fn owners_of_the_same_request_see_what_each_of_them_does_to_it() {
+        let mut kept = KeptRequest::new(Request::get("/ws").body(()).unwrap().into_parts().0);
+        let (first, second) = (kept.share(), kept.share());
+        first.compact();
+        assert!(Arc::ptr_eq(&first.get(), &second.get()) && kept.get().uri.path() == "/ws");
+        kept.clear();
+        assert!([first, second].iter().all(|kept| kept.get().uri.path() == "/" && kept.look(|_| ()).is_none()));
+    }
+
+    #[test]
     fn whoever_asks_gets_the_headers_of_http1_whether_or_not_it_was_compact_before() {
         for before in [false, true] {
             let request = Request::connect("https://a.example/").version(Version::HTTP_2);
             let request = request.header("cookie", "a=1").header("cookie", "b=2").body(()).unwrap();
-            let mut kept = KeptRequest::new(request.into_parts().0);
+            let kept = KeptRequest::new(request.into_parts().0);
             if before {
                 kept.compact();
             }

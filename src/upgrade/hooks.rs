@@ -10,9 +10,9 @@ use http::request::Parts;
 use http::{Response, Uri};
 
 use crate::close::CloseFrame;
+use crate::connection::Inner;
 use crate::error::{Error, ErrorKind};
-use crate::handshake::Rejection;
-use crate::manager::Manager;
+use crate::handshake::{KeptRequest, Rejection};
 use crate::stats::Stats;
 
 /// A shared function.
@@ -46,25 +46,24 @@ impl<F: ?Sized> fmt::Debug for Hook<F> {
 #[derive(Debug)]
 pub(super) struct EndReport {
     hook: Hook<OnEnd>,
-    manager: Manager,
+    request: KeptRequest,
+    // No handle: what nobody can receive any more is discarded.
+    connection: Arc<Inner>,
 }
 
 impl EndReport {
-    pub(super) fn new(hook: Hook<OnEnd>, manager: Manager) -> Self {
-        Self { hook, manager }
+    pub(super) fn new(hook: Hook<OnEnd>, request: KeptRequest, connection: Arc<Inner>) -> Self {
+        Self { hook, request, connection }
     }
 }
 
 impl Drop for EndReport {
+    /// A panic in `on_end` ends nothing else.
     fn drop(&mut self) {
-        let end = self.manager.end().unwrap_or_else(|| Err(Error::new(ErrorKind::Disconnected)));
-        report(&self.hook, &self.manager.request(), &end, self.manager.stats());
-    }
-}
-
-/// Calls `on_end`. A panic in it ends nothing else.
-pub(super) fn report(hook: &Hook<OnEnd>, request: &Parts, end: &Result<CloseFrame, Error>, stats: Stats) {
-    if catch_unwind(AssertUnwindSafe(|| (hook.0)(request, end, stats))).is_err() {
-        tracing::error!("`on_end` panicked");
+        let end = self.connection.close_reason().unwrap_or_else(|| Err(Error::new(ErrorKind::Disconnected)));
+        let (request, stats) = (self.request.get(), self.connection.stats());
+        if catch_unwind(AssertUnwindSafe(|| (self.hook.0)(&request, &end, stats))).is_err() {
+            tracing::error!("`on_end` panicked");
+        }
     }
 }

@@ -13,13 +13,21 @@ use crate::handshake::{Head, OriginPolicy, Rejection, RejectionKind};
 
 /// Logs a refusal: what the server's settings or its load refuse at level warn, a request that is no proper handshake at
 /// level info, and a server that cannot upgrade, with the remedy, at level error.
-pub(super) fn log_refusal(head: Head<'_>, rejection: &Rejection, policy: &OriginPolicy) {
+///
+/// The caller knows the path that the client asked for, and the peer.
+pub(super) fn log_refusal(
+    head: Head<'_>,
+    rejection: &Rejection,
+    policy: &OriginPolicy,
+    path: &str,
+    peer: Option<SocketAddr>,
+) {
     in_view(|| {
         let status = rejection.status().as_u16();
-        let path = Shown(head.uri.path().into());
+        let path = Shown(path.into());
         let path = tracing::field::display(&path);
-        let peer = head.extensions.get::<SocketAddr>().map(tracing::field::display);
-        let host = head.host().map(|host| Shown(host.into())).or_else(|| header(head.headers, HOST));
+        let peer = peer.map(tracing::field::display);
+        let host = policy.host(head).map(|host| Shown(host.into())).or_else(|| header(head.headers, HOST));
         let host = host.as_ref().map(tracing::field::display);
         let origin = header(head.headers, ORIGIN);
         let origin = origin.as_ref().map(tracing::field::display);

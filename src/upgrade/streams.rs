@@ -23,12 +23,9 @@ struct Streams {
 }
 
 impl OpenStream {
-    /// Counts the WebSocket of this request. `None` over HTTP/1.1, and where no outer layer has told the peer's address.
-    pub(super) fn count(request: &Parts) -> Option<Self> {
-        if request.version < Version::HTTP_2 {
-            return None;
-        }
-        let peer = *request.extensions.get::<SocketAddr>()?;
+    /// Counts the WebSocket of this request. `None` over HTTP/1.1, and where the peer's address is not known.
+    pub(super) fn count(request: &Parts, peer: Option<SocketAddr>) -> Option<Self> {
+        let peer = peer.filter(|_| request.version >= Version::HTTP_2)?;
         let mut connections = connections();
         let streams = connections.entry(peer).or_default();
         streams.open += 1;
@@ -73,20 +70,17 @@ mod tests {
 
     use super::*;
 
-    fn request(version: Version, peer: Option<SocketAddr>) -> Parts {
-        let mut request = Request::connect("https://h/").version(version).body(()).unwrap();
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
-        }
-        request.into_parts().0
+    fn count(version: Version, peer: Option<SocketAddr>) -> Option<OpenStream> {
+        let request = Request::connect("https://h/").version(version).body(()).unwrap();
+        OpenStream::count(&request.into_parts().0, peer)
     }
 
     #[test]
     fn streams_are_counted_for_each_connection_until_they_end() {
         let peer = SocketAddr::from(([192, 0, 2, 200], 1));
-        assert!(OpenStream::count(&request(Version::HTTP_11, Some(peer))).is_none());
-        assert!(OpenStream::count(&request(Version::HTTP_2, None)).is_none());
-        let open: Vec<_> = (0..3).map(|_| OpenStream::count(&request(Version::HTTP_2, Some(peer)))).collect();
+        assert!(count(Version::HTTP_11, Some(peer)).is_none());
+        assert!(count(Version::HTTP_2, None).is_none());
+        let open: Vec<_> = (0..3).map(|_| count(Version::HTTP_2, Some(peer))).collect();
         assert_eq!(connections()[&peer].open, 3);
         drop(open);
         assert!(!connections().contains_key(&peer));

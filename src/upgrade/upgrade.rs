@@ -12,7 +12,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::{Instrument, Span};
 
 use super::handled::Handled;
-use super::hooks::{EndReport, report};
+use super::hooks::EndReport;
 use super::io::{OtherTransport, PendingTransport};
 use super::streams::OpenStream;
 use super::upgrader::Upgrader;
@@ -75,23 +75,24 @@ impl Upgrade {
     }
 
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
-    pub(crate) fn detach(self) -> Option<Manager> {
+    pub(crate) fn detach(mut self) -> Option<Manager> {
         let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
+        let on_end = self.upgrader.get_on_end().cloned().map(|hook| (hook, self.request.share()));
         let manager = Manager::detached(transport, self.config, self.request, self.subprotocol);
-        let on_end = self.upgrader.get_on_end().cloned();
         if let Some(ticket) = &self.ticket {
             ticket.attach(manager.connection());
         }
         if self.ticket.is_some() || self.permit.is_some() || on_end.is_some() {
             // Without a handle, whose last one closes the connection.
-            let (request, connection) = (manager.request(), manager.connection().clone());
+            let inner = manager.connection().clone();
+            let end_report = on_end.map(|(hook, request)| EndReport::new(hook, request, inner.clone()));
+            let counted = (self.ticket, self.permit);
             tokio::spawn(async move {
-                let mut waiter = Waiter::new(&connection, connection::Waiting::Watcher);
-                let end = poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await;
-                if let Some(hook) = on_end {
-                    report(&hook, &request, &end, connection.stats());
-                }
-                drop((self.ticket, self.permit));
+                let mut waiter = Waiter::new(&inner, connection::Waiting::Watcher);
+                // It is reported, or is that of the handle.
+                let _ = poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await;
+                drop(end_report);
+                drop(counted);
             });
         }
         Some(manager)
@@ -104,14 +105,14 @@ impl Upgrade {
     {
         let span = |request: &Parts| self.upgrader.span(request, self.subprotocol.as_deref());
         let span = in_view(|| self.request.look(span).unwrap_or_else(Span::none));
-        let stream = self.request.look(OpenStream::count).flatten();
+        let stream = self.request.look(|request| OpenStream::count(request, self.upgrader.peer_of(request))).flatten();
         let (connection, inner) = connection::prepare(self.config);
         if let Some(ticket) = &self.ticket {
             ticket.attach(&inner);
         }
-        let manager = Manager::new(inner.clone(), self.request, self.subprotocol);
         let on_end = self.upgrader.get_on_end().cloned();
-        let on_end = on_end.map(|hook| Box::new(EndReport::new(hook, manager.clone())));
+        let end_report = on_end.map(|hook| Box::new(EndReport::new(hook, self.request.share(), inner.clone())));
+        let manager = Manager::new(inner.clone(), self.request, self.subprotocol);
         // Boxed, or the runtime and the tracing around it would copy all of it again and again on the way to its task
         // (`benches/handshake.rs`).
         let upgraded = Box::pin(UpgradeFuture {
@@ -120,7 +121,7 @@ impl Upgrade {
             connection,
             context: self.upgrader.get_context().map(|context| Box::pin(context.clone().cancelled_owned())),
             inner,
-            end_report: on_end,
+            end_report,
             _ticket: self.ticket,
             _permit: self.permit,
             _stream: stream,

@@ -235,8 +235,9 @@ impl Upgrader {
         self
     }
 
-    /// Where the peer's address stands in a request, for the `peer` of the connection's tracing span. By default it is a
-    /// [`SocketAddr`] in the request's extensions.
+    /// Where the peer's address stands in a request, for the log: it is the `peer` of a connection's tracing span and of a
+    /// refused handshake, and tells which WebSockets share an HTTP/2 connection. By default it is a [`SocketAddr`] in the
+    /// request's extensions.
     ///
     /// ```
     /// use std::net::SocketAddr;
@@ -254,8 +255,8 @@ impl Upgrader {
         self
     }
 
-    /// Where the URI that the client sent stands in a request, for the `path` of the connection's tracing span. By default
-    /// it is the request's own, from which a nested router has taken its prefix.
+    /// Where the URI that the client sent stands in a request, for the `path` of a connection's tracing span and of a refused
+    /// handshake. By default it is the request's own, from which a nested router has taken its prefix.
     ///
     /// ```
     /// use axum::extract::OriginalUri;
@@ -332,7 +333,7 @@ impl Upgrader {
         let admission = self.admit(Head::from(&*request))?;
         let transport = PendingTransport::take(request.extensions_mut())
             .ok_or_else(|| self.refuse(Head::from(&*request), RejectionKind::NotUpgradable))?;
-        Ok(self.accept(admission, copied(request), transport))
+        Ok(self.accept(admission, copied(&*request), transport))
     }
 
     /// As [`upgrade`](Self::upgrade), for what has the head of the request only, such as an extractor.
@@ -398,18 +399,9 @@ impl Upgrader {
         self.admit_handshake(head, protocol)
     }
 
-    /// Refuses a handshake for a reason that does not lie in itself, and logs that.
-    pub(crate) fn refuse(&self, head: Head<'_>, kind: RejectionKind) -> Rejection {
-        let rejection = Rejection::new(kind);
-        log_refusal(head, &rejection, &self.0.rules.origin);
-        rejection
-    }
-
     /// The same for a request that is known to be a handshake.
     pub(crate) fn admit_handshake(&self, head: Head<'_>, protocol: Protocol) -> Result<Admission, Rejection> {
-        let rules = &self.0.rules;
-        let accepted =
-            rules.check(head, protocol).inspect_err(|rejection| log_refusal(head, rejection, &rules.origin))?;
+        let accepted = self.0.rules.check(head, protocol).inspect_err(|rejection| self.log_refusal(head, rejection))?;
         let ticket = match &self.0.shutdown {
             Some(shutdown) => Some(shutdown.admit().ok_or_else(|| self.refuse(head, RejectionKind::ShuttingDown))?),
             None => None,
@@ -422,6 +414,22 @@ impl Upgrader {
             None => None,
         };
         Ok(Admission { accepted, ticket, permit })
+    }
+
+    /// Refuses a handshake for a reason that does not lie in itself, and logs that.
+    pub(crate) fn refuse(&self, head: Head<'_>, kind: RejectionKind) -> Rejection {
+        let rejection = Rejection::new(kind);
+        self.log_refusal(head, &rejection);
+        rejection
+    }
+
+    fn log_refusal(&self, head: Head<'_>, rejection: &Rejection) {
+        let policy = &self.0.rules.origin;
+        if self.0.peer_addr.is_none() && self.0.original_uri.is_none() {
+            return log_refusal(head, rejection, policy, head.uri.path(), head.extensions.get().copied());
+        }
+        let request = copied(head);
+        log_refusal(head, rejection, policy, self.uri_of(&request).path(), self.peer_of(&request));
     }
 
     /// Answers a handshake that was admitted.
@@ -478,18 +486,26 @@ impl Upgrader {
         self.0.on_end.as_ref()
     }
 
+    /// The address of the peer that sent this request, where it is known.
+    pub(super) fn peer_of(&self, request: &Parts) -> Option<SocketAddr> {
+        match &self.0.peer_addr {
+            Some(peer) => (peer.0)(request),
+            None => request.extensions.get().copied(),
+        }
+    }
+
+    /// The URI that the client sent.
+    fn uri_of<'a>(&self, request: &'a Parts) -> &'a Uri {
+        self.0.original_uri.as_ref().and_then(|original| (original.0)(request)).unwrap_or(&request.uri)
+    }
+
     /// The tracing span of a connection.
     pub(super) fn span(&self, request: &Parts, subprotocol: Option<&str>) -> Span {
-        let original = self.0.original_uri.as_ref().and_then(|original| (original.0)(request));
-        let peer = match &self.0.peer_addr {
-            Some(peer) => (peer.0)(request),
-            None => request.extensions.get::<SocketAddr>().copied(),
-        };
         tracing::info_span!(
             target: "tower_websocket",
             "websocket",
-            path = original.unwrap_or(&request.uri).path(),
-            peer = peer.map(tracing::field::display),
+            path = self.uri_of(request).path(),
+            peer = self.peer_of(request).map(tracing::field::display),
             subprotocol,
         )
     }

@@ -212,13 +212,18 @@ impl OriginPolicy {
         Self { trusted_proxies: Some(TrustedProxies::predicate(header, is_trusted)), ..self }
     }
 
+    /// The host that the request counts as sent to, not checked further: what a trusted proxy says, else the request's own.
+    pub(crate) fn host<'a>(&self, head: Head<'a>) -> Option<&'a str> {
+        self.said(head).host.or(head.host())
+    }
+
     /// The policy in a few words, for the log.
     pub(crate) fn shown(&self) -> impl fmt::Display + '_ {
         Shown(self)
     }
 
     pub(in crate::handshake) fn check(&self, head: Head<'_>) -> Result<(), Rejection> {
-        let said = self.trusted_proxies.as_ref().map_or_else(Said::default, |proxies| proxies.ask(head));
+        let said = self.said(head);
         if let Some(allowed) = &self.allowed_hosts {
             let host = request_host(head, said)?;
             if !allowed.contains(&host, said.scheme.or(head.scheme())) {
@@ -231,6 +236,11 @@ impl OriginPolicy {
             Ok(Some(origin)) => self.check_origin(origin, head, said),
             Err(Repeated) => Err(refuse("Origin must not be repeated")),
         }
+    }
+
+    /// What a trusted proxy says of the request.
+    fn said<'a>(&self, head: Head<'a>) -> Said<'a> {
+        self.trusted_proxies.as_ref().map_or_else(Said::default, |proxies| proxies.ask(head))
     }
 
     fn check_without_origin(&self, head: Head<'_>) -> Result<(), Rejection> {

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 
 use axum::Extension;
-use http::{Request, Version};
+use http::{Request, Uri, Version};
 use http_body_util::Empty;
 use serde::Deserialize;
 use tower::ServiceBuilder;
 use tower_websocket::testing::{TestClient, pair};
 use tower_websocket::{
-    BoxError, CloseCode, CloseFrame, Error, HandlerOutput, Keepalive, Manager, OriginPolicy, Upgrader, WebSocketLayer,
+    BoxError, CloseCode, CloseFrame, Error, ForwardedHeader, HandlerOutput, Keepalive, Manager, OriginPolicy, Upgrader,
+    WebSocketLayer,
 };
 
 use super::support::{Frame, Peer, close, secs, serve, text};
@@ -227,6 +228,12 @@ async fn a_refusal_by_origin_names_origin_host_and_policy() {
         }
         assert!(said.contains(&format!("origin=\"{origin}\"")), "{said}");
     }
+    let proxies = ["192.0.2.0/24", "::1"];
+    let policy = OriginPolicy::same_host().trusted_proxies(ForwardedHeader::XForwarded, proxies).unwrap();
+    let more = "X-Forwarded-Host: app.example\r\nOrigin: https://evil.example\r\n";
+    let said = refused(quiet().origin(policy), "api.example", more).await;
+    assert!(said.contains("policy=same_host, trusted_proxies 192.0.2.0/24, ::1/128"), "{said}");
+    assert!(said.contains("host=\"app.example\""), "{said}");
     let long = format!("Origin: https://{}.example\r\n", "x".repeat(5000));
     let said = refused(quiet(), "api.example", &long).await;
     assert!(said.contains("xx..\"") && said.len() < 1000, "{said}");
@@ -252,6 +259,24 @@ async fn every_other_refusal_is_logged_with_its_reason() {
     Upgrader::new().upgrade::<_, ()>(&mut request).unwrap_err();
     let said = lines.take();
     assert!(said.contains(" INFO ") && said.contains("Sec-WebSocket-Version must be 13"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_names_peer_and_path_as_the_spans_of_connections_do() {
+    #[derive(Clone)]
+    struct Original(Uri, SocketAddr);
+
+    let original = Original("/outer/ws".parse().unwrap(), SocketAddr::from(([192, 0, 2, 2], 42)));
+    let upgrader = quiet()
+        .original_uri(|request| request.extensions.get::<Original>().map(|original| &original.0))
+        .peer_addr(|request| request.extensions.get::<Original>().map(|original| original.1));
+    let lines = Lines::default();
+    lines.subscribe();
+    let layer = WebSocketLayer::new(|_: Manager| async {}).upgrader(upgrader).into_service();
+    let service = ServiceBuilder::new().layer(Extension(original)).service(layer);
+    serve(service).try_handshake("api.example", "/ws", "Origin: https://evil.example\r\n").await;
+    let said = news(&lines).await;
+    assert!(said.contains("peer=192.0.2.2:42") && said.contains("path=\"/outer/ws\""), "{said}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ mod keepalive;
 mod limits;
 mod logs;
 mod messages;
+mod on_end;
 mod origin;
 mod periodic;
 mod periodic_failures;
