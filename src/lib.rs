@@ -147,7 +147,7 @@ pub use crate::upgrade::{Upgrade, Upgrader, WebSocketConfig};
 /// The token of [`Manager::context`] and [`Upgrader::context`], which is tokio's.
 pub use tokio_util::sync::CancellationToken;
 
-/// rustls, for the configuration that [`Connector::tls_config`] takes.
+/// The TLS that the feature `rustls` uses, for [`Connector::tls_config`].
 #[cfg(feature = "rustls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
 pub use tokio_rustls::rustls;

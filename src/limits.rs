@@ -129,7 +129,7 @@ impl Limits {
     /// What the operating system has taken is not what the peer has taken: megabytes may lie in its buffers, in those of TLS
     /// and HTTP/2 and in a proxy's, and a ping or a close frame stands behind them. So the keepalive's timeout and
     /// [`close_timeout`](Self::close_timeout) are longer by the time that the bytes written since the last sign of life take at this
-    /// rate, up to 30 s in all. While the transport refuses data, [`write_timeout`](Self::write_timeout) counts instead: it is seen
+    /// rate, up to 29 s in all. While the transport refuses data, [`write_timeout`](Self::write_timeout) counts instead: it is seen
     /// then whether the peer takes any.
     ///
     /// # Panics

@@ -5,7 +5,7 @@ pub(crate) fn visible<F: Future<Output = ()>>(connection: F) -> F {
     connection
 }
 
-/// With the feature, what is said here is visible where the environment asks for it.
+/// With the feature, it says something where [`visible`] makes it visible.
 pub(crate) fn in_view<T>(say: impl FnOnce() -> T) -> T {
     say()
 }

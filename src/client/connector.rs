@@ -23,7 +23,7 @@ use crate::layer::EmptyBody;
 use crate::limits::Limits;
 use crate::manager::Manager;
 use crate::protocol::Keepalive;
-use crate::upgrade::{WebSocketConfig, send_at_once};
+use crate::upgrade::{WebSocketConfig, set_socket_options};
 
 /// The settings of a client.
 ///
@@ -199,8 +199,9 @@ impl Connector {
     /// # Errors
     ///
     /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL
-    /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer, within [`Limits::handshake_timeout`];
-    ///   the source is what the transport failed with, as an [`io::Error`](std::io::Error)
+    /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer, within [`Limits::handshake_timeout`]; the
+    ///   source is what the transport failed with, as an [`io::Error`](std::io::Error); a server that closes or resets the
+    ///   connection without an answer is [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) in either case
     /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::response`] is what it sent, or answers
     ///   wrongly
     ///
@@ -287,7 +288,7 @@ impl Connector {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        send_at_once(&io);
+        set_socket_options(&io);
         #[cfg(feature = "rustls")]
         if target.is_secure() {
             let secured = super::tls::secure(io, target.host(), self.tls.as_ref(), http2).await;

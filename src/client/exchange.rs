@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -10,6 +11,7 @@ use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 use tokio_util::sync::DropGuard;
 
 use super::failed::{closed_early, demands_http1, is_gone, no_answer};
@@ -42,7 +44,10 @@ where
     let end = run(&tasks, connection.with_upgrades());
     match sender.send_request(request).await {
         Ok(response) => Ok((response, guard)),
-        Err(error) => Err(no_answer(end.or(error).await, &failure)),
+        Err(error) => {
+            drop(sender);
+            Err(no_answer(end.or(error).await, &failure))
+        }
     }
 }
 
@@ -82,7 +87,10 @@ where
     let end = run(&tasks, connection);
     match sender.send_request(request).await {
         Ok(response) => Ok(Ok((response, guard))),
-        Err(error) => no_answer(end.or(error).await),
+        Err(error) => {
+            drop(sender);
+            no_answer(end.or(error).await)
+        }
     }
 }
 
@@ -104,10 +112,18 @@ struct End(oneshot::Receiver<hyper::Error>);
 impl End {
     /// Why a request failed: by itself, or with its connection, of which it then knows only that it is gone.
     async fn or(self, error: hyper::Error) -> hyper::Error {
-        if is_gone(&error) { self.0.await.unwrap_or(error) } else { error }
+        if !is_gone(&error) {
+            return error;
+        }
+        match timeout(END_TIME, self.0).await {
+            Ok(Ok(cause)) => cause,
+            _ => error,
+        }
     }
 }
 
+/// How long a connection that is gone may take to say why.
+const END_TIME: Duration = Duration::from_secs(1);
 /// More streams than a server can allow.
 const NOT_SAID: usize = usize::MAX - 1;
 /// What the server may send before we have read it, which happens when nobody receives.

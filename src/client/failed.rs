@@ -58,11 +58,13 @@ fn http2_error(error: &hyper::Error) -> Option<&h2::Error> {
     error.source()?.downcast_ref()
 }
 
-/// How the end of a transport that was needed shows.
+/// How the end of a transport that was needed shows. Which of them it is depends on who was faster: a server that closes a
+/// connection resets it if something has arrived by then.
 fn is_end(kind: io::ErrorKind) -> bool {
-    matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::NotConnected)
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
 }
 
 fn closed() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "the server closed the connection without an answer")
+    io::Error::new(io::ErrorKind::ConnectionReset, "the server closed or reset the connection without an answer")
 }

@@ -1,71 +1,127 @@
 //! A transport that remembers how it failed.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
-/// A transport, and the first failure of it.
+/// A transport, and the failure of it that says most.
 ///
 /// hyper tells a request's sender why its connection failed only where the request was under way, and in words that depend on
 /// how far it was; the transport itself knows.
+///
+/// At first, a failure to write is kept to itself: what the peer said before it ended the connection, such as an alert of TLS
+/// or an early answer, is still to be read, and says why.
 #[derive(Debug)]
 pub(super) struct Observed<Io> {
     io: Io,
     failure: Failure,
+    /// Whether a failure to write is told.
+    tells: Arc<AtomicBool>,
+    tells_from_first_read: bool,
+    /// Runs from a failure to write that was not told: how long a read may still take to say more.
+    patience: Option<Pin<Box<Sleep>>>,
 }
 
 /// How a transport failed, if it did.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Failure(Arc<Mutex<Option<io::Error>>>);
+pub(super) struct Failure(Arc<Mutex<Errors>>);
+
+#[derive(Debug, Default)]
+struct Errors {
+    read: Option<io::Error>,
+    write: Option<io::Error>,
+}
 
 impl Failure {
     pub(super) fn take(&self) -> Option<io::Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let Errors { read, write } = std::mem::take(&mut *self.lock());
+        read.or(write)
     }
 
-    /// Keeps the first error, and returns another that says the same.
-    fn keep(&self, error: io::Error) -> io::Error {
-        let copy = match error.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(error.kind(), error.to_string()),
-        };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        copy
+    fn lock(&self) -> MutexGuard<'_, Errors> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Observed<Io> {
+/// Keeps the first error, and returns another that says the same.
+fn keep(kept: &mut Option<io::Error>, error: io::Error) -> io::Error {
+    let copy = match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    };
+    kept.get_or_insert(error);
+    copy
+}
+
+impl<Io> Observed<Io> {
     pub(super) fn new(io: Io) -> (Self, Failure) {
-        let failure = Failure::default();
-        (Self { io, failure: failure.clone() }, failure)
+        let (failure, tells) = (Failure::default(), Arc::default());
+        (Self { io, failure: failure.clone(), tells, tells_from_first_read: true, patience: None }, failure)
     }
 
-    /// What the peer said before it ended the connection, such as an alert of TLS, says more than that nothing can be written
-    /// any more.
-    fn write_failed(&mut self, error: io::Error, cx: &mut Context<'_>) -> io::Error {
-        let mut byte = [0];
-        let said = match Pin::new(&mut self.io).poll_read(cx, &mut ReadBuf::new(&mut byte)) {
-            Poll::Ready(Err(said)) => Some(said),
-            _ => None,
-        };
-        self.failure.keep(said.unwrap_or(error))
+    /// Under a TLS handshake, at whose end the flag is to be set.
+    #[cfg(feature = "rustls")]
+    pub(super) fn under_handshake(io: Io) -> (Self, Arc<AtomicBool>) {
+        let tells = Arc::<AtomicBool>::default();
+        (
+            Self {
+                io,
+                failure: Failure::default(),
+                tells: tells.clone(),
+                tells_from_first_read: false,
+                patience: None,
+            },
+            tells,
+        )
+    }
+
+    /// What a write comes to.
+    fn written<T>(&mut self, result: io::Result<T>, as_if: T, cx: &mut Context<'_>) -> io::Result<T> {
+        match result {
+            Err(error) => {
+                let copy = keep(&mut self.failure.lock().write, error);
+                if self.tells.load(Ordering::Relaxed) {
+                    return Err(copy);
+                }
+                self.patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+                // The next thing is to read.
+                cx.waker().wake_by_ref();
+                Ok(as_if)
+            }
+            written => written,
+        }
     }
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Observed<Io> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
-        read.map_err(|error| self.failure.keep(error))
+        if self.tells_from_first_read && buf.filled().len() > before {
+            self.tells.store(true, Ordering::Relaxed);
+            self.tells_from_first_read = false;
+        }
+        if read.is_pending()
+            && let Some(patience) = &mut self.patience
+            && patience.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        read.map_err(|error| keep(&mut self.failure.lock().read, error))
     }
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<Io> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, buf);
-        written.map_err(|error| self.write_failed(error, cx))
+        written.map(|result| self.written(result, buf.len(), cx))
     }
 
     fn poll_write_vectored(
@@ -74,7 +130,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<Io> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        written.map_err(|error| self.write_failed(error, cx))
+        written.map(|result| self.written(result, bufs.iter().map(|buf| buf.len()).sum(), cx))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -83,10 +139,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<Io> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
-        flushed.map_err(|error| self.write_failed(error, cx))
+        flushed.map(|result| self.written(result, (), cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+const PATIENCE: Duration = Duration::from_secs(1);

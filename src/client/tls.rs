@@ -1,6 +1,7 @@
 //! TLS by rustls.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,13 +11,15 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::observed::Observed;
+
 /// Speaks TLS with `host`, offering HTTP/2 where it is wanted. Whether the server chose it.
 pub(super) async fn secure<Io>(
     io: Io,
     host: &str,
     config: Option<&Arc<ClientConfig>>,
     http2: bool,
-) -> io::Result<(TlsStream<Io>, bool)>
+) -> io::Result<(TlsStream<Observed<Io>>, bool)>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
@@ -27,7 +30,10 @@ where
     config.alpn_protocols = if http2 { vec![H2.into(), HTTP_1_1.into()] } else { vec![HTTP_1_1.into()] };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the host is not valid for TLS"))?;
+    // The server's alert may come between two of our writes.
+    let (io, is_connected) = Observed::under_handshake(io);
     let stream = TlsConnector::from(Arc::new(config)).connect(name, io).await?;
+    is_connected.store(true, Ordering::Relaxed);
     let chosen = stream.get_ref().1.alpn_protocol() == Some(H2);
     Ok((stream, chosen))
 }

@@ -11,7 +11,8 @@ use std::task::Waker;
 
 /// The task of one connection, as those who change something for it see it.
 ///
-/// - Whoever makes a change for the task calls [`notify`](Self::notify) after the change.
+/// - Whoever makes a change for the task calls [`notify`](Self::notify) after the change, which is made under the lock that the
+///   task takes to look, or else [`notify_without_lock`](Self::notify_without_lock).
 /// - The task calls [`start`](Self::start) when it is polled, then [`run`](Self::run), then looks for changes, and sleeps only if [`sleep`](Self::sleep) allows it: a
 ///   change that it may have missed was followed by a `notify` that came after `run`.
 ///
@@ -37,9 +38,17 @@ impl Default for DriverWaker {
 }
 
 impl DriverWaker {
-    /// Has the task look for a change that was made before.
+    /// Has the task look for a change that was made under the lock before.
     #[inline]
     pub(super) fn notify(&self) {
+        // Who finds the task notified has not missed its `run`: the lock, which the task takes after that, orders the two.
+        if self.state.load(Ordering::Relaxed) != NOTIFIED {
+            self.notify_without_lock();
+        }
+    }
+
+    /// Has the task look for a change that no lock protects.
+    pub(super) fn notify_without_lock(&self) {
         if self.state.swap(NOTIFIED, Ordering::AcqRel) == ASLEEP {
             let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if let Some(waker) = waker {

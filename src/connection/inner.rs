@@ -503,6 +503,6 @@ impl Wake for Inner {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.handler_woken.store(true, Ordering::Release);
-        self.driver.notify();
+        self.driver.notify_without_lock();
     }
 }

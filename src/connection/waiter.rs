@@ -33,6 +33,9 @@ impl<'a> Waiter<'a> {
 impl Drop for Waiter<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.inner.deregister(self.waiting, &mut self.key);
+        // Most often it was ready at once.
+        if self.key.is_registered() {
+            self.inner.deregister(self.waiting, &mut self.key);
+        }
     }
 }

@@ -13,6 +13,7 @@ pub(super) struct WakerSet(Slab<Option<Waker>>);
 pub(crate) struct WakerKey(Option<usize>);
 
 impl WakerKey {
+    #[inline]
     pub(super) fn is_registered(&self) -> bool {
         self.0.is_some()
     }

@@ -4,7 +4,7 @@ use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::config::WebSocketConfig;
-use super::io::send_at_once;
+use super::io::set_socket_options;
 use crate::handshake::KeptRequest;
 use crate::manager::Manager;
 use crate::role::Role;
@@ -44,7 +44,7 @@ impl Manager {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        send_at_once(&io);
+        set_socket_options(&io);
         let (request, ()) = Request::new(()).into_parts();
         Self::detached(io, config.connection_config(role, None), KeptRequest::new(request), None)
     }

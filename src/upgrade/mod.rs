@@ -13,7 +13,7 @@ mod upgrader;
 
 pub use self::config::WebSocketConfig;
 #[cfg(feature = "client")]
-pub(crate) use self::io::send_at_once;
+pub(crate) use self::io::set_socket_options;
 pub(crate) use self::io::{MemoryUpgrade, PendingTransport};
 pub(crate) use self::refused::log_lost_upgrade;
 pub use self::upgrade::Upgrade;

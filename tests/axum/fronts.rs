@@ -78,9 +78,9 @@ fn fronts(upgrader: &Upgrader) -> Vec<(&'static str, TestClient<Service>)> {
     let nested = Router::new().nest("/api", Router::new().route("/ws", any(handler::<Upgrader>)));
     let nested = ServiceBuilder::new()
         .map_request(|mut request: Request<EmptyBody>| {
-            let mut uri = request.uri().clone().into_parts();
-            uri.path_and_query = Some(format!("/api{}", request.uri().path()).parse().unwrap());
-            *request.uri_mut() = Uri::from_parts(uri).unwrap();
+            let mut parts = request.uri().clone().into_parts();
+            parts.path_and_query = Some(format!("/api{}", request.uri().path()).parse().unwrap());
+            *request.uri_mut() = parts.try_into().unwrap();
             request
         })
         .service(nested.with_state(App(upgrader.clone())));

@@ -1,4 +1,5 @@
-//! Why a client could not connect: always the cause, and one failure always in the same words.
+//! Why a client could not connect: always the cause, and one failure always in the same words. Two threads, so that all that
+//! races does.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -25,14 +26,21 @@ fn spelled(error: &Error) -> String {
 
 /// All attempts fail with these words and no others.
 async fn always(client: &Connector, url: &str, attempts: usize, words: &str) {
+    nearly_always(client, url, attempts, words, 0).await;
+}
+
+/// All attempts fail with these words, but for a few that know only that the server was gone.
+async fn nearly_always(client: &Connector, url: &str, attempts: usize, words: &str, few: usize) {
     let mut spellings = BTreeMap::new();
     for _ in 0..attempts {
         let error = client.connect(url).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
         assert!(error.source().unwrap().is::<io::Error>(), "{error:?}");
-        *spellings.entry(spelled(&error)).or_insert(0) += 1;
+        *spellings.entry(format!("{}, {error:?}", spelled(&error))).or_insert(0) += 1;
     }
-    assert!(spellings.len() == 1 && spellings.keys().all(|text| text.contains(words)), "{spellings:#?}");
+    let others: usize = spellings.iter().filter(|(text, _)| !text.contains(words)).map(|(_, count)| count).sum();
+    let known = spellings.keys().all(|text| text.contains(words) || text.contains(CLOSED));
+    assert!(spellings.len() <= 2 && known && others <= few, "{spellings:#?}");
 }
 
 fn clients() -> [Connector; 2] {
@@ -43,20 +51,32 @@ fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-const RESET: &str = "could not connect <- Connection reset by peer (os error 104)";
-const CLOSED: &str = "could not connect <- the server closed the connection without an answer";
+const CLOSED: &str = "could not connect <- the server closed or reset the connection without an answer";
 
-#[cfg(target_os = "linux")]
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_reset_at_once() {
     let address = listen(|stream| async { reset(stream) }).await;
     for client in clients() {
-        always(&client, &format!("ws://{address}/"), 100, RESET).await;
+        always(&client, &format!("ws://{address}/"), 100, CLOSED).await;
     }
 }
 
-#[cfg(target_os = "linux")]
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_dropped_at_once_or_a_little_later() {
+    for pause in [0, 50, 200] {
+        // By then the request has arrived or has not.
+        let address = listen(move |stream| async move {
+            tokio::time::sleep(Duration::from_micros(pause)).await;
+            drop(stream);
+        })
+        .await;
+        for client in clients() {
+            always(&client, &format!("ws://{address}/"), 100, CLOSED).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_reset_after_the_request() {
     let address = listen(|mut stream| async {
         stream.read_u8().await.unwrap();
@@ -64,11 +84,11 @@ async fn a_connection_that_is_reset_after_the_request() {
     })
     .await;
     for client in clients() {
-        always(&client, &format!("ws://{address}/"), 50, RESET).await;
+        always(&client, &format!("ws://{address}/"), 50, CLOSED).await;
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_closed_without_an_answer() {
     let after_the_request = listen(|mut stream| async move {
         let _ = stream.read(&mut [0; 4096]).await;
@@ -89,7 +109,7 @@ async fn a_connection_that_is_closed_without_an_answer() {
     always(&Connector::new(), &format!("ws://{in_the_head}/"), 20, CLOSED).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_of_http2_that_goes_away_before_the_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -146,7 +166,7 @@ mod tls {
         (TlsAcceptor::from(Arc::new(server)), Arc::new(client))
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_server_that_demands_a_certificate() {
         for version in [&TLS12, &TLS13] {
             let (acceptor, config) = demanding(version);
@@ -158,12 +178,14 @@ mod tls {
             for client in clients() {
                 let client = client.tls_config(config.clone());
                 let url = format!("wss://localhost:{}/", address.port());
-                always(&client, &url, 60, "could not connect <- received fatal alert: CertificateRequired").await;
+                // A server that ends the connection at once resets it, and on a busy machine that can overtake its alert.
+                let words = "could not connect <- received fatal alert: CertificateRequired";
+                nearly_always(&client, &url, 200, words, 10).await;
             }
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_server_that_closes_or_resets_in_the_midst_of_tls() {
         let (acceptor, config) = certified(&["h2", "http/1.1"]);
         let closed = listen(|mut stream| async move {
@@ -182,19 +204,18 @@ mod tls {
             }
         })
         .await;
-        #[cfg(target_os = "linux")]
         let reset = listen(|mut stream| async {
             stream.read_u8().await.unwrap();
             reset(stream);
         })
         .await;
+        let dropped = listen(|stream| async move { drop(stream) }).await;
         for client in clients() {
             let client = client.tls_config(config.clone());
-            for address in [closed, after] {
+            for address in [closed, after, dropped] {
                 always(&client, &format!("wss://localhost:{}/", address.port()), 20, CLOSED).await;
             }
-            #[cfg(target_os = "linux")]
-            always(&client, &format!("wss://localhost:{}/", reset.port()), 50, RESET).await;
+            always(&client, &format!("wss://localhost:{}/", reset.port()), 50, CLOSED).await;
         }
     }
 }

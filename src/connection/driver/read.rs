@@ -24,7 +24,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if std::mem::take(&mut self.heartbeat_due) {
             self.inner.answer_heartbeat();
         }
-        if self.process_input() {
+        if !self.receiver.is_waiting_for_input() && self.process_input() {
             return true;
         }
         if self.poll_read(cx).is_pending() {
@@ -55,36 +55,43 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         // Small messages of a burst are made available under one lock; what may take long is done without it.
         let mut lock = None;
         let mut wakers = Wakers::default();
+        let mut received = false;
         let other = loop {
             let intake = self.intake();
             let message = match self.receiver.next_event(intake, &mut self.budget) {
                 Some(Event::Message(message)) => message,
                 other => break other,
             };
-            *made_progress = true;
-            // The next one may have begun in the same read.
-            self.timers.set_mid_message(false, self.now);
+            received = true;
             if self.text_heartbeat && message.as_text() == Some("ping") {
                 // Behind what the handler sends for the messages before it.
                 self.heartbeat_due = true;
                 break None;
             }
-            let is_small = message.len() <= SMALL && !self.inner.is_compressed();
-            let state = lock.get_or_insert_with(|| self.inner.lock());
+            let len = message.len();
+            let state = lock.get_or_insert_with(|| {
+                let mut state = self.inner.lock();
+                state.take_wakers(Waiting::Reader, &mut wakers);
+                state
+            });
             if state.is_wanted() {
-                state.incoming.push(message);
+                state.incoming.push(message, len);
                 self.has_capacity = state.incoming.has_capacity();
                 state.capacity_awaited = !self.has_capacity;
-                state.take_wakers(Waiting::Reader, &mut wakers);
             } else {
-                state.incoming.discard(&message);
+                state.incoming.count(len);
             }
-            if !is_small {
+            if len > SMALL || self.inner.is_compressed() {
                 lock = None;
             }
         };
         drop(lock);
-        wakers.wake();
+        if received {
+            *made_progress = true;
+            // The next message may have begun in the same read.
+            self.timers.set_mid_message(false, self.now);
+            wakers.wake();
+        }
         other
     }
 

@@ -10,14 +10,21 @@ use crate::message::Message;
 #[derive(Debug)]
 pub(crate) struct Incoming {
     /// Most often all there is (`benches/echo.rs`).
-    first: Option<Message>,
-    rest: VecDeque<Message>,
+    first: Option<Unread>,
+    rest: VecDeque<Unread>,
     /// What they take.
     bytes: usize,
     limit: usize,
     charge: Charge,
     messages_received: u64,
     payload_received: u64,
+}
+
+/// A message with its length: asking it takes a hundredth of a burst's instructions.
+#[derive(Debug)]
+struct Unread {
+    message: Message,
+    len: usize,
 }
 
 impl Incoming {
@@ -39,28 +46,27 @@ impl Incoming {
         self.bytes < self.limit || self.first.is_none()
     }
 
-    /// Adds a message.
+    /// Adds a message of this length.
     #[inline]
-    pub(crate) fn push(&mut self, message: Message) {
-        let len = message.len();
+    pub(crate) fn push(&mut self, message: Message, len: usize) {
         self.count(len);
         self.bytes += len.max(LEAST);
+        let unread = Unread { message, len };
         if self.first.is_none() {
-            self.first = Some(message);
+            self.first = Some(unread);
         } else {
-            self.rest.push_back(message);
+            self.rest.push_back(unread);
         }
     }
 
     /// The next message.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Message> {
-        let message = self.first.take()?;
-        self.bytes -= message.len().max(LEAST);
+        let Unread { message, len } = self.first.take()?;
+        self.bytes -= len.max(LEAST);
         if !self.rest.is_empty() {
             self.first = self.rest.pop_front();
-            if self.rest.is_empty() {
-                // An idle connection holds no memory for the burst that it had.
+            if self.rest.is_empty() && self.rest.capacity() > SPARE {
                 self.rest = VecDeque::new();
             }
         }
@@ -75,11 +81,7 @@ impl Incoming {
     }
 
     /// Counts a message that nobody wants.
-    pub(crate) fn discard(&mut self, message: &Message) {
-        self.count(message.len());
-    }
-
-    fn count(&mut self, len: usize) {
+    pub(crate) fn count(&mut self, len: usize) {
         self.messages_received += 1;
         self.payload_received += len as u64;
     }
@@ -103,6 +105,8 @@ impl Incoming {
 
 /// What a message counts for at least, so that many empty ones have a bound too.
 const LEAST: usize = size_of::<Message>();
+/// Room for so many messages stays when they were received: for the next burst.
+const SPARE: usize = 32;
 /// So little is not charged, so that small messages do not touch a counter that all connections share.
 const UNCHARGED: usize = 4 * 1024;
 
@@ -114,12 +118,12 @@ mod tests {
     #[test]
     fn one_message_of_any_size_and_more_up_to_the_limit() {
         let mut incoming = Incoming::new(&Limits::default().incoming(1000));
-        incoming.push(Message::from(vec![0; 5000]));
+        incoming.push(Message::from(vec![0; 5000]), 5000);
         assert!(!incoming.has_capacity());
         assert_eq!(incoming.pop().unwrap().len(), 5000);
         let mut held = 0;
         while incoming.has_capacity() {
-            incoming.push(Message::from(Vec::new()));
+            incoming.push(Message::from(Vec::new()), 0);
             held += 1;
         }
         assert_eq!(held, 1000_usize.div_ceil(LEAST));
@@ -129,13 +133,13 @@ mod tests {
     fn what_is_unread_is_charged_until_it_is_received() {
         let budget = Budget::new(10_000);
         let mut incoming = Incoming::new(&Limits::default().budget(budget.clone()));
-        incoming.push(Message::from(vec![0; 4000]));
+        incoming.push(Message::from(vec![0; 4000]), 4000);
         assert!(incoming.charge_unread());
         assert_eq!(budget.used(), 0);
-        incoming.push(Message::from(vec![0; 4000]));
+        incoming.push(Message::from(vec![0; 4000]), 4000);
         assert!(incoming.charge_unread());
         assert_eq!(budget.used(), 8000);
-        incoming.push(Message::from(vec![0; 4000]));
+        incoming.push(Message::from(vec![0; 4000]), 4000);
         assert!(!incoming.charge_unread());
         assert_eq!(budget.used(), 12_000);
         while incoming.pop().is_some() {}

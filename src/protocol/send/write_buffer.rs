@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::close::CloseFrame;
 use crate::message::{Message, MessageKind};
-use crate::protocol::frame::{self, Control, FrameHeader, MAX_HEADER, OpCode, apply_mask, opcode};
+use crate::protocol::frame::{self, Control, MAX_HEADER, apply_mask};
 use crate::protocol::{buffer_pool, close_payload};
 use crate::role::Role;
 
@@ -60,27 +60,28 @@ impl WriteBuffer {
     pub(crate) fn push_message(&mut self, role: Role, message: Message) -> usize {
         let payload = message.as_bytes();
         let len = payload.len();
-        let header = frame::header(role, opcode(message.kind()));
-        if len >= LARGE && self.vectored && header.mask.is_none() {
+        let (kind, mask) = (message.kind(), frame::mask(role));
+        if len >= LARGE && self.vectored && mask.is_none() {
             let payload = message.into_bytes();
-            self.push_header(&header, len);
+            self.push_frame(&[], None, |out| frame::format_data(kind, false, None, len, out));
             self.len += len;
             self.rest.push_back(Segment::Shared(payload));
         } else {
-            self.push_frame(&header, payload);
+            self.push_frame(payload, mask, |out| frame::format_data(kind, false, mask, len, out));
         }
         len
     }
 
     /// Appends a payload that is compressed already (RFC 7692 §6).
     pub(crate) fn push_compressed(&mut self, role: Role, kind: MessageKind, payload: &[u8]) {
-        let header = FrameHeader { rsv1: true, ..frame::header(role, opcode(kind)) };
-        self.push_frame(&header, payload);
+        let mask = frame::mask(role);
+        self.push_frame(payload, mask, |out| frame::format_data(kind, true, mask, payload.len(), out));
     }
 
     /// Appends a control frame.
     pub(crate) fn push_control(&mut self, role: Role, control: Control, payload: &[u8]) {
-        self.push_frame(&frame::header(role, OpCode::Control(control)), payload);
+        let mask = frame::mask(role);
+        self.push_frame(payload, mask, |out| frame::format_control(control, mask, payload.len(), out));
     }
 
     /// Appends a close frame.
@@ -88,26 +89,17 @@ impl WriteBuffer {
         self.push_control(role, Control::Close, &close_payload::payload(frame));
     }
 
-    /// Appends a header and its payload.
+    /// Appends a header, and as much of its payload as goes along with it.
     #[inline]
-    fn push_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
+    fn push_frame(&mut self, payload: &[u8], mask: Option<[u8; 4]>, format_header: impl FnOnce(&mut Vec<u8>)) {
         let buffer = self.gather(MAX_HEADER + payload.len());
         let before = buffer.len();
-        frame::format(header, payload.len(), buffer);
+        format_header(buffer);
         let start = buffer.len();
         buffer.extend_from_slice(payload);
-        if let Some(mask) = header.mask {
-            apply_mask(&mut buffer[start..], mask, 0);
+        if let Some(mask) = mask {
+            apply_mask(&mut buffer[start..], mask);
         }
-        let len = buffer.len() - before;
-        self.len += len;
-    }
-
-    /// Appends a header alone.
-    fn push_header(&mut self, header: &FrameHeader, payload: usize) {
-        let buffer = self.gather(MAX_HEADER);
-        let before = buffer.len();
-        frame::format(header, payload, buffer);
         let len = buffer.len() - before;
         self.len += len;
     }

@@ -107,7 +107,10 @@ impl Deadlines {
 
     /// When the transport must have accepted data.
     pub(super) fn write_due(&self) -> Option<Instant> {
-        self.write_blocked_since.map(|since| since + self.write_time)
+        let since = self.write_blocked_since?;
+        // Buffers accept nothing until a part of them is free: for a peer that is seen to be slow that takes its time.
+        let grace = if self.made_progress { GRACE } else { Duration::ZERO };
+        Some(since + self.write_time.max(grace))
     }
 
     /// When a pong must be on its way. It has its own time once it is due and writing is blocked, whichever came last; not
@@ -149,7 +152,7 @@ fn set(since: &mut Option<Instant>, goes_on: bool, now: Instant) {
 
 /// hyper's streams of HTTP/2 are fed by a task, which may be late. A peer that takes 16 KiB in less time answers pings soon.
 const REAL_STALL: Duration = Duration::from_millis(10);
-/// How long a peer may take no data at all before a pong that waits counts against it.
+/// How long a peer may take no data before that counts against it, where it has taken some before or a pong waits.
 const GRACE: Duration = Duration::from_secs(5);
 /// A pong must be on its way in this time, or the peer takes nothing.
 const PONG_TIME: Duration = Duration::from_secs(2);
@@ -210,7 +213,7 @@ mod tests {
     fn the_close_waits_for_a_peer_that_may_be_busy_within_bounds() {
         let (mut deadlines, at) = deadlines();
         deadlines.set_closing(at(0));
-        for (backlog, due) in [(0, 5), (1000, 5), (10 * 1024, 15), (1024 * 1024, 30)] {
+        for (backlog, due) in [(0, 5), (1000, 5), (10 * 1024, 15), (1024 * 1024, 29)] {
             assert_eq!(deadlines.close_due(backlog, 1024), Some(at(due)));
         }
         deadlines.write_refused(at(1));

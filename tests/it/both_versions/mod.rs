@@ -2,9 +2,11 @@
 
 use super::VERSION;
 
+mod budget_of_compressed;
 mod clones;
 mod closing;
 mod compression;
+mod context_takeover;
 mod disconnecting;
 mod handler_errors;
 mod io;
