@@ -70,14 +70,12 @@ fn is_break(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(feature = "json")]
     use crate::error::ErrorKind;
 
     fn shown(error: &(dyn StdError + 'static)) -> String {
         Causes(error).to_string()
     }
 
-    #[cfg(feature = "json")]
     #[test]
     fn every_cause_is_shown_once() {
         let decode = Error::with_source(ErrorKind::Decode, "true".parse::<u8>().unwrap_err());

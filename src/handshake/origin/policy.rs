@@ -295,8 +295,8 @@ impl fmt::Display for Shown<'_> {
         if let Some(hosts) = allowed_hosts {
             write!(f, ", allowed_hosts {hosts}")?;
         }
-        if trusted_proxies.is_some() {
-            f.write_str(", trusted_proxies")?;
+        if let Some(proxies) = trusted_proxies {
+            write!(f, ", trusted_proxies {proxies}")?;
         }
         f.write_str(if *require_origin { ", require_origin" } else { "" })
     }
