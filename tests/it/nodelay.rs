@@ -104,7 +104,7 @@ async fn a_socket_that_is_given_to_the_crate_has_it_too() {
     }
     for role in [Role::Client, Role::Server] {
         let (stream, copy) = watched(TcpStream::connect(address).await.unwrap());
-        let _ws = Manager::from_upgraded(stream, role, Upgrader::new().get_config());
+        let _ws = Manager::from_upgraded(stream, role, &WebSocketConfig::new());
         assert!(SockRef::from(&copy).tcp_nodelay().unwrap(), "{role:?}");
     }
 }
