@@ -212,7 +212,7 @@ async fn two_kibibytes_per_second_are_enough() {
 async fn what_lies_in_buffers_does_not_count_as_write_time() {
     let mut cases = Cases::default();
     // The buffers hold more than the peer reads in that time, and accept nothing until a third of them is free.
-    let short = Limits::default().write_timeout(secs(1));
+    let short = Limits::default().write_timeout(secs(4));
     let bulk = Bulk::parts(6 * MIB);
     for (role, over) in sides(&Over::ALL) {
         let settings = quiet().limits(short.clone());

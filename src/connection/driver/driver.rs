@@ -47,6 +47,8 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) text_heartbeat: bool,
     /// The text message `ping` is to be answered.
     pub(super) heartbeat_due: bool,
+    /// The handler was woken while it was polled.
+    pub(super) handler_yielded: bool,
     /// Not even the handler is waited for.
     aborted: bool,
     /// How many more frames may be looked at in this poll.
@@ -96,6 +98,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             read_to_end,
             text_heartbeat: keepalive.answers_text(),
             heartbeat_due: false,
+            handler_yielded: false,
             aborted: false,
             budget: 0,
             timer_registered: false,
@@ -138,12 +141,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         loop {
             let mut made_progress = self.drive_reads(cx);
             made_progress |= self.drive_handler(&mut handler);
-            self.drive_writes(cx);
+            made_progress |= self.drive_writes(cx);
             if self.aborted || (self.transport.is_none() && handler.is_done()) {
                 return Poll::Ready(());
             }
             // A handler that has woken itself lets others have a turn.
-            if self.budget == 0 || (made_progress && self.inner.is_handler_woken()) {
+            if self.budget == 0 || std::mem::take(&mut self.handler_yielded) {
                 return self.poll_later(timer, cx);
             }
             if made_progress || self.progress.is_some() || self.drive_timers(timer.as_mut(), cx) {
@@ -178,9 +181,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
     }
 
-    /// Reports what was done, and looks at what handles have changed.
+    /// Reports what was done, and looks at what handles have changed. Whether it concerns what is read.
     #[inline]
-    pub(super) fn sync(&mut self) {
+    pub(super) fn sync(&mut self) -> bool {
         self.inner.driver.run();
         let mut wakers = Wakers::default();
         let mut state = self.inner.lock();
@@ -200,18 +203,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
         state.sender.charge_unwritten();
         let within_budget = state.incoming.charge_unread();
-        self.has_capacity = state.incoming.has_capacity();
+        let had_capacity = std::mem::replace(&mut self.has_capacity, state.incoming.has_capacity());
         state.capacity_awaited = !self.has_capacity;
         self.aborted = state.aborted;
         let phase = state.lifecycle.phase();
         drop(state);
         wakers.wake();
+        let changed = phase != self.phase || (self.has_capacity && !had_capacity);
         if phase != self.phase {
             self.enter(phase);
         }
         if !within_budget {
             self.fail(Failure::BudgetExceeded);
         }
+        changed
     }
 
     /// What happens to messages that arrive.

@@ -22,6 +22,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if let Poll::Ready(frame) = handler.poll(&mut Context::from_waker(&self.handler_waker)) {
             self.inner.close(frame);
         }
+        self.handler_yielded = self.inner.is_handler_woken();
         true
     }
 }

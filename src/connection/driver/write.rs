@@ -20,12 +20,16 @@ pub(super) struct Unflushed {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
-    /// Writes all that is there.
+    /// Writes all that is there. Whether handles have changed what is to be read.
     #[inline]
-    pub(super) fn drive_writes(&mut self, cx: &mut Context<'_>) {
-        if self.inner.driver.is_notified() || self.progress.is_some() {
-            self.sync();
-        }
+    pub(super) fn drive_writes(&mut self, cx: &mut Context<'_>) -> bool {
+        let changed = (self.inner.driver.is_notified() || self.progress.is_some()) && self.sync();
+        self.write(cx);
+        changed
+    }
+
+    #[inline]
+    fn write(&mut self, cx: &mut Context<'_>) {
         if self.transport.is_none() {
             return;
         }
