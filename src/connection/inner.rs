@@ -202,7 +202,8 @@ impl Inner {
         Poll::Ready(match message.take() {
             None => Ok(state.sender.bytes_queued()),
             Some(message) if !self.is_compressed || !compress => {
-                let offset = state.sender.push(message);
+                let offset = state.sender.push(&message);
+                // The message is dropped without the lock: its payload may be the user's.
                 drop(state);
                 self.driver.notify();
                 Ok(offset)
@@ -221,7 +222,7 @@ impl Inner {
         } else {
             let mut state = self.lock();
             state.lifecycle.check_writable()?;
-            state.sender.push(message)
+            state.sender.push(&message)
         };
         self.driver.notify();
         Ok(offset)
@@ -234,14 +235,14 @@ impl Inner {
         let smaller = slot.as_mut().is_some_and(|deflater| deflater.deflate(message.as_bytes(), &mut compressed));
         let mut state = self.lock();
         let queued = state.lifecycle.check_writable().map(|()| {
-            if smaller { state.sender.push_compressed(&message, &compressed) } else { state.sender.push(message) }
+            if smaller { state.sender.push_compressed(&message, &compressed) } else { state.sender.push(&message) }
         });
         if state.lifecycle.ended().is_some() {
             // The task has found the lock taken.
             *slot = None;
         }
-        drop(state);
         drop(slot);
+        drop(state);
         give_buffer(compressed);
         queued
     }
@@ -260,7 +261,7 @@ impl Inner {
             // Cloning copies no payload that is worth mentioning.
             return self.queue(message.clone(), true).map(drop).map_err(|error| (message, Some(error)));
         }
-        state.sender.push(message);
+        state.sender.push(&message);
         drop(state);
         self.driver.notify();
         Ok(())
@@ -457,7 +458,8 @@ impl Inner {
 
     /// Frees what was queued, and the compressor: nothing more will be sent. Unread messages stay until they are received.
     pub(super) fn release(&self) {
-        self.lock().sender.clear();
+        let queued = self.lock().sender.clear();
+        drop(queued);
         // Whoever compresses at the moment sees the end, and frees it.
         if let Ok(mut deflater) = self.deflater.try_lock() {
             *deflater = None;

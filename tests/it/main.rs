@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
 #![allow(clippy::duplicate_mod, reason = "what is the same over both versions of HTTP is tested over both")]
 
+mod blocked;
 #[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "client")]

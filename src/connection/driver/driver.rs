@@ -51,6 +51,8 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) handler_yielded: bool,
     /// Not even the handler is waited for.
     aborted: bool,
+    /// How many messages had been received when the timer last fired behind a failed write.
+    pub(super) received_before: u64,
     /// How many more frames may be looked at in this poll.
     pub(super) budget: usize,
     /// The timer knows this task's waker.
@@ -100,6 +102,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             heartbeat_due: false,
             handler_yielded: false,
             aborted: false,
+            received_before: 0,
             budget: 0,
             timer_registered: false,
             armed: 0,
@@ -122,6 +125,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         self.writing.set_vectored(vectored);
         self.inner.lock().sender.set_vectored(vectored);
         self.transport = Some(transport);
+        // What handles have changed before was not looked at.
+        self.inner.driver.notify_without_lock();
     }
 
     /// Everything that can be done now. Ready when the transport and the handler are both done.
@@ -152,7 +157,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             if made_progress || self.progress.is_some() || self.drive_timers(timer.as_mut(), cx) {
                 continue;
             }
-            if self.sleep() {
+            // Looked at behind `run`, as everything that others change.
+            if !self.inner.is_handler_woken() && self.sleep() {
                 return Poll::Pending;
             }
         }
@@ -213,7 +219,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if phase != self.phase {
             self.enter(phase);
         }
-        if !within_budget {
+        if !within_budget && self.phase.is_receiving() {
             self.fail(Failure::BudgetExceeded);
         }
         changed
@@ -242,10 +248,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             Phase::Open => {}
             Phase::WriteFailed => {
                 self.stop_writing();
+                self.inner.release();
                 self.timers.set_closing(self.now);
             }
             Phase::Closing | Phase::Draining { .. } => {
                 self.receiver.discard();
+                self.timers.set_read_paused(false, self.now);
                 // All steps of the end share one deadline.
                 if before == Phase::Open {
                     self.timers.set_closing(self.now);

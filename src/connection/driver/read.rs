@@ -141,6 +141,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if !wants_input {
             return Poll::Pending;
         }
+        self.budget = self.budget.saturating_sub(1);
         let mut space = match self.receiver.read_space(intake) {
             Ok(space) => space,
             Err(failure) => {
@@ -168,6 +169,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// frame, and HTTP/2 would reset the stream, after which browsers fall back to HTTP/1.1.
     fn drain(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(transport) = &mut self.transport else { return false };
+        self.budget = self.budget.saturating_sub(1);
         let mut buffer = take_read_buffer();
         let read = poll_read_buf(Pin::new(transport), cx, &mut buffer);
         give_read_buffer(buffer);

@@ -20,13 +20,17 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
         let running = self.timers.running();
         // Most polls only move to later what is due: the timer then fires once too often, instead of being set each time.
-        if running & !self.armed == 0 && self.timer_registered && !timer.is_elapsed() {
+        let is_earlier = self.timers.take_earlier();
+        if running & !self.armed == 0 && !is_earlier && self.timer_registered && !timer.is_elapsed() {
             return false;
         }
         self.armed = running;
         if self.phase == Phase::WriteFailed && self.timers.is_read_paused() {
-            // The peer is not waited for, but the handler.
-            self.timers.set_closing(self.now);
+            // The peer is not waited for, but the handler, for as long as it receives.
+            let received = self.inner.lock().incoming.messages_received();
+            if std::mem::replace(&mut self.received_before, received) != received {
+                self.timers.set_closing(self.now);
+            }
         }
         let next = match self.timers.poll(self.now) {
             Due::Nothing(next) => next,

@@ -30,7 +30,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     #[inline]
     fn write(&mut self, cx: &mut Context<'_>) {
-        if self.transport.is_none() {
+        if self.transport.is_none() || self.phase == Phase::WriteFailed {
             return;
         }
         while !self.writing.is_empty() || !self.control.is_empty() {
@@ -118,7 +118,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     fn finish_writing(&mut self, cx: &mut Context<'_>) {
         let Phase::Draining { close_received, shut_down: false } = self.phase else { return };
         let Some(transport) = &mut self.transport else { return };
-        if self.unflushed.bytes > 0 || !self.writing.is_empty() {
+        // Our close frame is in what is written once nothing may follow it.
+        if self.unflushed.bytes > 0 || !self.writing.is_empty() || !self.control.is_stopped() {
             return;
         }
         // Closing a TCP stream with unread input would do no more than reset it.

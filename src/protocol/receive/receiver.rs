@@ -150,7 +150,7 @@ impl Receiver {
         self.end_of_input.get_or_insert(EndOfInput(None));
     }
 
-    /// Gives the thread's buffer back before the connection sleeps. `false`: the budget has no room for what is left.
+    /// Gives the thread's buffer back before the connection sleeps.
     #[inline]
     pub(crate) fn park(&mut self) {
         self.buffer.park();
@@ -289,8 +289,9 @@ impl Receiver {
         } else if !frame.is_complete() && self.assembler.may_adopt(len) {
             self.assembler.adopt(self.buffer.take());
         } else {
-            self.assembler.push(payload)?;
+            let pushed = self.assembler.push(payload);
             self.buffer.consume(len);
+            pushed?;
         }
         if !frame.is_complete() {
             return Ok(Step::NeedsInput);

@@ -18,6 +18,8 @@ pub(crate) struct Sender {
     limit: u64,
     totals: Totals,
     charge: Charge,
+    /// Nothing more will be written.
+    cleared: bool,
 }
 
 /// What was sent.
@@ -38,6 +40,7 @@ impl Sender {
             limit: limits.outgoing as u64,
             totals: Totals::default(),
             charge: limits.budget.charge(),
+            cleared: false,
         }
     }
 
@@ -54,7 +57,7 @@ impl Sender {
 
     /// Queues a message, and says up to which byte must be written for it to be out.
     #[inline]
-    pub(crate) fn push(&mut self, message: Message) -> u64 {
+    pub(crate) fn push(&mut self, message: &Message) -> u64 {
         let role = self.role;
         self.count_message(|queue| queue.push_message(role, message))
     }
@@ -100,14 +103,19 @@ impl Sender {
     /// Charges what waits to be written to the budget. It is in memory already, so that the budget may go over its limit:
     /// then nothing more is received, and [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) bounds what is sent.
     pub(crate) fn charge_unwritten(&mut self) {
+        if self.cleared {
+            return;
+        }
         let unwritten = usize::try_from(self.bytes_queued - self.bytes_written).unwrap_or(usize::MAX);
         self.charge.raise_or_exceed(if unwritten > UNCHARGED { unwritten } else { 0 });
     }
 
-    /// Forgets what is queued: nothing more will be written.
-    pub(crate) fn clear(&mut self) {
-        self.queue.clear();
+    /// Nothing more will be written. Returns what was queued, to be dropped without the lock: payloads may be the user's.
+    #[must_use]
+    pub(crate) fn clear(&mut self) -> WriteBuffer {
+        self.cleared = true;
         self.charge.release();
+        std::mem::take(&mut self.queue)
     }
 
     pub(crate) fn totals(&self) -> Totals {

@@ -57,12 +57,12 @@ impl WriteBuffer {
 
     /// Appends a message as one frame, and says how long it is.
     #[inline]
-    pub(crate) fn push_message(&mut self, role: Role, message: Message) -> usize {
+    pub(crate) fn push_message(&mut self, role: Role, message: &Message) -> usize {
         let payload = message.as_bytes();
         let len = payload.len();
         let (kind, mask) = (message.kind(), frame::mask(role));
         if len >= LARGE && self.vectored && mask.is_none() {
-            let payload = message.into_bytes();
+            let payload = message.clone().into_bytes();
             self.push_frame(&[], None, |out| frame::format_data(kind, false, None, len, out));
             self.len += len;
             self.rest.push_back(Segment::Shared(payload));
@@ -214,7 +214,7 @@ mod tests {
             let mut expected = 0;
             for _ in 0..2 {
                 for _ in 0..1000 {
-                    queued.push_message(Role::Server, Message::from(vec![0; LARGE]));
+                    queued.push_message(Role::Server, &Message::from(vec![0; LARGE]));
                 }
                 expected += queued.len();
                 if in_between {

@@ -95,9 +95,13 @@ impl Deadlines {
     }
 
     /// When the end of the connection has taken too long: it has `close_time`, and more while the peer may be busy with
-    /// `backlog` bytes of ours. Where whether data is taken can be seen, that counts instead.
-    pub(super) fn close_due(&self, backlog: u64, rate: u64) -> Option<Instant> {
+    /// `backlog` bytes of ours. Where whether data is taken can be seen, that counts instead. While reading is paused, it is
+    /// the handler that is waited for.
+    pub(super) fn close_due(&self, backlog: u64, rate: u64, read_paused: bool) -> Option<Instant> {
         let since = self.close_since?;
+        if read_paused {
+            return Some(since + self.close_time.max(LONGEST_SILENCE));
+        }
         let due = since + self.close_time;
         Some(match self.write_due() {
             Some(write_due) => due.max(write_due),
@@ -214,9 +218,10 @@ mod tests {
         let (mut deadlines, at) = deadlines();
         deadlines.set_closing(at(0));
         for (backlog, due) in [(0, 5), (1000, 5), (10 * 1024, 15), (1024 * 1024, 29)] {
-            assert_eq!(deadlines.close_due(backlog, 1024), Some(at(due)));
+            assert_eq!(deadlines.close_due(backlog, 1024, false), Some(at(due)));
         }
         deadlines.write_refused(at(1));
-        assert_eq!(deadlines.close_due(u64::MAX, 1024), Some(at(11)));
+        assert_eq!(deadlines.close_due(u64::MAX, 1024, false), Some(at(11)));
+        assert_eq!(deadlines.close_due(0, 1024, true), Some(at(29)));
     }
 }

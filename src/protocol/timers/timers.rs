@@ -18,6 +18,8 @@ pub(crate) struct Timers {
     pings: Pings,
     /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
     backlog: u64,
+    /// Something may be due earlier than it was.
+    is_earlier: bool,
     /// The least that a peer takes, in bytes per second.
     min_data_rate: u64,
 }
@@ -40,6 +42,7 @@ impl Timers {
             deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
             backlog: 0,
+            is_earlier: false,
             min_data_rate: limits.min_data_rate.into(),
         }
     }
@@ -55,6 +58,7 @@ impl Timers {
         self.liveness.seen(now);
         // A peer that is to close shows by pings that it is there, not that it has come to our close frame.
         if !self.deadlines.is_closing() {
+            self.is_earlier |= self.backlog >= self.min_data_rate;
             self.backlog = 0;
         }
     }
@@ -96,7 +100,14 @@ impl Timers {
     /// Everything is written and passed on.
     #[inline]
     pub(crate) fn write_done(&mut self) {
+        self.is_earlier |= self.deadlines.is_closing() && self.is_write_blocked();
         self.deadlines.write_done();
+    }
+
+    /// Whether something may be due earlier than it was when this was last asked.
+    #[inline]
+    pub(crate) fn take_earlier(&mut self) -> bool {
+        std::mem::take(&mut self.is_earlier)
     }
 
     /// The peer waits for a pong, or no longer.
@@ -142,7 +153,8 @@ impl Timers {
 
     /// What is to be done at this time. A ping that is due counts as sent.
     pub(crate) fn poll(&mut self, now: Instant) -> Due {
-        if let Some(close) = self.deadlines.close_due(self.backlog, self.min_data_rate) {
+        if let Some(close) = self.deadlines.close_due(self.backlog, self.min_data_rate, self.liveness.is_read_paused())
+        {
             return if close <= now { Due::Close } else { Due::Nothing(Some(close)) };
         }
         let expiry = self.expiry();
