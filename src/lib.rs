@@ -133,7 +133,7 @@ pub use crate::handshake::{
 };
 pub use crate::layer::{EmptyBody, NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
 pub use crate::limits::Limits;
-pub use crate::manager::{Manager, Reader, Writer};
+pub use crate::manager::{ConnectionId, Manager, Reader, TrySendError, Writer};
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 pub use crate::manager::{PeriodicFuture, PeriodicWrite, dedup};

@@ -95,6 +95,7 @@ mod model {
 
     use loom::future::block_on;
     use loom::sync::Arc;
+    use loom::sync::atomic::AtomicBool;
     use loom::thread;
 
     use super::*;
@@ -189,6 +190,39 @@ mod model {
                 }
             }));
             assert_eq!(reader.join().unwrap(), Some(0));
+        });
+    }
+
+    /// The handler's flag is no part of what the lock protects: the task looks at it last.
+    #[test]
+    fn a_handler_that_is_woken_is_polled() {
+        loom::model(|| {
+            let shared = Arc::new((Shared::default(), AtomicBool::new(false)));
+            let waking = thread::spawn({
+                let shared = shared.clone();
+                move || {
+                    shared.1.store(true, Ordering::Release);
+                    shared.0.driver.notify_without_lock();
+                }
+            });
+            block_on(std::future::poll_fn(|cx| {
+                let (connection, woken) = &*shared;
+                connection.driver.set_waker(Some(cx.waker().clone()));
+                connection.driver.start();
+                loop {
+                    if woken.swap(false, Ordering::AcqRel) {
+                        return Poll::Ready(());
+                    }
+                    if connection.driver.is_notified() {
+                        connection.driver.run();
+                        drop(connection.state.lock().unwrap());
+                    }
+                    if !woken.load(Ordering::Acquire) && connection.driver.sleep() {
+                        return Poll::Pending;
+                    }
+                }
+            }));
+            waking.join().unwrap();
         });
     }
 }

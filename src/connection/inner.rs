@@ -1,10 +1,11 @@
 //! What a connection's task and its handles share: one short lock, never held across an await or a system call.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::driver_waker::DriverWaker;
@@ -25,6 +26,7 @@ pub(crate) struct Inner {
     /// Held from compressing to queueing: with context takeover, frames must leave in the order of their compression.
     /// Taken before `state`. None once the connection has ended.
     deflater: Mutex<Option<Deflater>>,
+    id: u64,
     is_compressed: bool,
     context: OnceLock<CancellationToken>,
     pub(super) driver: DriverWaker,
@@ -47,6 +49,9 @@ pub(super) struct State {
     /// The task drops everything, its handler too.
     pub(super) aborted: bool,
     handles_dropped: bool,
+    /// When the connection is to be closed, and with what. `deadline_changed`: the task does not know it yet.
+    pub(super) deadline: Option<Box<(Instant, CloseFrame)>>,
+    pub(super) deadline_changed: bool,
     readers: WakerSet,
     writers: WakerSet,
     watchers: WakerSet,
@@ -129,10 +134,13 @@ impl Inner {
                 ignoring: 0,
                 aborted: false,
                 handles_dropped: false,
+                deadline: None,
+                deadline_changed: false,
                 readers: WakerSet::default(),
                 writers: WakerSet::default(),
                 watchers: WakerSet::default(),
             }),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             is_compressed: deflater.is_some(),
             deflater: Mutex::new(deflater),
             context: OnceLock::new(),
@@ -385,6 +393,25 @@ impl Inner {
         self.driver.notify();
     }
 
+    /// Closes the connection with this frame at this time, or at none.
+    pub(crate) fn set_deadline(&self, deadline: Option<(Instant, CloseFrame)>) {
+        let mut state = self.lock();
+        state.deadline = deadline.map(Box::new);
+        state.deadline_changed = true;
+        drop(state);
+        self.driver.notify();
+    }
+
+    /// Whether nothing more can be sent.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().lifecycle.check_writable().is_err()
+    }
+
+    /// Which connection this is, of all that the process has had.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Whether permessage-deflate was agreed upon.
     pub(crate) fn is_compressed(&self) -> bool {
         self.is_compressed
@@ -480,6 +507,9 @@ impl Inner {
         }
     }
 }
+
+/// The number of the next connection.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// The handler's waker: the task polls its handler once it was called.
 impl Inner {

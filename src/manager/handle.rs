@@ -12,7 +12,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
@@ -385,6 +385,48 @@ impl Manager {
         poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await
     }
 
+    /// Closes the connection with this frame at this time, unless it is over before: for sessions whose token expires.
+    ///
+    /// Another call replaces the deadline, so that a renewed token renews the session;
+    /// [`clear_deadline`](Self::clear_deadline) takes it away. As after [`close_frame`](Self::close_frame), what is buffered is
+    /// written first.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use tower_websocket::{CloseCode, CloseFrame, Error, Manager};
+    ///
+    /// async fn handler(ws: Manager) -> Result<(), Error> {
+    ///     let expires = Instant::now() + Duration::from_secs(3600);
+    ///     ws.set_deadline(expires, CloseFrame::new(CloseCode::POLICY_VIOLATION, "token expired"));
+    ///     while let Some(message) = ws.recv().await? {
+    ///         ws.send(message).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn set_deadline(&self, at: impl Into<Instant>, frame: CloseFrame) {
+        self.shared.connection.set_deadline(Some((at.into(), frame)));
+    }
+
+    /// Takes the deadline of [`set_deadline`](Self::set_deadline) away.
+    pub fn clear_deadline(&self) {
+        self.shared.connection.set_deadline(None);
+    }
+
+    /// Whether nothing more can be sent: the connection is over, or its transport accepts no more data.
+    ///
+    /// Unread messages may still be [received](Self::recv).
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.connection.is_closed()
+    }
+
+    /// Which connection this is: the same for all its handles, and for no other connection of the process.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        ConnectionId(self.shared.connection.id())
+    }
+
     /// The reason why the connection is over for its users, or `None` while it is open.
     #[must_use]
     pub fn end(&self) -> Option<Result<CloseFrame, Error>> {
@@ -485,6 +527,25 @@ impl Manager {
         }
     }
 }
+
+/// Which connection a [`Manager`] belongs to, as a key for maps: made by [`Manager::id`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(u64);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Handles are equal where they belong to the same connection.
+impl PartialEq for Manager {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Manager {}
 
 impl Clone for Manager {
     fn clone(&self) -> Self {

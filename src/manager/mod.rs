@@ -7,11 +7,13 @@ mod join;
 mod json;
 #[cfg(feature = "json")]
 mod periodic;
+mod try_send;
 
-pub use self::handle::Manager;
 pub(crate) use self::handle::RequestToCompact;
+pub use self::handle::{ConnectionId, Manager};
 pub use self::io::{Reader, Writer};
 #[cfg(feature = "json")]
 pub(crate) use self::periodic::run_periodic;
 #[cfg(feature = "json")]
 pub use self::periodic::{PeriodicFuture, PeriodicWrite, dedup};
+pub use self::try_send::TrySendError;

@@ -204,6 +204,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             self.timers.ping_sent(self.pings_sent, self.now);
             self.control.push_ping(&self.pings_sent.to_be_bytes());
         }
+        if std::mem::take(&mut state.deadline_changed) {
+            self.timers.set_deadline(state.deadline.as_ref().map(|deadline| deadline.0));
+        }
         if self.writing.is_empty() {
             self.control_bytes = gather(&mut state, &mut self.control, &mut self.writing);
         }

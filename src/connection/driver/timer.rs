@@ -38,6 +38,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 self.end_transport(Failure::Disconnected(None).into_error());
                 return true;
             }
+            Due::Deadline => {
+                let deadline = self.inner.lock().deadline.take();
+                if let Some(deadline) = deadline {
+                    self.inner.close(deadline.1);
+                }
+                return true;
+            }
             Due::Failed(failure) => {
                 self.fail(failure);
                 return true;

@@ -18,6 +18,8 @@ pub(crate) struct Timers {
     pings: Pings,
     /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
     backlog: u64,
+    /// When the caller wants the connection to be closed.
+    deadline: Option<Instant>,
     /// Something may be due earlier than it was.
     is_earlier: bool,
     /// The least that a peer takes, in bytes per second.
@@ -29,6 +31,8 @@ pub(crate) struct Timers {
 pub(crate) enum Due {
     /// The closing handshake has taken too long.
     Close,
+    /// The caller's deadline: the connection is to be closed.
+    Deadline,
     Failed(Failure),
     /// Nothing before this time, if ever.
     Nothing(Option<Instant>),
@@ -42,6 +46,7 @@ impl Timers {
             deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
             backlog: 0,
+            deadline: None,
             is_earlier: false,
             min_data_rate: limits.min_data_rate.into(),
         }
@@ -131,6 +136,12 @@ impl Timers {
         self.deadlines.write_due().is_some()
     }
 
+    /// The connection is to be closed at this time, or at none.
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+        self.is_earlier = true;
+    }
+
     /// A ping with this number is sent.
     pub(crate) fn ping_sent(&mut self, number: u64, now: Instant) {
         self.pings.sent(number, now);
@@ -167,12 +178,16 @@ impl Timers {
             Ok(next) => next,
             Err(failure) => return Due::Failed(failure),
         };
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.deadline = None;
+            return Due::Deadline;
+        }
         let ping = self.liveness.ping_due();
         if ping.is_some_and(|ping| ping <= now) {
             self.liveness.pinged(now);
             return Due::Ping;
         }
-        Due::Nothing([expiry, next, ping].into_iter().flatten().min())
+        Due::Nothing([expiry, next, self.deadline, ping].into_iter().flatten().min())
     }
 
     /// When a silent peer has timed out. What the kernel has taken is not what the peer has taken: our ping stands behind

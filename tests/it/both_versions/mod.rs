@@ -7,6 +7,7 @@ mod clones;
 mod closing;
 mod compression;
 mod context_takeover;
+mod deadlines;
 mod disconnecting;
 mod handler_errors;
 mod io;
