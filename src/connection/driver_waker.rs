@@ -9,10 +9,10 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-/// The task of one connection, as those who change something for it see it.
+/// The task of one connection, as its handles see it.
 ///
-/// - Whoever makes a change for the task calls [`notify`](Self::notify) after the change, which is made under the lock that the
-///   task takes to look, or else [`notify_without_lock`](Self::notify_without_lock).
+/// - A handle that makes a change for the task calls [`notify`](Self::notify) after the change, where that is made under the
+///   lock that the task takes to look, or else [`notify_without_lock`](Self::notify_without_lock).
 /// - The task calls [`start`](Self::start) when it is polled, then [`run`](Self::run), then looks for changes, and sleeps only if [`sleep`](Self::sleep) allows it: a
 ///   change that it may have missed was followed by a `notify` that came after `run`.
 ///
@@ -41,7 +41,7 @@ impl DriverWaker {
     /// Has the task look for a change that was made under the lock before.
     #[inline]
     pub(super) fn notify(&self) {
-        // Who finds the task notified has not missed its `run`: the lock, which the task takes after that, orders the two.
+        // A stale value cannot be read here: the task takes the lock after `run`, which orders the two.
         if self.state.load(Ordering::Relaxed) != NOTIFIED {
             self.notify_without_lock();
         }
@@ -137,9 +137,9 @@ mod model {
     fn what_is_queued_is_written_without_another_wake() {
         loom::model(|| {
             let shared = Arc::new(Shared::default());
-            let senders = [1, 2].map(|message| {
+            let sender = thread::spawn({
                 let shared = shared.clone();
-                thread::spawn(move || shared.send(message))
+                move || [1, 2].map(|message| shared.send(message))
             });
             let mut written = 0;
             block_on(std::future::poll_fn(|cx| {
@@ -156,9 +156,7 @@ mod model {
                     }
                 }
             }));
-            for sender in senders {
-                sender.join().unwrap();
-            }
+            sender.join().unwrap();
         });
     }
 
@@ -201,7 +199,7 @@ mod model {
             let waking = thread::spawn({
                 let shared = shared.clone();
                 move || {
-                    shared.1.store(true, Ordering::Release);
+                    shared.1.swap(true, Ordering::AcqRel);
                     shared.0.driver.notify_without_lock();
                 }
             });

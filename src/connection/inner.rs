@@ -487,7 +487,7 @@ impl Inner {
     pub(super) fn release(&self) {
         let queued = self.lock().sender.clear();
         drop(queued);
-        // Whoever compresses at the moment sees the end, and frees it.
+        // A handle that compresses at the moment sees the end, and frees it.
         if let Ok(mut deflater) = self.deflater.try_lock() {
             *deflater = None;
         }
@@ -534,7 +534,7 @@ impl Wake for Inner {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.handler_woken.store(true, Ordering::Release);
+        self.handler_woken.swap(true, Ordering::AcqRel);
         self.driver.notify_without_lock();
     }
 }

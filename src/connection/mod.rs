@@ -4,8 +4,8 @@
 //!
 //! 1. The [`Driver`](driver::Driver) alone touches the transport, the parser and the timers. Everything that handles use too
 //!    is in [`Inner`], behind one lock that is never held across an await, a system call or a waker's call.
-//! 2. The task sleeps only when it has seen all changes: whoever changes something for it calls `DriverWaker::notify`
-//!    after that, and the task looks again before it sleeps. `driver_waker` has the protocol, and a model that checks it.
+//! 2. The task sleeps only when it has seen all changes: each change for it is followed by a call of
+//!    `DriverWaker::notify`, and the task looks again before it sleeps. `driver_waker` has the protocol, and a model that checks it.
 //! 3. The handler is a future like any other: it is polled when its own waker was called, and waits for the connection
 //!    through the same sets of wakers as a handle in another task.
 //! 4. Every waiting future owns its entry in a `WakerSet` and removes it when it is ready or dropped.

@@ -5,7 +5,7 @@ use std::task::Context;
 use super::inner::{Inner, Waiting};
 use super::waker_set::WakerKey;
 
-/// One future's place among those who wait for the same thing. It is left when this is dropped.
+/// The entry of one waiting future in a set of wakers. It is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiter<'a> {
     inner: &'a Inner,

@@ -329,7 +329,7 @@ impl Manager {
     /// [`Limits::close_timeout`](crate::Limits::close_timeout), 5 s by default) and ends the transport (RFC 6455 §7.1.1).
     ///
     /// The first reason wins: on a connection that is closing already, this waits for the end and changes nothing.
-    /// Messages that still arrive are passed over.
+    /// Messages that still arrive are discarded.
     ///
     /// # Errors
     ///
@@ -368,8 +368,9 @@ impl Manager {
     /// Waits for the end of the connection, and tells the close frame that ended it: the peer's or ours, whichever came
     /// first.
     ///
-    /// It receives no messages. Behind the first that nobody takes, reading stops: then the peer's close frame, a reset or
-    /// the end of the transport go unseen, until a write fails, such as that of the keepalive's next ping.
+    /// It receives no messages. Once unread messages have reached [`Limits::incoming`](crate::Limits::incoming), reading stops:
+    /// then the peer's close frame, a reset or the end of the transport go unseen, until a write fails, such as that of the
+    /// keepalive's next ping. [`ignore_incoming`](Self::ignore_incoming) waits in the same way and reads on.
     ///
     /// # Errors
     ///

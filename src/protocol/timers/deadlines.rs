@@ -158,7 +158,7 @@ fn set(since: &mut Option<Instant>, goes_on: bool, now: Instant) {
 const REAL_STALL: Duration = Duration::from_millis(10);
 /// How long a peer may take no data before that counts against it, where it has taken some before or a pong waits.
 const GRACE: Duration = Duration::from_secs(5);
-/// A pong must be on its way in this time, or the peer takes nothing.
+/// A pong must be on its way in this time, or the peer counts as one that accepts no data.
 const PONG_TIME: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Keepalive {
         self
     }
 
-    /// How long the peer may be silent before it is given up. 5 s by default; at least 1 ms.
+    /// How long the peer may be silent before it times out. 5 s by default; at least 1 ms.
     ///
     /// Choose it longer than the interval by at least the slowest round trip.
     pub fn timeout(mut self, timeout: Duration) -> Self {
