@@ -6,6 +6,7 @@
 
 use std::env;
 use std::error::Error as StdError;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
@@ -15,7 +16,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tower_websocket::{Error, Manager, Upgrader, WebSocketLayer};
+use tower_websocket::{CloseCode, CloseFrame, Error, Manager, Upgrader, WebSocketLayer};
 
 /// Who a token belongs to.
 #[derive(Clone, Debug)]
@@ -49,12 +50,17 @@ async fn authenticate(mut request: Request, next: Next) -> Response {
 
 async fn chat(ws: Manager) -> Result<(), Error> {
     let user = ws.request().extensions.get::<User>().map_or("nobody", |user| user.0);
+    // A client that has a new token opens a new connection, or the handler renews the deadline.
+    ws.set_deadline(Instant::now() + TOKEN_LIFETIME, CloseFrame::new(CloseCode::POLICY_VIOLATION, "token expired"));
     ws.send(format!("hello, {user}")).await?;
     while let Some(message) = ws.recv().await? {
         ws.send(message).await?;
     }
     Ok(())
 }
+
+/// How long a session may last before it has to show a token again.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The page, and the WebSocket at `/ws`.
 pub(crate) fn app() -> Router {

@@ -69,6 +69,12 @@
 //! Every `async fn` says what happens when its future is dropped. Receiving loses nothing; [`Manager::send`] has sent the
 //! message or has not, and never a part of it.
 //!
+//! # tungstenite
+//!
+//! tungstenite is the wire format, by way of tokio-tungstenite: its opcodes, its code for the headers of control frames, and its
+//! list of violations. Its `WebSocketStream` is not the engine, as it knows no permessage-deflate, and copies and zero-fills
+//! each payload.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |

@@ -48,18 +48,46 @@ impl Keepalive {
         Self { interval: None, timeout: None, text_heartbeat: false }
     }
 
-    /// How long the peer may be silent before it is sent a ping. 3 s by default; at least 1 ms.
+    /// How long the peer may be silent before it is sent a ping. 3 s by default.
+    ///
+    /// # Panics
+    ///
+    /// If it is less than 1 ms.
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = Some(interval.clamp(SHORTEST, LONGEST));
+        assert!(interval >= SHORTEST, "a keepalive interval must be 1 ms or longer");
+        self.interval = Some(interval.min(LONGEST));
         self
     }
 
-    /// How long the peer may be silent before it times out. 5 s by default; at least 1 ms.
+    /// How long the peer may be silent before it times out. 5 s by default.
     ///
     /// Choose it longer than the interval by at least the slowest round trip.
+    ///
+    /// # Panics
+    ///
+    /// If it is less than 1 ms.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout.clamp(SHORTEST, LONGEST));
+        assert!(timeout >= SHORTEST, "a keepalive timeout must be 1 ms or longer");
+        self.timeout = Some(timeout.min(LONGEST));
         self
+    }
+
+    /// The [`interval`](Self::interval), or `None` where no pings are sent.
+    #[must_use]
+    pub fn get_interval(&self) -> Option<Duration> {
+        self.interval
+    }
+
+    /// The [`timeout`](Self::timeout), or `None` where there is none.
+    #[must_use]
+    pub fn get_timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// Whether [`text_heartbeat`](Self::text_heartbeat) is on.
+    #[must_use]
+    pub fn get_text_heartbeat(&self) -> bool {
+        self.text_heartbeat
     }
 
     /// Also answers the text message `ping` with the text message `pong` and hides it from the handler, for clients
@@ -184,6 +212,18 @@ mod tests {
             return Due::Ping;
         }
         Due::Nothing([expiry, ping].into_iter().flatten().min())
+    }
+
+    #[test]
+    fn what_was_set_can_be_read_and_what_would_be_a_busy_loop_panics() {
+        let keepalive = Keepalive::default().interval(Duration::from_secs(20)).timeout(Duration::from_secs(45));
+        assert_eq!(keepalive.get_interval(), Some(Duration::from_secs(20)));
+        assert_eq!(keepalive.get_timeout(), Some(Duration::from_secs(45)));
+        assert!(!keepalive.get_text_heartbeat() && keepalive.text_heartbeat().get_text_heartbeat());
+        assert_eq!(Keepalive::disabled().get_interval().or(Keepalive::disabled().get_timeout()), None);
+        for set in [Keepalive::interval, Keepalive::timeout] {
+            assert!(std::panic::catch_unwind(|| set(Keepalive::default(), Duration::ZERO)).is_err());
+        }
     }
 
     #[test]
