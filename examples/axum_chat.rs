@@ -16,6 +16,10 @@ use tokio::sync::broadcast;
 use tower_websocket::axum::WebSocketUpgrade;
 use tower_websocket::{Error, Manager, Message};
 
+#[allow(dead_code, reason = "an example uses a part of it")]
+#[path = "server/mod.rs"]
+mod server;
+
 /// What all connections share.
 struct AppState {
     /// The user names that are taken.
@@ -88,7 +92,7 @@ async fn index() -> Html<&'static str> {
 async fn main() -> Result<(), Box<dyn StdError>> {
     let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app()).await?;
+    server::serve(listener, server::http(), app()).await;
     Ok(())
 }
 

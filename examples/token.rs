@@ -18,6 +18,10 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tower_websocket::{CloseCode, CloseFrame, Error, Manager, Upgrader, WebSocketLayer};
 
+#[allow(dead_code, reason = "an example uses a part of it")]
+#[path = "server/mod.rs"]
+mod server;
+
 /// Who a token belongs to.
 #[derive(Clone, Debug)]
 struct User(&'static str);
@@ -78,7 +82,7 @@ pub(crate) fn app() -> Router {
 async fn main() -> Result<(), Box<dyn StdError>> {
     let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app()).await?;
+    server::serve(listener, server::http(), app()).await;
     Ok(())
 }
 

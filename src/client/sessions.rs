@@ -166,6 +166,10 @@ impl Sessions {
     fn session_ended(&mut self, end: Result<CloseFrame, Error>) -> Result<bool, Error> {
         let Some(session) = self.current.take() else { return Ok(false) };
         if session.was_left_open {
+            // Its end says nothing of the server, but that it lasted does.
+            if session.since.elapsed() >= self.backoff.get_healthy_after() {
+                self.failures = Failures::default();
+            }
             self.wait(&CloseFrame::from(CloseCode::NORMAL).into());
             return Ok(false);
         }

@@ -11,6 +11,7 @@ use super::future::ConnectionFuture;
 use super::inner::{Inner, Waiting};
 use super::transport::Transport;
 use super::waiter::Waiter;
+use crate::debug::visible;
 use crate::deflate::{Deflater, Inflater};
 use crate::handler::HandlerOutput;
 use crate::limits::Limits;
@@ -55,7 +56,7 @@ where
     let (connection, inner) = prepare(config);
     let mut connection = Box::pin(connection);
     connection.as_mut().open(transport, &Bytes::new(), || until_handles_are_dropped(inner.clone()));
-    tokio::spawn(connection);
+    tokio::spawn(visible(connection));
     inner
 }
 

@@ -34,9 +34,12 @@ pub(super) fn log_refusal(
         // One target for all, so that filters need not know the module.
         match rejection.kind() {
             RejectionKind::HostNotAllowed | RejectionKind::Origin => {
+                let is_origin = rejection.kind() == RejectionKind::Origin;
+                let hint = if is_origin && policy.differs_by_host(head) { PASS_HOST_ON } else { "" };
                 let policy = policy.shown();
                 tracing::warn!(
-                    target: "tower_websocket", status, path, peer, origin, host, %policy, "handshake refused: {rejection}"
+                    target: "tower_websocket", status, path, peer, origin, host, %policy,
+                    "handshake refused: {rejection}{hint}"
                 );
             }
             RejectionKind::NotUpgradable => {
@@ -83,6 +86,8 @@ impl fmt::Display for Shown<'_> {
 
 /// How many characters of a value are logged.
 const LONGEST: usize = 200;
+const PASS_HOST_ON: &str = "; if the page is this server's own, a proxy has replaced its Host: pass it on (nginx: \
+    `proxy_set_header Host $host`), or see `OriginPolicy::trusted_proxies`";
 const NO_UPGRADES: &str = "a WebSocket handshake came without hyper's `OnUpgrade` in its extensions: either the server \
     performs no upgrades, or another layer has taken it before";
 const LOST_UPGRADE: &str = "a request that looks like a WebSocket handshake is none: a proxy has not passed its Connection and \

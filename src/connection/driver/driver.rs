@@ -17,6 +17,7 @@ use crate::connection::inner::{Inner, State, Waiting};
 use crate::connection::transport::Transport;
 use crate::connection::waker_set::Wakers;
 use crate::error::Error;
+use crate::error_chain::OneLine;
 use crate::handler::HandlerOutput;
 use crate::protocol::{Assembler, CloseReason, ControlFrames, Failure, Intake, Phase, Receiver, Timers, WriteBuffer};
 
@@ -245,7 +246,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if phase == Phase::Closing
             && let Some(CloseReason::Closed(frame)) = self.inner.lock().lifecycle.reason()
         {
-            tracing::debug!(%frame, "closing");
+            tracing::debug!(frame = %OneLine(frame), "closing");
         }
         match phase {
             Phase::Open => {}

@@ -9,6 +9,7 @@ use tokio_util::io::poll_read_buf;
 use super::Driver;
 use crate::connection::inner::Waiting;
 use crate::connection::waker_set::Wakers;
+use crate::error_chain::OneLine;
 use crate::protocol::{Event, Failure, Phase, give_read_buffer, take_read_buffer};
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
@@ -109,7 +110,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 }
             }
             Event::Close(frame) => {
-                tracing::debug!(%frame, "peer closes");
+                tracing::debug!(frame = %OneLine(&frame), "peer closes");
                 // RFC 6455 §5.5.1: the answer says the same.
                 self.change(|state| {
                     if state.lifecycle.peer_closed(frame.clone()) {

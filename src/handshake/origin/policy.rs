@@ -217,6 +217,17 @@ impl OriginPolicy {
         self.said(head).host.or(head.host())
     }
 
+    /// Whether a page is refused for the request's host alone, as where a proxy does not pass `Host` on.
+    pub(crate) fn differs_by_host(&self, head: Head<'_>) -> bool {
+        let Ok(Some(origin)) = single(head.headers, ORIGIN) else { return false };
+        let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else { return false };
+        let cross_site = elements(head.headers, SEC_FETCH_SITE).any(|site| site.eq_ignore_ascii_case(b"cross-site"));
+        matches!(self.policy, Policy::SameHost | Policy::SameOrigin)
+            && !cross_site
+            && origin.is_http()
+            && request_host(head, self.said(head)).is_ok_and(|host| !origin.is_same_host(&host))
+    }
+
     /// The policy in a few words, for the log.
     pub(crate) fn shown(&self) -> impl fmt::Display + '_ {
         Shown(self)

@@ -35,7 +35,7 @@ impl<'a> Origin<'a> {
             && self.port() == request.port.or(default_port(scheme))
     }
 
-    fn is_http(&self) -> bool {
+    pub(crate) fn is_http(&self) -> bool {
         default_port(self.scheme).is_some()
     }
 
