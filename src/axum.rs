@@ -303,7 +303,7 @@ impl fmt::Display for WebSocketRejection {
 
 impl std::error::Error for WebSocketRejection {}
 
-/// The settings of those who have none.
+/// The settings where the application has none.
 fn defaults() -> &'static Upgrader {
     static DEFAULTS: OnceLock<Upgrader> = OnceLock::new();
     DEFAULTS.get_or_init(Upgrader::new)

@@ -105,7 +105,7 @@ impl Sessions {
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, an attempt to connect is given up, and the next call makes it; a delay goes on.
+    /// When the future is dropped, an attempt to connect is cancelled, and the next call makes it again; a delay goes on.
     pub async fn next(&mut self) -> Result<Option<Manager>, Error> {
         loop {
             if self.over {
