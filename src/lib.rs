@@ -117,6 +117,7 @@ mod role;
 mod shutdown;
 mod stats;
 pub mod testing;
+mod text;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 mod upgrade;
@@ -143,11 +144,12 @@ pub use crate::manager::{ConnectionId, Manager, Reader, TrySendError, Writer};
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 pub use crate::manager::{PeriodicFuture, PeriodicWrite, dedup};
-pub use crate::message::{Message, MessageKind, Text};
+pub use crate::message::{Message, MessageKind};
 pub use crate::protocol::Keepalive;
 pub use crate::role::Role;
 pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;
+pub use crate::text::Text;
 pub use crate::upgrade::{Upgrade, Upgrader, WebSocketConfig};
 
 /// The token of [`Manager::context`] and [`Upgrader::context`], which is tokio's.

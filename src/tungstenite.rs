@@ -6,7 +6,8 @@ use tokio_tungstenite::tungstenite::{Bytes, Message as TungsteniteMessage};
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::error::{Error, ErrorKind};
-use crate::message::{Message, Text};
+use crate::message::Message;
+use crate::text::Text;
 
 /// Copies no payload but that of texts below 16 KiB. tungstenite checks again that a text is UTF-8.
 ///

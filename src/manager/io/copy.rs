@@ -11,7 +11,7 @@ use super::utf8::NotUtf8;
 use crate::budget::{Budget, Charge};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::manager::Manager;
-use crate::message::Text;
+use crate::text::Text;
 
 /// How a stream of bytes falls into pieces.
 pub(super) trait Pieces {

@@ -6,9 +6,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::budget::Charge;
 use crate::deflate::{InflateError, Inflater};
 use crate::limits::Limits;
-use crate::message::{Message, MessageKind, Text};
+use crate::message::{Message, MessageKind};
 use crate::protocol::buffer_pool;
 use crate::protocol::failure::Failure;
+use crate::text::Text;
 
 /// The message that is arriving.
 #[derive(Debug)]

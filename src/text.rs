@@ -1,0 +1,219 @@
+//! The text of a message.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use faststr::FastStr;
+
+use crate::error::{Error, ErrorKind};
+
+/// The text of a message: UTF-8 in shared memory, so that cloning copies nothing but the shortest texts.
+#[doc(alias = "Utf8Bytes")]
+#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Text(FastStr);
+
+impl Text {
+    /// A literal, without a copy.
+    ///
+    /// ```
+    /// use tower_websocket::{Message, Text};
+    ///
+    /// const GREETING: Text = Text::from_static("Welcome to the chat, and mind the rules!");
+    /// assert_eq!(Message::from(GREETING), Message::text("Welcome to the chat, and mind the rules!"));
+    /// ```
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(FastStr::from_static_str(text))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Copies a text that was just checked: the one copy out of the buffer it was received in.
+    #[inline]
+    pub(crate) fn copied(text: &str) -> Self {
+        Self(if (SHORT..LONG).contains(&text.len()) {
+            // One allocation. `new` makes two, so that the text can become bytes without another copy.
+            FastStr::from_arc_str(text.into())
+        } else {
+            FastStr::new(text)
+        })
+    }
+
+    /// Checks owned bytes without copying them.
+    pub(crate) fn from_utf8(bytes: Bytes) -> Option<Self> {
+        FastStr::from_bytes(bytes).ok().map(Self)
+    }
+}
+
+fn not_utf8() -> Error {
+    Error::with_source(ErrorKind::Decode, "the bytes are not UTF-8")
+}
+
+/// A shorter text lies within its `FastStr`.
+const SHORT: usize = 31;
+/// From here on a copy costs more than an allocation, so that `into_bytes` makes none.
+const LONG: usize = 16 * 1024;
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+/// Copies the text. [`Text::from_static`] does not.
+impl From<&str> for Text {
+    #[inline]
+    fn from(text: &str) -> Self {
+        Self::copied(text)
+    }
+}
+
+/// Copies the text.
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        Self::copied(text)
+    }
+}
+
+/// Copies nothing but the shortest texts.
+impl From<&Self> for Text {
+    fn from(text: &Self) -> Self {
+        text.clone()
+    }
+}
+
+/// Copies nothing but the shortest texts.
+impl From<String> for Text {
+    #[inline]
+    fn from(text: String) -> Self {
+        Self(FastStr::from_string(text))
+    }
+}
+
+/// Copies nothing but the shortest texts.
+impl From<Box<str>> for Text {
+    fn from(text: Box<str>) -> Self {
+        text.into_string().into()
+    }
+}
+
+/// Shares the text.
+impl From<Arc<str>> for Text {
+    fn from(text: Arc<str>) -> Self {
+        Self(FastStr::from_arc_str(text))
+    }
+}
+
+/// Copies what is borrowed.
+impl From<Cow<'_, str>> for Text {
+    fn from(text: Cow<'_, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
+/// Checks that the bytes are UTF-8, and copies nothing but the shortest texts. Else the error's kind is
+/// [`ErrorKind::Decode`].
+///
+/// ```
+/// use bytes::Bytes;
+/// use tower_websocket::Text;
+///
+/// assert_eq!(Text::try_from(Bytes::from_static("gr\u{fc}n".as_bytes()))?, "gr\u{fc}n");
+/// assert!(Text::try_from(vec![0xff]).is_err());
+/// # Ok::<(), tower_websocket::Error>(())
+/// ```
+impl TryFrom<Bytes> for Text {
+    type Error = Error;
+
+    fn try_from(bytes: Bytes) -> Result<Self, Error> {
+        Self::from_utf8(bytes).ok_or_else(not_utf8)
+    }
+}
+
+/// Checks that the bytes are UTF-8, and copies nothing but the shortest texts.
+impl TryFrom<Vec<u8>> for Text {
+    type Error = Error;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Error> {
+        FastStr::from_vec_u8(bytes).map(Self).map_err(|_| not_utf8())
+    }
+}
+
+/// Checks that the bytes are UTF-8, and copies nothing but the shortest texts.
+impl TryFrom<BytesMut> for Text {
+    type Error = Error;
+
+    fn try_from(bytes: BytesMut) -> Result<Self, Error> {
+        bytes.freeze().try_into()
+    }
+}
+
+impl FromStr for Text {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
+    }
+}
+
+impl From<Text> for Bytes {
+    fn from(text: Text) -> Self {
+        text.0.into_bytes()
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.as_str().to_owned()
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
+    }
+}
