@@ -8,7 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::driver::Driver;
 use super::future::ConnectionFuture;
-use super::inner::{Inner, Waiting};
+use super::inner::Inner;
+use super::state::Waiting;
 use super::transport::Transport;
 use super::waiter::Waiter;
 use crate::debug::visible;

@@ -9,13 +9,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::driver_waker::DriverWaker;
-use super::waker_set::{WakerKey, WakerSet, Wakers};
+use super::state::{State, Waiting};
+use super::waker_set::WakerKey;
 use crate::close::CloseFrame;
 use crate::deflate::Deflater;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::message::Message;
-use crate::protocol::{CloseReason, Incoming, Lifecycle, Sender, give_buffer, take_buffer};
+use crate::protocol::{CloseReason, give_buffer, take_buffer};
 use crate::role::Role;
 use crate::stats::Stats;
 
@@ -33,113 +34,10 @@ pub(crate) struct Inner {
     handler_woken: AtomicBool,
 }
 
-/// What is under the lock.
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) lifecycle: Lifecycle,
-    pub(super) incoming: Incoming,
-    pub(super) sender: Sender,
-    pub(super) pings: Pings,
-    /// Bytes read from the transport.
-    pub(super) wire_received: u64,
-    /// The task waits until a message is received: it has no capacity for another.
-    pub(super) capacity_awaited: bool,
-    /// Messages are discarded as they arrive: so many futures of `ignore_incoming` run.
-    ignoring: usize,
-    /// The task drops everything, its handler too.
-    pub(super) aborted: bool,
-    handles_dropped: bool,
-    /// When the connection is to be closed, and with what. `deadline_changed`: the task does not know it yet.
-    pub(super) deadline: Option<Box<(Instant, CloseFrame)>>,
-    pub(super) deadline_changed: bool,
-    readers: WakerSet,
-    writers: WakerSet,
-    watchers: WakerSet,
-}
-
-/// Numbered pings.
-#[derive(Debug, Default)]
-pub(super) struct Pings {
-    pub(super) requested: u64,
-    answered: u64,
-    round_trip: Option<Duration>,
-}
-
-/// What a future waits for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Waiting {
-    /// A message.
-    Reader,
-    /// A pong, the end of the connection, or the last handle's drop.
-    Watcher,
-    /// Bytes that are written.
-    Writer,
-}
-
-impl State {
-    #[inline]
-    fn wakers(&mut self, waiting: Waiting) -> &mut WakerSet {
-        match waiting {
-            Waiting::Reader => &mut self.readers,
-            Waiting::Watcher => &mut self.watchers,
-            Waiting::Writer => &mut self.writers,
-        }
-    }
-
-    #[inline]
-    pub(super) fn take_wakers(&mut self, waiting: Waiting, wakers: &mut Wakers) {
-        self.wakers(waiting).take(wakers);
-    }
-
-    pub(super) fn take_all_wakers(&mut self) -> Wakers {
-        let mut wakers = Wakers::default();
-        for waiting in [Waiting::Reader, Waiting::Watcher, Waiting::Writer] {
-            self.take_wakers(waiting, &mut wakers);
-        }
-        wakers
-    }
-
-    /// Whether a message that arrives is for somebody.
-    #[inline]
-    pub(super) fn is_wanted(&self) -> bool {
-        self.lifecycle.is_receiving() && self.ignoring == 0 && !self.handles_dropped
-    }
-
-    pub(super) fn set_round_trip(&mut self, ping: u64, round_trip: Duration) -> Wakers {
-        self.pings.round_trip = Some(round_trip);
-        self.pings.answered = ping;
-        let mut wakers = Wakers::default();
-        self.take_wakers(Waiting::Watcher, &mut wakers);
-        wakers
-    }
-
-    /// Fails the connection and tells the peer, where it can be told.
-    pub(super) fn fail(&mut self, error: Error, frame: &CloseFrame) {
-        if self.lifecycle.fail(error) {
-            self.sender.push_close(frame);
-        }
-    }
-}
-
 impl Inner {
     pub(super) fn new(role: Role, limits: &Limits, deflater: Option<Deflater>) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(State {
-                lifecycle: Lifecycle::default(),
-                incoming: Incoming::new(limits),
-                sender: Sender::new(role, limits),
-                pings: Pings::default(),
-                wire_received: 0,
-                capacity_awaited: false,
-                ignoring: 0,
-                aborted: false,
-                handles_dropped: false,
-                deadline: None,
-                deadline_changed: false,
-                readers: WakerSet::default(),
-                writers: WakerSet::default(),
-                watchers: WakerSet::default(),
-            }),
+            state: Mutex::new(State::new(role, limits)),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             is_compressed: deflater.is_some(),
             deflater: Mutex::new(deflater),

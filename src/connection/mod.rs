@@ -22,13 +22,15 @@ mod driver;
 mod driver_waker;
 mod future;
 mod inner;
+mod state;
 mod transport;
 mod waiter;
 mod waker_set;
 
 pub(crate) use self::config::{ConnectionConfig, prepare, spawn};
 pub(crate) use self::future::{ConnectionFuture, OpenError};
-pub(crate) use self::inner::{Inner, Waiting};
+pub(crate) use self::inner::Inner;
+pub(crate) use self::state::Waiting;
 pub(crate) use self::transport::Transport;
 pub(crate) use self::waiter::Waiter;
 pub(crate) use self::waker_set::WakerKey;

@@ -2,7 +2,8 @@
 
 use std::task::Context;
 
-use super::inner::{Inner, Waiting};
+use super::inner::Inner;
+use super::state::Waiting;
 use super::waker_set::WakerKey;
 
 /// The entry of one waiting future in a set of wakers. It is removed when this is dropped.

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
 use super::Driver;
-use crate::connection::inner::Waiting;
+use crate::connection::state::Waiting;
 use crate::connection::waker_set::Wakers;
 use crate::error_chain::OneLine;
 use crate::protocol::{Event, Failure, Phase, give_read_buffer, take_read_buffer};

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Driver;
-use crate::connection::inner::State;
+use crate::connection::state::State;
 use crate::connection::transport::{Transport, poll_write_last};
 use crate::error::BoxError;
 use crate::protocol::{ControlFrames, Failure, Phase, WriteBuffer};

@@ -1,0 +1,119 @@
+//! What a connection's task and its handles share under the lock.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::waker_set::{WakerSet, Wakers};
+use crate::close::CloseFrame;
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::protocol::{Incoming, Lifecycle, Sender};
+use crate::role::Role;
+
+/// What is under the lock.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) lifecycle: Lifecycle,
+    pub(super) incoming: Incoming,
+    pub(super) sender: Sender,
+    pub(super) pings: Pings,
+    /// Bytes read from the transport.
+    pub(super) wire_received: u64,
+    /// The task waits until a message is received: it has no capacity for another.
+    pub(super) capacity_awaited: bool,
+    /// Messages are discarded as they arrive: so many futures of `ignore_incoming` run.
+    pub(super) ignoring: usize,
+    /// The task drops everything, its handler too.
+    pub(super) aborted: bool,
+    pub(super) handles_dropped: bool,
+    /// When the connection is to be closed, and with what. `deadline_changed`: the task does not know it yet.
+    pub(super) deadline: Option<Box<(Instant, CloseFrame)>>,
+    pub(super) deadline_changed: bool,
+    pub(super) readers: WakerSet,
+    pub(super) writers: WakerSet,
+    pub(super) watchers: WakerSet,
+}
+
+/// Numbered pings.
+#[derive(Debug, Default)]
+pub(super) struct Pings {
+    pub(super) requested: u64,
+    pub(super) answered: u64,
+    pub(super) round_trip: Option<Duration>,
+}
+
+/// What a future waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Waiting {
+    /// A message.
+    Reader,
+    /// A pong, the end of the connection, or the last handle's drop.
+    Watcher,
+    /// Bytes that are written.
+    Writer,
+}
+
+impl State {
+    pub(super) fn new(role: Role, limits: &Limits) -> Self {
+        Self {
+            lifecycle: Lifecycle::default(),
+            incoming: Incoming::new(limits),
+            sender: Sender::new(role, limits),
+            pings: Pings::default(),
+            wire_received: 0,
+            capacity_awaited: false,
+            ignoring: 0,
+            aborted: false,
+            handles_dropped: false,
+            deadline: None,
+            deadline_changed: false,
+            readers: WakerSet::default(),
+            writers: WakerSet::default(),
+            watchers: WakerSet::default(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn wakers(&mut self, waiting: Waiting) -> &mut WakerSet {
+        match waiting {
+            Waiting::Reader => &mut self.readers,
+            Waiting::Watcher => &mut self.watchers,
+            Waiting::Writer => &mut self.writers,
+        }
+    }
+
+    #[inline]
+    pub(super) fn take_wakers(&mut self, waiting: Waiting, wakers: &mut Wakers) {
+        self.wakers(waiting).take(wakers);
+    }
+
+    pub(super) fn take_all_wakers(&mut self) -> Wakers {
+        let mut wakers = Wakers::default();
+        for waiting in [Waiting::Reader, Waiting::Watcher, Waiting::Writer] {
+            self.take_wakers(waiting, &mut wakers);
+        }
+        wakers
+    }
+
+    /// Whether a message that arrives is for somebody.
+    #[inline]
+    pub(super) fn is_wanted(&self) -> bool {
+        self.lifecycle.is_receiving() && self.ignoring == 0 && !self.handles_dropped
+    }
+
+    pub(super) fn set_round_trip(&mut self, ping: u64, round_trip: Duration) -> Wakers {
+        self.pings.round_trip = Some(round_trip);
+        self.pings.answered = ping;
+        let mut wakers = Wakers::default();
+        self.take_wakers(Waiting::Watcher, &mut wakers);
+        wakers
+    }
+
+    /// Fails the connection and tells the peer, where it can be told.
+    pub(super) fn fail(&mut self, error: Error, frame: &CloseFrame) {
+        if self.lifecycle.fail(error) {
+            self.sender.push_close(frame);
+        }
+    }
+}
