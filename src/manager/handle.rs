@@ -2,14 +2,11 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_core::Stream;
-use futures_sink::Sink;
 use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
@@ -39,7 +36,7 @@ use crate::stats::Stats;
 /// }
 /// ```
 ///
-/// A `Manager` is also a [`Stream`] of messages and a [`Sink`] for them. The handles of one connection share its messages,
+/// A `Manager` is also a [`Stream`](futures_core::Stream) of messages and a [`Sink`](futures_sink::Sink) for them. The handles of one connection share its messages,
 /// each of which goes to one of them; each handle's stream ends by itself, after one item with the error where there was one.
 /// A clone goes on where the handle was: that of a stream that has ended has ended too. Closing the sink, which
 /// `StreamExt::forward` does at its end, closes the connection for all handles.
@@ -51,20 +48,20 @@ use crate::stats::Stats;
 #[doc(alias = "WebSocketStream")]
 #[doc(alias = "Conn")]
 pub struct Manager {
-    shared: Arc<Shared>,
-    /// As a [`Stream`], it has returned the last item.
-    stream_over: bool,
-    /// As a [`Sink`], it waits until everything up to this byte is written.
-    flushing: Option<u64>,
-    /// What it waits for as a [`Stream`] and as a [`Sink`].
+    pub(super) shared: Arc<Shared>,
+    /// As a [`Stream`](futures_core::Stream), it has returned the last item.
+    pub(super) stream_over: bool,
+    /// As a [`Sink`](futures_sink::Sink), it waits until everything up to this byte is written.
+    pub(super) flushing: Option<u64>,
+    /// What it waits for as a [`Stream`](futures_core::Stream) and as a [`Sink`](futures_sink::Sink).
     reading: WakerKey,
     writing: WakerKey,
-    closing: WakerKey,
+    pub(super) closing: WakerKey,
 }
 
 /// What all handles of a connection share.
-struct Shared {
-    connection: Arc<Inner>,
+pub(super) struct Shared {
+    pub(super) connection: Arc<Inner>,
     request: KeptRequest,
     subprotocol: Option<Box<str>>,
 }
@@ -593,49 +590,5 @@ impl Drop for Manager {
         connection.deregister(Waiting::Reader, &mut self.reading);
         connection.deregister(Waiting::Writer, &mut self.writing);
         connection.deregister(Waiting::Watcher, &mut self.closing);
-    }
-}
-
-impl Stream for Manager {
-    type Item = Result<Message, Error>;
-
-    /// The last item is the end, or one error: unlike [`Manager::recv`], a stream does not repeat it, and neither does that
-    /// of a clone that is made afterwards. A clone that was made before tells the error once too.
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.stream_over {
-            return Poll::Ready(None);
-        }
-        let item = ready!(self.poll_recv(cx)).transpose();
-        self.stream_over = !matches!(item, Some(Ok(_)));
-        Poll::Ready(item)
-    }
-}
-
-impl Sink<Message> for Manager {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_capacity(cx)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Self::start_send(&mut self, message).map(drop)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // What others send meanwhile is not waited for.
-        let offset = self.flushing.unwrap_or_else(|| self.shared.connection.bytes_queued());
-        self.flushing = Some(offset);
-        let written = ready!(self.poll_written(offset, cx));
-        self.flushing = None;
-        Poll::Ready(written)
-    }
-
-    /// Closes the connection with 1000, for all handles: what is still to come from the peer is discarded, and every other
-    /// handle sees the end. To end only this handle's part, drop it; to have all written, flush.
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, closing, .. } = &mut *self;
-        shared.connection.close(CloseFrame::new(CloseCode::NORMAL, ""));
-        shared.connection.poll_ended(closing, cx).map_ok(drop)
     }
 }

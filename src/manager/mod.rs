@@ -7,6 +7,7 @@ mod join;
 mod json;
 #[cfg(feature = "json")]
 mod periodic;
+mod stream;
 mod try_send;
 
 pub(crate) use self::handle::RequestToCompact;
