@@ -1,6 +1,7 @@
 //! Why there was no answer: one failure in one wording, however far the attempt was.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 
 use h2::Reason;
@@ -12,6 +13,24 @@ use crate::error::{Error, ErrorKind};
 pub(super) fn no_transport(error: io::Error) -> Error {
     let error = if is_end(error.kind()) { closed() } else { error };
     Error::with_source(ErrorKind::Connect, error)
+}
+
+/// The server has reset the stream instead of answering.
+#[derive(Debug)]
+struct StreamReset(Reason);
+
+impl fmt::Display for StreamReset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server reset the stream: {}", self.0.description())
+    }
+}
+
+impl StdError for StreamReset {}
+
+/// Whether the server says that it has not looked at the request, which may be sent again (RFC 9113 §8.7).
+pub(super) fn is_unprocessed(error: &Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref());
+    matches!(source, Some(StreamReset(Reason::REFUSED_STREAM)))
 }
 
 /// Why the request got no answer, as hyper tells it, and `failure` of the transport.
@@ -26,7 +45,7 @@ pub(super) fn no_answer(error: hyper::Error, failure: &Failure) -> Error {
     match http2_error(&error) {
         Some(http2) if http2.is_reset() && http2.is_remote() => {
             let reason = http2.reason().unwrap_or(Reason::NO_ERROR);
-            Error::with_source(ErrorKind::Handshake, format!("the server reset the stream: {}", reason.description()))
+            Error::with_source(ErrorKind::Handshake, StreamReset(reason))
         }
         // hyper refuses the answer.
         Some(http2) if !http2.is_remote() && !http2.is_library() && http2.reason() == Some(Reason::INTERNAL_ERROR) => {

@@ -15,7 +15,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tower_service::Service;
 
 use super::dial::dial;
-use crate::error::{Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind};
 
 /// The proxies that a client connects through.
 ///
@@ -112,7 +112,7 @@ impl Route {
                 if let Some(auth) = self.proxy.basic_auth() {
                     tunnel = tunnel.with_auth(auth.clone());
                 }
-                tunnel.call(self.server.clone()).await.map_err(io::Error::other)?
+                tunnel.call(self.server.clone()).await.map_err(failed)?
             }
             Some(scheme @ ("socks5" | "socks5h")) => {
                 let server = if scheme == "socks5" { self.resolved().await? } else { self.server.clone() };
@@ -120,7 +120,7 @@ impl Route {
                 if let Some((user, password)) = self.proxy.raw_auth() {
                     socks = socks.with_auth(user.to_owned(), password.to_owned());
                 }
-                socks.call(server).await.map_err(io::Error::other)?
+                socks.call(server).await.map_err(failed)?
             }
             _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "the proxy is neither HTTP nor SOCKS5")),
         };
@@ -159,6 +159,16 @@ impl Service<Uri> for Dial {
 }
 
 const SCHEMES: [&str; 3] = ["http", "socks5", "socks5h"];
+
+/// What a proxy has refused, or how it failed. hyper-util tells in words alone that it wants another user or password.
+fn failed(error: impl fmt::Display + Into<BoxError>) -> io::Error {
+    let said = error.to_string();
+    let wants_another_user = REFUSED_USERS.iter().any(|refused| said.contains(refused));
+    io::Error::new(if wants_another_user { io::ErrorKind::PermissionDenied } else { io::ErrorKind::Other }, error)
+}
+
+/// In hyper-util's errors of HTTP and SOCKS5 proxies. `tests/clients` holds it to these.
+const REFUSED_USERS: [&str; 3] = ["authorization required", "authentication", "credentials not accepted"];
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 
 use super::backoff::Hint;
+use super::failed::is_unprocessed;
 use crate::close::{CloseCode, CloseFrame};
 use crate::error::{Error, ErrorKind};
 
@@ -14,8 +15,8 @@ impl Error {
     ///
     /// | error | retryable |
     /// | --- | --- |
-    /// | [`Connect`](ErrorKind::Connect), [`Disconnected`](ErrorKind::Disconnected), every timeout, [`LifetimeExceeded`](ErrorKind::LifetimeExceeded), [`BudgetExceeded`](ErrorKind::BudgetExceeded) | yes, but for a certificate that is not valid |
-    /// | [`Handshake`](ErrorKind::Handshake) with the status 408, 425, 429, 500, 502, 503 or 504 | yes |
+    /// | [`Connect`](ErrorKind::Connect), [`Disconnected`](ErrorKind::Disconnected), every timeout, [`LifetimeExceeded`](ErrorKind::LifetimeExceeded), [`BudgetExceeded`](ErrorKind::BudgetExceeded) | yes, but for a certificate that is not valid, a proxy that cannot be used or wants another password, and a host that TLS has no name for |
+    /// | [`Handshake`](ErrorKind::Handshake) with the status 408, 425, 429, 500, 502, 503 or 504, or a stream of HTTP/2 that the server has refused unprocessed | yes |
     /// | `Handshake` with any other response, such as 401, 403, 404 or a redirect, or with a wrong answer | no |
     /// | [`Closed`](ErrorKind::Closed) with 1001, 1005, 1011 to 1014, or 3000 and above | yes, but for 3000 (unauthorized) and 3003 (forbidden) |
     /// | `Closed` with any other code: 1000, and what says that one side did something wrong | no |
@@ -38,8 +39,10 @@ impl Error {
             | ErrorKind::ReadTimeout
             | ErrorKind::WriteTimeout => true,
             ErrorKind::Closed => self.close_frame().is_some_and(may_come_back),
-            ErrorKind::Connect => !has_invalid_certificate(self),
-            ErrorKind::Handshake => self.response().is_some_and(|response| is_temporary(response.status())),
+            ErrorKind::Connect => !has_invalid_certificate(self) && !is_lasting(self),
+            ErrorKind::Handshake => {
+                is_unprocessed(self) || self.response().is_some_and(|response| is_temporary(response.status()))
+            }
             ErrorKind::Aborted
             | ErrorKind::Decode
             | ErrorKind::Encode
@@ -86,6 +89,15 @@ fn retry_after(value: &str) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
+/// What no other attempt cures: a proxy of another kind, one that wants another password, a host that TLS has no name for.
+fn is_lasting(error: &Error) -> bool {
+    use std::io::{Error as IoError, ErrorKind as IoErrorKind};
+
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<IoError>());
+    let lasting = [IoErrorKind::InvalidInput, IoErrorKind::PermissionDenied, IoErrorKind::Unsupported];
+    source.is_some_and(|source| lasting.contains(&source.kind()))
+}
+
 #[cfg(feature = "rustls")]
 fn has_invalid_certificate(error: &Error) -> bool {
     use tokio_rustls::rustls::Error as TlsError;
@@ -103,6 +115,24 @@ fn has_invalid_certificate(_: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_done_is_not_tried_again() {
+        use std::io::{Error as IoError, ErrorKind as IoErrorKind};
+
+        for (kind, retryable) in [
+            (IoErrorKind::ConnectionRefused, true),
+            (IoErrorKind::ConnectionReset, true),
+            (IoErrorKind::InvalidInput, false),
+            (IoErrorKind::Other, true),
+            (IoErrorKind::PermissionDenied, false),
+            (IoErrorKind::TimedOut, true),
+            (IoErrorKind::Unsupported, false),
+        ] {
+            let error = Error::with_source(ErrorKind::Connect, IoError::new(kind, "why"));
+            assert_eq!(error.is_retryable(), retryable, "{kind}");
+        }
+    }
 
     #[test]
     fn knows_which_close_codes_may_be_cured() {

@@ -9,6 +9,7 @@ use super::connector::Connector;
 use super::target::Target;
 use crate::close::{CloseCode, CloseFrame};
 use crate::error::Error;
+use crate::error_chain::Causes;
 use crate::manager::Manager;
 
 /// One connection after another to the same server; made by [`Connector::sessions`].
@@ -197,7 +198,7 @@ impl Sessions {
 
     fn wait(&mut self, why: &Error) {
         let delay = self.failures.delay(why.retry_hint(), &self.backoff, rand::random());
-        tracing::debug!(error = why as &dyn std::error::Error, ?delay, "connecting again");
+        tracing::debug!(error = %Causes(why), ?delay, "connecting again");
         self.next_attempt = Some(Instant::now() + delay);
     }
 }

@@ -13,6 +13,9 @@ pub(crate) enum Host<S> {
 impl<'a> Host<&'a str> {
     /// Reads a name, an IPv4 address, or an IPv6 address in brackets.
     ///
+    /// A host whose last label is a number is an IPv4 address or nothing, as for browsers: resolvers read `127.1` and
+    /// `0x7f.1` as addresses too.
+    ///
     /// Names have the characters that a browser can put into an `Origin`, non-ASCII names as punycode. One dot may
     /// follow the last label; it makes another name, as it does for browsers, which keep other cookies for it.
     fn parse(text: &'a str) -> Option<Self> {
@@ -23,8 +26,9 @@ impl<'a> Host<&'a str> {
         if let Ok(address) = text.parse::<Ipv4Addr>() {
             return Some(Self::Ip(address.into()));
         }
-        let mut labels = text.strip_suffix('.').unwrap_or(text).split('.');
-        labels.all(is_label).then_some(Self::Name(text))
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let is_name = name.split('.').all(is_label);
+        (is_name && (!ends_in_number(name) || name.parse::<Ipv4Addr>().is_ok())).then_some(Self::Name(text))
     }
 
     fn into_owned(self) -> Host<Box<str>> {
@@ -156,6 +160,14 @@ fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     Some((host, Some(digits.parse().ok()?)))
 }
 
+/// Whether the last label is one that resolvers may read as a part of an IPv4 address.
+fn ends_in_number(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    last.bytes().all(|byte| byte.is_ascii_digit())
+        || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 fn is_label(label: &str) -> bool {
     !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
@@ -163,6 +175,29 @@ fn is_label(label: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_that_ends_in_a_number_is_an_address_or_nothing() {
+        for (host, valid) in [
+            ("127.0.0.1", true),
+            ("127.0.0.1.", true),
+            ("1.example", true),
+            ("0x7f", false),
+            ("0x", false),
+            ("0xfg.example", true),
+            ("a.0xfg", true),
+            ("127.1", false),
+            ("0x7f.1", false),
+            ("0177.0.0.1", false),
+            ("2130706433", false),
+            ("256.0.0.1", false),
+            ("1.2.3.4.5", false),
+            ("a.1", false),
+            ("a.1.", false),
+        ] {
+            assert_eq!(Authority::parse(host).is_some(), valid, "{host}");
+        }
+    }
 
     #[test]
     fn the_port_of_a_url_may_be_empty() {

@@ -83,10 +83,12 @@ impl<'a> Head<'a> {
     /// Whether the request asks one host for a path, whoever else looks at them later.
     pub(super) fn check_target(&self, protocol: Protocol) -> Result<(), Rejection> {
         let invalid = |reason| Rejection::because(RejectionKind::InvalidHost, reason);
+        // RFC 3986 §3.1: in any case.
+        let is_one_of = |scheme: &str, known: &[&str]| known.iter().any(|known| scheme.eq_ignore_ascii_case(known));
         let is_known = match (self.uri.scheme_str(), protocol) {
             // RFC 8441 §5; layers may have made the URI of a request whole in their own way over HTTP/1.1.
-            (Some(scheme), Protocol::Http2) => matches!(scheme, "http" | "https"),
-            (Some(scheme), Protocol::Http1) => matches!(scheme, "http" | "https" | "ws" | "wss"),
+            (Some(scheme), Protocol::Http2) => is_one_of(scheme, &["http", "https"]),
+            (Some(scheme), Protocol::Http1) => is_one_of(scheme, &["http", "https", "ws", "wss"]),
             (None, _) => true,
         };
         if !is_known || !self.uri.path().starts_with('/') {

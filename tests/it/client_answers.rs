@@ -137,6 +137,7 @@ async fn over_http2_a_stream_that_is_reset_is_a_refusal_with_its_reason() {
         assert_eq!(error.kind(), ErrorKind::Handshake, "{error:?}");
         let source = error.source().unwrap().to_string();
         assert!(source.contains("reset the stream") && source.contains(words), "{source}");
+        assert_eq!(error.is_retryable(), reason == Reason::REFUSED_STREAM, "{source}");
     }
 }
 

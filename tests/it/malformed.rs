@@ -66,6 +66,7 @@ async fn over_http2_what_the_rfcs_call_malformed_is_refused() {
     assert_eq!(answer(proper).await, Answer::Status(200));
     for (name, value, expected) in [
         (":scheme", Some("http"), Answer::Status(200)),
+        (":scheme", Some("HTTPS"), Answer::Status(200)),
         (":scheme", Some("ftp"), Answer::Status(400)),
         (":scheme", Some("wss"), Answer::Status(400)),
         (":scheme", Some(""), Answer::Status(400)),
