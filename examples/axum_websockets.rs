@@ -8,16 +8,22 @@ use std::error::Error as StdError;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::Request;
 use axum::extract::connect_info::ConnectInfo;
 use axum::http::HeaderMap;
+use axum::middleware::map_request;
 use axum::response::IntoResponse;
 use axum::routing::any;
+use axum::{Extension, Router};
 use futures_util::sink::SinkExt;
 use futures_util::stream::StreamExt;
 use tokio::net::TcpListener;
 use tower_websocket::axum::WebSocketUpgrade;
 use tower_websocket::{CloseCode, Manager, Message};
+
+#[allow(dead_code, reason = "an example uses a part of it")]
+#[path = "server/mod.rs"]
+mod server;
 
 /// The routes of the example.
 pub(crate) fn app() -> Router {
@@ -99,10 +105,16 @@ fn process_message(message: &Message, who: SocketAddr) {
     }
 }
 
+/// The server names the peer by its plain address.
+async fn connect_info(Extension(peer): Extension<SocketAddr>, mut request: Request) -> Request {
+    request.extensions_mut().insert(ConnectInfo(peer));
+    request
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn StdError>> {
     let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app().into_make_service_with_connect_info::<SocketAddr>()).await?;
+    server::serve(listener, server::http(), app().layer(map_request(connect_info))).await;
     Ok(())
 }

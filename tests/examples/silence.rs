@@ -14,6 +14,8 @@ use crate::process::{Example, PATIENCE, command};
 use crate::tls::connect;
 
 const EXAMPLES: [&str; 6] = ["axum", "dashboard", "echo", "hyper", "tonic", "warp"];
+/// Those that need the feature `axum`.
+const OF_AXUM: [&str; 3] = ["axum_chat", "axum_websockets", "token"];
 
 /// What a silent client has sent before it falls silent.
 const STARTS: [&[u8]; 8] = [
@@ -41,7 +43,8 @@ async fn is_ended(mut stream: impl AsyncReadExt + Unpin, what: String) {
 async fn who_asks_for_nothing_is_ended() {
     let mut clients = JoinSet::new();
     let mut examples = Vec::new();
-    for name in EXAMPLES {
+    let of_axum = OF_AXUM.into_iter().filter(|_| cfg!(feature = "axum"));
+    for name in EXAMPLES.into_iter().chain(of_axum) {
         let example = Example::run(name, quiet(name)).await;
         for start in STARTS {
             let mut stream = TcpStream::connect(example.address()).await.unwrap();
