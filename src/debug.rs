@@ -15,24 +15,24 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// Makes the events of a connection visible where the environment asks for it and the program does not look itself.
-pub(crate) fn visible<F: Future<Output = ()>>(connection: F) -> Either<WithDispatch<F>, F> {
-    match wanted() {
+/// Prints the events of a connection where the environment asks for it and the program has no subscriber.
+pub(crate) fn with_debug_output<F: Future<Output = ()>>(connection: F) -> Either<WithDispatch<F>, F> {
+    match debug_subscriber() {
         Some(dispatch) => Either::Left(connection.with_subscriber(dispatch.clone())),
         None => Either::Right(connection),
     }
 }
 
-/// Makes a span, or says something, where [`visible`] looks for it.
+/// Makes a span or an event with the subscriber of [`with_debug_output`], where that is in use.
 pub(crate) fn in_view<T>(say: impl FnOnce() -> T) -> T {
-    match wanted() {
+    match debug_subscriber() {
         Some(dispatch) => with_default(dispatch, say),
         None => say(),
     }
 }
 
-/// What prints the events, where nobody else looks.
-fn wanted() -> Option<&'static Dispatch> {
+/// What prints the events, where the program has no subscriber.
+fn debug_subscriber() -> Option<&'static Dispatch> {
     // `has_been_set` would be true from our own first connection on.
     dispatch().filter(|_| get_default(|current| current.is::<NoSubscriber>()))
 }

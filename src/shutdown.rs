@@ -103,7 +103,7 @@ impl Shutdown {
         let polite = async {
             tokio::select! {
                 () = self.wait_until(|state| state.connections.is_empty()) => {}
-                never = Rest { connections: open, frame }.close_over(jitter) => match never {},
+                never = PendingCloses { connections: open, frame }.close_staggered(jitter) => match never {},
             }
         };
         if timeout(deadline, polite).await.is_ok() {
@@ -163,14 +163,14 @@ impl fmt::Debug for Shutdown {
 }
 
 /// The connections that are still to be told. Dropped, it tells them all.
-struct Rest {
+struct PendingCloses {
     connections: Vec<Weak<Connection>>,
     frame: CloseFrame,
 }
 
-impl Rest {
+impl PendingCloses {
     /// Closes them in the course of this time, each at a moment of its own.
-    async fn close_over(mut self, jitter: Duration) -> Infallible {
+    async fn close_staggered(mut self, jitter: Duration) -> Infallible {
         let start = Instant::now();
         let mut moments: Vec<_> = self.connections.iter().map(|_| jitter.mul_f64(rand::random())).collect();
         moments.sort_unstable();
@@ -192,7 +192,7 @@ impl Rest {
     }
 }
 
-impl Drop for Rest {
+impl Drop for PendingCloses {
     fn drop(&mut self) {
         while self.close_next() {}
     }

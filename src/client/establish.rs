@@ -6,7 +6,7 @@ use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, ErrorKind};
-use crate::handshake::{KeptRequest, Opening, copied};
+use crate::handshake::{Opening, StoredRequest, copied};
 use crate::manager::Manager;
 use crate::role::Role;
 use crate::upgrade::WebSocketConfig;
@@ -43,6 +43,6 @@ impl Handshaking {
             None => None,
         };
         let config = self.config.connection_config(Role::Client, deflate);
-        Ok(Manager::detached(transport, config, KeptRequest::new(self.request), subprotocol))
+        Ok(Manager::detached(transport, config, StoredRequest::new(self.request), subprotocol))
     }
 }

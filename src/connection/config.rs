@@ -12,7 +12,7 @@ use super::inner::Inner;
 use super::state::Waiting;
 use super::transport::Transport;
 use super::waiter::Waiter;
-use crate::debug::visible;
+use crate::debug::with_debug_output;
 use crate::deflate::{Deflater, Inflater};
 use crate::handler::HandlerOutput;
 use crate::limits::Limits;
@@ -57,7 +57,7 @@ where
     let (connection, inner) = prepare(config);
     let mut connection = Box::pin(connection);
     connection.as_mut().open(transport, &Bytes::new(), || until_handles_are_dropped(inner.clone()));
-    tokio::spawn(visible(connection));
+    tokio::spawn(with_debug_output(connection));
     inner
 }
 

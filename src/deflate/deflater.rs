@@ -71,9 +71,9 @@ impl Deflater {
 
 fn append(compressor: &mut Compressor, payload: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
-    let mut scratch = pool::scratch();
-    let shrunk = compress(compressor, payload, out, &mut scratch).is_some();
-    pool::put_scratch(scratch);
+    let mut buffer = pool::take_buffer();
+    let shrunk = compress(compressor, payload, out, &mut buffer).is_some();
+    pool::give_buffer(buffer);
     if !shrunk {
         out.truncate(start);
     }
@@ -81,17 +81,17 @@ fn append(compressor: &mut Compressor, payload: &[u8], out: &mut Vec<u8>) -> boo
 }
 
 /// `None` as soon as the result is known not to be shorter.
-fn compress(compressor: &mut Compressor, payload: &[u8], out: &mut Vec<u8>, scratch: &mut [u8]) -> Option<()> {
+fn compress(compressor: &mut Compressor, payload: &[u8], out: &mut Vec<u8>, buffer: &mut [u8]) -> Option<()> {
     let (start, end) = (out.len(), out.len() + payload.len() + FLUSH.len());
     let probe = if payload.len() < 4 * PROBE { 0 } else { PROBE };
     let (probe, rest) = payload.split_at(probe);
     if !probe.is_empty() {
-        feed(compressor, probe, out, end, scratch)?;
+        feed(compressor, probe, out, end, buffer)?;
         if out.len() - start >= probe.len() {
             return None;
         }
     }
-    feed(compressor, rest, out, end, scratch)?;
+    feed(compressor, rest, out, end, buffer)?;
     // RFC 7692 §7.2.1: the last empty block is sent without its last four bytes.
     let kept = out.strip_suffix(&FLUSH)?.len();
     out.truncate(kept);
@@ -99,18 +99,12 @@ fn compress(compressor: &mut Compressor, payload: &[u8], out: &mut Vec<u8>, scra
 }
 
 /// Compresses and flushes. `None` when `out` would reach `end`.
-fn feed(
-    compressor: &mut Compressor,
-    mut input: &[u8],
-    out: &mut Vec<u8>,
-    end: usize,
-    scratch: &mut [u8],
-) -> Option<()> {
+fn feed(compressor: &mut Compressor, mut input: &[u8], out: &mut Vec<u8>, end: usize, buffer: &mut [u8]) -> Option<()> {
     loop {
-        let room = scratch.len().min(end - out.len());
-        let (read, written) = compressor.step(input, &mut scratch[..room])?;
+        let room = buffer.len().min(end - out.len());
+        let (read, written) = compressor.step(input, &mut buffer[..room])?;
         input = &input[read..];
-        out.extend_from_slice(&scratch[..written]);
+        out.extend_from_slice(&buffer[..written]);
         if written < room && input.is_empty() {
             return Some(());
         }

@@ -43,18 +43,18 @@ impl Inflater {
         out: &mut Vec<u8>,
     ) -> Result<(), InflateError> {
         let start = out.len();
-        let mut scratch = pool::scratch();
+        let mut buffer = pool::take_buffer();
         let bounds = Bounds { end: start.saturating_add(limit), allowed };
         let result = if self.context_takeover {
             let own = self.own.get_or_insert_with(|| Decompressor::new().into());
-            append(own, payload, bounds, out, &mut scratch)
+            append(own, payload, bounds, out, &mut buffer)
         } else {
             let mut decompressor = pool::decompressor();
-            let result = append(&mut decompressor, payload, bounds, out, &mut scratch);
+            let result = append(&mut decompressor, payload, bounds, out, &mut buffer);
             pool::put_decompressor(decompressor);
             result
         };
-        pool::put_scratch(scratch);
+        pool::give_buffer(buffer);
         if result.is_err() {
             out.truncate(start);
         }
@@ -67,7 +67,7 @@ fn append(
     payload: &[u8],
     mut bounds: Bounds<impl FnMut(usize) -> bool>,
     out: &mut Vec<u8>,
-    scratch: &mut [u8],
+    buffer: &mut [u8],
 ) -> Result<(), InflateError> {
     let end = bounds.end;
     let mut input = payload;
@@ -77,12 +77,12 @@ fn append(
     }
     loop {
         // A byte more than allowed tells a message that is too big from one that just fits.
-        let room = scratch.len().min((end - out.len()).saturating_add(1));
-        let step = decompressor.step(input, &mut scratch[..room]).ok_or(InflateError::Invalid)?;
+        let room = buffer.len().min((end - out.len()).saturating_add(1));
+        let step = decompressor.step(input, &mut buffer[..room]).ok_or(InflateError::Invalid)?;
         if step.written > end - out.len() {
             return Err(InflateError::TooBig);
         }
-        bounds.extend(out, &scratch[..step.written])?;
+        bounds.extend(out, &buffer[..step.written])?;
         input = &input[step.read..];
         if step.is_end {
             // RFC 7692 §7.2.3.4: the sender may end its stream, and start another one in the same message.

@@ -47,12 +47,12 @@ pub(super) fn put_decompressor(decompressor: Decompressor) {
 }
 
 /// Room for a codec's output, whose size is not known before.
-pub(super) fn scratch() -> Box<[u8]> {
-    with(|pool| pool.scratch.take()).flatten().unwrap_or_else(|| vec![0; SCRATCH].into())
+pub(super) fn take_buffer() -> Box<[u8]> {
+    with(|pool| pool.buffer.take()).flatten().unwrap_or_else(|| vec![0; BUFFER_SIZE].into())
 }
 
-pub(super) fn put_scratch(scratch: Box<[u8]>) {
-    with(|pool| pool.scratch = Some(scratch));
+pub(super) fn give_buffer(buffer: Box<[u8]>) {
+    with(|pool| pool.buffer = Some(buffer));
 }
 
 /// `None` while the thread ends.
@@ -64,19 +64,19 @@ struct Pool {
     /// The least recently used comes first.
     compressors: Vec<Compressor>,
     decompressor: Option<Decompressor>,
-    scratch: Option<Box<[u8]>>,
+    buffer: Option<Box<[u8]>>,
 }
 
 thread_local! {
     static POOL: RefCell<Pool> = const {
-        RefCell::new(Pool { compressors: Vec::new(), decompressor: None, scratch: None })
+        RefCell::new(Pool { compressors: Vec::new(), decompressor: None, buffer: None })
     };
 }
 
 /// One for the window of nearly all clients, one for that of the others.
 const MAX_COMPRESSORS: usize = 2;
 /// As much as the window, and more than most messages.
-const SCRATCH: usize = 32 << 10;
+const BUFFER_SIZE: usize = 32 << 10;
 
 #[cfg(test)]
 mod tests {

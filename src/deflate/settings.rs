@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind};
 /// # Memory
 ///
 /// Without context takeover, states are shared: each thread that works on connections keeps at most two compressors, one
-/// decompressor and 32 KiB of scratch space, however many connections it serves. A direction *with* context takeover
+/// decompressor and 32 KiB for their output, however many connections it serves. A direction *with* context takeover
 /// keeps its own state for as long as the connection lives, made when its first message is compressed or inflated:
 ///
 /// | state | window bits | memory level | bytes |

@@ -7,13 +7,13 @@ mod compact;
 mod fixture;
 mod head;
 mod headers;
-mod kept;
 mod key;
 mod opening;
 mod origin;
 mod rejection;
 mod rules;
 mod setting;
+mod stored_request;
 mod subprotocol;
 
 pub(crate) use self::accepted::Accepted;
@@ -22,11 +22,11 @@ pub(crate) use self::authority::Authority;
 pub(crate) use self::compact::copied;
 pub use self::head::is_websocket_request;
 pub(crate) use self::head::{Head, Protocol};
-pub(crate) use self::kept::KeptRequest;
 pub(crate) use self::opening::Opening;
 pub use self::origin::{ForwardedHeader, OriginPolicy, OriginRequest};
 pub use self::rejection::{Rejection, RejectionKind};
 pub(crate) use self::rules::Rules;
+pub(crate) use self::stored_request::StoredRequest;
 pub(crate) use self::subprotocol::Subprotocols;
 #[cfg(feature = "client")]
 pub(crate) use self::subprotocol::token;

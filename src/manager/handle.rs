@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::{self, ConnectionConfig, Inner, Waiter, Waiting, WakerKey};
 use crate::error::{Error, ErrorKind};
-use crate::handshake::KeptRequest;
+use crate::handshake::StoredRequest;
 use crate::message::Message;
 use crate::stats::Stats;
 
@@ -62,7 +62,7 @@ pub struct Manager {
 /// What all handles of a connection share.
 pub(super) struct Shared {
     pub(super) connection: Arc<Inner>,
-    request: KeptRequest,
+    request: StoredRequest,
     subprotocol: Option<Box<str>>,
 }
 
@@ -85,7 +85,7 @@ impl RequestToCompact {
 }
 
 impl Manager {
-    pub(crate) fn new(connection: Arc<Inner>, request: KeptRequest, subprotocol: Option<Box<str>>) -> Self {
+    pub(crate) fn new(connection: Arc<Inner>, request: StoredRequest, subprotocol: Option<Box<str>>) -> Self {
         Self::of(Arc::new(Shared { connection, request, subprotocol }))
     }
 
@@ -104,7 +104,7 @@ impl Manager {
     pub(crate) fn detached<Io>(
         transport: Io,
         config: ConnectionConfig,
-        request: KeptRequest,
+        request: StoredRequest,
         subprotocol: Option<Box<str>>,
     ) -> Self
     where

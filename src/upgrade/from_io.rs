@@ -5,7 +5,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::config::WebSocketConfig;
 use super::io::set_socket_options;
-use crate::handshake::KeptRequest;
+use crate::handshake::StoredRequest;
 use crate::manager::Manager;
 use crate::role::Role;
 
@@ -46,6 +46,6 @@ impl Manager {
     {
         set_socket_options(&io);
         let (request, ()) = Request::new(()).into_parts();
-        Self::detached(io, config.connection_config(role, None), KeptRequest::new(request), None)
+        Self::detached(io, config.connection_config(role, None), StoredRequest::new(request), None)
     }
 }

@@ -12,7 +12,7 @@ use http::{Response, Uri};
 use crate::close::CloseFrame;
 use crate::connection::Inner;
 use crate::error::{Error, ErrorKind};
-use crate::handshake::{KeptRequest, Rejection};
+use crate::handshake::{Rejection, StoredRequest};
 use crate::stats::Stats;
 
 /// A shared function.
@@ -46,13 +46,13 @@ impl<F: ?Sized> fmt::Debug for Hook<F> {
 #[derive(Debug)]
 pub(super) struct EndReport {
     hook: Hook<OnEnd>,
-    request: KeptRequest,
+    request: StoredRequest,
     // No handle: what nobody can receive any more is discarded.
     connection: Arc<Inner>,
 }
 
 impl EndReport {
-    pub(super) fn new(hook: Hook<OnEnd>, request: KeptRequest, connection: Arc<Inner>) -> Self {
+    pub(super) fn new(hook: Hook<OnEnd>, request: StoredRequest, connection: Arc<Inner>) -> Self {
         Self { hook, request, connection }
     }
 }

@@ -18,11 +18,11 @@ use super::streams::OpenStream;
 use super::upgrader::Upgrader;
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::{self, ConnectionConfig, ConnectionFuture, Inner, OpenError, Waiter};
-use crate::debug::{in_view, visible};
+use crate::debug::{in_view, with_debug_output};
 use crate::error::Error;
 use crate::error_chain::{Causes, OneLine};
 use crate::handler::{HandlerOutput, is_ordinary};
-use crate::handshake::KeptRequest;
+use crate::handshake::StoredRequest;
 use crate::manager::{Manager, RequestToCompact};
 use crate::shutdown::Ticket;
 
@@ -34,7 +34,7 @@ use crate::shutdown::Ticket;
 pub struct Upgrade {
     pub(super) transport: PendingTransport,
     pub(super) config: ConnectionConfig,
-    pub(super) request: KeptRequest,
+    pub(super) request: StoredRequest,
     pub(super) subprotocol: Option<Box<str>>,
     pub(super) upgrader: Upgrader,
     pub(super) ticket: Option<Ticket>,
@@ -104,8 +104,8 @@ impl Upgrade {
         F: Future<Output: HandlerOutput>,
     {
         let span = |request: &Parts| self.upgrader.span(request, self.subprotocol.as_deref());
-        let span = in_view(|| self.request.look(span).unwrap_or_else(Span::none));
-        let stream = self.request.look(|request| OpenStream::count(request, self.upgrader.peer_of(request))).flatten();
+        let span = in_view(|| self.request.peek(span).unwrap_or_else(Span::none));
+        let stream = self.request.peek(|request| OpenStream::count(request, self.upgrader.peer_of(request))).flatten();
         let (connection, inner) = connection::prepare(self.config);
         if let Some(ticket) = &self.ticket {
             ticket.attach(&inner);
@@ -126,7 +126,7 @@ impl Upgrade {
             _permit: self.permit,
             _stream: stream,
         });
-        visible(upgraded.instrument(span))
+        with_debug_output(upgraded.instrument(span))
     }
 }
 

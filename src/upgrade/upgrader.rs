@@ -21,7 +21,7 @@ use crate::connection::ConnectionConfig;
 use crate::deflate::Compression;
 use crate::error::Error;
 use crate::handshake::{
-    Accepted, Head, KeptRequest, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, Subprotocols, copied,
+    Accepted, Head, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, StoredRequest, Subprotocols, copied,
 };
 use crate::limits::Limits;
 use crate::protocol::Keepalive;
@@ -449,7 +449,7 @@ impl Upgrader {
             read_to_end: request.version >= Version::HTTP_2,
             ..self.0.config.connection_config(Role::Server, deflate)
         };
-        let request = KeptRequest::new(request);
+        let request = StoredRequest::new(request);
         let upgrade = Upgrade { transport, config, request, subprotocol, upgrader: self.clone(), ticket, permit };
         (response.map(|()| R::default()), upgrade)
     }

@@ -39,7 +39,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             }
             match self.poll_write(cx) {
                 Poll::Pending => {
-                    self.timers.write_refused(self.now);
+                    self.timers.write_blocked(self.now);
                     break;
                 }
                 Poll::Ready(Ok(written)) if written > 0 => self.count_written(written),

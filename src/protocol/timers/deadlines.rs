@@ -21,7 +21,7 @@ pub(super) struct Deadlines {
     /// Since when the transport has accepted no data, or has not passed on what it accepted.
     write_blocked_since: Option<Instant>,
     /// It accepted no data, not even into buffers of its own.
-    write_refused: bool,
+    write_blocked: bool,
     /// It has accepted data since it was first blocked: the peer is slow, and takes data.
     made_progress: bool,
     /// Since when the peer waits for a pong.
@@ -39,7 +39,7 @@ impl Deadlines {
             end_of_life: limits.lifetime.map(|lifetime| now + lifetime),
             close_since: None,
             write_blocked_since: None,
-            write_refused: false,
+            write_blocked: false,
             made_progress: false,
             pong_due_since: None,
             mid_message_since: None,
@@ -52,20 +52,20 @@ impl Deadlines {
     }
 
     /// The transport accepts no data, not even into buffers of its own.
-    pub(super) fn write_refused(&mut self, now: Instant) {
+    pub(super) fn write_blocked(&mut self, now: Instant) {
         self.write_blocked_since.get_or_insert(now);
-        self.write_refused = true;
+        self.write_blocked = true;
     }
 
-    /// The transport accepts data again. Whether that is news of the peer: it was refused before, and for longer than it
+    /// The transport accepts data again. Whether that is news of the peer: it was blocked before, and for longer than it
     /// takes to get from one task to another. TLS accepts some 64 KiB whatever the peer does.
     pub(super) fn write_accepted(&mut self, now: Instant) -> bool {
-        if !std::mem::take(&mut self.write_refused) {
+        if !std::mem::take(&mut self.write_blocked) {
             // What it keeps in buffers of its own it still has to pass on.
             return false;
         }
         let blocked = self.write_blocked_since.take();
-        let news = blocked.is_some_and(|since| now.saturating_duration_since(since) >= REAL_STALL);
+        let news = blocked.is_some_and(|since| now.saturating_duration_since(since) >= NOTICEABLE_BLOCK);
         self.made_progress |= news;
         news
     }
@@ -73,7 +73,7 @@ impl Deadlines {
     /// Everything is written and passed on.
     pub(super) fn write_done(&mut self) {
         self.write_blocked_since = None;
-        self.write_refused = false;
+        self.write_blocked = false;
         self.made_progress = false;
     }
 
@@ -155,7 +155,7 @@ fn set(since: &mut Option<Instant>, goes_on: bool, now: Instant) {
 }
 
 /// hyper's streams of HTTP/2 are fed by a task, which may be late. A peer that takes 16 KiB in less time answers pings soon.
-const REAL_STALL: Duration = Duration::from_millis(10);
+const NOTICEABLE_BLOCK: Duration = Duration::from_millis(10);
 /// How long a peer may take no data before that counts against it, where it has taken some before or a pong waits.
 const GRACE: Duration = Duration::from_secs(5);
 /// A pong must be on its way in this time, or the peer counts as one that accepts no data.
@@ -195,7 +195,7 @@ mod tests {
     fn a_pong_has_two_seconds_once_it_is_due_and_no_data_is_taken() {
         for (blocked, pong, due) in [(1, 5, 7), (5, 1, 10), (1, 2, 6), (1, 20, 11)] {
             let (mut deadlines, at) = deadlines();
-            deadlines.write_refused(at(blocked));
+            deadlines.write_blocked(at(blocked));
             deadlines.set_pong_due(true, at(pong));
             assert_eq!(deadlines.poll(at(0)).unwrap(), Some(at(due)), "blocked at {blocked}, pong due at {pong}");
             deadlines.write_done();
@@ -206,9 +206,9 @@ mod tests {
     #[test]
     fn a_peer_that_takes_data_slowly_has_the_write_time_for_a_pong_too() {
         let (mut deadlines, at) = deadlines();
-        deadlines.write_refused(at(1));
+        deadlines.write_blocked(at(1));
         assert!(deadlines.write_accepted(at(2)));
-        deadlines.write_refused(at(2));
+        deadlines.write_blocked(at(2));
         deadlines.set_pong_due(true, at(3));
         assert_eq!(deadlines.poll(at(4)).unwrap(), Some(at(12)));
     }
@@ -220,7 +220,7 @@ mod tests {
         for (backlog, due) in [(0, 5), (1000, 5), (10 * 1024, 15), (1024 * 1024, 29)] {
             assert_eq!(deadlines.close_due(backlog, 1024, false), Some(at(due)));
         }
-        deadlines.write_refused(at(1));
+        deadlines.write_blocked(at(1));
         assert_eq!(deadlines.close_due(u64::MAX, 1024, false), Some(at(11)));
         assert_eq!(deadlines.close_due(0, 1024, true), Some(at(29)));
     }

@@ -42,7 +42,7 @@ impl Default for Keepalive {
 }
 
 impl Keepalive {
-    /// No pings and no timeout: a peer that vanished is noticed only when a write to it stalls for
+    /// No pings and no timeout: a peer that vanished is noticed only when a write to it is blocked for
     /// [`Limits::write_timeout`](crate::Limits::write_timeout).
     pub fn disabled() -> Self {
         Self { interval: None, timeout: None, text_heartbeat: false }

@@ -93,8 +93,8 @@ impl Timers {
     }
 
     /// The transport accepts no data.
-    pub(crate) fn write_refused(&mut self, now: Instant) {
-        self.deadlines.write_refused(now);
+    pub(crate) fn write_blocked(&mut self, now: Instant) {
+        self.deadlines.write_blocked(now);
     }
 
     /// The transport keeps data in buffers of its own.
@@ -254,12 +254,12 @@ mod tests {
     fn a_transport_that_refuses_data_has_the_write_time() {
         let (mut timers, at) = timers();
         timers.bytes_written(2 * 1024 * 1024, at(0));
-        timers.write_refused(at(1000));
+        timers.write_blocked(at(1000));
         check_timeout(timers, at(1000), at(11_000));
         let (mut timers, at) = self::timers();
-        timers.write_refused(at(0));
+        timers.write_blocked(at(0));
         timers.bytes_written(100, at(8000));
-        timers.write_refused(at(8000));
+        timers.write_blocked(at(8000));
         check_timeout(timers, at(8000), at(18_000));
     }
 }

@@ -10,7 +10,7 @@ use super::compact::compact;
 /// A request's head, for those who ask for it later. It is made compact before it is given to anybody, but not at once: many
 /// handlers drop it first, and making it so takes a tenth of our part of a handshake (`benches/handshake.rs`).
 #[derive(Debug)]
-pub(crate) struct KeptRequest(Place);
+pub(crate) struct StoredRequest(Place);
 
 /// Where it is kept: most have one owner, and need no memory of their own.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ struct Kept {
     is_compact: bool,
 }
 
-impl KeptRequest {
+impl StoredRequest {
     pub(crate) fn new(request: Parts) -> Self {
         Self(Place::Here(Mutex::new(Some(Kept { request: Arc::new(request), is_compact: false }))))
     }
@@ -46,8 +46,8 @@ impl KeptRequest {
     }
 
     /// Looks at the request as it is, if it is still there.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&Parts) -> R) -> Option<R> {
-        self.lock().as_ref().map(|kept| look(&kept.request))
+    pub(crate) fn peek<R>(&self, read: impl FnOnce(&Parts) -> R) -> Option<R> {
+        self.lock().as_ref().map(|kept| read(&kept.request))
     }
 
     /// Frees what it keeps in memory beside itself.
@@ -96,7 +96,7 @@ mod tests {
 
     /// Asks for the request that holds it.
     #[derive(Clone)]
-    struct Nosy(Arc<OnceLock<Arc<KeptRequest>>>);
+    struct Nosy(Arc<OnceLock<Arc<StoredRequest>>>);
 
     impl Drop for Nosy {
         fn drop(&mut self) {
@@ -110,7 +110,7 @@ mod tests {
     fn what_it_holds_may_ask_for_it_while_it_is_dropped() {
         let holder = Arc::default();
         let (parts, ()) = Request::builder().extension(Nosy(Arc::clone(&holder))).body(()).unwrap().into_parts();
-        let kept = Arc::new(KeptRequest::new(parts));
+        let kept = Arc::new(StoredRequest::new(parts));
         assert!(holder.set(kept.clone()).is_ok());
         let (done, is_done) = mpsc::channel();
         thread::spawn(move || {
@@ -122,12 +122,12 @@ mod tests {
 
     #[test]
     fn owners_of_the_same_request_see_what_each_of_them_does_to_it() {
-        let mut kept = KeptRequest::new(Request::get("/ws").body(()).unwrap().into_parts().0);
+        let mut kept = StoredRequest::new(Request::get("/ws").body(()).unwrap().into_parts().0);
         let (first, second) = (kept.share(), kept.share());
         first.compact();
         assert!(Arc::ptr_eq(&first.get(), &second.get()) && kept.get().uri.path() == "/ws");
         kept.clear();
-        assert!([first, second].iter().all(|kept| kept.get().uri.path() == "/" && kept.look(|_| ()).is_none()));
+        assert!([first, second].iter().all(|kept| kept.get().uri.path() == "/" && kept.peek(|_| ()).is_none()));
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         for before in [false, true] {
             let request = Request::connect("https://a.example/").version(Version::HTTP_2);
             let request = request.header("cookie", "a=1").header("cookie", "b=2").body(()).unwrap();
-            let kept = KeptRequest::new(request.into_parts().0);
+            let kept = StoredRequest::new(request.into_parts().0);
             if before {
                 kept.compact();
             }
@@ -149,7 +149,7 @@ mod tests {
             assert!(Arc::ptr_eq(&first, &kept.get()));
             kept.clear();
             assert!(kept.get().headers.is_empty() && first.headers.len() == 2);
-            assert!(kept.look(|_| ()).is_none());
+            assert!(kept.peek(|_| ()).is_none());
         }
     }
 }
