@@ -1,16 +1,27 @@
 //! Who waits for something to change.
 
+use std::num::NonZeroUsize;
 use std::task::Waker;
 
 use slab::Slab;
 
 /// The wakers of futures that wait for the same thing. A future owns its entry until it removes it.
 #[derive(Debug, Default)]
-pub(super) struct WakerSet(Slab<Option<Waker>>);
+pub(super) struct WakerSet {
+    /// The entry of the only future that waits, most often: it needs no memory of its own.
+    first: Option<Entry>,
+    rest: Option<Box<Slab<Entry>>>,
+}
+
+/// `None` once it was woken.
+type Entry = Option<Waker>;
 
 /// A future's entry in a [`WakerSet`], if it has one.
 #[derive(Debug, Default)]
-pub(crate) struct WakerKey(Option<usize>);
+pub(crate) struct WakerKey(Option<NonZeroUsize>);
+
+/// The key of the first entry; those of the others follow.
+const FIRST: NonZeroUsize = NonZeroUsize::MIN;
 
 impl WakerKey {
     #[inline]
@@ -23,21 +34,44 @@ impl WakerSet {
     /// Has this waker woken at the next change.
     #[inline]
     pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) {
-        match key.0.and_then(|key| self.0.get_mut(key)) {
-            Some(Some(known)) => known.clone_from(waker),
-            Some(entry) => *entry = Some(waker.clone()),
-            None => key.0 = Some(self.0.insert(Some(waker.clone()))),
+        let entry = match key.0 {
+            None if self.first.is_none() => {
+                key.0 = Some(FIRST);
+                self.first.insert(None)
+            }
+            Some(FIRST) => self.first.get_or_insert(None),
+            None => self.insert(key),
+            Some(number) => match self.rest.as_mut().and_then(|rest| rest.get_mut(number.get() - 2)) {
+                Some(entry) => entry,
+                None => return,
+            },
+        };
+        match entry {
+            Some(known) => known.clone_from(waker),
+            None => *entry = Some(waker.clone()),
         }
+    }
+
+    /// An entry for one future more.
+    fn insert(&mut self, key: &mut WakerKey) -> &mut Entry {
+        let vacant = self.rest.get_or_insert_default().vacant_entry();
+        key.0 = FIRST.checked_add(vacant.key() + 1);
+        vacant.insert(None)
     }
 
     /// Removes an entry: its future waits no longer.
     #[inline]
     pub(super) fn remove(&mut self, key: &mut WakerKey) {
-        if let Some(key) = key.0.take() {
-            self.0.try_remove(key);
-            if self.0.is_empty() && self.0.capacity() > SPARE {
-                // A crowd of waiters leaves no memory behind.
-                self.0 = Slab::new();
+        match key.0.take() {
+            None => {}
+            Some(FIRST) => self.first = None,
+            Some(number) => {
+                let Some(rest) = &mut self.rest else { return };
+                rest.try_remove(number.get() - 2);
+                if rest.is_empty() && rest.capacity() > SPARE {
+                    // A crowd of waiters leaves no memory behind.
+                    self.rest = None;
+                }
             }
         }
     }
@@ -45,9 +79,9 @@ impl WakerSet {
     /// Takes the wakers of all who wait. The entries stay until their futures remove them.
     #[inline]
     pub(super) fn take(&mut self, wakers: &mut Wakers) {
-        if !self.0.is_empty() {
-            self.0.iter_mut().filter_map(|(_, entry)| entry.take()).for_each(|waker| wakers.push(waker));
-        }
+        let first = self.first.as_mut().and_then(Option::take);
+        let rest = self.rest.iter_mut().flat_map(|rest| rest.iter_mut()).filter_map(|(_, entry)| entry.take());
+        first.into_iter().chain(rest).for_each(|waker| wakers.push(waker));
     }
 }
 
@@ -140,7 +174,7 @@ mod tests {
         for _ in 0..3 {
             keys.iter_mut().for_each(|key| set.register(key, Waker::noop()));
             keys.iter_mut().for_each(|key| set.remove(key));
-            assert!(set.0.is_empty() && set.0.capacity() <= SPARE);
+            assert!(set.first.is_none() && set.rest.is_none());
         }
     }
 }

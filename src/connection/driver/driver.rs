@@ -36,6 +36,8 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) writing: WriteBuffer,
     pub(super) control_bytes: usize,
     pub(super) unflushed: Unflushed,
+    /// What the kernel takes of the transport's data was limited.
+    pub(super) unsent_limited: bool,
     pub(super) progress: Progress,
     pub(super) timers: Timers,
     /// The lifecycle's phase when it was last looked at.
@@ -94,6 +96,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             writing: WriteBuffer::default(),
             control_bytes: 0,
             unflushed: Unflushed::default(),
+            unsent_limited: false,
             progress: Progress::default(),
             timers: Timers::new(keepalive, &limits, now),
             phase: Phase::Open,

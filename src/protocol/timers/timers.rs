@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::deadlines::Deadlines;
 use super::keepalive::{Keepalive, Liveness};
 use super::pings::Pings;
-use super::send_queue::SendQueue;
+use super::send_queue::{SAMPLE_INTERVAL, SendQueue};
 use crate::limits::Limits;
 use crate::protocol::failure::Failure;
 
@@ -17,7 +17,8 @@ pub(crate) struct Timers {
     liveness: Liveness,
     deadlines: Deadlines,
     pings: Pings,
-    send_queue: SendQueue,
+    /// Sampled for few peers, so that most need no memory for it.
+    send_queue: Option<Box<SendQueue>>,
     /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
     backlog: u64,
     /// When the caller wants the connection to be closed.
@@ -49,7 +50,7 @@ impl Timers {
             liveness: Liveness::new(keepalive, now),
             deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
-            send_queue: SendQueue::default(),
+            send_queue: None,
             backlog: 0,
             deadline: None,
             is_earlier: false,
@@ -100,18 +101,26 @@ impl Timers {
     /// The transport accepts no data.
     pub(crate) fn write_blocked(&mut self, now: Instant) {
         if !self.is_write_blocked() {
-            self.send_queue.reset();
+            self.wait_begins();
         }
         self.deadlines.write_blocked(now);
+    }
+
+    /// The peer is waited for from here on: what it acknowledged before does not count.
+    fn wait_begins(&mut self) {
+        if let Some(queue) = &mut self.send_queue {
+            queue.reset();
+        }
     }
 
     /// The size of the kernel's send queue, where the transport knows it. Whether the peer has acknowledged data since the
     /// last sample: then it is alive, and takes what is written.
     pub(crate) fn send_queue_sampled(&mut self, bytes: Option<u32>, now: Instant) -> bool {
-        let progress = self.send_queue.sampled(bytes, self.min_data_rate, now);
+        let send_queue = self.send_queue.get_or_insert_default();
+        let progress = send_queue.sampled(bytes, self.min_data_rate, now);
         if progress {
             self.liveness.seen(now);
-            let step_time = self.send_queue.step_time(self.min_data_rate).unwrap_or_default();
+            let step_time = send_queue.step_time(self.min_data_rate).unwrap_or_default();
             self.deadlines.data_acknowledged(step_time, now);
         }
         progress
@@ -149,7 +158,7 @@ impl Timers {
     /// The end of the connection begins, or is seen to go on.
     pub(crate) fn set_closing(&mut self, now: Instant) {
         if !self.deadlines.is_closing() {
-            self.send_queue.reset();
+            self.wait_begins();
         }
         self.deadlines.set_closing(now);
     }
@@ -198,7 +207,7 @@ impl Timers {
             Due::Ping => self.backlog >= self.min_data_rate,
             _ => false,
         };
-        if depends_on_peer && !self.send_queue.is_sampled(now) {
+        if depends_on_peer && !self.send_queue.as_ref().is_some_and(|queue| queue.is_sampled(now)) {
             return Due::SampleSendQueue;
         }
         match due {
@@ -214,8 +223,10 @@ impl Timers {
 
     /// When the send queue is to be sampled: while the peer is waited for, or has not acknowledged what it was sent.
     fn sample_due(&self) -> Option<Instant> {
-        let pending = self.send_queue.pending_since().filter(|_| self.backlog >= self.min_data_rate);
-        self.send_queue.sample_due(self.deadlines.waiting_since().or(pending)?)
+        let waiting = self.deadlines.waiting_since();
+        let Some(queue) = &self.send_queue else { return waiting.map(|since| since + SAMPLE_INTERVAL) };
+        let pending = || queue.pending_since().filter(|_| self.backlog >= self.min_data_rate);
+        queue.sample_due(waiting.or_else(pending)?)
     }
 
     fn due(&self, now: Instant) -> Due {
@@ -251,7 +262,7 @@ impl Timers {
             None => {
                 let allowance = self.liveness.allowance(self.backlog, self.min_data_rate);
                 // While the kernel says what is acknowledged, the peer need not get through all of it.
-                let step_time = self.send_queue.step_time(self.min_data_rate);
+                let step_time = self.send_queue.as_ref().and_then(|queue| queue.step_time(self.min_data_rate));
                 expiry + step_time.map_or(allowance, |step_time| allowance.min(step_time))
             }
         })
