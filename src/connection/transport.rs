@@ -25,6 +25,11 @@ pub(crate) fn limit_unsent(stream: &TcpStream, bytes: u32) {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn limit_unsent(_: &TcpStream, _: u32) {}
 
+/// Whether [`unacknowledged`] may know anything: of a TCP stream on Linux.
+pub(super) fn has_send_queue<Io>(transport: &Transport<Io>) -> bool {
+    cfg!(any(target_os = "linux", target_os = "android")) && matches!(transport, Transport::Left(_))
+}
+
 /// What the kernel keeps of what was written until the peer's kernel acknowledges it, in bytes of memory: more than the data.
 /// Only falls while nothing is written. `None` where it cannot be known.
 #[cfg(any(target_os = "linux", target_os = "android"))]

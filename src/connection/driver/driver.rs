@@ -15,7 +15,7 @@ use super::write::{Unflushed, gather};
 use crate::connection::config::ConnectionConfig;
 use crate::connection::inner::Inner;
 use crate::connection::state::{State, Waiting};
-use crate::connection::transport::Transport;
+use crate::connection::transport::{Transport, has_send_queue};
 use crate::connection::waker_set::Wakers;
 use crate::error::Error;
 use crate::error_chain::OneLine;
@@ -129,6 +129,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let vectored = transport.is_write_vectored();
         self.writing.set_vectored(vectored);
         self.inner.lock().sender.set_vectored(vectored);
+        if has_send_queue(&transport) {
+            self.timers.set_send_queue_known();
+        }
         self.transport = Some(transport);
         // What handles have changed before was not looked at.
         self.inner.driver.notify_without_lock();
