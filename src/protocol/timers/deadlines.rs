@@ -192,6 +192,27 @@ mod tests {
     }
 
     #[test]
+    fn each_limit_that_counts_is_one_of_those_that_run() {
+        let (mut deadlines, at) = deadlines();
+        assert_eq!(deadlines.running(), 0);
+        let steps: [fn(&mut Deadlines, Instant); 4] = [
+            |deadlines, now| deadlines.flush_blocked(now),
+            |deadlines, now| deadlines.set_pong_due(true, now),
+            |deadlines, now| deadlines.set_mid_message(true, now),
+            |deadlines, now| deadlines.set_closing(now),
+        ];
+        let mut before = 0;
+        for (number, step) in steps.iter().enumerate() {
+            assert!(!deadlines.is_closing());
+            step(&mut deadlines, at(1));
+            let running = deadlines.running();
+            assert!(running & before == before && running.count_ones() as usize == number + 1, "{running:b}");
+            before = running;
+        }
+        assert!(deadlines.is_closing());
+    }
+
+    #[test]
     fn a_pong_has_two_seconds_once_it_is_due_and_no_data_is_taken() {
         for (blocked, pong, due) in [(1, 5, 7), (5, 1, 10), (1, 2, 6), (1, 20, 11)] {
             let (mut deadlines, at) = deadlines();

@@ -291,6 +291,20 @@ mod tests {
     }
 
     #[test]
+    fn without_a_ping_before_it_the_timeout_counts_alone() {
+        let start = Instant::now();
+        for interval in [5, 10] {
+            let settings = Keepalive::default().interval(Duration::from_secs(interval));
+            let mut liveness = Liveness::new(settings, start);
+            assert_eq!(liveness.first_due(), Some(at(start, 5000)));
+            assert_eq!(poll(&mut liveness, at(start, 4999)), Due::Nothing(Some(at(start, 5000))));
+            assert_eq!(poll(&mut liveness, at(start, 5000)), Due::Expired);
+        }
+        assert_eq!(Liveness::new(Keepalive::default(), start).first_due(), Some(at(start, 3000)));
+        assert_eq!(Liveness::new(Keepalive::disabled(), start).first_due(), None);
+    }
+
+    #[test]
     fn a_disabled_keepalive_asks_for_nothing() {
         let start = Instant::now();
         let mut liveness = Liveness::new(Keepalive::disabled(), start);

@@ -251,6 +251,73 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_due_earlier_is_said_once() {
+        const RATE: usize = 1024;
+        let steps: [(&str, fn(&mut Timers, Instant), bool); 6] = [
+            ("life behind little", |timers, now| timers.bytes_received(now), false),
+            (
+                "life behind much",
+                |timers, now| {
+                    timers.bytes_written(RATE, now);
+                    timers.bytes_received(now);
+                },
+                true,
+            ),
+            ("all is written", |timers, _| timers.write_done(), false),
+            (
+                "all is written while closing",
+                |timers, now| {
+                    timers.set_closing(now);
+                    timers.write_done();
+                },
+                false,
+            ),
+            (
+                "all is written at last while closing",
+                |timers, now| {
+                    timers.set_closing(now);
+                    timers.write_blocked(now);
+                    timers.write_done();
+                },
+                true,
+            ),
+            ("a deadline", |timers, now| timers.set_deadline(Some(now)), true),
+        ];
+        for (what, step, earlier) in steps {
+            let (mut timers, at) = timers();
+            step(&mut timers, at(1));
+            assert_eq!((timers.take_earlier(), timers.take_earlier()), (earlier, false), "{what}");
+        }
+        let (mut timers, at) = timers();
+        timers.set_deadline(Some(at(9)));
+        timers.write_done();
+        assert!(timers.take_earlier(), "and stays until it is asked for");
+    }
+
+    #[test]
+    fn reading_and_its_pause_are_limits_of_their_own() {
+        let (mut timers, at) = timers();
+        let reading = timers.running();
+        timers.set_read_paused(true, at(1));
+        let paused = timers.running();
+        assert!(timers.is_read_paused() && reading & paused == 0 && reading.count_ones() + paused.count_ones() == 2);
+        timers.set_mid_message(true, at(1));
+        assert_eq!(timers.running().count_ones(), 2);
+        assert_eq!(timers.running() & paused, paused);
+    }
+
+    #[test]
+    fn while_closing_the_bytes_before_it_still_count() {
+        let (mut timers, at) = timers();
+        timers.set_closing(at(0));
+        timers.bytes_written(10 * 1024, at(0));
+        timers.bytes_received(at(1));
+        assert!(matches!(timers.poll(at(1)), Due::Nothing(Some(due)) if due == at(15_000)));
+        timers.bytes_written(0, at(1000));
+        assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(16_000)));
+    }
+
+    #[test]
     fn a_transport_that_refuses_data_has_the_write_time() {
         let (mut timers, at) = timers();
         timers.bytes_written(2 * 1024 * 1024, at(0));
