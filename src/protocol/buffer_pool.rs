@@ -84,6 +84,8 @@ mod tests {
             buffer.extend_from_slice(b"read");
             let start = buffer.as_ptr();
             give_read_buffer(buffer);
+            // Memory that was freed would be used for this.
+            let _other = BytesMut::with_capacity(READ_SIZE);
             let again = take_read_buffer();
             assert_eq!((again.as_ptr(), again.len(), again.capacity()), (start, 0, 65_792));
             // While it is taken there is no other.

@@ -255,13 +255,15 @@ mod tests {
 
     #[test]
     fn text_is_checked_at_the_end_of_each_fragment() {
+        let mut assembler = assembler(&Limits::default());
         for (fragments, wrong_in) in [
             (&[&b"\xc3"[..], b"\xa9\xf0\x9f", b"\x99\x82"][..], None),
             (&[b"ok", b"\xff"], Some(1)),
             (&[b"\xc3", b"\x28"], Some(1)),
             (&[b"\xe2\x82", b"\xac\xe2", b"\x28"], Some(2)),
+            (&[b"", b"plain", b"plain"], None),
+            (&[b"\xff"], Some(0)),
         ] {
-            let mut assembler = assembler(&Limits::default());
             for (compressed, kind) in
                 [(true, MessageKind::Text), (false, MessageKind::Binary), (false, MessageKind::Text)]
             {
@@ -273,10 +275,59 @@ mod tests {
                 let checked = kind == MessageKind::Text && !compressed;
                 assert_eq!(wrong, wrong_in.filter(|_| checked), "{fragments:?}");
                 if checked && wrong.is_none() {
+                    // Each byte is looked at once, but for those of a character that was cut.
+                    assert_eq!(assembler.checked, fragments.concat().len());
                     assert_eq!(assembler.finish().unwrap().as_bytes(), fragments.concat());
                 }
                 assembler.clear();
             }
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_a_text_ends_with_it() {
+        let mut assembler = assembler(&Limits::default());
+        assembler.begin(MessageKind::Text, false);
+        for end in [|assembler: &mut Assembler| drop(assembler.finish().unwrap()), Assembler::clear] {
+            assembler.push("half of a character: \u{e9}".as_bytes()).unwrap();
+            assembler.push(b"\xc3").unwrap();
+            assembler.end_fragment().unwrap();
+            assert_eq!(assembler.checked, 23);
+            assembler.push(b"\xa9").unwrap();
+            end(&mut assembler);
+            assert_eq!(assembler.checked, 0);
+        }
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn what_was_inflated_is_copied_up_to_64_kib_and_beyond_that_kept() {
+        use crate::deflate::{Compression, Deflater, Negotiated};
+        use crate::role::Role;
+
+        let negotiated = Negotiated {
+            server_no_context_takeover: true,
+            client_no_context_takeover: true,
+            server_max_window_bits: None,
+            client_max_window_bits: None,
+        };
+        for (len, copied) in [(10, true), (65_536, true), (65_537, false)] {
+            let negotiated = negotiated.clone();
+            // A thread of its own has buffers of its own.
+            let test = move || {
+                let mut compressed = Vec::new();
+                let settings = Compression::default().threshold(0);
+                let mut deflater = Deflater::new(&negotiated, Role::Client, &settings);
+                assert!(deflater.deflate(&vec![b'a'; len], &mut compressed));
+                let budget = Budget::new(1024 * 1024);
+                let limits = Limits::default().budget(budget.clone());
+                let mut assembler = Assembler::new(&limits, Some(Inflater::new(&negotiated, Role::Server)));
+                assembler.begin(MessageKind::Text, true);
+                let message = assembler.whole(&compressed).unwrap();
+                assert_eq!((message.len(), message.as_text().is_some(), budget.used()), (len, true, 0));
+                assert_eq!(buffer_pool::take_buffer().capacity() > 0, copied, "{len}");
+            };
+            std::thread::spawn(test).join().unwrap();
         }
     }
 

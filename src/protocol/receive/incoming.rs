@@ -138,7 +138,7 @@ mod tests {
             incoming.push(Message::from(vec![0; 400]), 400);
             assert!(!incoming.has_capacity());
             incoming.pop();
-            assert!(incoming.has_capacity());
+            assert_eq!((incoming.bytes, incoming.has_capacity()), (400, true));
             incoming.pop();
             assert_eq!(incoming.bytes, 0);
         }
@@ -166,7 +166,9 @@ mod tests {
         }
         assert!(incoming.charge_unread() && budget.used() == 8194);
         incoming.clear();
-        assert_eq!((budget.used(), incoming.has_capacity(), incoming.pop().is_none()), (0, true, true));
+        assert_eq!((budget.used(), incoming.bytes, incoming.pop().is_none()), (0, 0, true));
+        incoming.push(Message::from(Vec::new()), 0);
+        assert!(incoming.pop().is_some_and(|message| message.is_empty()) && incoming.pop().is_none());
     }
 
     #[test]

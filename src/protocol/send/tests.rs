@@ -70,7 +70,20 @@ fn what_will_not_be_written_is_returned_and_never_charged_again() {
     sender.charge_unwritten();
     assert_eq!((sender.clear().len(), budget.used()), (5004, 0));
     sender.charge_unwritten();
-    assert_eq!((sender.clear().len(), budget.used()), (0, 0));
+    assert_eq!((budget.used(), sender.clear().len()), (0, 0));
+}
+
+#[test]
+fn what_was_queued_is_handed_over_once_and_in_order() {
+    let mut sender = sender(&Limits::default());
+    sender.push(&Message::from(vec![0; LARGE]));
+    let mut writing = WriteBuffer::default();
+    sender.take_queued(&mut writing);
+    assert!(!writing.is_contiguous(), "a sender that was told so leaves large payloads where they are");
+    sender.push(&Message::from(vec![1]));
+    sender.take_queued(&mut writing);
+    sender.take_queued(&mut writing);
+    assert_eq!((writing.len(), all(&writing).last()), (LARGE + 4 + 3, Some(&1)));
 }
 
 #[test]

@@ -235,6 +235,30 @@ mod tests {
     }
 
     #[test]
+    fn what_was_slow_before_all_was_written_counts_no_longer() {
+        let (mut deadlines, at) = deadlines();
+        deadlines.write_blocked(at(1));
+        assert!(deadlines.write_accepted(at(2)));
+        deadlines.write_blocked(at(2));
+        deadlines.write_done();
+        deadlines.flush_blocked(at(20));
+        assert!(!deadlines.write_accepted(at(25)), "it was not blocked");
+        deadlines.set_pong_due(true, at(20));
+        assert_eq!(deadlines.poll(at(21)).unwrap(), Some(at(25)));
+        assert_eq!(deadlines.write_due(), Some(at(30)));
+    }
+
+    #[test]
+    fn a_close_may_take_longer_than_silence_where_that_is_asked_for() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(&Limits::default().close_timeout(secs(60)), start);
+        deadlines.set_closing(start);
+        for read_paused in [false, true] {
+            assert_eq!(deadlines.close_due(0, 1024, read_paused), Some(start + secs(60)));
+        }
+    }
+
+    #[test]
     fn the_close_waits_for_a_peer_that_may_be_busy_within_bounds() {
         let (mut deadlines, at) = deadlines();
         deadlines.set_closing(at(0));

@@ -228,6 +228,50 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_takes_what_was_blocked_is_alive() {
+        let (mut timers, at) = timers();
+        assert_eq!(timers.first_due(), Some(at(3000)));
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.write_blocked(at(1000));
+        timers.bytes_written(100, at(4000));
+        timers.flush_blocked(at(4000));
+        assert!(timers.is_write_blocked());
+        timers.write_done();
+        assert!(!timers.is_write_blocked());
+        check_timeout(timers, at(4000), at(9000));
+    }
+
+    #[test]
+    fn a_pong_that_is_due_has_its_time() {
+        let (mut timers, at) = timers();
+        timers.write_blocked(at(0));
+        timers.set_pong_due(true, at(4000));
+        timers.bytes_received(at(4000));
+        let Due::Nothing(Some(due)) = timers.poll(at(4000)) else { panic!("something is due") };
+        assert_eq!(due, at(6000));
+        assert!(matches!(timers.poll(due), Due::Failed(Failure::WriteTimeout)));
+    }
+
+    #[test]
+    fn a_deadline_comes_once() {
+        let (mut timers, at) = timers();
+        timers.set_deadline(Some(at(1000)));
+        assert!(matches!(timers.poll(at(999)), Due::Nothing(Some(due)) if due == at(1000)));
+        assert!(matches!(timers.poll(at(1000)), Due::Deadline));
+        assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(3000)));
+    }
+
+    #[test]
+    fn a_peer_that_has_timed_out_gets_no_more_time_for_the_close() {
+        let (mut timers, at) = timers();
+        timers.bytes_written(10 * 1024, at(0));
+        assert!(matches!(timers.poll(at(3000)), Due::Ping));
+        assert!(matches!(timers.poll(at(15_000)), Due::Failed(Failure::KeepaliveTimeout)));
+        timers.set_closing(at(15_000));
+        assert!(matches!(timers.poll(at(15_000)), Due::Nothing(Some(due)) if due == at(20_000)));
+    }
+
+    #[test]
     fn a_silent_peer_times_out_after_five_seconds() {
         let (timers, at) = timers();
         check_timeout(timers, at(0), at(5000));
@@ -298,6 +342,7 @@ mod tests {
     fn reading_and_its_pause_are_limits_of_their_own() {
         let (mut timers, at) = timers();
         let reading = timers.running();
+        assert!(!timers.is_read_paused());
         timers.set_read_paused(true, at(1));
         let paused = timers.running();
         assert!(timers.is_read_paused() && reading & paused == 0 && reading.count_ones() + paused.count_ones() == 2);
