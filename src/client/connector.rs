@@ -405,6 +405,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn subprotocols_are_those_that_were_set_last() {
+        let connector = Connector::new().subprotocols(["a", "b"]).subprotocols(["c", "a"]);
+        let offered: Vec<_> = connector.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().collect();
+        assert_eq!(offered, ["c", "a"]);
+    }
+
     #[cfg(feature = "deflate")]
     #[test]
     fn compression_is_what_was_set_last() {

@@ -222,6 +222,7 @@ mod tests {
             (Forwarded, "Forwarded: for=\"a, host=evil.example\";host=a.example", Some("a.example"), None),
             (Forwarded, "Forwarded: for=\"a\\\", host=evil.example\"", None, None),
             (Forwarded, "Forwarded: host=a.example;proto=https;ext=http", Some("a.example"), Some("https")),
+            (Forwarded, "Forwarded: for=\"\\\"\";host=a.example", Some("a.example"), None),
             (Forwarded, "Forwarded: host=\"a\\.example\"", Some("a\\.example"), None),
         ] {
             let request = parts(&format!("GET / HTTP/1.1\nHost: inner\n{lines}"));
