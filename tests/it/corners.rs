@@ -206,3 +206,26 @@ async fn all_bytes_of_a_connection_are_counted_to_its_end() {
     assert_eq!(stats.wire_received, (early.len() + last.len()) as u64);
     assert_eq!((stats.messages_sent, stats.wire_sent), (0, 4));
 }
+
+/// While the reader is held up, what lies behind is not late: its time begins when it is looked at.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_waits_behind_unread_ones_has_its_whole_time() {
+    let (mut peer, far) = duplex(64 * 1024);
+    let config = config().limits(Limits::default().incoming(1).message_timeout(secs(30)));
+    let ws = Manager::from_upgraded(far, Role::Server, &config);
+    let frame = binary([7; 100]).masked();
+    let (half, rest) = frame.split_at(50);
+    peer.write_all(&[&frame[..], &frame, half].concat()).await.unwrap();
+    tokio::time::sleep(secs(100)).await;
+    for _ in 0..2 {
+        assert_eq!(ws.recv().await.unwrap().unwrap().len(), 100);
+    }
+    tokio::time::sleep(secs(29)).await;
+    peer.write_all(rest).await.unwrap();
+    assert_eq!(ws.recv().await.unwrap().unwrap().len(), 100);
+    // And one that is not held up has no more than that.
+    peer.write_all(half).await.unwrap();
+    let start = Instant::now();
+    assert_eq!(kind(ws.recv().await), ErrorKind::ReadTimeout);
+    assert_eq!(start.elapsed().as_secs(), 30);
+}
