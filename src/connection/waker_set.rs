@@ -168,6 +168,19 @@ mod tests {
     }
 
     #[test]
+    fn one_of_many_that_leaves_takes_no_other_along() {
+        let (mut set, count) = (WakerSet::default(), Arc::new(Count::default()));
+        let waker = Waker::from(count.clone());
+        let mut keys: Vec<_> = (0..20).map(|_| WakerKey::default()).collect();
+        keys.iter_mut().for_each(|key| set.register(key, &waker));
+        assert!(keys.iter().all(WakerKey::is_registered));
+        set.remove(&mut keys[7]);
+        assert!(!keys[7].is_registered());
+        wake(&mut set);
+        assert_eq!(count.0.load(Ordering::Relaxed), 19);
+    }
+
+    #[test]
     fn waiters_that_leave_leave_nothing_behind() {
         let mut set = WakerSet::default();
         let mut keys: Vec<_> = (0..20_000).map(|_| WakerKey::default()).collect();

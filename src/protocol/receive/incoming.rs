@@ -131,6 +131,59 @@ mod tests {
     }
 
     #[test]
+    fn what_is_received_gives_its_capacity_back() {
+        let mut incoming = Incoming::new(&Limits::default().incoming(1000));
+        for _ in 0..2 {
+            incoming.push(Message::from(vec![0; 600]), 600);
+            assert!(incoming.has_capacity());
+            incoming.push(Message::from(vec![0; 400]), 400);
+            assert!(!incoming.has_capacity());
+            incoming.pop();
+            assert_eq!((incoming.bytes, incoming.has_capacity()), (400, true));
+            incoming.pop();
+            assert_eq!(incoming.bytes, 0);
+        }
+        assert_eq!((incoming.messages_received(), incoming.payload_received()), (4, 2000));
+    }
+
+    #[test]
+    fn a_long_burst_leaves_no_long_list_behind_and_a_short_one_its_room() {
+        for (messages, kept) in [(33, true), (34, false)] {
+            let mut incoming = Incoming::new(&Limits::default());
+            for _ in 0..messages {
+                incoming.push(Message::from(Vec::new()), 0);
+            }
+            while incoming.pop().is_some() {}
+            assert_eq!(incoming.rest.capacity() > 0, kept, "{messages} messages");
+        }
+    }
+
+    #[test]
+    fn what_nobody_is_left_to_receive_is_given_back() {
+        let budget = Budget::new(10_000);
+        let mut incoming = Incoming::new(&Limits::default().incoming(1).budget(budget.clone()));
+        for _ in 0..2 {
+            incoming.push(Message::from(vec![0; 4097]), 4097);
+        }
+        assert!(incoming.charge_unread() && budget.used() == 8194);
+        incoming.clear();
+        assert_eq!((budget.used(), incoming.bytes, incoming.pop().is_none()), (0, 0, true));
+        incoming.push(Message::from(Vec::new()), 0);
+        assert!(incoming.pop().is_some_and(|message| message.is_empty()) && incoming.pop().is_none());
+    }
+
+    #[test]
+    fn up_to_4_kib_are_not_charged() {
+        let budget = Budget::new(10_000);
+        for (len, charged) in [(4096, 0), (4097, 4097)] {
+            let mut incoming = Incoming::new(&Limits::default().budget(budget.clone()));
+            incoming.push(Message::from(vec![0; len]), len);
+            assert!(incoming.charge_unread());
+            assert_eq!(budget.used(), charged);
+        }
+    }
+
+    #[test]
     fn what_is_unread_is_charged_until_it_is_received() {
         let budget = Budget::new(10_000);
         let mut incoming = Incoming::new(&Limits::default().budget(budget.clone()));

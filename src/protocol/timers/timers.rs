@@ -306,6 +306,50 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_takes_what_was_blocked_is_alive() {
+        let (mut timers, at) = timers();
+        assert_eq!(timers.first_due(), Some(at(3000)));
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.write_blocked(at(1000));
+        timers.bytes_written(100, at(4000));
+        timers.flush_blocked(at(4000));
+        assert!(timers.is_write_blocked());
+        timers.write_done();
+        assert!(!timers.is_write_blocked());
+        check_timeout(timers, at(4000), at(9000));
+    }
+
+    #[test]
+    fn a_pong_that_is_due_has_its_time() {
+        let (mut timers, at) = timers();
+        timers.write_blocked(at(0));
+        timers.set_pong_due(true, at(4000));
+        timers.bytes_received(at(4000));
+        let Due::Nothing(Some(due)) = timers.poll(at(4000)) else { panic!("something is due") };
+        assert_eq!(due, at(6000));
+        assert!(matches!(timers.poll(due), Due::Failed(Failure::WriteTimeout)));
+    }
+
+    #[test]
+    fn a_deadline_comes_once() {
+        let (mut timers, at) = timers();
+        timers.set_deadline(Some(at(1000)));
+        assert!(matches!(timers.poll(at(999)), Due::Nothing(Some(due)) if due == at(1000)));
+        assert!(matches!(timers.poll(at(1000)), Due::Deadline));
+        assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(3000)));
+    }
+
+    #[test]
+    fn a_peer_that_has_timed_out_gets_no_more_time_for_the_close() {
+        let (mut timers, at) = timers();
+        timers.bytes_written(10 * 1024, at(0));
+        assert!(matches!(timers.poll(at(3000)), Due::Ping));
+        assert!(matches!(timers.poll(at(15_000)), Due::Failed(Failure::KeepaliveTimeout)));
+        timers.set_closing(at(15_000));
+        assert!(matches!(timers.poll(at(15_000)), Due::Nothing(Some(due)) if due == at(20_000)));
+    }
+
+    #[test]
     fn a_silent_peer_times_out_after_five_seconds() {
         let (timers, at) = timers();
         check_timeout(timers, at(0), at(5000));
@@ -373,6 +417,74 @@ mod tests {
         };
         assert_eq!(queued, 0);
         assert!(end > at(60_000), "{:?}", end - at(0));
+    }
+
+    #[test]
+    fn what_may_be_due_earlier_is_said_once() {
+        const RATE: usize = 1024;
+        let steps: [(&str, fn(&mut Timers, Instant), bool); 6] = [
+            ("life behind little", |timers, now| timers.bytes_received(now), false),
+            (
+                "life behind much",
+                |timers, now| {
+                    timers.bytes_written(RATE, now);
+                    timers.bytes_received(now);
+                },
+                true,
+            ),
+            ("all is written", |timers, _| timers.write_done(), false),
+            (
+                "all is written while closing",
+                |timers, now| {
+                    timers.set_closing(now);
+                    timers.write_done();
+                },
+                false,
+            ),
+            (
+                "all is written at last while closing",
+                |timers, now| {
+                    timers.set_closing(now);
+                    timers.write_blocked(now);
+                    timers.write_done();
+                },
+                true,
+            ),
+            ("a deadline", |timers, now| timers.set_deadline(Some(now)), true),
+        ];
+        for (what, step, earlier) in steps {
+            let (mut timers, at) = timers();
+            step(&mut timers, at(1));
+            assert_eq!((timers.take_earlier(), timers.take_earlier()), (earlier, false), "{what}");
+        }
+        let (mut timers, at) = timers();
+        timers.set_deadline(Some(at(9)));
+        timers.write_done();
+        assert!(timers.take_earlier(), "and stays until it is asked for");
+    }
+
+    #[test]
+    fn reading_and_its_pause_are_limits_of_their_own() {
+        let (mut timers, at) = timers();
+        let reading = timers.running();
+        assert!(!timers.is_read_paused());
+        timers.set_read_paused(true, at(1));
+        let paused = timers.running();
+        assert!(timers.is_read_paused() && reading & paused == 0 && reading.count_ones() + paused.count_ones() == 2);
+        timers.set_mid_message(true, at(1));
+        assert_eq!(timers.running().count_ones(), 2);
+        assert_eq!(timers.running() & paused, paused);
+    }
+
+    #[test]
+    fn while_closing_the_bytes_before_it_still_count() {
+        let (mut timers, at) = timers();
+        timers.set_closing(at(0));
+        timers.bytes_written(10 * 1024, at(0));
+        timers.bytes_received(at(1));
+        assert!(matches!(timers.poll(at(1)), Due::Nothing(Some(due)) if due == at(15_000)));
+        timers.bytes_written(0, at(1000));
+        assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(16_000)));
     }
 
     #[test]
