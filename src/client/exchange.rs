@@ -41,8 +41,10 @@ where
     let (io, failure) = Observed::new(io);
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(io)).await.map_err(|error| no_answer(error, &failure))?;
+    // First: a request that is sent while the connection ends in another thread can be left in hyper's channel unanswered.
+    let response = sender.send_request(request);
     let end = run(&tasks, connection.with_upgrades());
-    match sender.send_request(request).await {
+    match response.await {
         Ok(response) => Ok((response, guard)),
         Err(error) => {
             drop(sender);
@@ -84,8 +86,10 @@ where
     if !connection.is_extended_connect_protocol_enabled() {
         return Ok(Err(Declined::NoExtendedConnect));
     }
+    // First, as over HTTP/1.1.
+    let response = sender.send_request(request);
     let end = run(&tasks, connection);
-    match sender.send_request(request).await {
+    match response.await {
         Ok(response) => Ok(Ok((response, guard))),
         Err(error) => {
             drop(sender);
