@@ -110,6 +110,7 @@ mod handler;
 mod handshake;
 mod layer;
 mod limits;
+mod log_text;
 mod manager;
 mod message;
 mod protocol;

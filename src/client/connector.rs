@@ -18,7 +18,7 @@ use super::tasks::ClientTransport;
 #[cfg(feature = "deflate")]
 use crate::deflate::Compression;
 use crate::error::{Error, ErrorKind};
-use crate::handshake::token;
+use crate::handshake::{elements, token};
 use crate::layer::EmptyBody;
 use crate::limits::Limits;
 use crate::manager::Manager;
@@ -61,6 +61,23 @@ impl Connector {
     /// The default settings.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The headers that were set with [`header`](Self::header), and `Sec-WebSocket-Protocol` for
+    /// [`subprotocols`](Self::subprotocols).
+    pub fn get_headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The subprotocols that are offered, the preferred one first.
+    pub fn get_subprotocols(&self) -> impl Iterator<Item = &str> {
+        elements(&self.headers, SEC_WEBSOCKET_PROTOCOL).filter_map(|offer| str::from_utf8(offer).ok())
+    }
+
+    /// Whether [`http2`](Self::http2) was set.
+    #[must_use]
+    pub fn get_http2(&self) -> bool {
+        self.http2
     }
 
     /// Compression, keepalive and limits, all at once.
@@ -131,7 +148,8 @@ impl Connector {
     /// `wss://` offers the server both versions (ALPN `h2` and `http/1.1`). Where it chooses HTTP/2 but does not let
     /// WebSockets run over it, a second connection is opened with HTTP/1.1, within the same time limit. `ws://` has no way
     /// to ask: the server must be known to speak HTTP/2. A server that answers with `HTTP_1_1_REQUIRED` (RFC 9113 §7) gets
-    /// such a second connection in either case.
+    /// such a second connection in either case. Where the second connection is lost, that is the error, which another attempt
+    /// may cure; where the server refuses it for good, the error is [`ErrorKind::Handshake`] and says both.
     ///
     /// Each WebSocket has a TCP connection of its own in either version.
     pub fn http2(mut self) -> Self {
@@ -198,10 +216,11 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL
+    /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL, or names a host that TLS cannot name; nothing was
+    ///   dialled then
     /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer, within [`Limits::handshake_timeout`]; the
-    ///   source is what the transport failed with, as an [`io::Error`](std::io::Error); a server that closes or resets the
-    ///   connection without an answer is [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) in either case
+    ///   source is what the transport failed with, as an [`io::Error`](std::io::Error); a server or a proxy that closes or
+    ///   resets the connection without an answer is [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) in either case
     /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::response`] is what it sent, or answers
     ///   wrongly
     ///
@@ -243,7 +262,10 @@ impl Connector {
     fn target<T: TryInto<Target, Error: Into<Error>>>(&self, target: T) -> Result<Target, Error> {
         let target = target.try_into().map_err(Into::into)?;
         target.check_host(&self.headers)?;
-        if target.is_secure() && cfg!(not(feature = "rustls")) {
+        if target.is_secure() {
+            #[cfg(feature = "rustls")]
+            super::tls::server_name(target.host())?;
+            #[cfg(not(feature = "rustls"))]
             return Err(Error::with_source(ErrorKind::InvalidSetting, "wss:// needs the feature `rustls`"));
         }
         Ok(target)
@@ -259,7 +281,7 @@ impl Connector {
         let dial = || self.transport(target);
         let why = match self.attempt(dial().await?, target, self.http2).await? {
             Ok(answered) => return Ok(answered),
-            // Whoever asked for HTTP/2 in the clear knows that the server speaks it, and perhaps nothing else.
+            // A caller that sets HTTP/2 for ws:// knows that the server speaks it, and perhaps nothing else.
             Err(Declined::NoExtendedConnect) if !target.is_secure() => {
                 return Err(declined(Declined::NoExtendedConnect));
             }
@@ -268,6 +290,8 @@ impl Connector {
         tracing::debug!(?why, "no WebSockets over HTTP/2 here: connecting over HTTP/1.1");
         match self.attempt(dial().await?, target, false).await {
             Ok(answered) => answered.map_err(declined),
+            // A connection that was lost says nothing of the server, which another attempt may find.
+            Err(error) if error.is_retryable() => Err(error),
             Err(error) => Err(fallback_failed(why, &error)),
         }
     }
@@ -278,7 +302,7 @@ impl Connector {
         if let Some(proxy) = &self.proxy
             && let Some(route) = proxy.intercept(target.host(), target.port(), target.is_secure())?
         {
-            return route.connect().await.map_err(no_transport);
+            return route.connect().await.map_err(|error| Error::with_source(ErrorKind::Connect, error));
         }
         dial(target.host(), target.port()).await.map_err(no_transport)
     }
@@ -291,7 +315,8 @@ impl Connector {
         set_socket_options(&io);
         #[cfg(feature = "rustls")]
         if target.is_secure() {
-            let secured = super::tls::secure(io, target.host(), self.tls.as_ref(), http2).await;
+            let name = super::tls::server_name(target.host())?;
+            let secured = super::tls::secure(io, name, self.tls.as_ref(), http2).await;
             let (stream, http2) = secured.map_err(no_transport)?;
             return self.exchange(stream, target, http2).await;
         }

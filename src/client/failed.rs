@@ -11,8 +11,17 @@ use crate::error::{Error, ErrorKind};
 
 /// Why the transport could not be opened, or did not speak TLS.
 pub(super) fn no_transport(error: io::Error) -> Error {
-    let error = if is_end(error.kind()) { closed() } else { error };
+    let error = if is_end(error.kind()) { closed("server") } else { error };
     Error::with_source(ErrorKind::Connect, error)
+}
+
+/// The same for a connection to a proxy, which is named.
+#[cfg(feature = "proxy")]
+pub(super) fn proxy_failed(error: io::Error) -> io::Error {
+    if is_end(error.kind()) {
+        return closed("proxy");
+    }
+    io::Error::new(error.kind(), format!("the connection to the proxy failed: {error}"))
 }
 
 /// The server has reset the stream instead of answering.
@@ -59,7 +68,7 @@ pub(super) fn no_answer(error: hyper::Error, failure: &Failure) -> Error {
 
 /// The connection has ended as if all were well.
 pub(super) fn closed_early() -> Error {
-    no_transport(closed())
+    no_transport(closed("server"))
 }
 
 /// Whether the server wants this request over HTTP/1.1 (RFC 9113 §7).
@@ -84,6 +93,7 @@ fn is_end(kind: io::ErrorKind) -> bool {
     matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
 }
 
-fn closed() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, "the server closed or reset the connection without an answer")
+fn closed(by: &str) -> io::Error {
+    let reason = format!("the {by} closed or reset the connection without an answer");
+    io::Error::new(io::ErrorKind::ConnectionReset, reason)
 }

@@ -3,6 +3,7 @@
 mod accepted;
 mod authority;
 mod compact;
+mod extensions;
 #[cfg(test)]
 mod fixture;
 mod head;
@@ -20,8 +21,12 @@ pub(crate) use self::accepted::Accepted;
 #[cfg(feature = "client")]
 pub(crate) use self::authority::Authority;
 pub(crate) use self::compact::copied;
+#[cfg(feature = "deflate")]
+pub(crate) use self::extensions::{Extension, extensions};
 pub use self::head::is_websocket_request;
 pub(crate) use self::head::{Head, Protocol};
+#[cfg(feature = "client")]
+pub(crate) use self::headers::elements;
 pub(crate) use self::opening::Opening;
 pub use self::origin::{ForwardedHeader, OriginPolicy, OriginRequest};
 pub use self::rejection::{Rejection, RejectionKind};

@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::handshake::StoredRequest;
 use crate::message::Message;
 use crate::stats::Stats;
+use crate::text::Text;
 
 /// A handle to one WebSocket.
 ///
@@ -335,8 +336,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Once polled, the connection closes whether or not the future is dropped.
-    pub async fn close_with(&self, code: CloseCode, reason: impl Into<String>) -> Result<(), Error> {
-        self.close_frame(CloseFrame::new(code, reason.into())).await
+    pub async fn close_with(&self, code: CloseCode, reason: impl Into<Text>) -> Result<(), Error> {
+        self.close_frame(CloseFrame::new(code, reason)).await
     }
 
     /// Closes with this frame. The same as [`close_with`](Self::close_with), for a frame that is there already, such as the

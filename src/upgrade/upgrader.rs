@@ -24,6 +24,7 @@ use crate::handshake::{
     Accepted, Head, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, StoredRequest, Subprotocols, copied,
 };
 use crate::limits::Limits;
+use crate::log_text::{LONGEST_VALUE, shortened};
 use crate::protocol::Keepalive;
 use crate::role::Role;
 use crate::shutdown::{Shutdown, Ticket};
@@ -239,6 +240,10 @@ impl Upgrader {
     /// refused handshake, and tells which WebSockets share an HTTP/2 connection. By default it is a [`SocketAddr`] in the
     /// request's extensions.
     ///
+    /// It is never trusted, so that it may be what a header says of a client behind a proxy.
+    /// [`OriginPolicy::trusted_proxies`] does not ask it, but looks for a `SocketAddr` in the extensions alone;
+    /// [`OriginPolicy::trusted_proxies_by`] finds the address in another place.
+    ///
     /// ```
     /// use std::net::SocketAddr;
     /// use axum::extract::ConnectInfo;
@@ -291,6 +296,12 @@ impl Upgrader {
     /// The origin policy that was set, or the default.
     pub fn get_origin(&self) -> &OriginPolicy {
         &self.0.rules.origin
+    }
+
+    /// The subprotocols that were set with [`subprotocols`](Self::subprotocols), the preferred one first: none where a function
+    /// [chooses](Self::select_subprotocol).
+    pub fn get_subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.0.rules.subprotocols.listed()
     }
 
     /// What was set for compression, keepalive and limits, or the default.
@@ -499,14 +510,14 @@ impl Upgrader {
         self.0.original_uri.as_ref().and_then(|original| (original.0)(request)).unwrap_or(&request.uri)
     }
 
-    /// The tracing span of a connection.
+    /// The tracing span of a connection. What the client has chosen is of bounded length in it.
     pub(super) fn span(&self, request: &Parts, subprotocol: Option<&str>) -> Span {
         tracing::info_span!(
             target: "tower_websocket",
             "websocket",
-            path = self.uri_of(request).path(),
+            path = &*shortened(self.uri_of(request).path(), LONGEST_VALUE),
             peer = self.peer_of(request).map(tracing::field::display),
-            subprotocol,
+            subprotocol = subprotocol.map(|subprotocol| shortened(subprotocol, LONGEST_VALUE)).as_deref(),
         )
     }
 

@@ -13,6 +13,7 @@ mod client_failures;
 mod conversions;
 mod debugging;
 mod defaults;
+mod getters;
 mod handshake;
 mod http2;
 mod join;
