@@ -78,7 +78,7 @@ where
     // it knows how many streams the server allows.
     while connection.current_max_send_streams() == NOT_SAID {
         tokio::select! {
-            end = &mut connection => return end.map_or_else(no_answer, |()| Err(closed_early())),
+            end = &mut connection => return end.map_or_else(no_answer, |()| Err(closed_early(&failure))),
             () = progress.notified() => {}
         }
     }

@@ -60,15 +60,15 @@ pub(super) fn no_answer(error: hyper::Error, failure: &Failure) -> Error {
         Some(http2) if !http2.is_remote() && !http2.is_library() && http2.reason() == Some(Reason::INTERNAL_ERROR) => {
             Error::with_source(ErrorKind::Handshake, "the server's answer has a Content-Length, which ends the stream")
         }
-        Some(http2) if http2.is_io() || http2.reason() == Some(Reason::NO_ERROR) => closed_early(),
-        None if is_gone(&error) || error.is_incomplete_message() => closed_early(),
+        Some(http2) if http2.is_io() || http2.reason() == Some(Reason::NO_ERROR) => closed_early(failure),
+        None if is_gone(&error) || error.is_incomplete_message() => closed_early(failure),
         _ => Error::with_source(ErrorKind::Connect, error),
     }
 }
 
-/// The connection has ended as if all were well.
-pub(super) fn closed_early() -> Error {
-    no_transport(closed("server"))
+/// The connection has ended, as hyper tells it without an error, and perhaps with `failure` of the transport.
+pub(super) fn closed_early(failure: &Failure) -> Error {
+    no_transport(failure.take().unwrap_or_else(|| closed("server")))
 }
 
 /// Whether the server wants this request over HTTP/1.1 (RFC 9113 §7).
