@@ -8,14 +8,12 @@ use super::headers::is_token;
 
 /// One element of the list: a name with its parameters, in the order of the header.
 #[derive(Debug, PartialEq)]
-#[cfg_attr(not(feature = "deflate"), expect(dead_code, reason = "no extension is known"))]
 pub(crate) struct Extension<'a> {
     pub(crate) name: &'a str,
     pub(crate) params: Vec<Param<'a>>,
 }
 
 #[derive(Debug, PartialEq)]
-#[cfg_attr(not(feature = "deflate"), expect(dead_code, reason = "no extension is known"))]
 pub(crate) struct Param<'a> {
     pub(crate) name: &'a str,
     /// Without its quotes.
