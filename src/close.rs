@@ -142,7 +142,7 @@ impl fmt::Display for CloseCode {
 pub struct CloseFrame {
     code: CloseCode,
     reason: String,
-    /// It came from a peer, and nobody has decided to send it.
+    /// It came from a peer, and no handler has chosen to send it.
     is_received: bool,
 }
 

@@ -92,7 +92,7 @@ impl Shutdown {
     /// transport, and counted in the result. Stop accepting TCP connections before or after this; both work.
     ///
     /// A server's own graceful shutdown needs a limit besides: over HTTP/2 hyper waits for streams whose peers read nothing,
-    /// which nobody but the peer can end.
+    /// which only the peer can end.
     ///
     /// Handlers see the close as the end of [`recv`](crate::Manager::recv), and as
     /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) from everything else.

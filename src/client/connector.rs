@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::dial::dial;
-use super::establish::Handshaking;
-use super::exchange::{Answer, Declined, over_http1, over_http2};
+use super::establish::PendingHandshake;
+use super::exchange::{Declined, HandshakeResponse, over_http1, over_http2};
 use super::failed::no_transport;
 use super::response::UnexpectedResponse;
 use super::target::Target;
@@ -119,7 +119,8 @@ impl Connector {
 
     /// Offers these subprotocols, the preferred one first (RFC 6455 §4.1). None by default.
     ///
-    /// The server may choose one or none: [`Manager::subprotocol`] tells.
+    /// The server may choose one or none: [`Manager::subprotocol`] tells. A proxy that passes a client's offer on, which may be
+    /// of any form, gives it to [`header`](Self::header) instead.
     ///
     /// # Panics
     ///
@@ -232,8 +233,8 @@ impl Connector {
         T: TryInto<Target, Error: Into<Error>>,
     {
         let target = self.target(target)?;
-        let (handshaking, answer) = self.in_time(self.dial(&target)).await?;
-        finish(handshaking, answer).await
+        let (handshake, answer) = self.in_time(self.dial(&target)).await?;
+        finish(handshake, answer).await
     }
 
     /// Opens a WebSocket over a transport that is there already, such as a Unix socket or a tunnel.
@@ -254,9 +255,9 @@ impl Connector {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let target = self.target(target)?;
-        let (handshaking, answer) =
+        let (handshake, answer) =
             self.in_time(async { self.attempt(io, &target, self.http2).await?.map_err(declined) }).await?;
-        finish(handshaking, answer).await
+        finish(handshake, answer).await
     }
 
     fn target<T: TryInto<Target, Error: Into<Error>>>(&self, target: T) -> Result<Target, Error> {
@@ -277,7 +278,7 @@ impl Connector {
             .unwrap_or_else(|_| Err(Error::with_source(ErrorKind::Connect, "the server did not answer in time")))
     }
 
-    async fn dial(&self, target: &Target) -> Result<(Handshaking, Answer), Error> {
+    async fn dial(&self, target: &Target) -> Result<(PendingHandshake, HandshakeResponse), Error> {
         let dial = || self.transport(target);
         let why = match self.attempt(dial().await?, target, self.http2).await? {
             Ok(answered) => return Ok(answered),
@@ -329,14 +330,14 @@ impl Connector {
     {
         let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
         let mut request = target.request::<EmptyBody>(version, &self.headers);
-        let handshaking = Handshaking::new(&mut request, self.config.clone());
+        let handshake = PendingHandshake::new(&mut request, self.config.clone());
         let answer = if http2 { over_http2(io, request).await? } else { Ok(over_http1(io, request).await?) };
-        Ok(answer.map(|answer| (handshaking, answer)))
+        Ok(answer.map(|answer| (handshake, answer)))
     }
 }
 
 /// Takes the connection over, or learns why that is refused.
-async fn finish(handshaking: Handshaking, (mut response, guard): Answer) -> Result<Manager, Error> {
+async fn finish(handshake: PendingHandshake, (mut response, guard): HandshakeResponse) -> Result<Manager, Error> {
     let is_accepted = match response.version() {
         // RFC 8441 §5. What else is a success has a body, or none, but is no tunnel.
         Version::HTTP_2 => response.status() == StatusCode::OK,
@@ -347,11 +348,11 @@ async fn finish(handshaking: Handshaking, (mut response, guard): Answer) -> Resu
     }
     let upgraded = hyper::upgrade::on(&mut response).await;
     let upgraded = upgraded.map_err(|error| Error::with_source(ErrorKind::Handshake, error))?;
-    handshaking.finish(&response, ClientTransport::new(upgraded, guard))
+    handshake.finish(&response, ClientTransport::new(upgraded, guard))
 }
 
 /// An answer, or why there is none to be had over HTTP/2.
-type Attempt = Result<(Handshaking, Answer), Declined>;
+type Attempt = Result<(PendingHandshake, HandshakeResponse), Declined>;
 
 fn declined(why: Declined) -> Error {
     Error::with_source(ErrorKind::Handshake, reason(why))

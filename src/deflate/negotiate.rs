@@ -85,7 +85,7 @@ impl Compression {
         })
     }
 
-    /// The client's judgement of the answer to [`offer`](Self::offer). On an error the connection must fail.
+    /// The client validates the answer to [`offer`](Self::offer). On an error the connection must fail.
     ///
     /// An empty header is refused: the list has an element at least (RFC 6455 §9.1), and none means no header.
     ///
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn judges_the_answer() {
+    fn validates_the_answer() {
         let settings = takeover().server_max_window_bits(12).and_then(|it| it.client_max_window_bits(13)).unwrap();
         let agreed = |server_no, client_no, server, client| {
             Ok(Some(Negotiated {

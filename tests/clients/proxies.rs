@@ -60,9 +60,9 @@ async fn a_proxy_that_refuses_or_is_away_is_an_error_of_connecting() {
     let server = Server::start(|_| Act::Echo).await;
     let http = Proxy::http(Some("Basic x")).await;
     let socks = Proxy::socks5(Some(("user", "pass"))).await;
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let away = nobody.local_addr().unwrap();
-    drop(nobody);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = listener.local_addr().unwrap();
+    drop(listener);
     for url in [
         format!("http://{}", http.address),
         format!("http://wrong:pass@{}", http.address),
@@ -138,9 +138,9 @@ async fn losing(loss: Loss) -> SocketAddr {
 
 #[tokio::test]
 async fn a_proxy_that_is_away_is_named_as_the_one() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let away = nobody.local_addr().unwrap();
-    drop(nobody);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = listener.local_addr().unwrap();
+    drop(listener);
     for scheme in ["http", "socks5h"] {
         let proxy = Setting::all(&format!("{scheme}://{away}")).unwrap();
         let error = Connector::new().proxy(proxy).connect("ws://server.example/").await.unwrap_err();

@@ -78,7 +78,7 @@ async fn over_http1_extensions_that_are_no_list_are_refused() {
     }
 }
 
-/// What nobody may send is sent frame by frame, as no client lets it pass.
+/// What no client lets pass is sent frame by frame.
 #[tokio::test(start_paused = true)]
 async fn over_http2_what_the_rfcs_call_malformed_is_refused() {
     let proper: &[(&str, &str)] = &[

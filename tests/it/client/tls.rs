@@ -166,7 +166,7 @@ async fn a_server_that_speaks_no_tls_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_signed_is_refused() {
+async fn a_self_signed_certificate_is_refused() {
     let (address, _) = serve_tls(WebSocketLayer::new(echo), http_server_with_windows(), &[]).await;
     let error = Manager::connect(format!("wss://localhost:{}/", address.port())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
