@@ -304,7 +304,7 @@ async fn what_a_client_chooses_is_cut_in_the_span_of_its_connection() {
     let head = peer.try_handshake("localhost", &format!("/{long}"), &offer).await;
     assert!(matches!(status(&head), 101 | 200), "{head}");
     // serde's error repeats what it has read.
-    peer.send(text(&format!("\"{long}\""))).await;
+    peer.send(text(format!("\"{long}\""))).await;
     peer.expect_close(1011).await;
     peer.send(close(1011, "")).await;
     tokio::time::sleep(secs(60)).await;
