@@ -21,7 +21,7 @@ struct Case {
 }
 
 fn run(case: Case, fault: Fault) -> [usize; 4] {
-    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let (sound, faulty, observer) = faulty(case.manner, fault);
         observer.arm();

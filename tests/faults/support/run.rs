@@ -89,7 +89,7 @@ impl User {
 
 /// Runs the case with this fault, checks what must hold, and returns how many calls of each kind there were.
 pub(crate) fn run(case: &Case, fault: Fault) -> [usize; 4] {
-    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(run_in(case, fault))
 }
 
