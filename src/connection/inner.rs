@@ -1,10 +1,13 @@
 //! What a connection's task and its handles share: one short lock, never held across an await or a system call.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +78,8 @@ impl Inner {
             CloseReason::Failed(error) => Err(error.clone()),
         };
         state.readers.remove(key);
+        drop(state);
+        ready!(poll_behind_end(cx));
         Poll::Ready(end)
     }
 
@@ -92,7 +97,12 @@ impl Inner {
             return Poll::Pending;
         }
         state.writers.remove(key);
-        Poll::Ready(writable.map(|()| state))
+        if let Err(error) = writable {
+            drop(state);
+            ready!(poll_behind_end(cx));
+            return Poll::Ready(Err(error));
+        }
+        Poll::Ready(Ok(state))
     }
 
     /// Queues the message once there is capacity, and says up to which byte must be written for it to be out.
@@ -404,6 +414,12 @@ impl Inner {
             }
         }
     }
+}
+
+/// Ready at once, but for a caller that asks again and again: one that ignores the end in a loop lets other tasks have a turn.
+#[cold]
+fn poll_behind_end(cx: &mut Context<'_>) -> Poll<()> {
+    pin!(consume_budget()).poll(cx)
 }
 
 /// The number of the next connection.
