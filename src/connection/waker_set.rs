@@ -8,6 +8,10 @@ use slab::Slab;
 #[derive(Debug, Default)]
 pub(super) struct WakerSet(Slab<Option<Waker>>);
 
+/// A waker that is needed no longer. It is dropped without the lock: it may be the last that keeps a task, whose future may have
+/// handles of this connection.
+pub(super) type Unused = Option<Waker>;
+
 /// A future's entry in a [`WakerSet`], if it has one.
 #[derive(Debug, Default)]
 pub(crate) struct WakerKey(Option<usize>);
@@ -20,26 +24,28 @@ impl WakerKey {
 }
 
 impl WakerSet {
-    /// Has this waker woken at the next change.
+    /// Has this waker woken at the next change. Returns the one before it.
     #[inline]
-    pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) {
+    pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) -> Unused {
         match key.0.and_then(|key| self.0.get_mut(key)) {
-            Some(Some(known)) => known.clone_from(waker),
-            Some(entry) => *entry = Some(waker.clone()),
-            None => key.0 = Some(self.0.insert(Some(waker.clone()))),
+            Some(Some(known)) if known.will_wake(waker) => None,
+            Some(entry) => entry.replace(waker.clone()),
+            None => {
+                key.0 = Some(self.0.insert(Some(waker.clone())));
+                None
+            }
         }
     }
 
-    /// Removes an entry: its future waits no longer.
+    /// Removes an entry: its future waits no longer. Returns its waker.
     #[inline]
-    pub(super) fn remove(&mut self, key: &mut WakerKey) {
-        if let Some(key) = key.0.take() {
-            self.0.try_remove(key);
-            if self.0.is_empty() && self.0.capacity() > SPARE {
-                // A crowd of waiters leaves no memory behind.
-                self.0 = Slab::new();
-            }
+    pub(super) fn remove(&mut self, key: &mut WakerKey) -> Unused {
+        let waker = self.0.try_remove(key.0.take()?).flatten();
+        if self.0.is_empty() && self.0.capacity() > SPARE {
+            // A crowd of waiters leaves no memory behind.
+            self.0 = Slab::new();
         }
+        waker
     }
 
     /// Takes the wakers of all who wait. The entries stay until their futures remove them.
@@ -110,15 +116,15 @@ mod tests {
         let mut keys: Vec<_> = (0..3).map(|_| WakerKey::default()).collect();
         for expected in [3, 6] {
             for key in &mut keys {
-                set.register(key, &waker);
-                set.register(key, &waker);
+                drop(set.register(key, &waker));
+                drop(set.register(key, &waker));
             }
             wake(&mut set);
             wake(&mut set);
             assert_eq!(count.0.load(Ordering::Relaxed), expected);
         }
-        set.register(&mut keys[0], &waker);
-        set.remove(&mut keys[0]);
+        drop(set.register(&mut keys[0], &waker));
+        drop(set.remove(&mut keys[0]));
         wake(&mut set);
         assert_eq!(count.0.load(Ordering::Relaxed), 6);
     }
@@ -127,9 +133,9 @@ mod tests {
     fn an_entry_that_was_woken_is_not_given_to_another_future() {
         let mut set = WakerSet::default();
         let (mut first, mut second) = (WakerKey::default(), WakerKey::default());
-        set.register(&mut first, Waker::noop());
+        drop(set.register(&mut first, Waker::noop()));
         wake(&mut set);
-        set.register(&mut second, Waker::noop());
+        drop(set.register(&mut second, Waker::noop()));
         assert_ne!(first.0, second.0);
     }
 
@@ -138,8 +144,8 @@ mod tests {
         let mut set = WakerSet::default();
         let mut keys: Vec<_> = (0..20_000).map(|_| WakerKey::default()).collect();
         for _ in 0..3 {
-            keys.iter_mut().for_each(|key| set.register(key, Waker::noop()));
-            keys.iter_mut().for_each(|key| set.remove(key));
+            keys.iter_mut().for_each(|key| drop(set.register(key, Waker::noop())));
+            keys.iter_mut().for_each(|key| drop(set.remove(key)));
             assert!(set.0.is_empty() && set.0.capacity() <= SPARE);
         }
     }

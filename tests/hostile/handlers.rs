@@ -1,7 +1,9 @@
 //! Handlers that misbehave: what they do stays on their own connection, and ends with it or at a shutdown's deadline.
 
 use std::future::pending;
-use std::sync::mpsc;
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 
 use tokio::io::AsyncWriteExt;
@@ -61,6 +63,43 @@ fn a_handler_that_ignores_the_end_while_it_sends_lets_others_go_on() {
         loop {
             let _ = ws.send("anybody there?").await;
         }
+    });
+}
+
+/// A waker that has a handle, as one that keeps a task has the handles of its future, and uses it when it is dropped.
+struct Keeping(Manager);
+
+impl Wake for Keeping {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        assert!(!self.0.is_closed());
+    }
+}
+
+#[test]
+fn a_waker_may_use_its_connection_when_it_is_dropped() {
+    in_time(|| {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (_client, ws) = testing::pair(quiet().limits(Limits::default().max_write_buffer_size(1)));
+            ws.send(vec![0; 100_000]).await.unwrap();
+            let waiting: [Pin<Box<dyn Future<Output = ()>>>; 4] = [
+                Box::pin(async { drop(ws.recv().await) }),
+                Box::pin(async { drop(ws.done().await) }),
+                Box::pin(async { drop(ws.ping().await) }),
+                Box::pin(async { drop(ws.send("x").await) }),
+            ];
+            for mut future in waiting {
+                for _ in 0..2 {
+                    // The second takes the place of the first, and goes with the future.
+                    let waker = Waker::from(Arc::new(Keeping(ws.clone())));
+                    assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                }
+            }
+        });
     });
 }
 
