@@ -105,6 +105,10 @@ mod debug;
 mod deflate;
 mod error;
 mod error_chain;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[allow(missing_docs, clippy::must_use_candidate, reason = "for the targets in `fuzz/` alone")]
+pub mod fuzz_doors;
 mod handler;
 mod handshake;
 mod layer;

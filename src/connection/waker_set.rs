@@ -16,6 +16,10 @@ pub(super) struct WakerSet {
 /// `None` once it was woken.
 type Entry = Option<Waker>;
 
+/// A waker that is needed no longer. It is dropped without the lock: it may be the last that keeps a task, whose future may have
+/// handles of this connection.
+pub(super) type Unused = Option<Waker>;
+
 /// A future's entry in a [`WakerSet`], if it has one.
 #[derive(Debug, Default)]
 pub(crate) struct WakerKey(Option<NonZeroUsize>);
@@ -31,9 +35,9 @@ impl WakerKey {
 }
 
 impl WakerSet {
-    /// Has this waker woken at the next change.
+    /// Has this waker woken at the next change. Returns the one before it.
     #[inline]
-    pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) {
+    pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) -> Unused {
         let entry = match key.0 {
             None if self.first.is_none() => {
                 key.0 = Some(FIRST);
@@ -41,15 +45,12 @@ impl WakerSet {
             }
             Some(FIRST) => self.first.get_or_insert(None),
             None => self.insert(key),
-            Some(number) => match self.rest.as_mut().and_then(|rest| rest.get_mut(number.get() - 2)) {
-                Some(entry) => entry,
-                None => return,
-            },
+            Some(number) => self.rest.as_mut()?.get_mut(number.get() - 2)?,
         };
-        match entry {
-            Some(known) => known.clone_from(waker),
-            None => *entry = Some(waker.clone()),
+        if entry.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return None;
         }
+        entry.replace(waker.clone())
     }
 
     /// An entry for one future more.
@@ -59,19 +60,19 @@ impl WakerSet {
         vacant.insert(None)
     }
 
-    /// Removes an entry: its future waits no longer.
+    /// Removes an entry: its future waits no longer. Returns its waker.
     #[inline]
-    pub(super) fn remove(&mut self, key: &mut WakerKey) {
-        match key.0.take() {
-            None => {}
-            Some(FIRST) => self.first = None,
-            Some(number) => {
-                let Some(rest) = &mut self.rest else { return };
-                rest.try_remove(number.get() - 2);
+    pub(super) fn remove(&mut self, key: &mut WakerKey) -> Unused {
+        match key.0.take()? {
+            FIRST => self.first.take().flatten(),
+            number => {
+                let rest = self.rest.as_mut()?;
+                let waker = rest.try_remove(number.get() - 2).flatten();
                 if rest.is_empty() && rest.capacity() > SPARE {
                     // A crowd of waiters leaves no memory behind.
                     self.rest = None;
                 }
+                waker
             }
         }
     }
@@ -144,15 +145,15 @@ mod tests {
         let mut keys: Vec<_> = (0..3).map(|_| WakerKey::default()).collect();
         for expected in [3, 6] {
             for key in &mut keys {
-                set.register(key, &waker);
-                set.register(key, &waker);
+                drop(set.register(key, &waker));
+                drop(set.register(key, &waker));
             }
             wake(&mut set);
             wake(&mut set);
             assert_eq!(count.0.load(Ordering::Relaxed), expected);
         }
-        set.register(&mut keys[0], &waker);
-        set.remove(&mut keys[0]);
+        drop(set.register(&mut keys[0], &waker));
+        drop(set.remove(&mut keys[0]));
         wake(&mut set);
         assert_eq!(count.0.load(Ordering::Relaxed), 6);
     }
@@ -161,9 +162,9 @@ mod tests {
     fn an_entry_that_was_woken_is_not_given_to_another_future() {
         let mut set = WakerSet::default();
         let (mut first, mut second) = (WakerKey::default(), WakerKey::default());
-        set.register(&mut first, Waker::noop());
+        drop(set.register(&mut first, Waker::noop()));
         wake(&mut set);
-        set.register(&mut second, Waker::noop());
+        drop(set.register(&mut second, Waker::noop()));
         assert_ne!(first.0, second.0);
     }
 
@@ -172,7 +173,7 @@ mod tests {
         let (mut set, count) = (WakerSet::default(), Arc::new(Count::default()));
         let waker = Waker::from(count.clone());
         let mut keys: Vec<_> = (0..20).map(|_| WakerKey::default()).collect();
-        keys.iter_mut().for_each(|key| set.register(key, &waker));
+        keys.iter_mut().for_each(|key| drop(set.register(key, &waker)));
         assert!(keys.iter().all(WakerKey::is_registered));
         set.remove(&mut keys[7]);
         assert!(!keys[7].is_registered());
@@ -185,8 +186,8 @@ mod tests {
         let mut set = WakerSet::default();
         let mut keys: Vec<_> = (0..20_000).map(|_| WakerKey::default()).collect();
         for _ in 0..3 {
-            keys.iter_mut().for_each(|key| set.register(key, Waker::noop()));
-            keys.iter_mut().for_each(|key| set.remove(key));
+            keys.iter_mut().for_each(|key| drop(set.register(key, Waker::noop())));
+            keys.iter_mut().for_each(|key| drop(set.remove(key)));
             assert!(set.first.is_none() && set.rest.is_none());
         }
     }

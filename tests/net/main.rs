@@ -13,6 +13,7 @@ mod incoming;
 mod last_packet;
 mod one_direction;
 mod panics;
+mod partitions;
 #[path = "../support/mod.rs"]
 mod shared;
 mod slow_links;
