@@ -98,7 +98,6 @@
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod axum;
 mod budget;
-mod client;
 mod close;
 mod connection;
 #[cfg_attr(not(feature = "debug"), path = "no_debug.rs")]
@@ -106,10 +105,15 @@ mod debug;
 mod deflate;
 mod error;
 mod error_chain;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[allow(missing_docs, clippy::must_use_candidate, reason = "for the targets in `fuzz/` alone")]
+pub mod fuzz_doors;
 mod handler;
 mod handshake;
 mod layer;
 mod limits;
+mod log_text;
 mod manager;
 mod message;
 mod protocol;
@@ -121,6 +125,9 @@ mod text;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 mod upgrade;
+
+// Behind `manager`, whose methods come first in the documentation of `Manager`.
+mod client;
 
 pub use crate::budget::Budget;
 #[cfg(feature = "proxy")]

@@ -1,16 +1,19 @@
 //! What a connection's task and its handles share: one short lock, never held across an await or a system call.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::driver_waker::DriverWaker;
 use super::state::{State, Waiting};
-use super::waker_set::WakerKey;
+use super::waker_set::{Unused, WakerKey};
 use crate::close::CloseFrame;
 use crate::deflate::Deflater;
 use crate::error::{Error, ErrorKind};
@@ -56,9 +59,10 @@ impl Inner {
     /// The next message; `None` after a close.
     #[inline]
     pub(crate) fn poll_recv(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        let _unused;
         let mut state = self.lock();
         if let Some(message) = state.incoming.pop() {
-            state.readers.remove(key);
+            _unused = state.readers.remove(key);
             if state.capacity_awaited && state.incoming.has_capacity() {
                 state.capacity_awaited = false;
                 drop(state);
@@ -67,32 +71,41 @@ impl Inner {
             return Poll::Ready(Ok(Some(message)));
         }
         let Some(reason) = state.lifecycle.reason() else {
-            state.readers.register(key, cx.waker());
+            _unused = state.readers.register(key, cx.waker());
             return Poll::Pending;
         };
         let end = match reason {
             CloseReason::Closed(_) => Ok(None),
             CloseReason::Failed(error) => Err(error.clone()),
         };
-        state.readers.remove(key);
+        _unused = state.readers.remove(key);
+        drop(state);
+        ready!(poll_behind_end(cx));
         Poll::Ready(end)
     }
 
     /// Capacity for another message.
     pub(crate) fn poll_ready(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_capacity(key, cx).map_ok(drop)
+        self.poll_capacity(key, cx).map_ok(|(_unused, state)| drop(state))
     }
 
     #[inline]
-    fn poll_capacity(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<MutexGuard<'_, State>, Error>> {
+    fn poll_capacity(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<Capacity<'_>, Error>> {
+        let _unused;
         let mut state = self.lock();
         let writable = state.lifecycle.check_writable();
         if writable.is_ok() && !state.sender.has_capacity() {
-            state.writers.register(key, cx.waker());
+            _unused = state.writers.register(key, cx.waker());
             return Poll::Pending;
         }
-        state.writers.remove(key);
-        Poll::Ready(writable.map(|()| state))
+        let unused = state.writers.remove(key);
+        if let Err(error) = writable {
+            _unused = unused;
+            drop(state);
+            ready!(poll_behind_end(cx));
+            return Poll::Ready(Err(error));
+        }
+        Poll::Ready(Ok((unused, state)))
     }
 
     /// Queues the message once there is capacity, and says up to which byte must be written for it to be out.
@@ -104,7 +117,7 @@ impl Inner {
         key: &mut WakerKey,
         cx: &mut Context<'_>,
     ) -> Poll<Result<u64, Error>> {
-        let mut state = ready!(self.poll_capacity(key, cx))?;
+        let (_unused, mut state) = ready!(self.poll_capacity(key, cx))?;
         Poll::Ready(match message.take() {
             None => Ok(state.sender.bytes_queued()),
             Some(message) if !self.is_compressed || !compress => {
@@ -180,16 +193,17 @@ impl Inner {
         key: &mut WakerKey,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
+        let _unused;
         let mut state = self.lock();
         let written = if state.sender.is_written(offset) {
             Ok(())
         } else if let Some(error) = state.lifecycle.write_error() {
             Err(error)
         } else {
-            state.writers.register(key, cx.waker());
+            _unused = state.writers.register(key, cx.waker());
             return Poll::Pending;
         };
-        state.writers.remove(key);
+        _unused = state.writers.remove(key);
         Poll::Ready(written)
     }
 
@@ -230,12 +244,13 @@ impl Inner {
 
     /// Waits for the end of the connection.
     pub(crate) fn poll_ended(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<CloseFrame, Error>> {
+        let _unused;
         let mut state = self.lock();
         let Some(ended) = state.lifecycle.ended().map(CloseReason::to_result) else {
-            state.watchers.register(key, cx.waker());
+            _unused = state.watchers.register(key, cx.waker());
             return Poll::Pending;
         };
-        state.watchers.remove(key);
+        _unused = state.watchers.remove(key);
         Poll::Ready(ended)
     }
 
@@ -262,18 +277,19 @@ impl Inner {
         key: &mut WakerKey,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Duration, Error>> {
+        let _unused;
         let mut state = self.lock();
         let answered = match state.pings.round_trip.filter(|_| state.pings.answered >= number) {
             Some(round_trip) => Ok(round_trip),
             None => match state.lifecycle.check_writable() {
                 Err(error) => Err(error),
                 Ok(()) => {
-                    state.watchers.register(key, cx.waker());
+                    _unused = state.watchers.register(key, cx.waker());
                     return Poll::Pending;
                 }
             },
         };
-        state.watchers.remove(key);
+        _unused = state.watchers.remove(key);
         Poll::Ready(answered)
     }
 
@@ -353,19 +369,21 @@ impl Inner {
 
     /// Waits for the last handle to be dropped.
     pub(crate) fn poll_handles_dropped(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<()> {
+        let _unused;
         let mut state = self.lock();
         if !state.handles_dropped {
-            state.watchers.register(key, cx.waker());
+            _unused = state.watchers.register(key, cx.waker());
             return Poll::Pending;
         }
-        state.watchers.remove(key);
+        _unused = state.watchers.remove(key);
         Poll::Ready(())
     }
 
     /// A future that waited is ready or dropped.
     pub(crate) fn deregister(&self, waiting: Waiting, key: &mut WakerKey) {
         if key.is_registered() {
-            self.lock().wakers(waiting).remove(key);
+            let unused = self.lock().wakers(waiting).remove(key);
+            drop(unused);
         }
     }
 
@@ -405,6 +423,15 @@ impl Inner {
         }
     }
 }
+
+/// Ready at once, but for a caller that asks again and again: one that ignores the end in a loop lets other tasks have a turn.
+#[cold]
+fn poll_behind_end(cx: &mut Context<'_>) -> Poll<()> {
+    pin!(consume_budget()).poll(cx)
+}
+
+/// The lock, with a waker that is to be dropped behind it.
+type Capacity<'a> = (Unused, MutexGuard<'a, State>);
 
 /// The number of the next connection.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);

@@ -13,6 +13,23 @@ use self::socket_memory::{SocketMemory, WRITE_QUEUE};
 /// A TCP stream as a server has it, of which more can be asked, or any other.
 pub(crate) type Transport<Io> = Either<TcpStream, Io>;
 
+/// Has the kernel take little more than this beyond what is on its way. Only Linux can.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn limit_unsent(stream: &TcpStream, bytes: u32) {
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes) {
+        // The socket is over, which the next read or write reports.
+        tracing::trace!(%error, "could not set TCP_NOTSENT_LOWAT");
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn limit_unsent(_: &TcpStream, _: u32) {}
+
+/// Whether [`unacknowledged`] may know anything: of a TCP stream on Linux.
+pub(super) fn has_send_queue<Io>(transport: &Transport<Io>) -> bool {
+    cfg!(any(target_os = "linux", target_os = "android")) && matches!(transport, Transport::Left(_))
+}
+
 /// What the kernel keeps of what was written until the peer's kernel acknowledges it, in bytes of memory: more than the data.
 /// Only falls while nothing is written. `None` where it cannot be known.
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -30,6 +30,8 @@ mod send;
 mod timers;
 
 pub(crate) use self::buffer_pool::{give_buffer, give_read_buffer, take_buffer, take_read_buffer};
+#[cfg(fuzzing)]
+pub(crate) use self::close_payload::{parse as parse_close, payload as close_payload};
 pub(crate) use self::control::ControlFrames;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::lifecycle::{CloseReason, Lifecycle, Phase};

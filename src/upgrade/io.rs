@@ -15,7 +15,7 @@ use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
-use crate::connection::Transport;
+use crate::connection::{Transport, limit_unsent};
 use crate::error::BoxError;
 
 /// A transport that is no TCP stream: any other of hyper's, or one in memory.
@@ -33,7 +33,7 @@ impl From<Upgraded> for UpgradedIo {
     fn from(upgraded: Upgraded) -> Self {
         let stream = |io: TokioIo<TcpStream>| {
             let stream = io.into_inner();
-            set_options(&stream, MOST_UNSENT_WHERE_KNOWN);
+            set_nodelay(&stream);
             Either::Left(stream)
         };
         let upgraded = match upgraded.downcast() {
@@ -54,8 +54,8 @@ impl From<Upgraded> for UpgradedIo {
 /// - `TCP_NODELAY`, as what is written is a whole message, which would otherwise wait up to 40 ms for the peer's delayed
 ///   acknowledgement of the one before.
 /// - `TCP_NOTSENT_LOWAT` on Linux: the kernel takes little more than what is on its way, not megabytes. So a slow peer is seen
-///   to take data, and pings do not wait behind it. A stream without TLS gets more, as its connection asks the kernel how
-///   much the peer has acknowledged.
+///   to take data, and pings do not wait behind it. A server's connection without TLS does that itself when it sends much, as
+///   it also asks the kernel how much the peer has acknowledged.
 pub(crate) fn set_socket_options<Io: 'static>(io: &Io) {
     let io: &dyn Any = io;
     let stream = io.downcast_ref::<TcpStream>();
@@ -69,29 +69,20 @@ pub(crate) fn set_socket_options<Io: 'static>(io: &Io) {
         client.or_else(server).or_else(either)
     });
     if let Some(stream) = stream {
-        set_options(stream, MOST_UNSENT);
+        set_nodelay(stream);
+        limit_unsent(stream, MOST_UNSENT);
     }
 }
 
-#[cfg_attr(
-    not(any(target_os = "linux", target_os = "android")),
-    expect(unused_variables, reason = "not to be set there")
-)]
-fn set_options(stream: &TcpStream, most_unsent: u32) {
-    let set = stream.set_nodelay(true);
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let set = set.and_then(|()| socket2::SockRef::from(stream).set_tcp_notsent_lowat(most_unsent));
-    if let Err(error) = set {
+fn set_nodelay(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
         // The socket is over, which the first read or write reports.
-        tracing::trace!(%error, "could not set socket options");
+        tracing::trace!(%error, "could not set TCP_NODELAY");
     }
 }
 
 /// Bytes in the kernel that are not on their way yet: enough for a link of 10 Gbit/s that is written to every 0.1 ms.
 const MOST_UNSENT: u32 = 128 * 1024;
-/// The same where the kernel's send queue is sampled: a message of 1 MiB then goes out in one call. With 128 KiB it costs
-/// 1.8 times as much, with 512 KiB 1.25 (`benches/compare`).
-const MOST_UNSENT_WHERE_KNOWN: u32 = 1024 * 1024;
 
 /// The transport that a request promises, once it is answered.
 #[derive(Debug)]

@@ -11,8 +11,10 @@ mod client_answers;
 #[cfg(feature = "client")]
 mod client_failures;
 mod conversions;
+mod corners;
 mod debugging;
 mod defaults;
+mod getters;
 mod handshake;
 mod http2;
 mod join;

@@ -10,8 +10,10 @@ mod control_frames;
 mod dead_peers;
 mod held_memory;
 mod incoming;
+mod last_packet;
 mod one_direction;
 mod panics;
+mod partitions;
 #[path = "../support/mod.rs"]
 mod shared;
 mod slow_links;

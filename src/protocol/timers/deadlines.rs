@@ -212,6 +212,27 @@ mod tests {
     }
 
     #[test]
+    fn each_limit_that_counts_is_one_of_those_that_run() {
+        let (mut deadlines, at) = deadlines();
+        assert_eq!(deadlines.running(), 0);
+        let steps: [fn(&mut Deadlines, Instant); 4] = [
+            |deadlines, now| deadlines.flush_blocked(now),
+            |deadlines, now| deadlines.set_pong_due(true, now),
+            |deadlines, now| deadlines.set_mid_message(true, now),
+            |deadlines, now| deadlines.set_closing(now),
+        ];
+        let mut before = 0;
+        for (number, step) in steps.iter().enumerate() {
+            assert!(!deadlines.is_closing());
+            step(&mut deadlines, at(1));
+            let running = deadlines.running();
+            assert!(running & before == before && running.count_ones() as usize == number + 1, "{running:b}");
+            before = running;
+        }
+        assert!(deadlines.is_closing());
+    }
+
+    #[test]
     fn a_pong_has_two_seconds_once_it_is_due_and_no_data_is_taken() {
         for (blocked, pong, due) in [(1, 5, 7), (5, 1, 10), (1, 2, 6), (1, 20, 11)] {
             let (mut deadlines, at) = deadlines();
@@ -231,6 +252,30 @@ mod tests {
         deadlines.write_blocked(at(2));
         deadlines.set_pong_due(true, at(3));
         assert_eq!(deadlines.poll(at(4)).unwrap(), Some(at(12)));
+    }
+
+    #[test]
+    fn what_was_slow_before_all_was_written_counts_no_longer() {
+        let (mut deadlines, at) = deadlines();
+        deadlines.write_blocked(at(1));
+        assert!(deadlines.write_accepted(at(2)));
+        deadlines.write_blocked(at(2));
+        deadlines.write_done();
+        deadlines.flush_blocked(at(20));
+        assert!(!deadlines.write_accepted(at(25)), "it was not blocked");
+        deadlines.set_pong_due(true, at(20));
+        assert_eq!(deadlines.poll(at(21)).unwrap(), Some(at(25)));
+        assert_eq!(deadlines.write_due(), Some(at(30)));
+    }
+
+    #[test]
+    fn a_close_may_take_longer_than_silence_where_that_is_asked_for() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(&Limits::default().close_timeout(secs(60)), start);
+        deadlines.set_closing(start);
+        for read_paused in [false, true] {
+            assert_eq!(deadlines.close_due(0, 1024, read_paused), Some(start + secs(60)));
+        }
     }
 
     #[test]

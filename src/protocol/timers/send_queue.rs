@@ -79,7 +79,7 @@ impl SendQueue {
 }
 
 /// How often the queue is sampled while a peer is waited for.
-const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 /// For so long after a sample no rate is demanded.
 const GRACE: Duration = Duration::from_secs(5);
 /// What a peer may read before its kernel offers a window again (RFC 9293 §3.8.6.2.2): Linux waits for a sixteenth of its

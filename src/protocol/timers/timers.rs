@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::deadlines::Deadlines;
 use super::keepalive::{Keepalive, Liveness};
 use super::pings::Pings;
-use super::send_queue::SendQueue;
+use super::send_queue::{SAMPLE_INTERVAL, SendQueue};
 use crate::limits::Limits;
 use crate::protocol::failure::Failure;
 
@@ -17,7 +17,10 @@ pub(crate) struct Timers {
     liveness: Liveness,
     deadlines: Deadlines,
     pings: Pings,
-    send_queue: SendQueue,
+    /// The transport knows it.
+    has_send_queue: bool,
+    /// Sampled for few peers, so that most need no memory for it.
+    send_queue: Option<Box<SendQueue>>,
     /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
     backlog: u64,
     /// When the caller wants the connection to be closed.
@@ -49,7 +52,8 @@ impl Timers {
             liveness: Liveness::new(keepalive, now),
             deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
-            send_queue: SendQueue::default(),
+            has_send_queue: false,
+            send_queue: None,
             backlog: 0,
             deadline: None,
             is_earlier: false,
@@ -100,18 +104,31 @@ impl Timers {
     /// The transport accepts no data.
     pub(crate) fn write_blocked(&mut self, now: Instant) {
         if !self.is_write_blocked() {
-            self.send_queue.reset();
+            self.wait_begins();
         }
         self.deadlines.write_blocked(now);
+    }
+
+    /// The transport knows what the peer has not acknowledged.
+    pub(crate) fn set_send_queue_known(&mut self) {
+        self.has_send_queue = true;
+    }
+
+    /// The peer is waited for from here on: what it acknowledged before does not count.
+    fn wait_begins(&mut self) {
+        if let Some(queue) = &mut self.send_queue {
+            queue.reset();
+        }
     }
 
     /// The size of the kernel's send queue, where the transport knows it. Whether the peer has acknowledged data since the
     /// last sample: then it is alive, and takes what is written.
     pub(crate) fn send_queue_sampled(&mut self, bytes: Option<u32>, now: Instant) -> bool {
-        let progress = self.send_queue.sampled(bytes, self.min_data_rate, now);
+        let send_queue = self.send_queue.get_or_insert_default();
+        let progress = send_queue.sampled(bytes, self.min_data_rate, now);
         if progress {
             self.liveness.seen(now);
-            let step_time = self.send_queue.step_time(self.min_data_rate).unwrap_or_default();
+            let step_time = send_queue.step_time(self.min_data_rate).unwrap_or_default();
             self.deadlines.data_acknowledged(step_time, now);
         }
         progress
@@ -149,7 +166,7 @@ impl Timers {
     /// The end of the connection begins, or is seen to go on.
     pub(crate) fn set_closing(&mut self, now: Instant) {
         if !self.deadlines.is_closing() {
-            self.send_queue.reset();
+            self.wait_begins();
         }
         self.deadlines.set_closing(now);
     }
@@ -198,7 +215,10 @@ impl Timers {
             Due::Ping => self.backlog >= self.min_data_rate,
             _ => false,
         };
-        if depends_on_peer && !self.send_queue.is_sampled(now) {
+        if depends_on_peer
+            && self.has_send_queue
+            && !self.send_queue.as_ref().is_some_and(|queue| queue.is_sampled(now))
+        {
             return Due::SampleSendQueue;
         }
         match due {
@@ -214,8 +234,10 @@ impl Timers {
 
     /// When the send queue is to be sampled: while the peer is waited for, or has not acknowledged what it was sent.
     fn sample_due(&self) -> Option<Instant> {
-        let pending = self.send_queue.pending_since().filter(|_| self.backlog >= self.min_data_rate);
-        self.send_queue.sample_due(self.deadlines.waiting_since().or(pending)?)
+        let waiting = self.deadlines.waiting_since().filter(|_| self.has_send_queue);
+        let Some(queue) = &self.send_queue else { return waiting.map(|since| since + SAMPLE_INTERVAL) };
+        let pending = || queue.pending_since().filter(|_| self.backlog >= self.min_data_rate);
+        queue.sample_due(waiting.or_else(pending)?)
     }
 
     fn due(&self, now: Instant) -> Due {
@@ -251,7 +273,7 @@ impl Timers {
             None => {
                 let allowance = self.liveness.allowance(self.backlog, self.min_data_rate);
                 // While the kernel says what is acknowledged, the peer need not get through all of it.
-                let step_time = self.send_queue.step_time(self.min_data_rate);
+                let step_time = self.send_queue.as_ref().and_then(|queue| queue.step_time(self.min_data_rate));
                 expiry + step_time.map_or(allowance, |step_time| allowance.min(step_time))
             }
         })
@@ -276,12 +298,55 @@ mod tests {
             match timers.poll(now) {
                 Due::Ping => {}
                 Due::Nothing(Some(next)) => now = next,
-                Due::SampleSendQueue => assert!(!timers.send_queue_sampled(None, now)),
                 Due::Failed(Failure::KeepaliveTimeout) => return assert_eq!(now - from, expected - from),
                 due => panic!("{due:?}"),
             }
         }
         panic!("never");
+    }
+
+    #[test]
+    fn a_peer_that_takes_what_was_blocked_is_alive() {
+        let (mut timers, at) = timers();
+        assert_eq!(timers.first_due(), Some(at(3000)));
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.write_blocked(at(1000));
+        timers.bytes_written(100, at(4000));
+        timers.flush_blocked(at(4000));
+        assert!(timers.is_write_blocked());
+        timers.write_done();
+        assert!(!timers.is_write_blocked());
+        check_timeout(timers, at(4000), at(9000));
+    }
+
+    #[test]
+    fn a_pong_that_is_due_has_its_time() {
+        let (mut timers, at) = timers();
+        timers.write_blocked(at(0));
+        timers.set_pong_due(true, at(4000));
+        timers.bytes_received(at(4000));
+        let Due::Nothing(Some(due)) = timers.poll(at(4000)) else { panic!("something is due") };
+        assert_eq!(due, at(6000));
+        assert!(matches!(timers.poll(due), Due::Failed(Failure::WriteTimeout)));
+    }
+
+    #[test]
+    fn a_deadline_comes_once() {
+        let (mut timers, at) = timers();
+        timers.set_deadline(Some(at(1000)));
+        assert!(matches!(timers.poll(at(999)), Due::Nothing(Some(due)) if due == at(1000)));
+        assert!(matches!(timers.poll(at(1000)), Due::Deadline));
+        assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(3000)));
+    }
+
+    #[test]
+    fn a_peer_that_has_timed_out_gets_no_more_time_for_the_close() {
+        let (mut timers, at) = timers();
+        timers.bytes_written(10 * 1024, at(0));
+        assert!(matches!(timers.poll(at(3000)), Due::Ping));
+        assert!(matches!(timers.poll(at(15_000)), Due::Failed(Failure::KeepaliveTimeout)));
+        timers.set_closing(at(15_000));
+        assert!(matches!(timers.poll(at(15_000)), Due::Nothing(Some(due)) if due == at(20_000)));
     }
 
     #[test]
@@ -310,6 +375,7 @@ mod tests {
     #[test]
     fn a_peer_that_acknowledges_data_stays_and_one_that_stops_times_out_soon() {
         let (mut timers, at) = timers();
+        timers.set_send_queue_known();
         timers.bytes_written(2 * 1024 * 1024, at(0));
         let mut now = at(0);
         let mut queued = 2 * 1024 * 1024;
@@ -334,9 +400,9 @@ mod tests {
     #[test]
     fn a_close_waits_for_a_peer_that_acknowledges_data() {
         let (mut timers, at) = timers();
+        timers.set_send_queue_known();
         timers.bytes_written(2 * 1024 * 1024, at(0));
         timers.set_closing(at(0));
-        timers.send_queue_sampled(Some(2 * 1024 * 1024), at(0));
         let (mut now, mut queued) = (at(0), 2 * 1024 * 1024_u32);
         let end = loop {
             match timers.poll(now) {
@@ -351,6 +417,75 @@ mod tests {
         };
         assert_eq!(queued, 0);
         assert!(end > at(60_000), "{:?}", end - at(0));
+    }
+
+    #[test]
+    fn what_may_be_due_earlier_is_said_once() {
+        const RATE: usize = 1024;
+        type Step = fn(&mut Timers, Instant);
+        let steps: [(&str, Step, bool); 6] = [
+            ("life behind little", |timers, now| timers.bytes_received(now), false),
+            (
+                "life behind much",
+                |timers, now| {
+                    timers.bytes_written(RATE, now);
+                    timers.bytes_received(now);
+                },
+                true,
+            ),
+            ("all is written", |timers, _| timers.write_done(), false),
+            (
+                "all is written while closing",
+                |timers, now| {
+                    timers.set_closing(now);
+                    timers.write_done();
+                },
+                false,
+            ),
+            (
+                "all is written at last while closing",
+                |timers, now| {
+                    timers.set_closing(now);
+                    timers.write_blocked(now);
+                    timers.write_done();
+                },
+                true,
+            ),
+            ("a deadline", |timers, now| timers.set_deadline(Some(now)), true),
+        ];
+        for (what, step, earlier) in steps {
+            let (mut timers, at) = timers();
+            step(&mut timers, at(1));
+            assert_eq!((timers.take_earlier(), timers.take_earlier()), (earlier, false), "{what}");
+        }
+        let (mut timers, at) = timers();
+        timers.set_deadline(Some(at(9)));
+        timers.write_done();
+        assert!(timers.take_earlier(), "and stays until it is asked for");
+    }
+
+    #[test]
+    fn reading_and_its_pause_are_limits_of_their_own() {
+        let (mut timers, at) = timers();
+        let reading = timers.running();
+        assert!(!timers.is_read_paused());
+        timers.set_read_paused(true, at(1));
+        let paused = timers.running();
+        assert!(timers.is_read_paused() && reading & paused == 0 && reading.count_ones() + paused.count_ones() == 2);
+        timers.set_mid_message(true, at(1));
+        assert_eq!(timers.running().count_ones(), 2);
+        assert_eq!(timers.running() & paused, paused);
+    }
+
+    #[test]
+    fn while_closing_the_bytes_before_it_still_count() {
+        let (mut timers, at) = timers();
+        timers.set_closing(at(0));
+        timers.bytes_written(10 * 1024, at(0));
+        timers.bytes_received(at(1));
+        assert!(matches!(timers.poll(at(1)), Due::Nothing(Some(due)) if due == at(15_000)));
+        timers.bytes_written(0, at(1000));
+        assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(16_000)));
     }
 
     #[test]

@@ -58,6 +58,21 @@ pub(crate) fn drop_packets() {
     run("iptables", "-I INPUT -j DROP");
 }
 
+/// From here on every packet of TCP is answered by a reset, which arrives.
+pub(crate) fn reset_connections() {
+    run("iptables", "-I INPUT -p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset");
+}
+
+/// From here on one packet in twenty is lost.
+pub(crate) fn lose_packets() {
+    run("iptables", "-I INPUT -m statistic --mode random --probability 0.05 -j DROP");
+}
+
+/// From here on all packets arrive.
+pub(crate) fn heal() {
+    run("iptables", "-F INPUT");
+}
+
 fn run(tool: &str, arguments: &str) {
     assert!(env::var(VARIABLE).is_ok(), "the network is not the test's own");
     let status = Command::new(tool).args(arguments.split(' ')).status().unwrap();
