@@ -49,6 +49,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 self.fail(failure);
                 return true;
             }
+            Due::ResumeReading => {
+                let mut state = self.inner.lock();
+                self.has_capacity = state.incoming.has_capacity();
+                state.capacity_awaited = !self.has_capacity;
+                return true;
+            }
             Due::Ping => {
                 // A connection that is closing needs no ping.
                 let _ = self.inner.ping();

@@ -3,6 +3,7 @@
 mod deadlines;
 mod keepalive;
 mod pings;
+mod rate_limiter;
 #[expect(clippy::module_inception, reason = "what joins the three has their name")]
 mod timers;
 

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::deadlines::Deadlines;
 use super::keepalive::{Keepalive, Liveness};
 use super::pings::Pings;
+use super::rate_limiter::RateLimiter;
 use crate::limits::Limits;
 use crate::protocol::failure::Failure;
 
@@ -16,6 +17,8 @@ pub(crate) struct Timers {
     liveness: Liveness,
     deadlines: Deadlines,
     pings: Pings,
+    /// None where the peer may send what it likes.
+    rate_limiter: Option<Box<RateLimiter>>,
     /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
     backlog: u64,
     /// When the caller wants the connection to be closed.
@@ -37,6 +40,8 @@ pub(crate) enum Due {
     /// Nothing before this time, if ever.
     Nothing(Option<Instant>),
     Ping,
+    /// The rate limit allows more to be read.
+    ResumeReading,
 }
 
 impl Timers {
@@ -45,6 +50,7 @@ impl Timers {
             liveness: Liveness::new(keepalive, now),
             deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
+            rate_limiter: RateLimiter::new(&limits.rate_limit, now),
             backlog: 0,
             deadline: None,
             is_earlier: false,
@@ -68,14 +74,60 @@ impl Timers {
         }
     }
 
-    /// Reading stops, because messages are unread up to their limit, or goes on.
+    /// Reading stops, because messages are unread up to their limit or the rate limit is reached, or goes on.
     #[inline]
     pub(crate) fn set_read_paused(&mut self, paused: bool, now: Instant) {
-        self.liveness.set_read_paused(paused, now);
+        if paused != self.is_read_paused() {
+            self.liveness.set_read_paused(paused, now);
+            self.deadlines.set_read_paused(paused, now);
+        }
     }
 
     pub(crate) fn is_read_paused(&self) -> bool {
         self.liveness.is_read_paused()
+    }
+
+    /// Whether the peer has a rate limit, so that what it sends must be counted.
+    #[inline]
+    pub(crate) fn is_rate_limited(&self) -> bool {
+        self.rate_limiter.is_some()
+    }
+
+    /// Counts a message or a ping. Whether another may be received now.
+    pub(crate) fn count_message(&mut self, now: Instant) -> bool {
+        let is_within = self.rate_limiter.as_mut().is_none_or(|limiter| limiter.message_received(now));
+        self.is_earlier |= !is_within;
+        is_within
+    }
+
+    /// Counts bytes that were read. Whether more may be read now.
+    pub(crate) fn count_bytes(&mut self, bytes: usize, now: Instant) -> bool {
+        let is_within = self.rate_limiter.as_mut().is_none_or(|limiter| limiter.bytes_received(bytes, now));
+        self.is_earlier |= !is_within;
+        is_within
+    }
+
+    /// How many bytes the rate limit allows to be read at once.
+    #[inline]
+    pub(crate) fn most_bytes(&self, now: Instant) -> usize {
+        self.rate_limiter.as_ref().map_or(usize::MAX, |limiter| limiter.most_bytes(now))
+    }
+
+    /// Whether the rate limit allows nothing to be read now.
+    #[inline]
+    pub(crate) fn is_rate_paused(&self) -> bool {
+        self.rate_limiter.as_ref().is_some_and(|limiter| limiter.is_paused())
+    }
+
+    /// Whether the rate limit wants the connection to be closed.
+    #[inline]
+    pub(crate) fn is_rate_exceeded(&self) -> bool {
+        self.rate_limiter.as_ref().is_some_and(|limiter| limiter.is_exceeded())
+    }
+
+    /// From here on what the peer sends is discarded, up to its close frame.
+    pub(crate) fn stop_rate_limit(&mut self) {
+        self.rate_limiter = None;
     }
 
     /// The transport has accepted so many bytes.
@@ -164,6 +216,20 @@ impl Timers {
 
     /// What is to be done at this time. A ping that is due counts as sent.
     pub(crate) fn poll(&mut self, now: Instant) -> Due {
+        let Some(resume) = self.rate_limiter.as_ref().and_then(|limiter| limiter.resumes_at()) else {
+            return self.poll_deadlines(now);
+        };
+        if resume <= now {
+            self.rate_limiter.as_mut().expect("it has just been asked").resume();
+            return Due::ResumeReading;
+        }
+        match self.poll_deadlines(now) {
+            Due::Nothing(next) => Due::Nothing(Some(next.map_or(resume, |next| next.min(resume)))),
+            due => due,
+        }
+    }
+
+    fn poll_deadlines(&mut self, now: Instant) -> Due {
         if let Some(close) = self.deadlines.close_due(self.backlog, self.min_data_rate, self.liveness.is_read_paused())
         {
             return if close <= now { Due::Close } else { Due::Nothing(Some(close)) };
