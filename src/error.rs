@@ -195,7 +195,7 @@ impl From<Error> for io::Error {
             ErrorKind::InvalidSetting => io::ErrorKind::InvalidInput,
             ErrorKind::Aborted | ErrorKind::LifetimeExceeded | ErrorKind::RateLimitExceeded => {
                 io::ErrorKind::ConnectionAborted
-            },
+            }
             ErrorKind::KeepaliveTimeout | ErrorKind::ReadTimeout | ErrorKind::WriteTimeout => io::ErrorKind::TimedOut,
         };
         Self::new(kind, error)

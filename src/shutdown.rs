@@ -228,12 +228,7 @@ impl Drop for PendingCloses {
 
 /// When each of so many connections is closed, in order: batch by batch, each batch spread over the jitter, and all within
 /// `most`.
-fn moments(
-    connections: usize,
-    batch: Option<(usize, Duration)>,
-    jitter: Duration,
-    most: Duration,
-) -> Vec<Duration> {
+fn moments(connections: usize, batch: Option<(usize, Duration)>, jitter: Duration, most: Duration) -> Vec<Duration> {
     let (size, every) = batch.unwrap_or((usize::MAX, Duration::ZERO));
     let last_batch = every.as_secs_f64() * (connections.saturating_sub(1) / size) as f64;
     let all = last_batch + jitter.as_secs_f64();

@@ -30,6 +30,7 @@ pub(crate) fn metrics() -> Result<Router, Box<dyn StdError>> {
 }
 
 /// In seconds.
-const ROUND_TRIPS: &[f64] = &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+const ROUND_TRIPS: &[f64] =
+    &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 const HANDLERS: &[f64] = &[0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 6.0 * 3600.0, 24.0 * 3600.0];
 const UPKEEP: Duration = Duration::from_secs(5);

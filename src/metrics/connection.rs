@@ -43,7 +43,8 @@ impl ConnectionMetrics {
     /// Counts what the connection has carried since it was last counted.
     #[cold]
     pub(crate) fn count(&mut self, stats: Stats, queues: QueueSizes, now: Instant) {
-        let (old, old_queues) = (std::mem::replace(&mut self.stats, stats), std::mem::replace(&mut self.queues, queues));
+        let (old, old_queues) =
+            (std::mem::replace(&mut self.stats, stats), std::mem::replace(&mut self.queues, queues));
         self.counted_at = Some(now);
         with(self.role, |handles| {
             let received = [

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use super::names::{
-    ACTIVE_CONNECTIONS, BUDGET_USAGE, CLOSE_CODE, CLOSED_CONNECTIONS, DIRECTION, ERROR_TYPE, HANDLER_DURATION, MESSAGES,
-    NETWORK_IO, OPENED_CONNECTIONS, PAYLOAD_IO, QUEUE_SIZE, REJECTED_CONNECTIONS, ROLE, ROUND_TRIP_DURATION, describe,
-};
 use super::labels;
+use super::names::{
+    ACTIVE_CONNECTIONS, BUDGET_USAGE, CLOSE_CODE, CLOSED_CONNECTIONS, DIRECTION, ERROR_TYPE, HANDLER_DURATION,
+    MESSAGES, NETWORK_IO, OPENED_CONNECTIONS, PAYLOAD_IO, QUEUE_SIZE, REJECTED_CONNECTIONS, ROLE, ROUND_TRIP_DURATION,
+    describe,
+};
 use crate::close::CloseFrame;
 use crate::error::Error;
 use crate::handshake::RejectionKind;

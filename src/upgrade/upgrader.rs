@@ -13,7 +13,7 @@ use tracing::Span;
 use super::config::WebSocketConfig;
 use super::hooks::{Hook, OnEnd, OnRejection, OriginalUri, PeerAddr};
 use super::io::PendingTransport;
-use super::permits::{ConnectionLimits, Permits, PerKey, Total};
+use super::permits::{ConnectionLimits, PerKey, Permits, Total};
 use super::refused::{log_lost_upgrade, log_refusal};
 use super::upgrade::Upgrade;
 use crate::close::CloseFrame;

@@ -157,7 +157,10 @@ async fn no_more_than_max_connections_are_open() {
 async fn no_more_than_max_connections_per_key_are_open() {
     let user = |name: Option<&str>| {
         let request = Request::get("/ws");
-        name.into_iter().fold(request, |request, name| request.header("x-user", name)).body(EmptyBody::default()).unwrap()
+        name.into_iter()
+            .fold(request, |request, name| request.header("x-user", name))
+            .body(EmptyBody::default())
+            .unwrap()
     };
     for number in 0..fronts(&Upgrader::new()).len() {
         for http2 in [false, true] {

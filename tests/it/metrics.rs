@@ -8,7 +8,8 @@ use crate::support::{binary, echo, millis, open, quiet, secs};
 
 /// The recorder of this thread, which is the test's.
 fn recorder() -> (&'static PrometheusRecorder, PrometheusHandle) {
-    let recorder: &'static _ = Box::leak(Box::new(PrometheusBuilder::new().with_recommended_naming(true).build_recorder()));
+    let recorder: &'static _ =
+        Box::leak(Box::new(PrometheusBuilder::new().with_recommended_naming(true).build_recorder()));
     (recorder, recorder.handle())
 }
 
@@ -85,7 +86,8 @@ async fn what_a_connection_carries_is_counted_while_it_lives() {
     let (recorder, handle) = recorder();
     let _guard = metrics::set_default_local_recorder(recorder);
     let keepalive = Keepalive::default();
-    let client = TestClient::new(WebSocketLayer::new(echo).upgrader(Upgrader::new().keepalive(keepalive)).into_service());
+    let client =
+        TestClient::new(WebSocketLayer::new(echo).upgrader(Upgrader::new().keepalive(keepalive)).into_service());
     let ws = client.connect("/").await.unwrap();
     for _ in 0..10 {
         ws.send("x".repeat(1000)).await.unwrap();

@@ -159,6 +159,11 @@ impl Liveness {
         self.first_ping.get_or_insert(now);
     }
 
+    /// Whether a ping was sent, and nothing has arrived since then.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.first_ping.is_some()
+    }
+
     /// When the peer times out, if ever. It always gets the time between a ping and the timeout to answer: where our own
     /// thread was blocked and the ping is late, so is this.
     pub(crate) fn expiry(&self) -> Option<Instant> {

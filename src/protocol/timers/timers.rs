@@ -25,6 +25,8 @@ pub(crate) struct Timers {
     deadline: Option<Instant>,
     /// Something may be due earlier than it was.
     is_earlier: bool,
+    /// The peer has answered a ping: what would have been due without the answer is far from what is due now.
+    is_later: bool,
     /// The least that a peer takes, in bytes per second.
     min_data_rate: u64,
 }
@@ -54,6 +56,7 @@ impl Timers {
             backlog: 0,
             deadline: None,
             is_earlier: false,
+            is_later: false,
             min_data_rate: limits.min_data_rate.into(),
         }
     }
@@ -66,6 +69,7 @@ impl Timers {
     /// Bytes have arrived.
     #[inline]
     pub(crate) fn bytes_received(&mut self, now: Instant) {
+        self.is_later |= self.liveness.awaits_answer();
         self.liveness.seen(now);
         // A peer that is to close shows by pings that it is there, not that it has come to our close frame.
         if !self.deadlines.is_closing() {
@@ -165,6 +169,12 @@ impl Timers {
     #[inline]
     pub(crate) fn take_earlier(&mut self) -> bool {
         std::mem::take(&mut self.is_earlier)
+    }
+
+    /// Whether what is due has moved to later for good, and the timer should too, since this was last asked.
+    #[inline]
+    pub(crate) fn take_later(&mut self) -> bool {
+        std::mem::take(&mut self.is_later)
     }
 
     /// The peer waits for a pong, or no longer.
@@ -297,6 +307,20 @@ mod tests {
     fn a_silent_peer_times_out_after_five_seconds() {
         let (timers, at) = timers();
         check_timeout(timers, at(0), at(5000));
+    }
+
+    #[test]
+    fn the_timer_is_set_anew_for_what_follows_the_answer_to_a_ping() {
+        let (mut timers, at) = timers();
+        timers.bytes_received(at(1));
+        assert!(!timers.take_later());
+        assert!(matches!(timers.poll(at(3001)), Due::Ping));
+        assert!(matches!(timers.poll(at(3001)), Due::Nothing(Some(next)) if next == at(5001)));
+        timers.bytes_received(at(3002));
+        assert!(timers.take_later() && !timers.take_later());
+        assert!(matches!(timers.poll(at(3002)), Due::Nothing(Some(next)) if next == at(6002)));
+        timers.bytes_received(at(3003));
+        assert!(!timers.take_later());
     }
 
     #[test]
