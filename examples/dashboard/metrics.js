@@ -11,7 +11,7 @@ export async function showMetrics() {
   if (!response?.ok) return;
   const now = performance.now();
   const values = parse(await response.text());
-  const rows = [...values].filter(([series]) => !series.includes("_bucket{")).map(([series, value]) => {
+  const rows = [...values].sort().filter(([series]) => !series.includes("_bucket{")).map(([series, value]) => {
     const [, name, labels] = series.match(/^(\w+)(?:\{(.*)\})?$/);
     const rate = name.endsWith("_total") && before.has(series) ? (1000 * (value - before.get(series))) / (now - asked) : null;
     const row = element("tr", {},

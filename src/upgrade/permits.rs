@@ -30,7 +30,7 @@ pub(super) struct Total {
 #[derive(Clone)]
 pub(super) struct PerKey {
     pub(super) max: usize,
-    count: Arc<dyn Fn(&Parts) -> Option<KeyPermit> + Send + Sync>,
+    count: Arc<Count>,
 }
 
 /// One connection that counts. Dropped, it counts no more.
@@ -39,6 +39,9 @@ pub(crate) struct Permits {
     total: Option<OwnedSemaphorePermit>,
     key: KeyPermit,
 }
+
+/// Counts a connection with this request; `None` where its key has no place left.
+type Count = dyn Fn(&Parts) -> Option<KeyPermit> + Send + Sync;
 
 /// Gives its place back when it is dropped; nothing where the request has no key.
 type KeyPermit = Option<Box<dyn Any + Send + Sync>>;
