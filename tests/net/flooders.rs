@@ -19,7 +19,8 @@ fn cpu_time() -> Option<f64> {
 async fn cost(neighbours: &[Manager]) -> Option<f64> {
     let before = cpu_time()?;
     let mut tasks = JoinSet::new();
-    for ws in neighbours.iter().cloned() {
+    for ws in neighbours {
+        let ws = ws.clone();
         tasks.spawn(async move {
             for _ in 0..ROUND_TRIPS {
                 ws.send("hello").await.unwrap();

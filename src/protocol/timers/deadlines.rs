@@ -24,6 +24,8 @@ pub(super) struct Deadlines {
     write_blocked: bool,
     /// It has accepted data since it was first blocked: the peer is slow, and takes data.
     made_progress: bool,
+    /// How long such a peer may take for its next step.
+    step_time: Duration,
     /// Since when the peer waits for a pong.
     pong_due_since: Option<Instant>,
     /// Since when a message has been arriving.
@@ -43,6 +45,7 @@ impl Deadlines {
             write_blocked_since: None,
             write_blocked: false,
             made_progress: false,
+            step_time: Duration::ZERO,
             pong_due_since: None,
             mid_message_since: None,
             read_paused_since: None,
@@ -71,6 +74,18 @@ impl Deadlines {
         let news = blocked.is_some_and(|since| now.saturating_duration_since(since) >= NOTICEABLE_BLOCK);
         self.made_progress |= news;
         news
+    }
+
+    /// The peer has acknowledged data that the kernel had accepted before, and may take so long for its next step.
+    pub(super) fn data_acknowledged(&mut self, step_time: Duration, now: Instant) {
+        if let Some(since) = &mut self.write_blocked_since {
+            *since = now;
+            self.made_progress = true;
+            self.step_time = step_time;
+        }
+        if let Some(since) = &mut self.close_since {
+            *since = now;
+        }
     }
 
     /// Everything is written and passed on.
@@ -121,11 +136,16 @@ impl Deadlines {
         })
     }
 
+    /// Since when the peer has been waited for, to accept data or to close.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        self.write_blocked_since.max(self.close_since)
+    }
+
     /// When the transport must have accepted data.
     pub(super) fn write_due(&self) -> Option<Instant> {
         let since = self.write_blocked_since?;
         // Buffers accept nothing until a part of them is free: for a peer that is seen to be slow that takes its time.
-        let grace = if self.made_progress { GRACE } else { Duration::ZERO };
+        let grace = if self.made_progress { GRACE.max(self.step_time).min(LONGEST_SILENCE) } else { Duration::ZERO };
         Some(since + self.write_time.max(grace))
     }
 

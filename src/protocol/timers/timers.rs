@@ -8,6 +8,7 @@ use super::deadlines::Deadlines;
 use super::keepalive::{Keepalive, Liveness};
 use super::pings::Pings;
 use super::rate_limiter::RateLimiter;
+use super::send_queue::SendQueue;
 use crate::limits::Limits;
 use crate::protocol::failure::Failure;
 
@@ -19,6 +20,7 @@ pub(crate) struct Timers {
     pings: Pings,
     /// None where the peer may send what it likes.
     rate_limiter: Option<Box<RateLimiter>>,
+    send_queue: SendQueue,
     /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
     backlog: u64,
     /// When the caller wants the connection to be closed.
@@ -44,6 +46,8 @@ pub(crate) enum Due {
     Ping,
     /// The rate limit allows more to be read.
     ResumeReading,
+    /// Nothing before [`Timers::send_queue_sampled`] is told: what the peer has acknowledged decides.
+    SampleSendQueue,
 }
 
 impl Timers {
@@ -53,6 +57,7 @@ impl Timers {
             deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
             rate_limiter: RateLimiter::new(&limits.rate_limit, now),
+            send_queue: SendQueue::default(),
             backlog: 0,
             deadline: None,
             is_earlier: false,
@@ -150,7 +155,22 @@ impl Timers {
 
     /// The transport accepts no data.
     pub(crate) fn write_blocked(&mut self, now: Instant) {
+        if !self.is_write_blocked() {
+            self.send_queue.reset();
+        }
         self.deadlines.write_blocked(now);
+    }
+
+    /// The size of the kernel's send queue, where the transport knows it. Whether the peer has acknowledged data since the
+    /// last sample: then it is alive, and takes what is written.
+    pub(crate) fn send_queue_sampled(&mut self, bytes: Option<u32>, now: Instant) -> bool {
+        let progress = self.send_queue.sampled(bytes, self.min_data_rate, now);
+        if progress {
+            self.liveness.seen(now);
+            let step_time = self.send_queue.step_time(self.min_data_rate).unwrap_or_default();
+            self.deadlines.data_acknowledged(step_time, now);
+        }
+        progress
     }
 
     /// The transport keeps data in buffers of its own.
@@ -190,6 +210,9 @@ impl Timers {
 
     /// The end of the connection begins, or is seen to go on.
     pub(crate) fn set_closing(&mut self, now: Instant) {
+        if !self.deadlines.is_closing() {
+            self.send_queue.reset();
+        }
         self.deadlines.set_closing(now);
     }
 
@@ -226,28 +249,53 @@ impl Timers {
 
     /// What is to be done at this time. A ping that is due counts as sent.
     pub(crate) fn poll(&mut self, now: Instant) -> Due {
-        let Some(resume) = self.rate_limiter.as_ref().and_then(|limiter| limiter.resumes_at()) else {
-            return self.poll_deadlines(now);
-        };
-        if resume <= now {
-            self.rate_limiter.as_mut().expect("it has just been asked").resume();
+        if let Some(limiter) = &mut self.rate_limiter
+            && limiter.resumes_at().is_some_and(|resumes_at| resumes_at <= now)
+        {
+            limiter.resume();
             return Due::ResumeReading;
         }
-        match self.poll_deadlines(now) {
-            Due::Nothing(next) => Due::Nothing(Some(next.map_or(resume, |next| next.min(resume)))),
-            due => due,
+        let sample_due = self.sample_due();
+        if sample_due.is_some_and(|sample_due| sample_due <= now) {
+            return Due::SampleSendQueue;
         }
+        let due = self.due(now);
+        let depends_on_peer = match due {
+            Due::Close | Due::Failed(Failure::KeepaliveTimeout | Failure::WriteTimeout) => true,
+            // In time, so that a peer that acknowledges data is known when its time is up.
+            Due::Ping => self.backlog >= self.min_data_rate,
+            _ => false,
+        };
+        if depends_on_peer && !self.send_queue.is_sampled(now) {
+            return Due::SampleSendQueue;
+        }
+        match due {
+            Due::Deadline => self.deadline = None,
+            // It has had the time to get through them.
+            Due::Failed(Failure::KeepaliveTimeout) => self.backlog = 0,
+            Due::Ping => self.liveness.pinged(now),
+            Due::Nothing(next) => {
+                let resumes_at = self.rate_limiter.as_ref().and_then(|limiter| limiter.resumes_at());
+                return Due::Nothing([next, sample_due, resumes_at].into_iter().flatten().min());
+            }
+            _ => {}
+        }
+        due
     }
 
-    fn poll_deadlines(&mut self, now: Instant) -> Due {
+    /// When the send queue is to be sampled: while the peer is waited for, or has not acknowledged what it was sent.
+    fn sample_due(&self) -> Option<Instant> {
+        let pending = self.send_queue.pending_since().filter(|_| self.backlog >= self.min_data_rate);
+        self.send_queue.sample_due(self.deadlines.waiting_since().or(pending)?)
+    }
+
+    fn due(&self, now: Instant) -> Due {
         if let Some(close) = self.deadlines.close_due(self.backlog, self.min_data_rate, self.liveness.is_read_paused())
         {
             return if close <= now { Due::Close } else { Due::Nothing(Some(close)) };
         }
         let expiry = self.expiry();
         if expiry.is_some_and(|expiry| expiry <= now) {
-            // It has had the time to get through them.
-            self.backlog = 0;
             return Due::Failed(Failure::KeepaliveTimeout);
         }
         let next = match self.deadlines.poll(now) {
@@ -255,12 +303,10 @@ impl Timers {
             Err(failure) => return Due::Failed(failure),
         };
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.deadline = None;
             return Due::Deadline;
         }
         let ping = self.liveness.ping_due();
         if ping.is_some_and(|ping| ping <= now) {
-            self.liveness.pinged(now);
             return Due::Ping;
         }
         Due::Nothing([expiry, next, self.deadline, ping].into_iter().flatten().min())
@@ -273,7 +319,12 @@ impl Timers {
         Some(match self.deadlines.write_due() {
             // Whether data is taken can be seen: a peer that is slow has the time that a write may take.
             Some(write_due) => expiry.max(write_due),
-            None => expiry + self.liveness.allowance(self.backlog, self.min_data_rate),
+            None => {
+                let allowance = self.liveness.allowance(self.backlog, self.min_data_rate);
+                // While the kernel says what is acknowledged, the peer need not get through all of it.
+                let step_time = self.send_queue.step_time(self.min_data_rate);
+                expiry + step_time.map_or(allowance, |step_time| allowance.min(step_time))
+            }
         })
     }
 }
@@ -296,6 +347,7 @@ mod tests {
             match timers.poll(now) {
                 Due::Ping => {}
                 Due::Nothing(Some(next)) => now = next,
+                Due::SampleSendQueue => assert!(!timers.send_queue_sampled(None, now)),
                 Due::Failed(Failure::KeepaliveTimeout) => return assert_eq!(now - from, expected - from),
                 due => panic!("{due:?}"),
             }
@@ -338,6 +390,52 @@ mod tests {
         timers.bytes_written(2 * 1024 * 1024, at(0));
         timers.bytes_received(at(1000));
         check_timeout(timers, at(1000), at(6000));
+    }
+
+    #[test]
+    fn a_peer_that_acknowledges_data_stays_and_one_that_stops_times_out_soon() {
+        let (mut timers, at) = timers();
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        let mut now = at(0);
+        let mut queued = 2 * 1024 * 1024;
+        // 100 KiB/s until 16 s.
+        let acknowledged = |now: Instant| (now - at(0)).min(Duration::from_secs(16)).as_millis() as u32 * 100;
+        let end = loop {
+            match timers.poll(now) {
+                Due::Ping => {}
+                Due::Nothing(Some(next)) => now = next,
+                Due::SampleSendQueue => {
+                    queued = 2 * 1024 * 1024 - acknowledged(now);
+                    timers.send_queue_sampled(Some(queued), now);
+                }
+                Due::Failed(Failure::KeepaliveTimeout) => break now,
+                due => panic!("{due:?}"),
+            }
+        };
+        assert!(end - at(16_000) <= Duration::from_secs(10), "{:?}", end - at(0));
+        assert!(end > at(16_000) && queued > 0);
+    }
+
+    #[test]
+    fn a_close_waits_for_a_peer_that_acknowledges_data() {
+        let (mut timers, at) = timers();
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.set_closing(at(0));
+        timers.send_queue_sampled(Some(2 * 1024 * 1024), at(0));
+        let (mut now, mut queued) = (at(0), 2 * 1024 * 1024_u32);
+        let end = loop {
+            match timers.poll(now) {
+                Due::Nothing(Some(next)) => now = next,
+                Due::SampleSendQueue => {
+                    queued = queued.saturating_sub(20 * 1024);
+                    timers.send_queue_sampled(Some(queued), now);
+                }
+                Due::Close => break now,
+                due => panic!("{due:?}"),
+            }
+        };
+        assert_eq!(queued, 0);
+        assert!(end > at(60_000), "{:?}", end - at(0));
     }
 
     #[test]
