@@ -2,6 +2,7 @@
 
 /// Bytes that wait at the moment.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "the metrics alone read them"))]
 pub(crate) struct QueueSizes {
     /// To be received by the handler.
     pub(crate) unread: u64,
