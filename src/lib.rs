@@ -84,6 +84,7 @@
 //! | `debug` | yes | `WEBSOCKET_DEBUG`: connection events on standard error where the program has no subscriber |
 //! | `deflate` | yes | permessage-deflate (RFC 7692) and its settings, `Compression` |
 //! | `json` | yes | JSON messages, `copy_json_stream`, and periodic updates |
+//! | `metrics` | no | counters of connections, messages, bytes and durations by the `metrics` facade; the module of that name lists them |
 //! | `proxy` | no | `Proxy`: the client's way through HTTP and SOCKS5 proxies |
 //! | `rustls` | no | `wss://` URLs, by rustls with Mozilla's root certificates |
 //! | `rustls-platform-verifier` | no | the operating system's certificates for the client, as a choice |
@@ -116,7 +117,14 @@ mod limits;
 mod log_text;
 mod manager;
 mod message;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_metrics.rs"]
+mod metrics;
 mod protocol;
+mod rate_limit;
 mod role;
 mod shutdown;
 mod stats;
@@ -153,6 +161,7 @@ pub use crate::manager::{ConnectionId, Manager, Reader, TrySendError, Writer};
 pub use crate::manager::{PeriodicFuture, PeriodicWrite, dedup};
 pub use crate::message::{Message, MessageKind};
 pub use crate::protocol::Keepalive;
+pub use crate::rate_limit::{Excess, RateLimit};
 pub use crate::role::Role;
 pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;

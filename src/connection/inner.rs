@@ -21,7 +21,7 @@ use crate::limits::Limits;
 use crate::message::Message;
 use crate::protocol::{CloseReason, give_buffer, take_buffer};
 use crate::role::Role;
-use crate::stats::Stats;
+use crate::stats::{QueueSizes, Stats};
 
 /// One connection, as its task and its handles see it. It is the handler's waker too.
 #[derive(Debug)]
@@ -346,6 +346,12 @@ impl Inner {
             wire_received: state.wire_received,
             wire_sent: sent.wire,
         }
+    }
+
+    /// What waits to be received and to be written.
+    pub(super) fn queue_sizes(&self) -> QueueSizes {
+        let state = self.lock();
+        QueueSizes { unread: state.incoming.unread_bytes() as u64, unwritten: state.sender.unwritten_bytes() }
     }
 
     /// A token that is cancelled when the connection ends. Made when it is first asked for.

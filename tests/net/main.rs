@@ -8,6 +8,7 @@
 
 mod control_frames;
 mod dead_peers;
+mod flooders;
 mod held_memory;
 mod incoming;
 mod last_packet;

@@ -82,6 +82,11 @@ impl Sender {
         self.bytes_queued
     }
 
+    /// What waits to be written.
+    pub(crate) fn unwritten_bytes(&self) -> u64 {
+        self.bytes_queued - self.bytes_written
+    }
+
     /// Whether everything up to this byte is written.
     pub(crate) fn is_written(&self, offset: u64) -> bool {
         self.bytes_written >= offset
@@ -106,7 +111,7 @@ impl Sender {
         if self.cleared {
             return;
         }
-        let unwritten = usize::try_from(self.bytes_queued - self.bytes_written).unwrap_or(usize::MAX);
+        let unwritten = usize::try_from(self.unwritten_bytes()).unwrap_or(usize::MAX);
         self.charge.raise_or_exceed(if unwritten > UNCHARGED { unwritten } else { 0 });
     }
 

@@ -20,6 +20,7 @@ mod origin;
 mod periodic;
 mod periodic_failures;
 mod properties;
+mod rate_limit;
 mod receiving;
 mod sending;
 mod shutdown;
