@@ -530,6 +530,16 @@ impl Manager {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
+impl ConnectionId {
+    pub(crate) fn of(connection: &Inner) -> Self {
+        Self(connection.id())
+    }
+
+    pub(crate) fn get(self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
