@@ -140,7 +140,7 @@ pub use crate::handler::HandlerOutput;
 pub use crate::handshake::{
     ForwardedHeader, OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request,
 };
-pub use crate::hub::{History, Hub, Position, Recovered, Seat, Topic, TopicStats};
+pub use crate::hub::{History, Hub, Position, Presence, PresenceChange, Recovered, Seat, Topic, TopicStats};
 pub use crate::layer::{EmptyBody, NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
 pub use crate::limits::Limits;
 pub use crate::manager::{ConnectionId, Manager, Reader, TrySendError, Writer};

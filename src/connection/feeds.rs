@@ -8,8 +8,7 @@ use bytes::Bytes;
 use super::inner::Inner;
 use crate::close::{CloseCode, CloseFrame};
 use crate::error::Error;
-use crate::message::Message;
-use crate::protocol::{Encoding, Feed, Frame, Item, Pushed, Sender};
+use crate::protocol::{Encoding, Feed, Item, Own, Pushed, Sender};
 use crate::role::Role;
 
 /// The feeds of one connection: one for each seat.
@@ -82,14 +81,12 @@ impl Feeds {
         for turn in 0..count {
             let index = (self.next + turn) % count;
             let feed = &mut self.entries[index].feed;
-            while sender.has_capacity() {
-                if matches!(feed.front(), Some(Item { frame: Frame::Own(_), .. })) {
-                    own = true;
-                    break;
-                }
-                let Some(Item { frame: Frame::Shared(frame), payload, .. }) = feed.pop() else { break };
+            while sender.has_capacity()
+                && let Some((frame, payload)) = feed.pop_shared()
+            {
                 sender.push_shared(frame, 1, payload as u64);
             }
+            own |= feed.needs_encoding();
             if !sender.has_capacity() {
                 self.next = index + 1;
                 return false;
@@ -99,19 +96,16 @@ impl Feeds {
     }
 
     /// The next message that the connection must encode itself.
-    fn pop_own(&mut self) -> Option<Message> {
+    fn pop_own(&mut self) -> Option<Own> {
         let count = self.entries.len();
-        for turn in 0..count {
+        let found = (0..count).find_map(|turn| {
             let index = (self.next + turn) % count;
-            let feed = &mut self.entries[index].feed;
-            if let Some(Item { frame: Frame::Own(message), .. }) = feed.front() {
-                let message = message.clone();
-                feed.pop();
-                self.next = index + 1;
-                return Some(message);
-            }
-        }
-        None
+            let own = self.entries[index].feed.pop_own()?;
+            Some((own, index))
+        });
+        let (own, index) = found?;
+        self.next = index + 1;
+        Some(own)
     }
 }
 
@@ -212,9 +206,10 @@ impl Inner {
             if !state.sender.has_capacity() {
                 return;
             }
-            let Some(message) = state.feeds.pop_own() else { return };
+            let Some(own) = state.feeds.pop_own() else { return };
             drop(state);
-            if self.queue(message, true).is_err() {
+            // Only this task takes something out, so that nothing overtakes it.
+            if self.queue(own.into_message(), true).is_err() {
                 // The connection is over, and its feeds are gone.
                 return;
             }

@@ -24,6 +24,8 @@ pub(super) struct Log {
     delivered: u64,
     entries: VecDeque<Arc<Publication>>,
     history: Option<History>,
+    /// What new members get too.
+    latest: Option<Arc<Publication>>,
     size: usize,
     charge: Charge,
 }
@@ -37,6 +39,7 @@ impl Log {
             delivered: 0,
             entries: VecDeque::new(),
             history: None,
+            latest: None,
             size: 0,
             charge: budget.charge(),
         }
@@ -94,7 +97,11 @@ impl Log {
             }
         }
         self.size += publication.size();
-        self.entries.push_back(Arc::new(publication));
+        let publication = Arc::new(publication);
+        if publication.draft.latest {
+            self.latest = Some(publication.clone());
+        }
+        self.entries.push_back(publication);
         self.trim(now);
         if scarce && !has_members {
             self.evict();
@@ -137,6 +144,22 @@ impl Log {
     /// What the history keeps.
     pub(super) fn kept(&self, now: Instant) -> Vec<Arc<Publication>> {
         self.entries.range(self.first_kept(now)..).cloned().collect()
+    }
+
+    /// What a member gets that joins now, has been sent everything up to `seen`, and is replayed this.
+    pub(super) fn with_latest(&self, seen: u64, mut replayed: Vec<Arc<Publication>>) -> Vec<Arc<Publication>> {
+        if let Some(latest) = self.latest.as_ref().filter(|latest| latest.offset > seen) {
+            let index = replayed.partition_point(|entry| entry.offset < latest.offset);
+            if replayed.get(index).is_none_or(|entry| entry.offset != latest.offset) {
+                replayed.insert(index, latest.clone());
+            }
+        }
+        replayed
+    }
+
+    /// Forgets what new members get.
+    pub(super) fn clear_latest(&mut self) {
+        self.latest = None;
     }
 
     /// Where in `entries` begins what the history keeps.

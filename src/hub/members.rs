@@ -29,6 +29,10 @@ impl Members {
         self.0.remove(&id)
     }
 
+    pub(super) fn contains(&self, id: FeedId) -> bool {
+        self.0.contains_key(&id)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

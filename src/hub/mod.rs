@@ -14,7 +14,10 @@ mod history;
 mod hub;
 mod log;
 mod members;
+#[cfg(feature = "json")]
+mod periodic;
 mod position;
+mod presence;
 mod publication;
 mod registry;
 mod seat;
@@ -26,6 +29,7 @@ mod topic_inner;
 pub use self::history::{History, Recovered};
 pub use self::hub::Hub;
 pub use self::position::Position;
+pub use self::presence::{Presence, PresenceChange};
 pub use self::seat::Seat;
 pub use self::stats::TopicStats;
 pub use self::topic::Topic;

@@ -17,6 +17,8 @@ pub(super) struct Draft {
     pub(super) key: Option<Arc<str>>,
     /// The connection that does not get it.
     pub(super) except: Option<u64>,
+    /// New members get it too, until there is a later one.
+    pub(super) latest: bool,
 }
 
 /// A message at its place in a topic. It is encoded once for each way in which connections encode.

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::position::Position;
+use super::presence::Presence;
 use super::topic_inner::TopicInner;
 use crate::connection::{FeedId, FeedStatus, Inner};
 use crate::manager::{ConnectionId, Manager};
+use crate::message::Message;
 
 /// A connection's membership of a topic; made by [`Topic::join`](crate::Topic::join).
 ///
@@ -65,6 +67,13 @@ impl Seat {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.status().dropped
+    }
+
+    /// Says who sits here, or says something else from now on. See [`Topic::join_as`](crate::Topic::join_as).
+    ///
+    /// Where the connection has left already, nothing happens.
+    pub fn set_presence(&self, value: impl Into<Message>) {
+        self.topic.set_presence(self.id, Presence::new(self.connection_id(), value.into()));
     }
 
     fn status(&self) -> FeedStatus {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::history::{History, Recovered};
 use super::position::Position;
+use super::presence::{Presence, PresenceChange};
 use super::publication::Draft;
 use super::seat::Seat;
 use super::stats::TopicStats;
@@ -60,11 +61,60 @@ impl Topic {
         self.0.set_encode(Arc::new(encode));
         self
     }
+
+    /// What a member is told when publications were dropped because it was slow: so many, right before the next one that it
+    /// gets. By default nothing. It holds for members that join afterwards.
+    ///
+    /// ```
+    /// use tower_websocket::{Hub, Message};
+    ///
+    /// let ticker = Hub::new().topic("ticker").tell_dropped(|count| Message::text(format!("{count} are left out")));
+    /// ```
+    #[must_use]
+    pub fn tell_dropped(self, notice: impl Fn(u64) -> Message + Send + Sync + 'static) -> Self {
+        self.0.set_dropped_notice(Arc::new(notice));
+        self
+    }
+
+    /// Called whenever a member says who it is ([`join_as`](Self::join_as)), says something else, or leaves. The message that
+    /// is returned, if any, is published to all members.
+    ///
+    /// It is called by whatever thread makes the change.
+    ///
+    /// ```
+    /// use tower_websocket::{Error, Hub, Manager, Message, Overflow, PresenceChange};
+    ///
+    /// async fn room(ws: Manager, hub: Hub, name: String) -> Result<(), Error> {
+    ///     let room = hub.topic("room").on_presence(|change| match change {
+    ///         PresenceChange::Joined(who) => Some(Message::text(format!("{who} joins"))),
+    ///         PresenceChange::Left(who) => Some(Message::text(format!("{who} leaves"))),
+    ///         _ => None,
+    ///     });
+    ///     for who in room.presence() {
+    ///         ws.send(format!("{who} is here")).await?;
+    ///     }
+    ///     let _seat = room.join_as(&ws, Overflow::Close, name)?;
+    ///     while let Some(message) = ws.recv().await? {
+    ///         room.publish(message)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn on_presence(self, change: impl Fn(&PresenceChange) -> Option<Message> + Send + Sync + 'static) -> Self {
+        self.0.set_on_presence(Arc::new(change));
+        self
+    }
 }
 
 impl Topic {
     pub(super) fn new(inner: Arc<TopicInner>) -> Self {
         Self(inner)
+    }
+
+    #[cfg(feature = "json")]
+    pub(super) fn inner(&self) -> &Arc<TopicInner> {
+        &self.0
     }
 
     /// Its name.
@@ -81,6 +131,18 @@ impl Topic {
     /// The reason why the connection can send no more.
     pub fn join(&self, ws: &Manager, overflow: Overflow) -> Result<Seat, Error> {
         self.0.join(ws, overflow, Replay::Nothing).map(|(seat, _)| seat)
+    }
+
+    /// As [`join`](Self::join), for a member that says who it is: the value is in [`presence`](Self::presence) until it leaves.
+    /// After [`resume`](Self::resume), [`Seat::set_presence`] does the same.
+    ///
+    /// # Errors
+    ///
+    /// As for [`join`](Self::join).
+    pub fn join_as(&self, ws: &Manager, overflow: Overflow, value: impl Into<Message>) -> Result<Seat, Error> {
+        let seat = self.join(ws, overflow)?;
+        seat.set_presence(value);
+        Ok(seat)
     }
 
     /// Makes a connection a member that comes back: it gets what was published after this position, and then what is
@@ -149,7 +211,7 @@ impl Topic {
     ///
     /// None where the hub has no broker.
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
-        self.send(Draft { message: message.into(), key: None, except: None })
+        self.send(Draft { message: message.into(), key: None, except: None, latest: false })
     }
 
     /// Sends a message to all members but one connection: its [`Seat`], its [`Manager`] or its [`ConnectionId`].
@@ -161,7 +223,7 @@ impl Topic {
     /// As for [`publish`](Self::publish).
     pub fn publish_except(&self, except: impl Into<ConnectionId>, message: impl Into<Message>) -> Result<(), Error> {
         let except = Some(except.into().get());
-        self.send(Draft { message: message.into(), key: None, except })
+        self.send(Draft { message: message.into(), key: None, except, latest: false })
     }
 
     /// Sends a message that is a newer value of what this key stands for: members with [`Overflow::KeepLatest`] that are slow
@@ -179,7 +241,7 @@ impl Topic {
     ///
     /// As for [`publish`](Self::publish).
     pub fn publish_keyed(&self, key: impl AsRef<str>, message: impl Into<Message>) -> Result<(), Error> {
-        self.send(Draft { message: message.into(), key: Some(key.as_ref().into()), except: None })
+        self.send(Draft { message: message.into(), key: Some(key.as_ref().into()), except: None, latest: false })
     }
 
     /// Sends a value as JSON to all members.
@@ -208,6 +270,23 @@ impl Topic {
     #[must_use]
     pub fn members(&self) -> usize {
         self.0.lock().members.len()
+    }
+
+    /// Those members that say who they are, in the order in which they joined.
+    #[must_use]
+    pub fn presence(&self) -> Vec<Presence> {
+        self.0.lock().present.list()
+    }
+
+    /// How many publications wait for the slowest member. Each member is looked at.
+    #[must_use]
+    pub fn lag(&self) -> usize {
+        let state = self.0.lock();
+        let members = state.members.iter();
+        let members: Vec<_> = members.map(|(feed, member)| (feed, member.connection.clone())).collect();
+        drop(state);
+        let statuses = members.iter().filter_map(|(feed, connection)| connection.feed_status(*feed));
+        statuses.map(|status| status.waiting).max().unwrap_or(0)
     }
 
     /// What the topic has done so far.

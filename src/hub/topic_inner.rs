@@ -3,7 +3,10 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+#[cfg(feature = "json")]
+use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::backplane::Backplane;
@@ -12,7 +15,8 @@ use super::history::{History, Recovered};
 use super::log::Log;
 use super::members::{Member, Members, on_drop};
 use super::position::Position;
-use super::publication::Draft;
+use super::presence::{self, OnPresence, Presence, PresenceChange, Present};
+use super::publication::{Draft, Publication};
 use super::registry::Registry;
 use super::seat::Seat;
 use super::stats::Counters;
@@ -22,7 +26,7 @@ use crate::connection::{FeedId, Inner};
 use crate::error::Error;
 use crate::manager::Manager;
 use crate::message::Message;
-use crate::protocol::{Feed, Overflow};
+use crate::protocol::{Feed, Notice, Overflow};
 
 /// One topic.
 ///
@@ -47,6 +51,8 @@ pub(super) struct TopicInner {
     state: Mutex<State>,
     /// Taken by distributors alone.
     sweep: Mutex<Sweep>,
+    /// Told of each join.
+    joined: Notify,
     pub(super) counters: Counters,
 }
 
@@ -58,7 +64,11 @@ pub(super) struct State {
     pub(super) distributing: bool,
     /// Whether the registry keeps the topic for its history.
     pub(super) retained: bool,
+    /// Those who say who they are.
+    pub(super) present: Present,
     encode: Option<Arc<Encode>>,
+    on_presence: Option<Arc<OnPresence>>,
+    dropped_notice: Option<Arc<Notice>>,
     capacity: usize,
 }
 
@@ -83,7 +93,10 @@ impl TopicInner {
             members: Members::default(),
             distributing: false,
             retained: false,
+            present: Present::default(),
             encode: None,
+            on_presence: None,
+            dropped_notice: None,
             capacity: DEFAULT_CAPACITY,
         };
         Arc::new(Self {
@@ -93,6 +106,7 @@ impl TopicInner {
             registry: Arc::downgrade(registry),
             state: Mutex::new(state),
             sweep: Mutex::default(),
+            joined: Notify::new(),
             counters: Counters::default(),
         })
     }
@@ -108,6 +122,14 @@ impl TopicInner {
 
     pub(super) fn set_encode(&self, encode: Arc<Encode>) {
         self.lock().encode = Some(encode);
+    }
+
+    pub(super) fn set_on_presence(&self, on_presence: Arc<OnPresence>) {
+        self.lock().on_presence = Some(on_presence);
+    }
+
+    pub(super) fn set_dropped_notice(&self, notice: Arc<Notice>) {
+        self.lock().dropped_notice = Some(notice);
     }
 
     pub(super) fn set_capacity(&self, capacity: usize) {
@@ -151,17 +173,23 @@ impl TopicInner {
         let budget = &self.budget;
         let now = Instant::now();
         let find = |log: &Log| {
-            let mut found = match replay {
-                Replay::Nothing => Some(Vec::new()),
-                Replay::All => Some(log.kept(now)),
-                Replay::After(position) => log.after(position, now),
+            let (found, seen) = match replay {
+                Replay::Nothing => (Some(Vec::new()), 0),
+                Replay::All => (Some(log.kept(now)), 0),
+                Replay::After(position) => {
+                    let found = log.after(position, now);
+                    let seen = found.as_ref().map_or(0, |_| position.offset());
+                    (found, seen)
+                }
             };
-            found.iter_mut().for_each(|found| found.retain(|publication| publication.is_for(connection.id())));
-            found
+            let is_for = |publication: &Arc<Publication>| publication.is_for(connection.id());
+            let found = found.map(|found| found.into_iter().filter(is_for).collect::<Vec<_>>());
+            let recovered = found.as_ref().map_or(Recovered::Gap, |found| Recovered::All(found.len()));
+            (recovered, log.with_latest(seen, found.unwrap_or_default()))
         };
         // Encoding takes time: what is encoded here need not be under the lock.
-        let replayed = find(&self.lock().log);
-        for publication in replayed.iter().flatten() {
+        let (_, replayed) = find(&self.lock().log);
+        for publication in &replayed {
             publication.frame(encoding, budget);
         }
         let id = FeedId(NEXT_FEED.fetch_add(1, Ordering::Relaxed));
@@ -169,10 +197,9 @@ impl TopicInner {
         let guard = on_drop(move || topic.leave(id));
 
         let mut state = self.lock();
-        let replayed = find(&state.log);
-        let recovered = replayed.as_ref().map_or(Recovered::Gap, |replayed| Recovered::All(replayed.len()));
-        let items = replayed.iter().flatten().map(|publication| publication.item(encoding, budget));
-        let feed = Feed::new(overflow, state.capacity, items);
+        let (recovered, replayed) = find(&state.log);
+        let items = replayed.iter().map(|publication| publication.item(encoding, budget));
+        let feed = Feed::new(overflow, state.capacity, items).with_notice(state.dropped_notice.clone());
         let joined = connection.add_feed(id, feed, guard);
         let position = state.log.position();
         if joined.is_ok() {
@@ -183,6 +210,7 @@ impl TopicInner {
         // A guard takes the lock.
         joined.map_err(|(error, _)| error)?;
         connection.start_feed();
+        self.joined.notify_waiters();
         Ok((Seat::new(self.clone(), connection.clone(), id, position), recovered))
     }
 
@@ -196,9 +224,61 @@ impl TopicInner {
     }
 
     /// The member's feed is gone.
-    fn leave(&self, id: FeedId) {
-        let left = self.lock().members.remove(id);
+    fn leave(self: &Arc<Self>, id: FeedId) {
+        let mut state = self.lock();
+        let left = state.members.remove(id);
+        let change = state.present.remove(id);
+        drop(state);
         drop(left);
+        if let Some(change) = change {
+            self.announce(&change);
+        }
+    }
+
+    /// A member says who it is. Nothing happens where it has left.
+    pub(super) fn set_presence(self: &Arc<Self>, id: FeedId, presence: Presence) {
+        let mut state = self.lock();
+        if !state.members.contains(id) {
+            return;
+        }
+        let change = state.present.set(id, presence);
+        drop(state);
+        self.announce(&change);
+    }
+
+    fn announce(self: &Arc<Self>, change: &PresenceChange) {
+        let on_presence = self.lock().on_presence.clone();
+        let message = on_presence.and_then(|on_presence| presence::announce(&*on_presence, change));
+        if let Some(message) = message {
+            // The backplane reports what it could not publish.
+            let _ = self.backplane.publish(self, Draft { message, key: None, except: None, latest: false });
+        }
+    }
+
+    /// Whether nobody is there. Then the latest value of a periodic update is forgotten.
+    #[cfg(feature = "json")]
+    pub(super) fn is_empty(&self) -> bool {
+        let mut state = self.lock();
+        let is_empty = state.members.is_empty();
+        if is_empty {
+            state.log.clear_latest();
+        }
+        is_empty
+    }
+
+    /// Waits until somebody joins, and at most for so long.
+    #[cfg(feature = "json")]
+    pub(super) async fn wait_for_members(&self, time: Duration) {
+        let joined = self.joined.notified();
+        if self.lock().members.is_empty() {
+            let _ = tokio::time::timeout(time, joined).await;
+        }
+    }
+
+    /// Whether there is a hub in which the topic can be found.
+    #[cfg(feature = "json")]
+    pub(super) fn has_hub(&self) -> bool {
+        self.registry.strong_count() > 0
     }
 
     /// Delivers to some members. `false`: all have been sent everything.

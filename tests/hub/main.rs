@@ -4,5 +4,8 @@
 
 mod history;
 mod model;
+mod periodic;
+mod presence;
 mod runtimes;
+mod slow;
 mod support;

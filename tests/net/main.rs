@@ -12,6 +12,7 @@ mod held_memory;
 mod incoming;
 mod one_direction;
 mod panics;
+mod resume;
 #[path = "../support/mod.rs"]
 mod shared;
 mod slow_links;

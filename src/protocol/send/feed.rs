@@ -1,6 +1,7 @@
 //! What one member of a topic is still to be sent.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,8 +14,8 @@ use crate::message::Message;
 /// 1. They leave in the order in which they came.
 /// 2. Those that were replayed from a history come first. They are never dropped, and do not count towards the capacity.
 /// 3. No more than `capacity` others wait. What happens to more is said by `overflow`; what is dropped is counted.
-/// 4. A feed that overflowed with [`Overflow::Close`] stays empty: its connection is to be closed.
-#[derive(Debug)]
+/// 4. What was dropped is told, where there is a notice for it, before the publication behind it.
+/// 5. A feed that overflowed with [`Overflow::Close`] stays empty: its connection is to be closed.
 pub(crate) struct Feed {
     overflow: Overflow,
     capacity: usize,
@@ -22,8 +23,14 @@ pub(crate) struct Feed {
     /// How many at the front of the queue were replayed.
     replayed: usize,
     dropped: u64,
+    /// Of these, how many the member was told of.
+    told: u64,
+    notice: Option<Arc<Notice>>,
     closed: bool,
 }
+
+/// Makes the message that tells a member how many publications were dropped.
+pub(crate) type Notice = dyn Fn(u64) -> Message + Send + Sync;
 
 /// One publication for one connection.
 #[derive(Clone, Debug)]
@@ -44,6 +51,21 @@ pub(crate) enum Frame {
     Shared(Bytes),
 }
 
+/// What a connection is to encode.
+pub(crate) enum Own {
+    Message(Message),
+    Notice(Arc<Notice>, u64),
+}
+
+impl Own {
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Self::Message(message) => message,
+            Self::Notice(notice, count) => notice(count),
+        }
+    }
+}
+
 /// What became of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
@@ -58,7 +80,12 @@ impl Feed {
     pub(crate) fn new(overflow: Overflow, capacity: usize, replay: impl IntoIterator<Item = Item>) -> Self {
         let queue: VecDeque<_> = replay.into_iter().collect();
         let replayed = queue.len();
-        Self { overflow, capacity, queue, replayed, dropped: 0, closed: false }
+        Self { overflow, capacity, queue, replayed, dropped: 0, told: 0, notice: None, closed: false }
+    }
+
+    /// What tells the member of dropped publications.
+    pub(crate) fn with_notice(self, notice: Option<Arc<Notice>>) -> Self {
+        Self { notice, ..self }
     }
 
     /// Appends a publication, within the bounds. `scarce`: memory is short, so that no more than this one may wait.
@@ -96,19 +123,53 @@ impl Feed {
         self.queue.drain(self.replayed..self.replayed + excess);
     }
 
-    /// The next one to be sent.
-    pub(crate) fn pop(&mut self) -> Option<Item> {
+    /// The next one that other connections are sent too, unless something else comes before it.
+    pub(crate) fn pop_shared(&mut self) -> Option<(Bytes, usize)> {
+        if self.needs_encoding() {
+            return None;
+        }
+        match self.pop()? {
+            Item { frame: Frame::Shared(frame), payload, .. } => Some((frame, payload)),
+            Item { frame: Frame::Own(_), .. } => None,
+        }
+    }
+
+    /// The next message, where it is to be encoded by the connection.
+    pub(crate) fn pop_own(&mut self) -> Option<Own> {
+        if self.replayed == 0
+            && let Some(notice) = &self.notice
+            && self.dropped > self.told
+        {
+            let count = self.dropped - std::mem::replace(&mut self.told, self.dropped);
+            return Some(Own::Notice(notice.clone(), count));
+        }
+        match self.queue.front() {
+            Some(Item { frame: Frame::Own(_), .. }) => {}
+            _ => return None,
+        }
+        match self.pop()?.frame {
+            Frame::Own(message) => Some(Own::Message(message)),
+            Frame::Shared(_) => None,
+        }
+    }
+
+    /// Whether what comes next is to be encoded by the connection.
+    pub(crate) fn needs_encoding(&self) -> bool {
+        match self.queue.front() {
+            None => false,
+            Some(Item { frame: Frame::Own(_), .. }) => true,
+            // Dropped publications stood behind those that were replayed.
+            Some(_) => self.replayed == 0 && self.notice.is_some() && self.dropped > self.told,
+        }
+    }
+
+    fn pop(&mut self) -> Option<Item> {
         let item = self.queue.pop_front()?;
         self.replayed = self.replayed.saturating_sub(1);
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
         }
         Some(item)
-    }
-
-    /// What is to be sent next.
-    pub(crate) fn front(&self) -> Option<&Item> {
-        self.queue.front()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -130,6 +191,16 @@ impl Feed {
     }
 }
 
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed")
+            .field("overflow", &self.overflow)
+            .field("waiting", &self.queue.len())
+            .field("dropped", &self.dropped)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,12 +211,8 @@ mod tests {
     }
 
     fn drain(feed: &mut Feed) -> Vec<String> {
-        std::iter::from_fn(|| feed.pop())
-            .map(|item| match item.frame {
-                Frame::Own(message) => message.as_text().unwrap().to_owned(),
-                Frame::Shared(_) => unreachable!(),
-            })
-            .collect()
+        let messages = std::iter::from_fn(|| feed.pop_own()).map(Own::into_message);
+        messages.map(|message| message.as_text().unwrap().to_owned()).collect()
     }
 
     #[test]
@@ -170,6 +237,28 @@ mod tests {
             assert_eq!(feed.is_closed(), results.contains(&Pushed::Overflowed));
             assert_eq!(feed.queue.capacity(), 0);
         }
+    }
+
+    #[test]
+    fn what_was_dropped_is_told_once_and_behind_a_replay() {
+        let notice: Arc<Notice> = Arc::new(|count| format!("-{count}").into());
+        let mut feed = Feed::new(Overflow::DropOldest, 2, [item("a"), item("b")]).with_notice(Some(notice));
+        for name in ["1", "2", "3", "4"] {
+            feed.push(item(name), false);
+        }
+        assert_eq!(drain(&mut feed).join(" "), "a b -2 3 4");
+        for name in ["5", "6", "7"] {
+            feed.push(item(name), false);
+        }
+        assert_eq!(drain(&mut feed).join(" "), "-1 6 7");
+        // One that is shared waits for what tells of the ones before it.
+        let shared = |byte| Item { frame: Frame::Shared(Bytes::from(vec![byte])), payload: 1, key: None };
+        (0..3).for_each(|byte| drop(feed.push(shared(byte), false)));
+        assert!(feed.needs_encoding() && feed.pop_shared().is_none());
+        assert_eq!(drain(&mut feed).join(" "), "-1");
+        assert_eq!(feed.pop_shared().unwrap().0, [1][..]);
+        assert_eq!(feed.pop_shared().unwrap().0, [2][..]);
+        assert!(feed.pop_shared().is_none());
     }
 
     #[test]

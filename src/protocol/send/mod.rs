@@ -7,7 +7,7 @@ mod sender;
 mod write_buffer;
 
 pub(crate) use self::encoding::Encoding;
-pub(crate) use self::feed::{Feed, Frame, Item, Pushed};
+pub(crate) use self::feed::{Feed, Frame, Item, Notice, Own, Pushed};
 pub use self::overflow::Overflow;
 pub(crate) use self::sender::Sender;
 pub(crate) use self::write_buffer::WriteBuffer;
