@@ -1,9 +1,10 @@
 //! The task that delivers what is published to a topic.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 
 use tokio::runtime::Handle;
-use tokio::task::yield_now;
 
 use super::topic_inner::TopicInner;
 
@@ -28,11 +29,24 @@ struct Distributor {
 impl Distributor {
     async fn run(mut self) {
         while self.topic.upgrade().is_some_and(|topic| topic.distribute_some()) {
-            // The tasks of these members write now, while the frames are in the cache.
-            yield_now().await;
+            // The tasks of these members have their turn now, while what they need is in the cache.
+            yield_behind_woken().await;
         }
         self.is_done = true;
     }
+}
+
+/// Lets the tasks run that were woken before this one. `yield_now` would have the runtime look at its sockets besides.
+async fn yield_behind_woken() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Drop for Distributor {

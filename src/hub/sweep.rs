@@ -166,7 +166,7 @@ fn join(publications: &[Arc<Publication>], encoding: Encoding, budget: &Budget) 
 }
 
 /// How many members are delivered to before other tasks have a turn, such as those of these members.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 /// How many members are looked at under the lock.
 const MOST_VISITED: usize = 1024;
 /// How many batches are kept for the next members.
