@@ -22,6 +22,8 @@ pub(super) struct Feeds {
     entries: Vec<Entry>,
     /// Where the next refill begins, so that each feed has its turn.
     next: usize,
+    /// Something may wait in one of them.
+    waiting: bool,
 }
 
 #[derive(Debug)]
@@ -68,9 +70,10 @@ impl Feeds {
         self.entries.iter_mut().find(|entry| entry.id == id).map(|entry| &mut entry.feed)
     }
 
+    /// Whether nothing waits in any of them.
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    pub(super) fn is_idle(&self) -> bool {
+        !self.waiting
     }
 
     /// Moves what waits into the outgoing buffer, as far as that has capacity. Whether there is more that the connection must
@@ -92,6 +95,8 @@ impl Feeds {
                 return false;
             }
         }
+        // All that is left is encoded next.
+        self.waiting = own;
         own
     }
 
@@ -128,6 +133,7 @@ impl Inner {
         if let Err(error) = state.lifecycle.check_writable() {
             return Err((error, guard));
         }
+        state.feeds.waiting |= !feed.is_empty();
         state.feeds.entries.push(Entry { id, feed, _guard: guard });
         Ok(())
     }
@@ -142,7 +148,7 @@ impl Inner {
         let mut state = self.lock();
         let index = state.feeds.entries.iter().position(|entry| entry.id == id);
         let removed = index.map(|index| state.feeds.entries.swap_remove(index));
-        if state.feeds.is_empty() {
+        if state.feeds.entries.is_empty() {
             state.feeds = Feeds::default();
         }
         drop(state);
@@ -177,6 +183,7 @@ impl Inner {
                         }
                     }
                 }
+                state_ref.feeds.waiting = true;
             }
         }
         drop(state);

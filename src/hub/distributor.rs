@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
+use std::thread;
 
 use tokio::runtime::Handle;
 
@@ -50,11 +51,16 @@ async fn yield_behind_woken() {
 }
 
 impl Drop for Distributor {
+    /// Dropped before its time, as its runtime is shut down, it delivers here: members may be in other runtimes.
     fn drop(&mut self) {
-        if !self.is_done
-            && let Some(topic) = self.topic.upgrade()
-        {
-            topic.distributor_dropped();
+        if self.is_done {
+            return;
+        }
+        let Some(topic) = self.topic.upgrade() else { return };
+        if thread::panicking() {
+            topic.distributor_panicked();
+        } else {
+            while topic.distribute_some() {}
         }
     }
 }

@@ -291,8 +291,8 @@ impl TopicInner {
         true
     }
 
-    /// The distributor ended before its time, as its runtime was shut down.
-    pub(super) fn distributor_dropped(&self) {
+    /// The next publication starts another distributor.
+    pub(super) fn distributor_panicked(&self) {
         self.lock().distributing = false;
     }
 }

@@ -209,7 +209,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if std::mem::take(&mut state.deadline_changed) {
             self.timers.set_deadline(state.deadline.as_ref().map(|deadline| deadline.0));
         }
-        let encode = !state.feeds.is_empty() && state.refill();
+        let encode = !state.feeds.is_idle() && state.refill();
         if self.writing.is_empty() {
             self.control_bytes = gather(&mut state, &mut self.control, &mut self.writing);
         }

@@ -253,7 +253,9 @@ mod tests {
         assert_eq!(drain(&mut feed).join(" "), "-1 6 7");
         // One that is shared waits for what tells of the ones before it.
         let shared = |byte| Item { frame: Frame::Shared(Bytes::from(vec![byte])), payload: 1, key: None };
-        (0..3).for_each(|byte| drop(feed.push(shared(byte), false)));
+        for byte in 0..3 {
+            feed.push(shared(byte), false);
+        }
         assert!(feed.needs_encoding() && feed.pop_shared().is_none());
         assert_eq!(drain(&mut feed).join(" "), "-1");
         assert_eq!(feed.pop_shared().unwrap().0, [1][..]);
