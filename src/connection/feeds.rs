@@ -16,7 +16,8 @@ use crate::role::Role;
 /// 1. What a topic delivers goes into the outgoing buffer where that has capacity and nothing waits in the feed, and else into
 ///    the feed: so each feed keeps its order.
 /// 2. The connection's task moves items from the feeds into the buffer whenever that has capacity. It alone takes them out.
-/// 3. The feeds are dropped, each with its guard, as soon as nothing can be sent any more; a guard is never dropped under the lock.
+/// 3. Where handles wait for capacity too, feeds and handles take turns.
+/// 4. The feeds are dropped, each with its guard, as soon as nothing can be sent any more; a guard is never dropped under the lock.
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
     entries: Vec<Entry>,
@@ -24,6 +25,8 @@ pub(super) struct Feeds {
     next: usize,
     /// Something may wait in one of them.
     waiting: bool,
+    /// The last refill was left to handles.
+    left_out: bool,
 }
 
 #[derive(Debug)]
@@ -77,8 +80,12 @@ impl Feeds {
     }
 
     /// Moves what waits into the outgoing buffer, as far as that has capacity. Whether there is more that the connection must
-    /// encode itself.
-    pub(super) fn refill(&mut self, sender: &mut Sender) -> bool {
+    /// encode itself. `has_senders`: handles wait for capacity, and more of it will be free later.
+    pub(super) fn refill(&mut self, sender: &mut Sender, has_senders: bool) -> bool {
+        self.left_out = has_senders && !self.left_out;
+        if self.left_out {
+            return false;
+        }
         let mut own = false;
         let count = self.entries.len();
         for turn in 0..count {

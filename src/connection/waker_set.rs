@@ -20,6 +20,11 @@ impl WakerKey {
 }
 
 impl WakerSet {
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Has this waker woken at the next change.
     #[inline]
     pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) {

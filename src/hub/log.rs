@@ -158,6 +158,7 @@ impl Log {
     }
 
     /// Forgets what new members get.
+    #[cfg(feature = "json")]
     pub(super) fn clear_latest(&mut self) {
         self.latest = None;
     }

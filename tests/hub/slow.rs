@@ -34,3 +34,34 @@ async fn a_member_is_told_of_what_was_dropped() {
     assert_eq!(received(&client), ["as before"]);
     assert_eq!((seat.lag(), topic.lag()), (0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_sends_comes_through_however_much_is_published() {
+    let topic = Hub::new().topic("flood").capacity(4);
+    let (client, server) = plain_pair();
+    let seat = topic.join(&server, Overflow::DropOldest).unwrap();
+    let publish = || topic.publish("x".repeat(16_000)).unwrap();
+    while seat.dropped() == 0 {
+        publish();
+        settle().await;
+    }
+    let mut replies = Vec::new();
+    let sending = tokio::spawn(async move {
+        for number in 0..5 {
+            server.send(format!("reply {number}")).await.unwrap();
+        }
+        server
+    });
+    for _ in 0..100 {
+        for _ in 0..3 {
+            publish();
+        }
+        settle().await;
+        let message = client.recv().await.unwrap().unwrap();
+        replies.extend(message.as_text().filter(|text| text.starts_with("reply")).map(str::to_owned));
+    }
+    assert_eq!(replies, ["reply 0", "reply 1", "reply 2", "reply 3", "reply 4"]);
+    // The publications have come through as well.
+    assert!(seat.lag() > 0 && topic.members() == 1);
+    drop(sending.await.unwrap());
+}

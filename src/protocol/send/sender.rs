@@ -65,6 +65,11 @@ impl Sender {
         self.bytes_queued - self.bytes_written < self.limit
     }
 
+    /// Whether something is queued that the transport has not taken.
+    pub(crate) fn has_unwritten(&self) -> bool {
+        self.bytes_queued > self.bytes_written
+    }
+
     /// Queues a message, and says up to which byte must be written for it to be out.
     #[inline]
     pub(crate) fn push(&mut self, message: &Message) -> u64 {
