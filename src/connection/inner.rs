@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::driver_waker::DriverWaker;
+use super::feeds::Feeds;
 use super::state::{State, Waiting};
 use super::waker_set::{Unused, WakerKey};
 use crate::close::CloseFrame;
@@ -29,7 +30,7 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     /// Held from compressing to queueing: with context takeover, frames must leave in the order of their compression.
     /// Taken before `state`. None once the connection has ended.
-    deflater: Mutex<Option<Deflater>>,
+    pub(super) deflater: Mutex<Option<Deflater>>,
     id: u64,
     is_compressed: bool,
     context: OnceLock<CancellationToken>,
@@ -397,7 +398,10 @@ impl Inner {
     pub(super) fn changed(&self, mut state: MutexGuard<'_, State>) {
         let wakers = state.take_all_wakers();
         let ended = state.lifecycle.ended().is_some();
+        let feeds = if state.lifecycle.is_writable() { Feeds::default() } else { std::mem::take(&mut state.feeds) };
         drop(state);
+        // Without the lock: their guards take others.
+        drop(feeds);
         if ended && let Some(token) = self.context.get() {
             token.cancel();
         }

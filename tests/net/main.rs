@@ -15,6 +15,7 @@ mod last_packet;
 mod one_direction;
 mod panics;
 mod partitions;
+mod resume;
 #[path = "../support/mod.rs"]
 mod shared;
 mod slow_links;

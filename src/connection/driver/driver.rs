@@ -223,6 +223,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if std::mem::take(&mut state.deadline_changed) {
             self.timers.set_deadline(state.deadline.as_ref().map(|deadline| deadline.0));
         }
+        let encode = !state.feeds.is_idle() && state.refill();
         if self.writing.is_empty() {
             self.control_bytes = gather(&mut state, &mut self.control, &mut self.writing);
         }
@@ -235,6 +236,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let phase = state.lifecycle.phase();
         drop(state);
         wakers.wake();
+        if encode {
+            self.inner.encode_waiting();
+        }
         let changed = phase != self.phase || (self.has_capacity && !had_capacity);
         if phase != self.phase {
             self.enter(phase);

@@ -10,6 +10,7 @@ mod context_takeover;
 mod deadlines;
 mod disconnecting;
 mod handler_errors;
+mod hub;
 mod io;
 mod keepalive;
 mod limits;
