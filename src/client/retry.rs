@@ -49,6 +49,7 @@ impl Error {
             | ErrorKind::InvalidSetting
             | ErrorKind::MessageTooBig
             | ErrorKind::Protocol
+            | ErrorKind::RateLimitExceeded
             | ErrorKind::Source => false,
         }
     }

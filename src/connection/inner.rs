@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::driver_waker::DriverWaker;
+use super::feeds::Feeds;
 use super::state::{State, Waiting};
 use super::waker_set::{Unused, WakerKey};
 use crate::close::CloseFrame;
@@ -21,7 +22,7 @@ use crate::limits::Limits;
 use crate::message::Message;
 use crate::protocol::{CloseReason, give_buffer, take_buffer};
 use crate::role::Role;
-use crate::stats::Stats;
+use crate::stats::{QueueSizes, Stats};
 
 /// One connection, as its task and its handles see it. It is the handler's waker too.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     /// Held from compressing to queueing: with context takeover, frames must leave in the order of their compression.
     /// Taken before `state`. None once the connection has ended.
-    deflater: Mutex<Option<Deflater>>,
+    pub(super) deflater: Mutex<Option<Deflater>>,
     id: u64,
     is_compressed: bool,
     context: OnceLock<CancellationToken>,
@@ -348,6 +349,12 @@ impl Inner {
         }
     }
 
+    /// What waits to be received and to be written.
+    pub(super) fn queue_sizes(&self) -> QueueSizes {
+        let state = self.lock();
+        QueueSizes { unread: state.incoming.unread_bytes() as u64, unwritten: state.sender.unwritten_bytes() }
+    }
+
     /// A token that is cancelled when the connection ends. Made when it is first asked for.
     pub(crate) fn context(&self) -> &CancellationToken {
         let token = self.context.get_or_init(CancellationToken::new);
@@ -391,7 +398,10 @@ impl Inner {
     pub(super) fn changed(&self, mut state: MutexGuard<'_, State>) {
         let wakers = state.take_all_wakers();
         let ended = state.lifecycle.ended().is_some();
+        let feeds = if state.lifecycle.is_writable() { Feeds::default() } else { std::mem::take(&mut state.feeds) };
         drop(state);
+        // Without the lock: their guards take others.
+        drop(feeds);
         if ended && let Some(token) = self.context.get() {
             token.cancel();
         }

@@ -21,9 +21,9 @@ mod settings;
 mod tests;
 
 #[cfg(not(feature = "deflate"))]
-pub(crate) use self::absent::{Compression, Deflater, InflateError, Inflater, Negotiated};
+pub(crate) use self::absent::{Compression, Deflater, InflateError, Inflater, Negotiated, Stateless};
 #[cfg(feature = "deflate")]
-pub(crate) use self::deflater::Deflater;
+pub(crate) use self::deflater::{Deflater, Stateless};
 #[cfg(feature = "deflate")]
 pub(crate) use self::inflater::{InflateError, Inflater};
 #[cfg(feature = "deflate")]

@@ -62,8 +62,12 @@ pub enum RejectionKind {
     Origin,
     /// The server is shutting down (503 with `Retry-After`).
     ShuttingDown,
-    /// As many connections are open as the limits allow (503 with `Retry-After`).
+    /// As many connections are open as [`Upgrader::max_connections`](crate::Upgrader::max_connections) allows (503 with
+    /// `Retry-After`).
     TooManyConnections,
+    /// As many connections with the same key are open as
+    /// [`Upgrader::max_connections_per_key`](crate::Upgrader::max_connections_per_key) allows (429 with `Retry-After`).
+    TooManyConnectionsPerKey,
     /// `Sec-WebSocket-Version` is not 13 (426; RFC 6455 §4.4).
     Version,
 }
@@ -90,6 +94,7 @@ impl Rejection {
             RejectionKind::Origin => "pages of this origin may not open a WebSocket here",
             RejectionKind::ShuttingDown => "the server is shutting down",
             RejectionKind::TooManyConnections => "too many WebSocket connections are open",
+            RejectionKind::TooManyConnectionsPerKey => "too many WebSocket connections of this client are open",
             RejectionKind::Version => "Sec-WebSocket-Version must be 13",
         };
         Self::because(kind, reason)
@@ -128,6 +133,7 @@ impl Rejection {
             RejectionKind::NotWebSocket | RejectionKind::Version => StatusCode::UPGRADE_REQUIRED,
             RejectionKind::NotUpgradable => StatusCode::INTERNAL_SERVER_ERROR,
             RejectionKind::ShuttingDown | RejectionKind::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
+            RejectionKind::TooManyConnectionsPerKey => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -158,7 +164,7 @@ impl Rejection {
                 headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
             }
             _ => {}
@@ -220,6 +226,12 @@ mod tests {
             (Origin, 403, &[text], "pages of this origin may not open a WebSocket here"),
             (ShuttingDown, 503, &[text, ("retry-after", "5"), ("connection", "close")], "the server is shutting down"),
             (TooManyConnections, 503, &[text, ("retry-after", "5")], "too many WebSocket connections are open"),
+            (
+                TooManyConnectionsPerKey,
+                429,
+                &[text, ("retry-after", "5")],
+                "too many WebSocket connections of this client are open",
+            ),
             (Version, 426, &version, "Sec-WebSocket-Version must be 13"),
         ] {
             let response = Rejection::new(kind).into_response(http::Version::HTTP_11);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::request::Parts;
 
 use super::handle::Manager;
-use crate::connection::{Waiter, Waiting};
+use crate::connection::{Inner, Waiter, Waiting};
 use crate::error::Error;
 use crate::stats::Stats;
 
@@ -93,6 +93,16 @@ impl Manager {
 /// Which connection a [`Manager`] belongs to, as a key for maps: made by [`Manager::id`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    pub(crate) fn of(connection: &Inner) -> Self {
+        Self(connection.id())
+    }
+
+    pub(crate) fn get(self) -> u64 {
+        self.0
+    }
+}
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

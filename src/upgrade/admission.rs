@@ -5,16 +5,17 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, Uri, Version};
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Span;
 
 use super::io::PendingTransport;
+use super::permits::Permits;
 use super::refused::{log_lost_upgrade, log_refusal};
 use super::upgrade::Upgrade;
 use super::upgrader::Upgrader;
 use crate::connection::ConnectionConfig;
 use crate::handshake::{Accepted, Head, Protocol, Rejection, RejectionKind, StoredRequest, copied};
 use crate::log_text::{LONGEST_VALUE, shortened};
+use crate::metrics::rejected;
 use crate::role::Role;
 use crate::shutdown::Ticket;
 
@@ -98,7 +99,7 @@ impl Upgrader {
 pub(crate) struct Admission {
     accepted: Accepted,
     ticket: Option<Ticket>,
-    permit: Option<OwnedSemaphorePermit>,
+    permits: Permits,
 }
 
 #[cfg(feature = "axum")]
@@ -128,14 +129,8 @@ impl Upgrader {
             Some(shutdown) => Some(shutdown.admit().ok_or_else(|| self.refuse(head, RejectionKind::ShuttingDown))?),
             None => None,
         };
-        let permit = match &self.0.connections {
-            Some(connections) => {
-                let permit = connections.free.clone().try_acquire_owned();
-                Some(permit.map_err(|_| self.refuse(head, RejectionKind::TooManyConnections))?)
-            }
-            None => None,
-        };
-        Ok(Admission { accepted, ticket, permit })
+        let permits = self.0.connections.admit(head).map_err(|kind| self.refuse(head, kind))?;
+        Ok(Admission { accepted, ticket, permits })
     }
 
     /// Refuses a handshake for a reason that does not lie in itself, and logs that.
@@ -146,6 +141,7 @@ impl Upgrader {
     }
 
     fn log_refusal(&self, head: Head<'_>, rejection: &Rejection) {
+        rejected(rejection.kind());
         let policy = &self.0.rules.origin;
         if self.0.peer_addr.is_none() && self.0.original_uri.is_none() {
             return log_refusal(head, rejection, policy, head.uri.path(), head.extensions.get().copied());
@@ -161,7 +157,7 @@ impl Upgrader {
         request: Parts,
         transport: PendingTransport,
     ) -> (Response<R>, Upgrade) {
-        let Admission { accepted, ticket, permit } = admission;
+        let Admission { accepted, ticket, permits } = admission;
         let compression = self.0.config.offered();
         let deflate = compression.and_then(|compression| Some((compression, compression.accept(&request.headers)?)));
         let subprotocol = accepted.subprotocol().map(Box::from);
@@ -172,7 +168,7 @@ impl Upgrader {
             ..self.0.config.connection_config(Role::Server, deflate)
         };
         let request = StoredRequest::new(request);
-        let upgrade = Upgrade { transport, config, request, subprotocol, upgrader: self.clone(), ticket, permit };
+        let upgrade = Upgrade { transport, config, request, subprotocol, upgrader: self.clone(), ticket, permits };
         (response.map(|()| R::default()), upgrade)
     }
 

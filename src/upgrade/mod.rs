@@ -5,6 +5,7 @@ mod from_io;
 mod handled;
 mod hooks;
 mod io;
+mod permits;
 mod refused;
 mod streams;
 #[expect(clippy::module_inception, reason = "the accepted handshake has a file of its own, named as its type")]

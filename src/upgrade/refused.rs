@@ -51,7 +51,7 @@ pub(super) fn log_refusal(
                     target: "tower_websocket", status, path, peer, "handshake refused: {rejection}: {NO_UPGRADES}"
                 );
             }
-            RejectionKind::TooManyConnections => {
+            RejectionKind::TooManyConnections | RejectionKind::TooManyConnectionsPerKey => {
                 tracing::warn!(target: "tower_websocket", status, path, peer, "handshake refused: {rejection}");
             }
             _ => {

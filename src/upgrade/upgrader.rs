@@ -1,16 +1,17 @@
 //! The settings of one endpoint.
 
+use std::hash::Hash;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, Uri};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::config::WebSocketConfig;
 use super::hooks::{Hook, OnEnd, OnRejection, OriginalUri, PeerAddr};
+use super::permits::{ConnectionLimits, PerKey, Total};
 use crate::close::CloseFrame;
 #[cfg(feature = "deflate")]
 use crate::deflate::Compression;
@@ -30,10 +31,11 @@ use crate::stats::Stats;
 /// - by itself, with [`upgrade`](Self::upgrade) or [`upgrade_parts`](Self::upgrade_parts).
 ///
 /// In a request's extensions it also overrides the layer's settings for that request. Where it says nothing of
-/// [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections), [`on_rejection`](Self::on_rejection),
+/// [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections),
+/// [`max_connections_per_key`](Self::max_connections_per_key), [`on_rejection`](Self::on_rejection),
 /// [`on_end`](Self::on_end), [`peer_addr`](Self::peer_addr) and [`original_uri`](Self::original_uri), the layer's stay.
 ///
-/// Cloning is cheap. Clones share the limit on connections.
+/// Cloning is cheap. Clones share the limits on connections.
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,18 +63,11 @@ pub(super) struct Settings {
     pub(super) config: WebSocketConfig,
     pub(super) context: Option<CancellationToken>,
     pub(super) shutdown: Option<Shutdown>,
-    pub(super) connections: Option<Connections>,
+    pub(super) connections: ConnectionLimits,
     pub(super) on_rejection: Option<Hook<OnRejection>>,
     pub(super) on_end: Option<Hook<OnEnd>>,
     pub(super) peer_addr: Option<Hook<PeerAddr>>,
     pub(super) original_uri: Option<Hook<OriginalUri>>,
-}
-
-/// How many connections may be open, and those that still may.
-#[derive(Clone, Debug)]
-pub(super) struct Connections {
-    max: usize,
-    pub(super) free: Arc<Semaphore>,
 }
 
 impl Upgrader {
@@ -169,8 +164,42 @@ impl Upgrader {
     /// TCP connections that have not asked for a WebSocket are not counted, and neither are those of other requests: they are
     /// the server's. What ends those that ask for nothing, such as hyper's `header_read_timeout`, the server must set.
     pub fn max_connections(mut self, connections: usize) -> Self {
-        let free = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        self.settings().connections = Some(Connections { max: connections, free });
+        self.settings().connections.total = Some(Total::new(connections));
+        self
+    }
+
+    /// How many connections with the same key may be open at a time, such as those of one address or one user; more get 429
+    /// with `Retry-After` (RFC 6585 §4). No limit by default.
+    ///
+    /// A connection counts as for [`max_connections`](Self::max_connections). One whose key is `None` does not. Keys without
+    /// connections take no memory. The function is asked about each handshake that passes all other checks.
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+    /// use tower_websocket::Upgrader;
+    ///
+    /// /// An address, or the network of 2^64 addresses that one client may have.
+    /// fn network(address: IpAddr) -> IpAddr {
+    ///     match address.to_canonical() {
+    ///         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    ///         address => address,
+    ///     }
+    /// }
+    ///
+    /// let upgrader = Upgrader::new().max_connections_per_key(20, |request| {
+    ///     request.extensions.get::<SocketAddr>().map(|peer| network(peer.ip()))
+    /// });
+    /// ```
+    ///
+    /// Behind a proxy all connections come from its address: take the key from a header that the proxy sets itself, and no
+    /// other. Many people share an address behind one NAT, so a limit per user, where there are users, can be lower.
+    #[doc(alias = "max_connections_per_ip")]
+    pub fn max_connections_per_key<K: Eq + Hash + Clone + Send + Sync + 'static>(
+        mut self,
+        connections: usize,
+        key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings().connections.per_key = Some(PerKey::new(connections, key));
         self
     }
 
@@ -275,7 +304,13 @@ impl Upgrader {
     /// How many connections may be open at a time, where that was set.
     #[must_use]
     pub fn get_max_connections(&self) -> Option<usize> {
-        Some(self.0.connections.as_ref()?.max)
+        Some(self.0.connections.total.as_ref()?.max)
+    }
+
+    /// How many connections with the same key may be open at a time, where that was set.
+    #[must_use]
+    pub fn get_max_connections_per_key(&self) -> Option<usize> {
+        Some(self.0.connections.per_key.as_ref()?.max)
     }
 
     /// The shutdown that was set.
@@ -314,7 +349,8 @@ impl Upgrader {
             let (settings, fallback) = (self.settings(), &fallback.0);
             fill(&mut settings.context, fallback.context.as_ref());
             fill(&mut settings.shutdown, fallback.shutdown.as_ref());
-            fill(&mut settings.connections, fallback.connections.as_ref());
+            fill(&mut settings.connections.total, fallback.connections.total.as_ref());
+            fill(&mut settings.connections.per_key, fallback.connections.per_key.as_ref());
             fill(&mut settings.on_rejection, fallback.on_rejection.as_ref());
             fill(&mut settings.on_end, fallback.on_end.as_ref());
             fill(&mut settings.peer_addr, fallback.peer_addr.as_ref());

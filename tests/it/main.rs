@@ -22,6 +22,8 @@ mod json;
 mod layer;
 mod levels;
 mod malformed;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod net;
 mod nodelay;
 mod over_http1;

@@ -95,6 +95,11 @@ impl Incoming {
         self.charge.release();
     }
 
+    /// What is unread.
+    pub(crate) fn unread_bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn messages_received(&self) -> u64 {
         self.messages_received
     }

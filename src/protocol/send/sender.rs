@@ -1,5 +1,7 @@
 //! The sending half that a connection shares with its handles: what is queued, and how much of it is written.
 
+use bytes::Bytes;
+
 use super::write_buffer::WriteBuffer;
 use crate::budget::Charge;
 use crate::close::CloseFrame;
@@ -16,6 +18,8 @@ pub(crate) struct Sender {
     bytes_queued: u64,
     bytes_written: u64,
     limit: u64,
+    /// Bytes queued since everything was written last, but for shared ones, which are charged where they are made.
+    unshared: u64,
     totals: Totals,
     charge: Charge,
     /// Nothing more will be written.
@@ -38,10 +42,16 @@ impl Sender {
             bytes_queued: 0,
             bytes_written: 0,
             limit: limits.outgoing as u64,
+            unshared: 0,
             totals: Totals::default(),
             charge: limits.budget.charge(),
             cleared: false,
         }
+    }
+
+    /// Which end of the connection sends.
+    pub(crate) fn role(&self) -> Role {
+        self.role
     }
 
     /// Whether the transport writes from several places at once.
@@ -53,6 +63,11 @@ impl Sender {
     #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
         self.bytes_queued - self.bytes_written < self.limit
+    }
+
+    /// Whether something is queued that the transport has not taken.
+    pub(crate) fn has_unwritten(&self) -> bool {
+        self.bytes_queued > self.bytes_written
     }
 
     /// Queues a message, and says up to which byte must be written for it to be out.
@@ -71,6 +86,15 @@ impl Sender {
         })
     }
 
+    /// Queues encoded frames that other connections are sent too: so many messages with so much payload.
+    #[inline]
+    pub(crate) fn push_shared(&mut self, frames: Bytes, messages: u64, payload: u64) {
+        self.bytes_queued += frames.len() as u64;
+        self.queue.push_shared(frames);
+        self.totals.messages += messages;
+        self.totals.payload += payload;
+    }
+
     /// Queues a close frame.
     pub(crate) fn push_close(&mut self, frame: &CloseFrame) {
         let role = self.role;
@@ -80,6 +104,11 @@ impl Sender {
     /// Up to which byte all is queued.
     pub(crate) fn bytes_queued(&self) -> u64 {
         self.bytes_queued
+    }
+
+    /// What waits to be written.
+    pub(crate) fn unwritten_bytes(&self) -> u64 {
+        self.bytes_queued - self.bytes_written
     }
 
     /// Whether everything up to this byte is written.
@@ -106,7 +135,11 @@ impl Sender {
         if self.cleared {
             return;
         }
-        let unwritten = usize::try_from(self.bytes_queued - self.bytes_written).unwrap_or(usize::MAX);
+        let unwritten = self.unwritten_bytes();
+        if unwritten == 0 {
+            self.unshared = 0;
+        }
+        let unwritten = usize::try_from(unwritten.min(self.unshared)).unwrap_or(usize::MAX);
         self.charge.raise_or_exceed(if unwritten > UNCHARGED { unwritten } else { 0 });
     }
 
@@ -135,7 +168,9 @@ impl Sender {
     fn count_bytes<R>(&mut self, push: impl FnOnce(&mut WriteBuffer) -> R) -> R {
         let before = self.queue.len();
         let result = push(&mut self.queue);
-        self.bytes_queued += (self.queue.len() - before) as u64;
+        let queued = (self.queue.len() - before) as u64;
+        self.bytes_queued += queued;
+        self.unshared += queued;
         result
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Deadlines {
     pong_due_since: Option<Instant>,
     /// Since when a message has been arriving.
     mid_message_since: Option<Instant>,
+    /// Since when nothing is read: a message that is arriving does not get older.
+    read_paused_since: Option<Instant>,
 }
 
 impl Deadlines {
@@ -46,6 +48,7 @@ impl Deadlines {
             step_time: Duration::ZERO,
             pong_due_since: None,
             mid_message_since: None,
+            read_paused_since: None,
         }
     }
 
@@ -100,6 +103,15 @@ impl Deadlines {
         set(&mut self.mid_message_since, mid_message, now);
     }
 
+    /// Reading stops, or goes on.
+    pub(super) fn set_read_paused(&mut self, paused: bool, now: Instant) {
+        let since = self.read_paused_since;
+        set(&mut self.read_paused_since, paused, now);
+        if let (false, Some(since), Some(begun)) = (paused, since, &mut self.mid_message_since) {
+            *begun += now.saturating_duration_since(since);
+        }
+    }
+
     /// The end of the connection begins, or is seen to go on.
     pub(super) fn set_closing(&mut self, now: Instant) {
         self.close_since = Some(now);
@@ -144,6 +156,11 @@ impl Deadlines {
         (!self.made_progress).then(|| (blocked + GRACE).max(blocked.max(due) + PONG_TIME))
     }
 
+    /// When the message that is arriving must be whole.
+    fn message_due(&self) -> Option<Instant> {
+        self.mid_message_since.filter(|_| self.read_paused_since.is_none()).map(|since| since + self.message_time)
+    }
+
     /// Which limits count at the moment, a bit for each. While none is added, what is due next can only move to later.
     pub(super) fn running(&self) -> u8 {
         [self.write_blocked_since, self.pong_due_since, self.mid_message_since, self.close_since]
@@ -157,7 +174,7 @@ impl Deadlines {
         for (due, failure) in [
             (self.write_due(), Failure::WriteTimeout),
             (self.pong_due(), Failure::WriteTimeout),
-            (self.mid_message_since.map(|since| since + self.message_time), Failure::MessageTimeout),
+            (self.message_due(), Failure::MessageTimeout),
             (self.end_of_life, Failure::LifetimeExceeded),
         ] {
             if due.is_some_and(|due| due <= now) {
@@ -230,6 +247,19 @@ mod tests {
             before = running;
         }
         assert!(deadlines.is_closing());
+    }
+
+    #[test]
+    fn a_message_gets_no_older_while_nothing_is_read() {
+        let (mut deadlines, at) = deadlines();
+        deadlines.set_mid_message(true, at(1));
+        deadlines.set_read_paused(true, at(11));
+        assert_eq!(deadlines.poll(at(90)).unwrap(), Some(at(100)));
+        deadlines.set_read_paused(false, at(31));
+        assert_eq!(deadlines.poll(at(31)).unwrap(), Some(at(51)));
+        deadlines.set_read_paused(false, at(40));
+        assert_eq!(deadlines.poll(at(40)).unwrap(), Some(at(51)));
+        assert!(matches!(deadlines.poll(at(51)), Err(Failure::MessageTimeout)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod deadlines;
 mod keepalive;
 mod pings;
+mod rate_limiter;
 mod send_queue;
 #[expect(clippy::module_inception, reason = "what joins the others has their name")]
 mod timers;

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::deadlines::Deadlines;
 use super::keepalive::{Keepalive, Liveness};
 use super::pings::Pings;
+use super::rate_limiter::RateLimiter;
 use super::send_queue::{SAMPLE_INTERVAL, SendQueue};
 use crate::limits::Limits;
 use crate::protocol::failure::Failure;
@@ -17,6 +18,8 @@ pub(crate) struct Timers {
     liveness: Liveness,
     deadlines: Deadlines,
     pings: Pings,
+    /// None where the peer may send what it likes.
+    rate_limiter: Option<Box<RateLimiter>>,
     /// The transport knows it.
     has_send_queue: bool,
     /// Sampled for few peers, so that most need no memory for it.
@@ -27,6 +30,8 @@ pub(crate) struct Timers {
     deadline: Option<Instant>,
     /// Something may be due earlier than it was.
     is_earlier: bool,
+    /// The peer has answered a ping: what would have been due without the answer is far from what is due now.
+    is_later: bool,
     /// The least that a peer takes, in bytes per second.
     min_data_rate: u64,
 }
@@ -42,6 +47,8 @@ pub(crate) enum Due {
     /// Nothing before this time, if ever.
     Nothing(Option<Instant>),
     Ping,
+    /// The rate limit allows more to be read.
+    ResumeReading,
     /// Nothing before [`Timers::send_queue_sampled`] is told: what the peer has acknowledged decides.
     SampleSendQueue,
 }
@@ -52,11 +59,13 @@ impl Timers {
             liveness: Liveness::new(keepalive, now),
             deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
+            rate_limiter: RateLimiter::new(&limits.rate_limit, now),
             has_send_queue: false,
             send_queue: None,
             backlog: 0,
             deadline: None,
             is_earlier: false,
+            is_later: false,
             min_data_rate: limits.min_data_rate.into(),
         }
     }
@@ -69,6 +78,7 @@ impl Timers {
     /// Bytes have arrived.
     #[inline]
     pub(crate) fn bytes_received(&mut self, now: Instant) {
+        self.is_later |= self.liveness.awaits_answer();
         self.liveness.seen(now);
         // A peer that is to close shows by pings that it is there, not that it has come to our close frame.
         if !self.deadlines.is_closing() {
@@ -77,14 +87,60 @@ impl Timers {
         }
     }
 
-    /// Reading stops, because messages are unread up to their limit, or goes on.
+    /// Reading stops, because messages are unread up to their limit or the rate limit is reached, or goes on.
     #[inline]
     pub(crate) fn set_read_paused(&mut self, paused: bool, now: Instant) {
-        self.liveness.set_read_paused(paused, now);
+        if paused != self.is_read_paused() {
+            self.liveness.set_read_paused(paused, now);
+            self.deadlines.set_read_paused(paused, now);
+        }
     }
 
     pub(crate) fn is_read_paused(&self) -> bool {
         self.liveness.is_read_paused()
+    }
+
+    /// Whether the peer has a rate limit, so that what it sends must be counted.
+    #[inline]
+    pub(crate) fn is_rate_limited(&self) -> bool {
+        self.rate_limiter.is_some()
+    }
+
+    /// Counts a message or a ping. Whether another may be received now.
+    pub(crate) fn count_message(&mut self, now: Instant) -> bool {
+        let is_within = self.rate_limiter.as_mut().is_none_or(|limiter| limiter.message_received(now));
+        self.is_earlier |= !is_within;
+        is_within
+    }
+
+    /// Counts bytes that were read. Whether more may be read now.
+    pub(crate) fn count_bytes(&mut self, bytes: usize, now: Instant) -> bool {
+        let is_within = self.rate_limiter.as_mut().is_none_or(|limiter| limiter.bytes_received(bytes, now));
+        self.is_earlier |= !is_within;
+        is_within
+    }
+
+    /// How many bytes the rate limit allows to be read at once.
+    #[inline]
+    pub(crate) fn most_bytes(&self, now: Instant) -> usize {
+        self.rate_limiter.as_ref().map_or(usize::MAX, |limiter| limiter.most_bytes(now))
+    }
+
+    /// Whether the rate limit allows nothing to be read now.
+    #[inline]
+    pub(crate) fn is_rate_paused(&self) -> bool {
+        self.rate_limiter.as_ref().is_some_and(|limiter| limiter.is_paused())
+    }
+
+    /// Whether the rate limit wants the connection to be closed.
+    #[inline]
+    pub(crate) fn is_rate_exceeded(&self) -> bool {
+        self.rate_limiter.as_ref().is_some_and(|limiter| limiter.is_exceeded())
+    }
+
+    /// From here on what the peer sends is discarded, up to its close frame.
+    pub(crate) fn stop_rate_limit(&mut self) {
+        self.rate_limiter = None;
     }
 
     /// The transport has accepted so many bytes.
@@ -152,6 +208,12 @@ impl Timers {
         std::mem::take(&mut self.is_earlier)
     }
 
+    /// Whether what is due has moved to later for good, and the timer should too, since this was last asked.
+    #[inline]
+    pub(crate) fn take_later(&mut self) -> bool {
+        std::mem::take(&mut self.is_later)
+    }
+
     /// The peer waits for a pong, or no longer.
     #[inline]
     pub(crate) fn set_pong_due(&mut self, due: bool, now: Instant) {
@@ -204,6 +266,12 @@ impl Timers {
 
     /// What is to be done at this time. A ping that is due counts as sent.
     pub(crate) fn poll(&mut self, now: Instant) -> Due {
+        if let Some(limiter) = &mut self.rate_limiter
+            && limiter.resumes_at().is_some_and(|resumes_at| resumes_at <= now)
+        {
+            limiter.resume();
+            return Due::ResumeReading;
+        }
         let sample_due = self.sample_due();
         if sample_due.is_some_and(|sample_due| sample_due <= now) {
             return Due::SampleSendQueue;
@@ -226,7 +294,10 @@ impl Timers {
             // It has had the time to get through them.
             Due::Failed(Failure::KeepaliveTimeout) => self.backlog = 0,
             Due::Ping => self.liveness.pinged(now),
-            Due::Nothing(next) => return Due::Nothing([next, sample_due].into_iter().flatten().min()),
+            Due::Nothing(next) => {
+                let resumes_at = self.rate_limiter.as_ref().and_then(|limiter| limiter.resumes_at());
+                return Due::Nothing([next, sample_due, resumes_at].into_iter().flatten().min());
+            }
             _ => {}
         }
         due
@@ -353,6 +424,20 @@ mod tests {
     fn a_silent_peer_times_out_after_five_seconds() {
         let (timers, at) = timers();
         check_timeout(timers, at(0), at(5000));
+    }
+
+    #[test]
+    fn the_timer_is_set_anew_for_what_follows_the_answer_to_a_ping() {
+        let (mut timers, at) = timers();
+        timers.bytes_received(at(1));
+        assert!(!timers.take_later());
+        assert!(matches!(timers.poll(at(3001)), Due::Ping));
+        assert!(matches!(timers.poll(at(3001)), Due::Nothing(Some(next)) if next == at(5001)));
+        timers.bytes_received(at(3002));
+        assert!(timers.take_later() && !timers.take_later());
+        assert!(matches!(timers.poll(at(3002)), Due::Nothing(Some(next)) if next == at(6002)));
+        timers.bytes_received(at(3003));
+        assert!(!timers.take_later());
     }
 
     #[test]

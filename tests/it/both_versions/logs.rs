@@ -274,6 +274,14 @@ async fn every_other_refusal_is_logged_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_for_too_many_connections_of_a_key_is_logged_with_the_peer() {
+    let upgrader = quiet().max_connections_per_key(0, |_| Some(()));
+    let said = refused(upgrader, "api.example", "").await;
+    assert!(said.contains(" WARN ") && said.contains("status=429") && said.contains("peer=192.0.2.1:4711"), "{said}");
+    assert!(said.contains("too many WebSocket connections of this client are open"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_names_peer_and_path_as_the_spans_of_connections_do() {
     #[derive(Clone)]
     struct Original(Uri, SocketAddr);
