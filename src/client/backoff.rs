@@ -178,6 +178,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_set_can_be_read_and_what_would_be_a_busy_loop_panics() {
+        let backoff = Backoff::default().initial(secs(2)).max(secs(9)).healthy_after(secs(7));
+        let backoff = backoff.after_restart(secs(3), secs(4)).max_failures(5);
+        assert_eq!(
+            (backoff.get_initial(), backoff.get_max(), backoff.get_healthy_after()),
+            (secs(2), secs(9), secs(7))
+        );
+        assert_eq!((backoff.get_after_restart(), backoff.get_max_failures()), ((secs(3), secs(4)), Some(5)));
+        assert_eq!(Backoff::default().get_max_failures(), None);
+        for set in [Backoff::initial, Backoff::max] {
+            assert!(std::panic::catch_unwind(|| set(Backoff::default(), secs(0))).is_err());
+        }
+        assert!(std::panic::catch_unwind(|| Backoff::default().after_restart(secs(2), secs(1))).is_err());
+    }
+
+    #[test]
     fn the_limit_doubles_up_to_the_longest_delay() {
         let backoff = Backoff::default();
         let mut failures = Failures::default();

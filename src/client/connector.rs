@@ -386,3 +386,40 @@ impl Manager {
         Connector::default().connect(target).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_was_set_can_be_read() {
+        let keepalive = Keepalive::default().interval(Duration::from_secs(20));
+        let limits = Limits::default().max_message_size(1234);
+        let connector = Connector::new().keepalive(keepalive).limits(limits);
+        let all_at_once = Connector::new().config(connector.get_config().clone());
+        for config in [connector.get_config(), all_at_once.get_config()] {
+            assert_eq!(*config.get_keepalive(), keepalive);
+            assert_eq!(config.get_limits().get_max_message_size(), 1234);
+        }
+    }
+
+    #[test]
+    fn subprotocols_are_those_that_were_set_last() {
+        let connector = Connector::new().subprotocols(["a", "b"]).subprotocols(["c", "a"]);
+        let offered: Vec<_> = connector.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().collect();
+        assert_eq!(offered, ["c", "a"]);
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn compression_is_what_was_set_last() {
+        let settings = Compression::default().threshold(77);
+        let connector = Connector::new().without_compression();
+        assert!(connector.get_config().get_compression().is_none());
+        let connector = connector.compression(settings);
+        assert_eq!(connector.get_config().get_compression().map(Compression::get_threshold), Some(77));
+        assert!(Connector::new().get_config().get_compression().is_some());
+    }
+}

@@ -148,3 +148,89 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<Io> {
 }
 
 const PATIENCE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A transport that can be read, and to which writing fails. It says what was done with it.
+    #[derive(Default)]
+    struct Broken {
+        input: Vec<u8>,
+        is_vectored: bool,
+        done: Vec<&'static str>,
+    }
+
+    impl AsyncRead for Broken {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            if self.input.is_empty() {
+                return Poll::Pending;
+            }
+            buf.put_slice(&std::mem::take(&mut self.input));
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Broken {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::Error::other("write")))
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            self.is_vectored
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.done.push("flush");
+            Poll::Ready(Err(io::Error::other("flush")))
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.done.push("shutdown");
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_fails_is_told_once_something_was_read() {
+        let (mut io, failure) = Observed::new(Broken::default());
+        assert_eq!(io.write(b"request").await.unwrap(), 7);
+        assert_eq!(io.write_vectored(&[IoSlice::new(b"re"), IoSlice::new(b"quest")]).await.unwrap(), 7);
+        io.flush().await.unwrap();
+        let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut io).poll_read(cx, &mut ReadBuf::new(&mut [0; 10])))).await;
+        assert!(polled.is_pending());
+        assert!(io.write(b"more").await.is_ok(), "nothing was read yet");
+        io.io.input = b"answer".to_vec();
+        assert_eq!(io.read(&mut [0; 10]).await.unwrap(), 6);
+        for told in [io.write(b"more").await.map(drop), io.flush().await] {
+            assert_eq!(told.unwrap_err().kind(), io::ErrorKind::Other);
+        }
+        io.shutdown().await.unwrap();
+        assert_eq!(io.io.done, ["flush", "flush", "shutdown"]);
+        // The first of them is the reason.
+        assert_eq!(failure.take().unwrap().to_string(), "write");
+        assert!(failure.take().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_to_a_write_that_failed_is_waited_for_a_second() {
+        let (mut io, failure) = Observed::new(Broken::default());
+        io.write_all(b"request").await.unwrap();
+        let start = tokio::time::Instant::now();
+        assert_eq!(io.read(&mut [0; 10]).await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(start.elapsed().as_millis() / 10, 100);
+        assert_eq!(failure.take().unwrap().to_string(), "write");
+    }
+
+    #[test]
+    fn writes_from_several_places_as_the_transport_does() {
+        for is_vectored in [false, true] {
+            let (io, _) = Observed::new(Broken { is_vectored, ..Broken::default() });
+            assert_eq!(io.is_write_vectored(), is_vectored);
+        }
+    }
+}

@@ -134,6 +134,20 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "rustls")]
+    #[test]
+    fn a_certificate_that_is_refused_stays_refused() {
+        use tokio_rustls::rustls::{AlertDescription, CertificateError, Error as TlsError};
+
+        for (cause, retryable) in [
+            (TlsError::InvalidCertificate(CertificateError::Expired), false),
+            (TlsError::AlertReceived(AlertDescription::InternalError), true),
+        ] {
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidData, cause);
+            assert_eq!(Error::with_source(ErrorKind::Connect, source).is_retryable(), retryable);
+        }
+    }
+
     #[test]
     fn knows_which_close_codes_may_be_cured() {
         for (code, retryable) in [

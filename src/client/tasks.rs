@@ -1,7 +1,7 @@
 //! The tasks behind one client's HTTP connection.
 
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -76,14 +76,8 @@ impl AsyncWrite for ClientTransport {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
+    // A client masks what it sends, and so has no payload to write from where it lies: all of it is in one buffer, which is
+    // given whole to a transport that says this.
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }

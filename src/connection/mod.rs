@@ -31,6 +31,6 @@ pub(crate) use self::config::{ConnectionConfig, prepare, spawn};
 pub(crate) use self::future::{ConnectionFuture, OpenError};
 pub(crate) use self::inner::Inner;
 pub(crate) use self::state::Waiting;
-pub(crate) use self::transport::Transport;
+pub(crate) use self::transport::{Transport, limit_unsent};
 pub(crate) use self::waiter::Waiter;
 pub(crate) use self::waker_set::WakerKey;

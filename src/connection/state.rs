@@ -117,3 +117,28 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::close::CloseCode;
+
+    #[test]
+    fn a_message_is_for_somebody_who_may_receive_it_and_ignores_none() {
+        for (ignoring, handles_dropped, closes, wanted) in [
+            (0, false, false, true),
+            (1, false, false, false),
+            (2, false, false, false),
+            (0, true, false, false),
+            (0, false, true, false),
+            (1, true, true, false),
+        ] {
+            let mut state = State::new(Role::Server, &Limits::default());
+            (state.ignoring, state.handles_dropped) = (ignoring, handles_dropped);
+            if closes {
+                state.lifecycle.close(CloseCode::NORMAL.into());
+            }
+            assert_eq!(state.is_wanted(), wanted, "{ignoring} {handles_dropped} {closes}");
+        }
+    }
+}

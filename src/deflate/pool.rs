@@ -92,4 +92,18 @@ mod tests {
         let kept = with(|pool| pool.compressors.iter().map(Compressor::params).collect::<Vec<_>>());
         assert_eq!(kept, Some(vec![Params::new(&settings, 10), Params::new(&settings, 15)]));
     }
+
+    #[test]
+    fn keeps_one_buffer_of_32_kib() {
+        // A thread of its own has a pool of its own.
+        let test = || {
+            let buffer = take_buffer();
+            assert_eq!(buffer.len(), 32 * 1024);
+            let start = buffer.as_ptr();
+            give_buffer(buffer);
+            let (again, another) = (take_buffer(), take_buffer());
+            assert!(again.as_ptr() == start && another.as_ptr() != start);
+        };
+        std::thread::spawn(test).join().unwrap();
+    }
 }

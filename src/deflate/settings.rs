@@ -219,6 +219,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_defaults_are_those_that_are_documented() {
+        let settings = Compression::default();
+        assert_eq!((settings.get_level(), settings.get_threshold(), settings.get_memory_level()), (1, 512, 8));
+        assert!(!settings.get_server_context_takeover() && !settings.get_client_context_takeover());
+        assert_eq!((settings.get_server_max_window_bits(), settings.get_client_max_window_bits()), (15, 15));
+    }
+
+    #[test]
     fn refuses_what_zlib_cannot_do() {
         let valid = Compression::default();
         for (setter, from, to) in [

@@ -80,4 +80,14 @@ mod tests {
         assert_eq!(lines(&response), ["sec-websocket-protocol: chat", "sec-websocket-extensions: permessage-deflate"]);
         assert_eq!(accepted.subprotocol(), Some("chat"));
     }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn names_the_subprotocol_that_was_chosen_last() {
+        let mut accepted = Accepted::new(None, Some(HeaderValue::from_static("chat")));
+        accepted.set_subprotocol(Some(HeaderValue::from_static("news")));
+        assert_eq!(accepted.subprotocol(), Some("news"));
+        accepted.set_subprotocol(None);
+        assert!(accepted.into_response(None).headers().is_empty());
+    }
 }

@@ -183,6 +183,19 @@ mod tests {
             ("CONNECT example.com:80 HTTP/1.1", None),
         ] {
             assert_eq!(Head::from(&parts(text)).protocol(), protocol, "{text}");
+            assert_eq!(is_websocket_request(&Request::from_parts(parts(text), ())), protocol.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_without_an_upgrade_was_a_handshake_over_http1() {
+        for (text, lost) in [
+            ("GET / HTTP/1.1\nSec-WebSocket-Key: x", true),
+            ("GET / HTTP/1.0\nSec-WebSocket-Key: x", true),
+            ("GET / HTTP/2\nSec-WebSocket-Key: x", false),
+            ("GET / HTTP/1.1\nSec-WebSocket-Version: 13", false),
+        ] {
+            assert_eq!(Head::from(&parts(text)).has_lost_upgrade(), lost, "{text}");
         }
     }
 

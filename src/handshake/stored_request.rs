@@ -121,6 +121,32 @@ mod tests {
     }
 
     #[test]
+    fn a_read_buffer_is_kept_no_longer_than_until_it_is_compact() {
+        for share in [false, true] {
+            let buffer = bytes::Bytes::from(b"value and the rest of a read buffer".to_vec());
+            let value = http::HeaderValue::from_maybe_shared(buffer.slice(..5)).unwrap();
+            let request = Request::get("/").header("x-value", value).body(()).unwrap();
+            let mut kept = StoredRequest::new(request.into_parts().0);
+            let shared = share.then(|| kept.share());
+            assert!(!buffer.is_unique());
+            shared.as_ref().unwrap_or(&kept).compact();
+            assert!(buffer.is_unique());
+            assert_eq!(kept.get().headers["x-value"], "value");
+        }
+    }
+
+    #[test]
+    fn dropping_the_request_frees_what_its_headers_and_extensions_keep() {
+        let (buffer, extension) = (bytes::Bytes::from(b"value".to_vec()), Arc::new(()));
+        let value = http::HeaderValue::from_maybe_shared(buffer.clone()).unwrap();
+        let request = Request::get("/").header("x-value", value).extension(extension.clone()).body(()).unwrap();
+        let kept = StoredRequest::new(request.into_parts().0);
+        assert!(!buffer.is_unique() && Arc::strong_count(&extension) == 2);
+        kept.clear();
+        assert!(buffer.is_unique() && Arc::strong_count(&extension) == 1);
+    }
+
+    #[test]
     fn owners_of_the_same_request_see_what_each_of_them_does_to_it() {
         let mut kept = StoredRequest::new(Request::get("/ws").body(()).unwrap().into_parts().0);
         let (first, second) = (kept.share(), kept.share());

@@ -66,3 +66,55 @@ thread_local! {
     static READ: RefCell<Option<BytesMut>> = const { RefCell::new(None) };
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A thread of its own has memory of its own.
+    fn in_a_new_thread(test: impl FnOnce() + Send + 'static) {
+        std::thread::spawn(test).join().unwrap();
+    }
+
+    #[test]
+    fn the_read_buffer_is_used_again_and_has_its_size() {
+        in_a_new_thread(|| {
+            let mut buffer = take_read_buffer();
+            assert_eq!(buffer.capacity(), 65_792);
+            buffer.extend_from_slice(b"read");
+            let start = buffer.as_ptr();
+            give_read_buffer(buffer);
+            // Memory that was freed would be used for this.
+            let _other = BytesMut::with_capacity(READ_SIZE);
+            let again = take_read_buffer();
+            assert_eq!((again.as_ptr(), again.len(), again.capacity()), (start, 0, 65_792));
+            // While it is taken there is no other.
+            assert_ne!(take_read_buffer().as_ptr(), start);
+        });
+    }
+
+    #[test]
+    fn eight_buffers_wait_to_be_used_again() {
+        in_a_new_thread(|| {
+            let given: Vec<_> = (0..9).map(|_| vec![1; 100]).collect();
+            let starts: Vec<_> = given.iter().map(|buffer| buffer.as_ptr()).collect();
+            given.into_iter().for_each(give_buffer);
+            let taken: Vec<_> = (0..9).map(|_| take_buffer()).collect();
+            assert!(taken.iter().all(Vec::is_empty));
+            let again: Vec<_> =
+                taken.iter().filter(|buffer| buffer.capacity() > 0).map(|buffer| buffer.as_ptr()).collect();
+            assert_eq!(again, starts[..8].iter().rev().copied().collect::<Vec<_>>());
+        });
+    }
+
+    #[test]
+    fn a_buffer_of_more_than_128_kib_or_of_none_is_freed() {
+        in_a_new_thread(|| {
+            for (capacity, kept) in [(0, false), (1, true), (128 * 1024, true), (128 * 1024 + 1, false)] {
+                give_buffer(Vec::with_capacity(capacity));
+                assert_eq!(SPARE.with_borrow(Vec::len), usize::from(kept), "{capacity}");
+                take_buffer();
+            }
+        });
+    }
+}

@@ -265,6 +265,27 @@ mod tests {
     }
 
     #[test]
+    fn each_state_says_what_passes_and_why_nothing_is_written_any_more() {
+        let close = || CloseReason::Closed(frame(4000));
+        let draining = |shut_down| Lifecycle::Draining { reason: close(), close_received: true, shut_down };
+        for (state, receiving, writable, write_error, ended) in [
+            (Lifecycle::Open, true, Ok(()), None, false),
+            (Lifecycle::WriteFailed(error(ErrorKind::Disconnected)), true, Err(4), Some(4), false),
+            (Lifecycle::Closing(close()), false, Err(0), None, false),
+            (draining(false), false, Err(0), None, false),
+            (draining(true), false, Err(0), Some(0), true),
+            (Lifecycle::Closed(close()), false, Err(0), Some(0), true),
+        ] {
+            // Which error it is: that of the transport, or the close.
+            let which = |error: Error| if error.kind() == ErrorKind::Disconnected { 4 } else { 0 };
+            assert_eq!((state.is_receiving(), state.phase().is_receiving()), (receiving, receiving), "{state:?}");
+            assert_eq!(state.check_writable().map_err(which), writable, "{state:?}");
+            assert_eq!(state.write_error().map(which), write_error, "{state:?}");
+            assert_eq!(state.ended().is_some(), ended, "{state:?}");
+        }
+    }
+
+    #[test]
     fn what_comes_after_a_failed_write_is_the_reason() {
         let failed = || {
             let mut lifecycle = Lifecycle::Open;

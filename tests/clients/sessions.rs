@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tower_websocket::{Backoff, CloseCode, CloseFrame, Connector, ErrorKind, Message};
+use tower_websocket::{Backoff, CloseCode, CloseFrame, Connector, ErrorKind, Message, Target};
 
 use crate::PATIENCE;
 use crate::server::{Act, Server};
@@ -184,4 +184,29 @@ async fn an_impatient_caller_loses_nothing() {
     .unwrap();
     ws.send("hello").await.unwrap();
     assert_eq!(ws.recv().await.unwrap(), Some(Message::text("hello")));
+}
+
+#[tokio::test]
+async fn the_next_session_goes_to_the_target_that_was_set_last() {
+    let (first, second) = (Server::start(|_| Act::Echo).await, Server::start(|_| Act::Echo).await);
+    let mut sessions = Connector::new().sessions(first.url(), quick());
+    sessions.next().await.unwrap().unwrap();
+    sessions.set_target(Target::try_from(second.url().as_str()).unwrap());
+    timeout(PATIENCE, sessions.next()).await.unwrap().unwrap().unwrap();
+    assert_eq!((first.arrivals().len(), second.arrivals().len()), (1, 1));
+}
+
+/// What was left open says by how long it lasted that the server is well.
+#[tokio::test]
+async fn a_session_that_lasted_lets_failures_be_forgotten_though_it_was_left_open() {
+    for (healthy_after, goes_on) in [(Duration::ZERO, true), (Duration::from_secs(3600), false)] {
+        // A refusal, a session, and from then on refusals: the second of them in a row is one too many.
+        let server = Server::start(|number| if number == 1 { Act::Echo } else { Act::Refuse(503, None) }).await;
+        let backoff = quick().healthy_after(healthy_after).max_failures(2);
+        let mut sessions = Connector::new().sessions(server.url(), backoff);
+        timeout(PATIENCE, sessions.next()).await.unwrap().unwrap().unwrap();
+        assert_eq!(server.arrivals().len(), 2);
+        timeout(PATIENCE, sessions.next()).await.unwrap().unwrap_err();
+        assert_eq!(server.arrivals().len(), if goes_on { 4 } else { 3 }, "healthy after {healthy_after:?}");
+    }
 }

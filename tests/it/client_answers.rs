@@ -7,33 +7,56 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use h2::Reason;
 use http::{Request, Response};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
 use tower_websocket::testing::TestClient;
 use tower_websocket::{Connector, Error, ErrorKind, Manager, Message, WebSocketLayer};
 
 use crate::net::{listen, serve_stream};
-use crate::shared::echo;
+use crate::shared::{close, echo};
 
 /// Connects to a server that answers with this status line and these header lines, and the right key.
 async fn http1(client: &Connector, status: &str, more: &str) -> Result<Manager, Error> {
     let (near, mut far) = duplex(4096);
     let (status, more) = (status.to_owned(), more.to_owned());
     tokio::spawn(async move {
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            far.read_buf(&mut request).await.unwrap();
-        }
-        let request = String::from_utf8(request).unwrap();
-        let key = request.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
-        let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
-        let answer = format!(
-            "{status}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n{more}\r\n"
-        );
-        far.write_all(answer.as_bytes()).await.unwrap();
+        answer(&mut far, &status, &more).await;
         let _ = far.read_to_end(&mut Vec::new()).await;
     });
     client.connect_over(near, "ws://h/").await
+}
+
+/// Reads a request and answers it with this status line and these header lines, and the right key.
+async fn answer(far: &mut DuplexStream, status: &str, more: &str) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        far.read_buf(&mut request).await.unwrap();
+    }
+    let request = String::from_utf8(request).unwrap();
+    let key = request.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
+    let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
+    let answer = format!(
+        "{status}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n{more}\r\n"
+    );
+    far.write_all(answer.as_bytes()).await.unwrap();
+}
+
+/// RFC 6455 §7.1.1: a server ends the transport first, but one that waits for the client's end gets it.
+#[tokio::test(start_paused = true)]
+async fn a_client_ends_its_side_behind_the_closing_handshake() {
+    let (near, mut far) = duplex(4096);
+    let client = tokio::spawn(async move {
+        let ws = Connector::new().connect_over(near, "ws://h/").await.unwrap();
+        ws.close().await
+    });
+    answer(&mut far, "HTTP/1.1 101 Switching Protocols", "").await;
+    let start = tokio::time::Instant::now();
+    far.read_exact(&mut [0; 8]).await.unwrap();
+    far.write_all(&close(1000, "").unmasked()).await.unwrap();
+    assert_eq!(far.read(&mut [0; 8]).await.unwrap(), 0);
+    assert_eq!(start.elapsed().as_millis(), 0);
+    drop(far);
+    client.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -198,6 +221,101 @@ where
     }
 }
 
+/// A server that says why it goes away, and one that does not.
+#[tokio::test]
+async fn over_http2_a_connection_that_is_ended_is_no_answer() {
+    for (reason, kept) in [(Reason::NO_ERROR, false), (Reason::INTERNAL_ERROR, true), (Reason::ENHANCE_YOUR_CALM, true)]
+    {
+        let (near, far) = duplex(4096);
+        tokio::spawn(async move {
+            let mut builder = h2::server::Builder::new();
+            let mut connection = builder.enable_connect_protocol().handshake::<_, Bytes>(far).await.unwrap();
+            let request = connection.accept().await;
+            connection.abrupt_shutdown(reason);
+            while let Some(Ok(_)) = connection.accept().await {}
+            drop(request);
+        });
+        let error = Connector::new().http2().connect_over(near, "ws://h/").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{reason:?}: {error:?}");
+        let source = error.source().unwrap();
+        let closed = source
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
+        assert_eq!(closed, !kept, "{reason:?}: {error:?}");
+    }
+}
+
+/// Whoever names `ws://` and HTTP/2 knows that the server speaks it, and perhaps nothing else.
+#[tokio::test]
+async fn over_http2_in_the_clear_a_server_without_websockets_is_not_asked_over_http1() {
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let address = listen({
+        let attempts = attempts.clone();
+        move |stream: TcpStream| {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            async move {
+                let mut connection = h2::server::Builder::new().handshake::<_, Bytes>(stream).await.unwrap();
+                while let Some(Ok(_)) = connection.accept().await {}
+            }
+        }
+    })
+    .await;
+    let error = Connector::new().http2().connect(format!("ws://{address}/")).await.unwrap_err();
+    assert_eq!((error.kind(), attempts.load(Ordering::Relaxed)), (ErrorKind::Handshake, 1), "{error:?}");
+    assert!(error.source().unwrap().to_string().contains("extended CONNECT"), "{error:?}");
+}
+
+#[tokio::test]
+async fn of_the_body_of_a_refusal_4_kib_are_kept() {
+    for (parts, kept) in [(vec![100], 100), (vec![4096], 4096), (vec![3000, 3000, 3000], 4096), (vec![10_000], 4096)] {
+        let len: usize = parts.iter().sum();
+        let (near, far) = duplex(64 * 1024);
+        tokio::spawn(http2(far, move |mut respond| {
+            let response = Response::builder().status(403).body(()).unwrap();
+            let mut stream = respond.send_response(response, false).unwrap();
+            for part in &parts {
+                stream.send_data(vec![b'x'; *part].into(), false).unwrap();
+            }
+            stream.send_data(Bytes::new(), true).unwrap();
+        }));
+        let error = Connector::new().http2().connect_over(near, "ws://h/").await.unwrap_err();
+        assert_eq!(error.response().unwrap().body(), &vec![b'x'; kept], "of {len}");
+    }
+}
+
+/// What a server may send before the client has read any of it.
+#[tokio::test]
+async fn over_http2_a_server_may_send_256_kib_ahead() {
+    let (near, far) = duplex(4096);
+    let (report, mut capacity) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut builder = h2::server::Builder::new();
+        builder.enable_connect_protocol().max_send_buffer_size(100 * 1024 * 1024);
+        let mut connection = builder.handshake::<_, Bytes>(far).await.unwrap();
+        let (_request, mut respond) = connection.accept().await.unwrap().unwrap();
+        let mut stream = respond.send_response(Response::new(()), false).unwrap();
+        stream.reserve_capacity(10 * 1024 * 1024);
+        let driving = tokio::spawn(async move { while let Some(Ok(_)) = connection.accept().await {} });
+        report.send(std::future::poll_fn(|cx| stream.poll_capacity(cx)).await.unwrap().unwrap()).unwrap();
+        driving.await.unwrap();
+    });
+    let _ws = Connector::new().http2().connect_over(near, "ws://h/").await.unwrap();
+    assert_eq!(capacity.recv().await, Some(256 * 1024));
+}
+
+/// What the transport itself says is kept as the reason.
+#[tokio::test]
+async fn a_transport_that_fails_says_why() {
+    for client in [Connector::new(), Connector::new().http2()] {
+        let io = tokio::io::join(Failing, tokio::io::sink());
+        let error = client.connect_over(io, "ws://h/").await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.source().unwrap().to_string()),
+            (ErrorKind::Connect, "out of paper".to_owned())
+        );
+    }
+}
+
 /// What refuses over HTTP/1.1 after that is a refusal like any other.
 #[tokio::test]
 async fn a_refusal_of_the_second_attempt_can_be_read() {
@@ -254,5 +372,18 @@ async fn the_test_client_names_a_host_as_its_version_does() {
             let named = if uri.starts_with('/') { host.unwrap_or("localhost") } else { "b.example" };
             assert_eq!(said.as_text(), Some(&*format!("{named} /ws")), "{http2} {host:?} {uri}");
         }
+    }
+}
+
+/// An end from which nothing can be read.
+struct Failing;
+
+impl AsyncRead for Failing {
+    fn poll_read(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Err(std::io::Error::other("out of paper")))
     }
 }

@@ -41,6 +41,7 @@ async fn an_ordinary_connection_is_for_debugging_alone() {
     for what in [": open", "peer closes", "closed frame=code 1000"] {
         assert_eq!(level(&said, what), "DEBUG", "{what}");
     }
+    assert!(!said.contains("closing"), "it was the peer that closed: {said}");
     let layer = WebSocketLayer::new(|_: Manager| async {});
     let said = life(layer, async |peer| {
         peer.expect_close(1000).await;
@@ -50,6 +51,7 @@ async fn an_ordinary_connection_is_for_debugging_alone() {
     for what in [": open", "closing", "closed frame=code 1000"] {
         assert_eq!(level(&said, what), "DEBUG", "{what}");
     }
+    assert_eq!(said.matches("closing").count(), 1, "{said}");
     assert!(said.lines().all(|line| line.contains("DEBUG")), "{said}");
 }
 

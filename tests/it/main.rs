@@ -11,6 +11,7 @@ mod client_answers;
 #[cfg(feature = "client")]
 mod client_failures;
 mod conversions;
+mod corners;
 mod debugging;
 mod defaults;
 mod handshake;

@@ -10,6 +10,7 @@ mod control_frames;
 mod dead_peers;
 mod held_memory;
 mod incoming;
+mod last_packet;
 mod one_direction;
 mod panics;
 mod partitions;

@@ -15,7 +15,7 @@ use super::write::{Unflushed, gather};
 use crate::connection::config::ConnectionConfig;
 use crate::connection::inner::Inner;
 use crate::connection::state::{State, Waiting};
-use crate::connection::transport::Transport;
+use crate::connection::transport::{Transport, has_send_queue};
 use crate::connection::waker_set::Wakers;
 use crate::error::Error;
 use crate::error_chain::OneLine;
@@ -36,6 +36,8 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) writing: WriteBuffer,
     pub(super) control_bytes: usize,
     pub(super) unflushed: Unflushed,
+    /// What the kernel takes of the transport's data was limited.
+    pub(super) unsent_limited: bool,
     pub(super) progress: Progress,
     pub(super) timers: Timers,
     /// The lifecycle's phase when it was last looked at.
@@ -94,6 +96,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             writing: WriteBuffer::default(),
             control_bytes: 0,
             unflushed: Unflushed::default(),
+            unsent_limited: false,
             progress: Progress::default(),
             timers: Timers::new(keepalive, &limits, now),
             phase: Phase::Open,
@@ -126,6 +129,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let vectored = transport.is_write_vectored();
         self.writing.set_vectored(vectored);
         self.inner.lock().sender.set_vectored(vectored);
+        if has_send_queue(&transport) {
+            self.timers.set_send_queue_known();
+        }
         self.transport = Some(transport);
         // What handles have changed before was not looked at.
         self.inner.driver.notify_without_lock();

@@ -10,7 +10,7 @@ use super::Driver;
 use crate::connection::state::Waiting;
 use crate::connection::waker_set::Wakers;
 use crate::error_chain::OneLine;
-use crate::protocol::{Event, Failure, Phase, give_read_buffer, take_read_buffer};
+use crate::protocol::{Event, Failure, Intake, Phase, give_read_buffer, take_read_buffer};
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// Looks at what was read, and else reads once. Whether there was anything.
@@ -59,9 +59,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let mut received = false;
         let other = loop {
             let intake = self.intake();
-            let message = match self.receiver.next_event(intake, &mut self.budget) {
-                Some(Event::Message(message)) => message,
-                other => break other,
+            let whole = if intake == Intake::Accept { self.receiver.whole_message(&mut self.budget) } else { None };
+            let message = match whole {
+                Some(Ok(message)) => message,
+                Some(Err(failure)) => break Some(Event::Failed(failure)),
+                None => match self.receiver.next_event(intake, &mut self.budget) {
+                    Some(Event::Message(message)) => message,
+                    other => break other,
+                },
             };
             received = true;
             if self.text_heartbeat && message.as_text() == Some("ping") {

@@ -9,6 +9,7 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::Driver;
+use crate::connection::transport::unacknowledged;
 use crate::protocol::{Due, Failure, Phase};
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
@@ -49,6 +50,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 self.fail(failure);
                 return true;
             }
+            Due::SampleSendQueue => {
+                self.sample_send_queue();
+                return true;
+            }
             Due::Ping => {
                 // A connection that is closing needs no ping.
                 let _ = self.inner.ping();
@@ -71,6 +76,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             }
         }
         false
+    }
+
+    /// Has the timers know what the peer's kernel has acknowledged, where ours knows it.
+    fn sample_send_queue(&mut self) {
+        let bytes = self.transport.as_ref().and_then(unacknowledged);
+        self.timers.send_queue_sampled(bytes, self.now);
     }
 }
 

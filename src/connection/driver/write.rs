@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Driver;
 use crate::connection::state::State;
-use crate::connection::transport::{Transport, poll_write_last};
+use crate::connection::transport::{Transport, limit_unsent, poll_write_last};
 use crate::error::BoxError;
 use crate::protocol::{ControlFrames, Failure, Phase, WriteBuffer};
 
@@ -37,8 +37,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             if self.writing.is_empty() {
                 self.control_bytes = gather(&mut self.inner.lock(), &mut self.control, &mut self.writing);
             }
+            if self.writing.len() >= MUCH {
+                self.limit_unsent();
+            }
             match self.poll_write(cx) {
                 Poll::Pending => {
+                    self.limit_unsent();
                     self.timers.write_blocked(self.now);
                     break;
                 }
@@ -51,6 +55,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
         self.flush(cx);
         self.finish_writing(cx);
+    }
+
+    /// Limits what the kernel takes of a TCP stream's data before it is on its way, once.
+    fn limit_unsent(&mut self) {
+        if !std::mem::replace(&mut self.unsent_limited, true)
+            && let Some(Transport::Left(stream)) = &self.transport
+        {
+            limit_unsent(stream, MOST_UNSENT);
+        }
     }
 
     #[inline]
@@ -172,5 +185,11 @@ fn poll_write(
 /// take nothing. It is also the most that a frame of HTTP/2 carries unless the peer allows more (RFC 9113 §4.2), with room for
 /// the longest header before a message of 16 KiB.
 const COPIED: usize = 14 + 16 * 1024;
+/// From so much to write on the kernel's share of it is limited: most connections never send so much at once, and are spared a
+/// system call.
+const MUCH: usize = 256 * 1024;
+/// Bytes in the kernel that are not on their way yet, where its send queue is sampled. So a message of 1 MiB goes out in one
+/// call: with 128 KiB it costs 1.8 times as much, with 512 KiB 1.25 (`benches/compare`).
+const MOST_UNSENT: u32 = 1024 * 1024;
 /// Segments given to one system call.
 const SLICES: usize = 16;

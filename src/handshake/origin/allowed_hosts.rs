@@ -92,6 +92,18 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_the_log_has_room_for_five() {
+        for (hosts, shown) in [
+            (&["a"][..], "a"),
+            (&["a", "*.b:80"], "a, *.b:80"),
+            (&["a", "b", "c", "d", "e"], "a, b, c, d, e"),
+            (&["a", "b", "c", "d", "e", "f", "g"], "a, b, c, d, e and 2 more"),
+        ] {
+            assert_eq!(AllowedHosts::parse(hosts).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
     fn refuses_what_is_no_host() {
         for host in ["", "*", "https://example.com", "example.com/", "example.com:http", "user@example.com", "::1"] {
             assert!(AllowedHosts::parse(["example.com", host]).is_err(), "{host}");

@@ -221,6 +221,8 @@ mod tests {
             (Forwarded, "Forwarded: host=evil.example, for=10.0.0.1", None, None),
             (Forwarded, "Forwarded: for=\"a, host=evil.example\";host=a.example", Some("a.example"), None),
             (Forwarded, "Forwarded: for=\"a\\\", host=evil.example\"", None, None),
+            (Forwarded, "Forwarded: host=a.example;proto=https;ext=http", Some("a.example"), Some("https")),
+            (Forwarded, "Forwarded: for=\"\\\"\";host=a.example", Some("a.example"), None),
             (Forwarded, "Forwarded: host=\"a\\.example\"", Some("a\\.example"), None),
         ] {
             let request = parts(&format!("GET / HTTP/1.1\nHost: inner\n{lines}"));
@@ -286,6 +288,13 @@ mod tests {
             }
             let decision = policy.check(Head::from(&request)).map_err(|rejection| rejection.kind());
             assert_eq!(decision, accepted, "{policy:?} {peer:?} {lines}");
+        }
+        let by = OriginPolicy::same_host()
+            .trusted_proxies_by(ForwardedHeader::XForwarded, |extensions| extensions.get::<u8>() == Some(&1));
+        for (mark, accepted) in [(1_u8, Ok(())), (2, Err(RejectionKind::Origin))] {
+            let mut request = parts(&format!("GET / HTTP/1.1\nHost: inner:8080\nOrigin: https://a.example\n{said}"));
+            request.extensions.insert(mark);
+            assert_eq!(by.check(Head::from(&request)).map_err(|rejection| rejection.kind()), accepted);
         }
         for proxies in [&["proxy.example"][..], &[]] {
             assert!(OriginPolicy::same_host().trusted_proxies(ForwardedHeader::Forwarded, proxies).is_err());

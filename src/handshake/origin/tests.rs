@@ -227,3 +227,18 @@ fn allowed_hosts_stop_dns_rebinding_under_every_policy() {
         assert_eq!(check(&policy, &parts("GET / HTTP/1.1")), NO_HOST, "{policy:?}");
     }
 }
+
+#[test]
+fn a_predicate_sees_the_whole_request() {
+    let policy = OriginPolicy::predicate(|request| {
+        request.origin() == "http://a.example"
+            && request.host() == Some("b.example")
+            && request.uri().path() == "/room"
+            && request.headers().contains_key("x-tenant")
+            && request.extensions().get() == Some(&7_u8)
+    });
+    let mut request = parts("GET /room HTTP/1.1\nOrigin: http://a.example\nHost: b.example\nX-Tenant: c");
+    assert_eq!(check(&policy, &request), NO);
+    request.extensions.insert(7_u8);
+    assert_eq!(check(&policy, &request), YES);
+}

@@ -202,3 +202,150 @@ const LARGE: usize = 64 * 1024;
 const WORTH_KEEPING: usize = 16 * 1024;
 /// The least room that a direct read gets: so little that a bare header takes nothing of the budget.
 const MIN_ROOM: usize = LARGE;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Budget;
+
+    fn assembler(limits: &Limits) -> Assembler {
+        Assembler::new(limits, None)
+    }
+
+    #[test]
+    fn a_compressed_message_may_be_longer_by_what_deflate_may_add() {
+        for (len, bound) in [(0, 64), (6400, 6400 + 800 + 100 + 64), (65_536, 65_536 + 8192 + 1024 + 64)] {
+            assert_eq!(deflate_bound(len), bound);
+        }
+        let mut assembler = assembler(&Limits::default().max_message_size(6400));
+        for (compressed, longest) in [(false, 6400), (true, 7364)] {
+            assembler.begin(MessageKind::Binary, compressed);
+            assert!(assembler.check_size(longest).is_ok() && assembler.check_size(longest + 1).is_err());
+        }
+    }
+
+    #[test]
+    fn from_16_kib_on_memory_is_kept_instead_of_copied() {
+        let mut assembler = assembler(&Limits::default());
+        for (len, worth_it) in [(16 * 1024 - 1, false), (16 * 1024, true)] {
+            assembler.begin(MessageKind::Binary, true);
+            assert!(!assembler.may_keep(len), "what is compressed does not stay as it is");
+            assembler.begin(MessageKind::Binary, false);
+            assert_eq!((assembler.may_keep(len), assembler.may_adopt(len)), (worth_it, worth_it));
+        }
+        assembler.push(b"begun").unwrap();
+        assert!(!assembler.may_adopt(16 * 1024));
+    }
+
+    #[test]
+    fn more_than_64_kib_of_a_message_are_charged() {
+        let budget = Budget::new(100_000);
+        let mut assembler = assembler(&Limits::default().budget(budget.clone()));
+        assembler.begin(MessageKind::Binary, false);
+        assembler.push(&[0; 60_000]).unwrap();
+        assembler.push(&[0; 5536]).unwrap();
+        assert_eq!(budget.used(), 0);
+        assembler.push(&[0; 1]).unwrap();
+        assert_eq!(budget.used(), 65_537);
+        assert!(matches!(assembler.push(&[0; 34_464]), Err(Failure::BudgetExceeded)));
+        assembler.push(&[0; 34_463]).unwrap();
+        assert_eq!(assembler.finish().unwrap().len(), 100_000);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn text_is_checked_at_the_end_of_each_fragment() {
+        let mut assembler = assembler(&Limits::default());
+        for (fragments, wrong_in) in [
+            (&[&b"\xc3"[..], b"\xa9\xf0\x9f", b"\x99\x82"][..], None),
+            (&[b"ok", b"\xff"], Some(1)),
+            (&[b"\xc3", b"\x28"], Some(1)),
+            (&[b"\xe2\x82", b"\xac\xe2", b"\x28"], Some(2)),
+            (&[b"", b"plain", b"plain"], None),
+            (&[b"\xff"], Some(0)),
+        ] {
+            for (compressed, kind) in
+                [(true, MessageKind::Text), (false, MessageKind::Binary), (false, MessageKind::Text)]
+            {
+                assembler.begin(kind, compressed);
+                let wrong = fragments.iter().position(|fragment| {
+                    assembler.push(fragment).unwrap();
+                    assembler.end_fragment().is_err()
+                });
+                let checked = kind == MessageKind::Text && !compressed;
+                assert_eq!(wrong, wrong_in.filter(|_| checked), "{fragments:?}");
+                if checked && wrong.is_none() {
+                    // Each byte is looked at once, but for those of a character that was cut.
+                    assert_eq!(assembler.checked, fragments.concat().len());
+                    assert_eq!(assembler.finish().unwrap().as_bytes(), fragments.concat());
+                }
+                assembler.clear();
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_a_text_ends_with_it() {
+        let mut assembler = assembler(&Limits::default());
+        assembler.begin(MessageKind::Text, false);
+        for end in [|assembler: &mut Assembler| drop(assembler.finish().unwrap()), Assembler::clear] {
+            assembler.push("half of a character: \u{e9}".as_bytes()).unwrap();
+            assembler.push(b"\xc3").unwrap();
+            assembler.end_fragment().unwrap();
+            assert_eq!(assembler.checked, 23);
+            assembler.push(b"\xa9").unwrap();
+            end(&mut assembler);
+            assert_eq!(assembler.checked, 0);
+        }
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn what_was_inflated_is_copied_up_to_64_kib_and_beyond_that_kept() {
+        use crate::deflate::{Compression, Deflater, Negotiated};
+        use crate::role::Role;
+
+        let negotiated = Negotiated {
+            server_no_context_takeover: true,
+            client_no_context_takeover: true,
+            server_max_window_bits: None,
+            client_max_window_bits: None,
+        };
+        for (len, copied) in [(10, true), (65_536, true), (65_537, false)] {
+            let negotiated = negotiated.clone();
+            // A thread of its own has buffers of its own.
+            let test = move || {
+                let mut compressed = Vec::new();
+                let settings = Compression::default().threshold(0);
+                let mut deflater = Deflater::new(&negotiated, Role::Client, &settings);
+                assert!(deflater.deflate(&vec![b'a'; len], &mut compressed));
+                let budget = Budget::new(1024 * 1024);
+                let limits = Limits::default().budget(budget.clone());
+                let mut assembler = Assembler::new(&limits, Some(Inflater::new(&negotiated, Role::Server)));
+                assembler.begin(MessageKind::Text, true);
+                let message = assembler.whole(&compressed).unwrap();
+                assert_eq!((message.len(), message.as_text().is_some(), budget.used()), (len, true, 0));
+                assert_eq!(buffer_pool::take_buffer().capacity() > 0, copied, "{len}");
+            };
+            std::thread::spawn(test).join().unwrap();
+        }
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn the_decompressor_is_freed_when_nothing_is_received_any_more() {
+        let negotiated = crate::deflate::Negotiated {
+            server_no_context_takeover: true,
+            client_no_context_takeover: true,
+            server_max_window_bits: None,
+            client_max_window_bits: None,
+        };
+        let inflater = Inflater::new(&negotiated, crate::role::Role::Server);
+        let mut assembler = Assembler::new(&Limits::default(), Some(inflater));
+        assert!(assembler.can_inflate());
+        assembler.drop_inflater();
+        assert!(!assembler.can_inflate());
+        assembler.begin(MessageKind::Text, true);
+        assert!(matches!(assembler.whole(b"\x02\x00"), Err(Failure::InvalidDeflate)));
+    }
+}

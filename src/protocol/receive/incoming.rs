@@ -11,6 +11,7 @@ use crate::message::Message;
 pub(crate) struct Incoming {
     /// Most often all there is (`benches/echo.rs`).
     first: Option<Unread>,
+    /// What came behind it, whether or not that is still there.
     rest: VecDeque<Unread>,
     /// What they take.
     bytes: usize,
@@ -43,32 +44,32 @@ impl Incoming {
     /// Whether another message may be received. One always may; more only while what is unread is below the limit.
     #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
-        self.bytes < self.limit || self.first.is_none()
+        self.bytes < self.limit || self.bytes == 0
     }
 
     /// Adds a message of this length.
     #[inline]
     pub(crate) fn push(&mut self, message: Message, len: usize) {
         self.count(len);
-        self.bytes += len.max(LEAST);
         let unread = Unread { message, len };
-        if self.first.is_none() {
+        if self.bytes == 0 {
             self.first = Some(unread);
         } else {
             self.rest.push_back(unread);
         }
+        self.bytes += len.max(LEAST);
     }
 
     /// The next message.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Message> {
-        let Unread { message, len } = self.first.take()?;
+        let Unread { message, len } = match self.first.take() {
+            Some(first) => first,
+            None => self.rest.pop_front()?,
+        };
         self.bytes -= len.max(LEAST);
-        if !self.rest.is_empty() {
-            self.first = self.rest.pop_front();
-            if self.rest.is_empty() && self.rest.capacity() > SPARE {
-                self.rest = VecDeque::new();
-            }
+        if self.bytes == 0 && self.rest.capacity() > SPARE {
+            self.rest = VecDeque::new();
         }
         self.charge.lower(self.bytes);
         Some(message)
@@ -127,6 +128,59 @@ mod tests {
             held += 1;
         }
         assert_eq!(held, 1000_usize.div_ceil(LEAST));
+    }
+
+    #[test]
+    fn what_is_received_gives_its_capacity_back() {
+        let mut incoming = Incoming::new(&Limits::default().incoming(1000));
+        for _ in 0..2 {
+            incoming.push(Message::from(vec![0; 600]), 600);
+            assert!(incoming.has_capacity());
+            incoming.push(Message::from(vec![0; 400]), 400);
+            assert!(!incoming.has_capacity());
+            incoming.pop();
+            assert_eq!((incoming.bytes, incoming.has_capacity()), (400, true));
+            incoming.pop();
+            assert_eq!(incoming.bytes, 0);
+        }
+        assert_eq!((incoming.messages_received(), incoming.payload_received()), (4, 2000));
+    }
+
+    #[test]
+    fn a_long_burst_leaves_no_long_list_behind_and_a_short_one_its_room() {
+        for (messages, kept) in [(33, true), (34, false)] {
+            let mut incoming = Incoming::new(&Limits::default());
+            for _ in 0..messages {
+                incoming.push(Message::from(Vec::new()), 0);
+            }
+            while incoming.pop().is_some() {}
+            assert_eq!(incoming.rest.capacity() > 0, kept, "{messages} messages");
+        }
+    }
+
+    #[test]
+    fn what_nobody_is_left_to_receive_is_given_back() {
+        let budget = Budget::new(10_000);
+        let mut incoming = Incoming::new(&Limits::default().incoming(1).budget(budget.clone()));
+        for _ in 0..2 {
+            incoming.push(Message::from(vec![0; 4097]), 4097);
+        }
+        assert!(incoming.charge_unread() && budget.used() == 8194);
+        incoming.clear();
+        assert_eq!((budget.used(), incoming.bytes, incoming.pop().is_none()), (0, 0, true));
+        incoming.push(Message::from(Vec::new()), 0);
+        assert!(incoming.pop().is_some_and(|message| message.is_empty()) && incoming.pop().is_none());
+    }
+
+    #[test]
+    fn up_to_4_kib_are_not_charged() {
+        let budget = Budget::new(10_000);
+        for (len, charged) in [(4096, 0), (4097, 4097)] {
+            let mut incoming = Incoming::new(&Limits::default().budget(budget.clone()));
+            incoming.push(Message::from(vec![0; len]), len);
+            assert!(incoming.charge_unread());
+            assert_eq!(budget.used(), charged);
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod assembler;
 mod incoming;
 mod read_buffer;
 mod receiver;
+#[cfg(test)]
+mod tests;
 mod validation;
 
 pub(crate) use self::assembler::Assembler;

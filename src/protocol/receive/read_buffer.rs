@@ -154,6 +154,60 @@ mod tests {
     }
 
     #[test]
+    fn it_is_as_long_as_what_was_not_looked_at_yet() {
+        let mut buffer = ReadBuffer::default();
+        assert!(buffer.is_empty() && !buffer.is_full());
+        fill(&mut buffer, &[1; 100], usize::MAX);
+        buffer.consume(40);
+        assert_eq!((buffer.len(), buffer.is_empty(), buffer.bytes_mut().len()), (60, false, 60));
+        assert_eq!(buffer.split_to(10), [1; 10][..]);
+        assert_eq!(buffer.len(), 50);
+        buffer.consume(50);
+        assert!(buffer.is_empty());
+        fill(&mut buffer, &[1; 65_791], usize::MAX);
+        assert!(!buffer.is_full());
+        fill(&mut buffer, &[2], usize::MAX);
+        assert!(buffer.is_full());
+    }
+
+    #[test]
+    fn unread_bytes_stay_where_they_are_while_half_the_room_is_behind_them() {
+        for (spare, moved) in [(32_896, false), (32_895, true)] {
+            let mut buffer = ReadBuffer::default();
+            fill(&mut buffer, &vec![1; READ_SIZE - spare], usize::MAX);
+            buffer.consume(READ_SIZE - spare - 1);
+            let start = buffer.bytes().as_ptr();
+            let room = buffer.read_space(usize::MAX).remaining_mut();
+            assert_eq!(room, if moved { READ_SIZE - 1 } else { spare });
+            assert_eq!((buffer.bytes().as_ptr() != start, buffer.bytes()), (moved, &[1][..]));
+        }
+    }
+
+    #[test]
+    fn the_threads_buffer_is_given_back_whatever_becomes_of_the_connection() {
+        let used = |end: fn(ReadBuffer)| {
+            let mut buffer = ReadBuffer::default();
+            fill(&mut buffer, b"unread", usize::MAX);
+            let start = buffer.bytes().as_ptr();
+            end(buffer);
+            // Memory that was freed would be used for this.
+            let _other = BytesMut::with_capacity(READ_SIZE);
+            let again = buffer_pool::take_read_buffer();
+            let same = again.as_ptr() == start;
+            buffer_pool::give_read_buffer(again);
+            same
+        };
+        assert!(used(drop));
+        assert!(used(|mut buffer| {
+            buffer.park();
+            assert_eq!((buffer.bytes(), buffer.borrowed), (&b"unread"[..], false));
+            buffer.consume(6);
+            buffer.park();
+            assert_eq!(buffer.buffer.capacity(), 6, "no more than was unread");
+        }));
+    }
+
+    #[test]
     fn an_empty_buffer_is_read_into_from_its_beginning() {
         let mut buffer = ReadBuffer::default();
         fill(&mut buffer, &[1; 100], usize::MAX);

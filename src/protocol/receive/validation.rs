@@ -82,6 +82,14 @@ mod tests {
     }
 
     #[test]
+    fn an_opcode_that_does_not_exist_is_named() {
+        let rules = Validation::new(Role::Server, true);
+        for opcode in [3, 7, 11, 15] {
+            assert_eq!(rules.check(0xf0 | opcode, Some(0x80), false), Err(ProtocolError::InvalidOpcode(opcode)));
+        }
+    }
+
+    #[test]
     fn each_second_byte_is_allowed_for_its_role_and_frame() {
         for (role, masked) in [(Role::Server, true), (Role::Client, false)] {
             let rules = Validation::new(role, false);

@@ -1,6 +1,8 @@
 //! From messages to bytes: encoded frames, and what of them is written.
 
 mod sender;
+#[cfg(test)]
+mod tests;
 mod write_buffer;
 
 pub(crate) use self::sender::Sender;

@@ -229,4 +229,13 @@ mod tests {
             assert_eq!((queued.rest.capacity(), writing.rest.capacity()), (0, 0));
         }
     }
+
+    #[test]
+    fn a_frame_gets_the_room_that_it_takes() {
+        for (role, len) in [(Role::Client, 200_000), (Role::Server, 100)] {
+            let mut buffer = WriteBuffer::default();
+            buffer.push_message(role, &Message::from(vec![0; len]));
+            assert!((buffer.len()..2 * (len + MAX_HEADER)).contains(&buffer.first.capacity()));
+        }
+    }
 }

@@ -24,6 +24,8 @@ pub(super) struct Deadlines {
     write_blocked: bool,
     /// It has accepted data since it was first blocked: the peer is slow, and takes data.
     made_progress: bool,
+    /// How long such a peer may take for its next step.
+    step_time: Duration,
     /// Since when the peer waits for a pong.
     pong_due_since: Option<Instant>,
     /// Since when a message has been arriving.
@@ -41,6 +43,7 @@ impl Deadlines {
             write_blocked_since: None,
             write_blocked: false,
             made_progress: false,
+            step_time: Duration::ZERO,
             pong_due_since: None,
             mid_message_since: None,
         }
@@ -68,6 +71,18 @@ impl Deadlines {
         let news = blocked.is_some_and(|since| now.saturating_duration_since(since) >= NOTICEABLE_BLOCK);
         self.made_progress |= news;
         news
+    }
+
+    /// The peer has acknowledged data that the kernel had accepted before, and may take so long for its next step.
+    pub(super) fn data_acknowledged(&mut self, step_time: Duration, now: Instant) {
+        if let Some(since) = &mut self.write_blocked_since {
+            *since = now;
+            self.made_progress = true;
+            self.step_time = step_time;
+        }
+        if let Some(since) = &mut self.close_since {
+            *since = now;
+        }
     }
 
     /// Everything is written and passed on.
@@ -109,11 +124,16 @@ impl Deadlines {
         })
     }
 
+    /// Since when the peer has been waited for, to accept data or to close.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        self.write_blocked_since.max(self.close_since)
+    }
+
     /// When the transport must have accepted data.
     pub(super) fn write_due(&self) -> Option<Instant> {
         let since = self.write_blocked_since?;
         // Buffers accept nothing until a part of them is free: for a peer that is seen to be slow that takes its time.
-        let grace = if self.made_progress { GRACE } else { Duration::ZERO };
+        let grace = if self.made_progress { GRACE.max(self.step_time).min(LONGEST_SILENCE) } else { Duration::ZERO };
         Some(since + self.write_time.max(grace))
     }
 
@@ -192,6 +212,27 @@ mod tests {
     }
 
     #[test]
+    fn each_limit_that_counts_is_one_of_those_that_run() {
+        let (mut deadlines, at) = deadlines();
+        assert_eq!(deadlines.running(), 0);
+        let steps: [fn(&mut Deadlines, Instant); 4] = [
+            |deadlines, now| deadlines.flush_blocked(now),
+            |deadlines, now| deadlines.set_pong_due(true, now),
+            |deadlines, now| deadlines.set_mid_message(true, now),
+            |deadlines, now| deadlines.set_closing(now),
+        ];
+        let mut before = 0;
+        for (number, step) in steps.iter().enumerate() {
+            assert!(!deadlines.is_closing());
+            step(&mut deadlines, at(1));
+            let running = deadlines.running();
+            assert!(running & before == before && running.count_ones() as usize == number + 1, "{running:b}");
+            before = running;
+        }
+        assert!(deadlines.is_closing());
+    }
+
+    #[test]
     fn a_pong_has_two_seconds_once_it_is_due_and_no_data_is_taken() {
         for (blocked, pong, due) in [(1, 5, 7), (5, 1, 10), (1, 2, 6), (1, 20, 11)] {
             let (mut deadlines, at) = deadlines();
@@ -211,6 +252,30 @@ mod tests {
         deadlines.write_blocked(at(2));
         deadlines.set_pong_due(true, at(3));
         assert_eq!(deadlines.poll(at(4)).unwrap(), Some(at(12)));
+    }
+
+    #[test]
+    fn what_was_slow_before_all_was_written_counts_no_longer() {
+        let (mut deadlines, at) = deadlines();
+        deadlines.write_blocked(at(1));
+        assert!(deadlines.write_accepted(at(2)));
+        deadlines.write_blocked(at(2));
+        deadlines.write_done();
+        deadlines.flush_blocked(at(20));
+        assert!(!deadlines.write_accepted(at(25)), "it was not blocked");
+        deadlines.set_pong_due(true, at(20));
+        assert_eq!(deadlines.poll(at(21)).unwrap(), Some(at(25)));
+        assert_eq!(deadlines.write_due(), Some(at(30)));
+    }
+
+    #[test]
+    fn a_close_may_take_longer_than_silence_where_that_is_asked_for() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(&Limits::default().close_timeout(secs(60)), start);
+        deadlines.set_closing(start);
+        for read_paused in [false, true] {
+            assert_eq!(deadlines.close_due(0, 1024, read_paused), Some(start + secs(60)));
+        }
     }
 
     #[test]

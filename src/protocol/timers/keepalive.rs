@@ -256,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn life_ends_what_a_ping_before_it_began() {
+        let start = Instant::now();
+        let mut liveness = Liveness::new(Keepalive::default(), start);
+        assert_eq!(poll(&mut liveness, at(start, 3000)), Due::Ping);
+        liveness.seen(at(start, 4000));
+        // The next ping is late, and the peer has its time to answer all the same.
+        assert_eq!(poll(&mut liveness, at(start, 8500)), Due::Ping);
+        assert_eq!(poll(&mut liveness, at(start, 8501)), Due::Nothing(Some(at(start, 10_500))));
+    }
+
+    #[test]
     fn pings_at_short_intervals_do_not_put_the_end_off() {
         let start = Instant::now();
         let settings = Keepalive::default().interval(Duration::from_secs(1));
@@ -288,6 +299,20 @@ mod tests {
         assert_eq!(poll(&mut liveness, at(start, 603_500)), Due::Ping);
         assert_eq!(poll(&mut liveness, at(start, 605_499)), Due::Nothing(Some(at(start, 605_500))));
         assert_eq!(poll(&mut liveness, at(start, 605_500)), Due::Expired);
+    }
+
+    #[test]
+    fn without_a_ping_before_it_the_timeout_counts_alone() {
+        let start = Instant::now();
+        for interval in [5, 10] {
+            let settings = Keepalive::default().interval(Duration::from_secs(interval));
+            let mut liveness = Liveness::new(settings, start);
+            assert_eq!(liveness.first_due(), Some(at(start, 5000)));
+            assert_eq!(poll(&mut liveness, at(start, 4999)), Due::Nothing(Some(at(start, 5000))));
+            assert_eq!(poll(&mut liveness, at(start, 5000)), Due::Expired);
+        }
+        assert_eq!(Liveness::new(Keepalive::default(), start).first_due(), Some(at(start, 3000)));
+        assert_eq!(Liveness::new(Keepalive::disabled(), start).first_due(), None);
     }
 
     #[test]

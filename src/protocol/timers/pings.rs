@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_peer_may_answer_the_latest_alone() {
-        check(&[0, 1, 2], &[(3, 4, Some(2)), (1, 5, None)]);
+        check(&[0, 1, 2], &[(3, 4, Some(2)), (1, 5, None), (3, 6, None)]);
         check(&[0, 1, 2], &[(2, 4, None), (3, 5, Some(3))]);
     }
 

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::deadlines::Deadlines;
 use super::keepalive::{Keepalive, Liveness};
 use super::pings::Pings;
+use super::send_queue::{SAMPLE_INTERVAL, SendQueue};
 use crate::limits::Limits;
 use crate::protocol::failure::Failure;
 
@@ -16,6 +17,10 @@ pub(crate) struct Timers {
     liveness: Liveness,
     deadlines: Deadlines,
     pings: Pings,
+    /// The transport knows it.
+    has_send_queue: bool,
+    /// Sampled for few peers, so that most need no memory for it.
+    send_queue: Option<Box<SendQueue>>,
     /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
     backlog: u64,
     /// When the caller wants the connection to be closed.
@@ -37,6 +42,8 @@ pub(crate) enum Due {
     /// Nothing before this time, if ever.
     Nothing(Option<Instant>),
     Ping,
+    /// Nothing before [`Timers::send_queue_sampled`] is told: what the peer has acknowledged decides.
+    SampleSendQueue,
 }
 
 impl Timers {
@@ -45,6 +52,8 @@ impl Timers {
             liveness: Liveness::new(keepalive, now),
             deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
+            has_send_queue: false,
+            send_queue: None,
             backlog: 0,
             deadline: None,
             is_earlier: false,
@@ -94,7 +103,35 @@ impl Timers {
 
     /// The transport accepts no data.
     pub(crate) fn write_blocked(&mut self, now: Instant) {
+        if !self.is_write_blocked() {
+            self.wait_begins();
+        }
         self.deadlines.write_blocked(now);
+    }
+
+    /// The transport knows what the peer has not acknowledged.
+    pub(crate) fn set_send_queue_known(&mut self) {
+        self.has_send_queue = true;
+    }
+
+    /// The peer is waited for from here on: what it acknowledged before does not count.
+    fn wait_begins(&mut self) {
+        if let Some(queue) = &mut self.send_queue {
+            queue.reset();
+        }
+    }
+
+    /// The size of the kernel's send queue, where the transport knows it. Whether the peer has acknowledged data since the
+    /// last sample: then it is alive, and takes what is written.
+    pub(crate) fn send_queue_sampled(&mut self, bytes: Option<u32>, now: Instant) -> bool {
+        let send_queue = self.send_queue.get_or_insert_default();
+        let progress = send_queue.sampled(bytes, self.min_data_rate, now);
+        if progress {
+            self.liveness.seen(now);
+            let step_time = send_queue.step_time(self.min_data_rate).unwrap_or_default();
+            self.deadlines.data_acknowledged(step_time, now);
+        }
+        progress
     }
 
     /// The transport keeps data in buffers of its own.
@@ -128,6 +165,9 @@ impl Timers {
 
     /// The end of the connection begins, or is seen to go on.
     pub(crate) fn set_closing(&mut self, now: Instant) {
+        if !self.deadlines.is_closing() {
+            self.wait_begins();
+        }
         self.deadlines.set_closing(now);
     }
 
@@ -164,14 +204,49 @@ impl Timers {
 
     /// What is to be done at this time. A ping that is due counts as sent.
     pub(crate) fn poll(&mut self, now: Instant) -> Due {
+        let sample_due = self.sample_due();
+        if sample_due.is_some_and(|sample_due| sample_due <= now) {
+            return Due::SampleSendQueue;
+        }
+        let due = self.due(now);
+        let depends_on_peer = match due {
+            Due::Close | Due::Failed(Failure::KeepaliveTimeout | Failure::WriteTimeout) => true,
+            // In time, so that a peer that acknowledges data is known when its time is up.
+            Due::Ping => self.backlog >= self.min_data_rate,
+            _ => false,
+        };
+        if depends_on_peer
+            && self.has_send_queue
+            && !self.send_queue.as_ref().is_some_and(|queue| queue.is_sampled(now))
+        {
+            return Due::SampleSendQueue;
+        }
+        match due {
+            Due::Deadline => self.deadline = None,
+            // It has had the time to get through them.
+            Due::Failed(Failure::KeepaliveTimeout) => self.backlog = 0,
+            Due::Ping => self.liveness.pinged(now),
+            Due::Nothing(next) => return Due::Nothing([next, sample_due].into_iter().flatten().min()),
+            _ => {}
+        }
+        due
+    }
+
+    /// When the send queue is to be sampled: while the peer is waited for, or has not acknowledged what it was sent.
+    fn sample_due(&self) -> Option<Instant> {
+        let waiting = self.deadlines.waiting_since().filter(|_| self.has_send_queue);
+        let Some(queue) = &self.send_queue else { return waiting.map(|since| since + SAMPLE_INTERVAL) };
+        let pending = || queue.pending_since().filter(|_| self.backlog >= self.min_data_rate);
+        queue.sample_due(waiting.or_else(pending)?)
+    }
+
+    fn due(&self, now: Instant) -> Due {
         if let Some(close) = self.deadlines.close_due(self.backlog, self.min_data_rate, self.liveness.is_read_paused())
         {
             return if close <= now { Due::Close } else { Due::Nothing(Some(close)) };
         }
         let expiry = self.expiry();
         if expiry.is_some_and(|expiry| expiry <= now) {
-            // It has had the time to get through them.
-            self.backlog = 0;
             return Due::Failed(Failure::KeepaliveTimeout);
         }
         let next = match self.deadlines.poll(now) {
@@ -179,12 +254,10 @@ impl Timers {
             Err(failure) => return Due::Failed(failure),
         };
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.deadline = None;
             return Due::Deadline;
         }
         let ping = self.liveness.ping_due();
         if ping.is_some_and(|ping| ping <= now) {
-            self.liveness.pinged(now);
             return Due::Ping;
         }
         Due::Nothing([expiry, next, self.deadline, ping].into_iter().flatten().min())
@@ -197,7 +270,12 @@ impl Timers {
         Some(match self.deadlines.write_due() {
             // Whether data is taken can be seen: a peer that is slow has the time that a write may take.
             Some(write_due) => expiry.max(write_due),
-            None => expiry + self.liveness.allowance(self.backlog, self.min_data_rate),
+            None => {
+                let allowance = self.liveness.allowance(self.backlog, self.min_data_rate);
+                // While the kernel says what is acknowledged, the peer need not get through all of it.
+                let step_time = self.send_queue.as_ref().and_then(|queue| queue.step_time(self.min_data_rate));
+                expiry + step_time.map_or(allowance, |step_time| allowance.min(step_time))
+            }
         })
     }
 }
@@ -228,6 +306,50 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_takes_what_was_blocked_is_alive() {
+        let (mut timers, at) = timers();
+        assert_eq!(timers.first_due(), Some(at(3000)));
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.write_blocked(at(1000));
+        timers.bytes_written(100, at(4000));
+        timers.flush_blocked(at(4000));
+        assert!(timers.is_write_blocked());
+        timers.write_done();
+        assert!(!timers.is_write_blocked());
+        check_timeout(timers, at(4000), at(9000));
+    }
+
+    #[test]
+    fn a_pong_that_is_due_has_its_time() {
+        let (mut timers, at) = timers();
+        timers.write_blocked(at(0));
+        timers.set_pong_due(true, at(4000));
+        timers.bytes_received(at(4000));
+        let Due::Nothing(Some(due)) = timers.poll(at(4000)) else { panic!("something is due") };
+        assert_eq!(due, at(6000));
+        assert!(matches!(timers.poll(due), Due::Failed(Failure::WriteTimeout)));
+    }
+
+    #[test]
+    fn a_deadline_comes_once() {
+        let (mut timers, at) = timers();
+        timers.set_deadline(Some(at(1000)));
+        assert!(matches!(timers.poll(at(999)), Due::Nothing(Some(due)) if due == at(1000)));
+        assert!(matches!(timers.poll(at(1000)), Due::Deadline));
+        assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(3000)));
+    }
+
+    #[test]
+    fn a_peer_that_has_timed_out_gets_no_more_time_for_the_close() {
+        let (mut timers, at) = timers();
+        timers.bytes_written(10 * 1024, at(0));
+        assert!(matches!(timers.poll(at(3000)), Due::Ping));
+        assert!(matches!(timers.poll(at(15_000)), Due::Failed(Failure::KeepaliveTimeout)));
+        timers.set_closing(at(15_000));
+        assert!(matches!(timers.poll(at(15_000)), Due::Nothing(Some(due)) if due == at(20_000)));
+    }
+
+    #[test]
     fn a_silent_peer_times_out_after_five_seconds() {
         let (timers, at) = timers();
         check_timeout(timers, at(0), at(5000));
@@ -248,6 +370,121 @@ mod tests {
         timers.bytes_written(2 * 1024 * 1024, at(0));
         timers.bytes_received(at(1000));
         check_timeout(timers, at(1000), at(6000));
+    }
+
+    #[test]
+    fn a_peer_that_acknowledges_data_stays_and_one_that_stops_times_out_soon() {
+        let (mut timers, at) = timers();
+        timers.set_send_queue_known();
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        let mut now = at(0);
+        let mut queued = 2 * 1024 * 1024;
+        // 100 KiB/s until 16 s.
+        let acknowledged = |now: Instant| (now - at(0)).min(Duration::from_secs(16)).as_millis() as u32 * 100;
+        let end = loop {
+            match timers.poll(now) {
+                Due::Ping => {}
+                Due::Nothing(Some(next)) => now = next,
+                Due::SampleSendQueue => {
+                    queued = 2 * 1024 * 1024 - acknowledged(now);
+                    timers.send_queue_sampled(Some(queued), now);
+                }
+                Due::Failed(Failure::KeepaliveTimeout) => break now,
+                due => panic!("{due:?}"),
+            }
+        };
+        assert!(end - at(16_000) <= Duration::from_secs(10), "{:?}", end - at(0));
+        assert!(end > at(16_000) && queued > 0);
+    }
+
+    #[test]
+    fn a_close_waits_for_a_peer_that_acknowledges_data() {
+        let (mut timers, at) = timers();
+        timers.set_send_queue_known();
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.set_closing(at(0));
+        let (mut now, mut queued) = (at(0), 2 * 1024 * 1024_u32);
+        let end = loop {
+            match timers.poll(now) {
+                Due::Nothing(Some(next)) => now = next,
+                Due::SampleSendQueue => {
+                    queued = queued.saturating_sub(20 * 1024);
+                    timers.send_queue_sampled(Some(queued), now);
+                }
+                Due::Close => break now,
+                due => panic!("{due:?}"),
+            }
+        };
+        assert_eq!(queued, 0);
+        assert!(end > at(60_000), "{:?}", end - at(0));
+    }
+
+    #[test]
+    fn what_may_be_due_earlier_is_said_once() {
+        const RATE: usize = 1024;
+        let steps: [(&str, fn(&mut Timers, Instant), bool); 6] = [
+            ("life behind little", |timers, now| timers.bytes_received(now), false),
+            (
+                "life behind much",
+                |timers, now| {
+                    timers.bytes_written(RATE, now);
+                    timers.bytes_received(now);
+                },
+                true,
+            ),
+            ("all is written", |timers, _| timers.write_done(), false),
+            (
+                "all is written while closing",
+                |timers, now| {
+                    timers.set_closing(now);
+                    timers.write_done();
+                },
+                false,
+            ),
+            (
+                "all is written at last while closing",
+                |timers, now| {
+                    timers.set_closing(now);
+                    timers.write_blocked(now);
+                    timers.write_done();
+                },
+                true,
+            ),
+            ("a deadline", |timers, now| timers.set_deadline(Some(now)), true),
+        ];
+        for (what, step, earlier) in steps {
+            let (mut timers, at) = timers();
+            step(&mut timers, at(1));
+            assert_eq!((timers.take_earlier(), timers.take_earlier()), (earlier, false), "{what}");
+        }
+        let (mut timers, at) = timers();
+        timers.set_deadline(Some(at(9)));
+        timers.write_done();
+        assert!(timers.take_earlier(), "and stays until it is asked for");
+    }
+
+    #[test]
+    fn reading_and_its_pause_are_limits_of_their_own() {
+        let (mut timers, at) = timers();
+        let reading = timers.running();
+        assert!(!timers.is_read_paused());
+        timers.set_read_paused(true, at(1));
+        let paused = timers.running();
+        assert!(timers.is_read_paused() && reading & paused == 0 && reading.count_ones() + paused.count_ones() == 2);
+        timers.set_mid_message(true, at(1));
+        assert_eq!(timers.running().count_ones(), 2);
+        assert_eq!(timers.running() & paused, paused);
+    }
+
+    #[test]
+    fn while_closing_the_bytes_before_it_still_count() {
+        let (mut timers, at) = timers();
+        timers.set_closing(at(0));
+        timers.bytes_written(10 * 1024, at(0));
+        timers.bytes_received(at(1));
+        assert!(matches!(timers.poll(at(1)), Due::Nothing(Some(due)) if due == at(15_000)));
+        timers.bytes_written(0, at(1000));
+        assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(16_000)));
     }
 
     #[test]

@@ -1,0 +1,143 @@
+use std::io::IoSlice;
+
+use super::*;
+use crate::budget::Budget;
+use crate::close::CloseFrame;
+use crate::limits::Limits;
+use crate::message::{Message, MessageKind};
+use crate::protocol::frame::Control;
+use crate::role::Role;
+
+const LARGE: usize = 16 * 1024;
+
+fn sender(limits: &Limits) -> Sender {
+    let mut sender = Sender::new(Role::Server, limits);
+    sender.set_vectored(true);
+    sender
+}
+
+/// Everything that a buffer holds, as it is given to a transport that writes from several places at once.
+fn all(buffer: &WriteBuffer) -> Vec<u8> {
+    let mut slices = [IoSlice::new(&[]); 16];
+    let count = buffer.slices(&mut slices);
+    slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
+}
+
+#[test]
+fn there_is_capacity_until_so_much_is_unwritten() {
+    let mut sender = sender(&Limits::default().max_write_buffer_size(200));
+    let first = sender.push(&Message::from(vec![0; 98]));
+    assert_eq!((first, sender.has_capacity(), sender.is_written(first)), (100, true, false));
+    let second = sender.push_compressed(&Message::from(vec![0; 500]), &[0; 98]);
+    assert_eq!((second, sender.has_capacity(), sender.bytes_queued()), (200, false, 200));
+    // Two of these bytes were a ping's.
+    sender.advance(102, 100);
+    assert!(sender.has_capacity() && sender.is_written(first) && !sender.is_written(second));
+    sender.advance(100, 100);
+    assert!(sender.is_written(second));
+    let totals = sender.totals();
+    assert_eq!((totals.messages, totals.payload, totals.wire), (2, 598, 202));
+    sender.push_close(&CloseFrame::without_code());
+    assert_eq!((sender.bytes_queued(), sender.totals().messages), (202, 2));
+}
+
+#[test]
+fn more_than_4_kib_that_wait_are_charged_until_they_are_written() {
+    let budget = Budget::new(5000);
+    let mut sender = sender(&Limits::default().budget(budget.clone()));
+    sender.push(&Message::from(vec![0; 4092]));
+    sender.charge_unwritten();
+    assert_eq!((sender.bytes_queued(), budget.used()), (4096, 0));
+    sender.push(&Message::from(Vec::new()));
+    sender.charge_unwritten();
+    assert_eq!(budget.used(), 4098);
+    sender.push(&Message::from(vec![0; 8000]));
+    sender.charge_unwritten();
+    assert_eq!(budget.used(), 4098 + 8004);
+    sender.advance(8000, 8000);
+    sender.charge_unwritten();
+    assert_eq!(budget.used(), 4102);
+    sender.advance(100, 100);
+    sender.charge_unwritten();
+    assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn what_will_not_be_written_is_returned_and_never_charged_again() {
+    let budget = Budget::new(100_000);
+    let mut sender = sender(&Limits::default().budget(budget.clone()));
+    sender.push(&Message::from(vec![0; 5000]));
+    sender.charge_unwritten();
+    assert_eq!((sender.clear().len(), budget.used()), (5004, 0));
+    sender.charge_unwritten();
+    assert_eq!((budget.used(), sender.clear().len()), (0, 0));
+}
+
+#[test]
+fn what_was_queued_is_handed_over_once_and_in_order() {
+    let mut sender = sender(&Limits::default());
+    sender.push(&Message::from(vec![0; LARGE]));
+    let mut writing = WriteBuffer::default();
+    sender.take_queued(&mut writing);
+    assert!(!writing.is_contiguous(), "a sender that was told so leaves large payloads where they are");
+    sender.push(&Message::from(vec![1]));
+    sender.take_queued(&mut writing);
+    sender.take_queued(&mut writing);
+    assert_eq!((writing.len(), all(&writing).last()), (LARGE + 4 + 3, Some(&1)));
+}
+
+#[test]
+fn a_large_payload_stays_where_it_is_and_small_ones_lie_together() {
+    for (vectored, role, len, shared) in [
+        (true, Role::Server, LARGE, true),
+        (true, Role::Server, LARGE - 1, false),
+        (false, Role::Server, LARGE, false),
+        // A client masks, and so copies.
+        (true, Role::Client, LARGE, false),
+    ] {
+        let payload = vec![7; len];
+        let start = payload.as_ptr();
+        let message = Message::from(payload);
+        let mut buffer = WriteBuffer::default();
+        buffer.set_vectored(vectored);
+        assert_eq!((buffer.is_vectored(), buffer.is_contiguous()), (vectored, true));
+        buffer.push_message(role, &message);
+        assert_eq!(buffer.is_contiguous(), !shared, "{vectored} {role:?} {len}");
+        buffer.clear();
+        assert_eq!((buffer.is_vectored(), buffer.len()), (vectored, 0));
+        buffer.push_message(role, &message);
+        let mut slices = [IoSlice::new(&[]); 16];
+        let count = buffer.slices(&mut slices);
+        assert_eq!(count, 1 + usize::from(shared));
+        assert_eq!(slices[count - 1].as_ptr() == start, shared);
+    }
+}
+
+#[test]
+fn what_is_written_in_any_pieces_is_what_was_pushed() {
+    let frames = |vectored| {
+        let mut buffer = WriteBuffer::default();
+        buffer.set_vectored(vectored);
+        for len in [0, 5, LARGE, LARGE + 1, 10] {
+            assert_eq!(buffer.push_message(Role::Server, &Message::from(vec![len as u8; len])), len);
+        }
+        buffer.push_compressed(Role::Server, MessageKind::Text, &[9; 20]);
+        buffer.push_control(Role::Server, Control::Ping, b"ping");
+        buffer
+    };
+    let expected = all(&frames(false));
+    assert_eq!(expected.len(), 2 + 7 + (4 + LARGE) + (4 + LARGE + 1) + 12 + 22 + 6);
+    for piece in [1, 2, 3, 7, 1000, LARGE, usize::MAX] {
+        let (mut queued, mut writing) = (frames(true), WriteBuffer::default());
+        writing.append(&mut queued);
+        assert!(queued.is_empty() && all(&writing) == expected);
+        let mut written = Vec::new();
+        while !writing.is_empty() {
+            let len = piece.min(writing.front().len());
+            written.extend_from_slice(&writing.front()[..len]);
+            writing.consume(len);
+            assert_eq!(writing.len(), expected.len() - written.len());
+        }
+        assert!(written == expected, "in pieces of {piece}");
+    }
+}
