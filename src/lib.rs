@@ -98,7 +98,6 @@
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod axum;
 mod budget;
-mod client;
 mod close;
 mod connection;
 #[cfg_attr(not(feature = "debug"), path = "no_debug.rs")]
@@ -114,6 +113,7 @@ mod handler;
 mod handshake;
 mod layer;
 mod limits;
+mod log_text;
 mod manager;
 mod message;
 mod protocol;
@@ -125,6 +125,9 @@ mod text;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 mod upgrade;
+
+// Behind `manager`, whose methods come first in the documentation of `Manager`.
+mod client;
 
 pub use crate::budget::Budget;
 #[cfg(feature = "proxy")]

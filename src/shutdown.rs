@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::Inner as Connection;
+use crate::text::Text;
 
 /// Closes the connections of one or more layers politely.
 ///
@@ -67,6 +68,12 @@ impl Shutdown {
         self
     }
 
+    /// The time that was set with [`jitter`](Self::jitter).
+    #[must_use]
+    pub fn get_jitter(&self) -> Duration {
+        self.lock().jitter
+    }
+
     /// How many connections are open.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -85,7 +92,7 @@ impl Shutdown {
     /// transport, and counted in the result. Stop accepting TCP connections before or after this; both work.
     ///
     /// A server's own graceful shutdown needs a limit besides: over HTTP/2 hyper waits for streams whose peers read nothing,
-    /// which nobody but the peer can end.
+    /// which only the peer can end.
     ///
     /// Handlers see the close as the end of [`recv`](crate::Manager::recv), and as
     /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) from everything else.
@@ -93,8 +100,8 @@ impl Shutdown {
     /// # Cancel safety
     ///
     /// When the future is dropped, all connections are closed, jitter or not, and the deadline is not kept.
-    pub async fn close_all(&self, code: CloseCode, reason: impl Into<String>, deadline: Duration) -> usize {
-        let frame = CloseFrame::new(code, reason.into());
+    pub async fn close_all(&self, code: CloseCode, reason: impl Into<Text>, deadline: Duration) -> usize {
+        let frame = CloseFrame::new(code, reason);
         let (jitter, open): (_, Vec<_>) = {
             let mut state = self.lock();
             state.closing.get_or_insert_with(|| frame.clone());

@@ -9,8 +9,6 @@ mod codec;
 #[cfg(feature = "deflate")]
 mod deflater;
 #[cfg(feature = "deflate")]
-mod extensions;
-#[cfg(feature = "deflate")]
 mod inflater;
 #[cfg(feature = "deflate")]
 mod negotiate;

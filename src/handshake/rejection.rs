@@ -40,6 +40,8 @@ pub enum RejectionKind {
     HostNotAllowed,
     /// The request is HTTP/1.0, which cannot be upgraded (400).
     HttpVersion,
+    /// `Sec-WebSocket-Extensions` is not a list of names with parameters (400; RFC 6455 §9.1).
+    InvalidExtensions,
     /// The request names no host, several, or one that is not a host with perhaps a port (400; RFC 9112 §3.2). Over HTTP/2
     /// that is `:authority`, which no other `Host` may contradict (RFC 9113 §8.3.1).
     InvalidHost,
@@ -74,6 +76,9 @@ impl Rejection {
             RejectionKind::HostNotAllowed => "the request's host is not one of the allowed hosts",
             RejectionKind::HttpVersion => {
                 "a WebSocket needs HTTP/1.1 or HTTP/2, and the client or a proxy sent this request as HTTP/1.0"
+            }
+            RejectionKind::InvalidExtensions => {
+                "Sec-WebSocket-Extensions must be a list of extensions with their parameters"
             }
             RejectionKind::InvalidHost => "the request must name exactly one valid host",
             RejectionKind::InvalidKey => "Sec-WebSocket-Key must be 16 bytes in base64",
@@ -113,6 +118,7 @@ impl Rejection {
         match self.kind {
             RejectionKind::Body
             | RejectionKind::HttpVersion
+            | RejectionKind::InvalidExtensions
             | RejectionKind::InvalidHost
             | RejectionKind::InvalidKey
             | RejectionKind::InvalidSubprotocol
@@ -197,6 +203,12 @@ mod tests {
                 400,
                 &[text],
                 "a WebSocket needs HTTP/1.1 or HTTP/2, and the client or a proxy sent this request as HTTP/1.0",
+            ),
+            (
+                InvalidExtensions,
+                400,
+                &[text],
+                "Sec-WebSocket-Extensions must be a list of extensions with their parameters",
             ),
             (InvalidHost, 400, &[text], "the request must name exactly one valid host"),
             (InvalidKey, 400, &[text], "Sec-WebSocket-Key must be 16 bytes in base64"),

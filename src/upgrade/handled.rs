@@ -13,7 +13,7 @@ use crate::error::BoxError;
 use crate::handler::{HandlerOutput, log_failure};
 
 pin_project! {
-    /// The future of a handler, and the connection by whose end its error is judged.
+    /// The future of a handler, and the connection, whose end tells whether its error is a failure.
     pub(super) struct Handled<F> {
         #[pin]
         handler: F,

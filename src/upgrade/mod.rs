@@ -11,12 +11,15 @@ mod streams;
 mod upgrade;
 mod upgrader;
 
+// Behind the settings, which come first in the documentation of `Upgrader`.
+mod admission;
+
+#[cfg(feature = "axum")]
+pub(crate) use self::admission::Admission;
 pub use self::config::WebSocketConfig;
 #[cfg(feature = "client")]
 pub(crate) use self::io::set_socket_options;
 pub(crate) use self::io::{MemoryUpgrade, PendingTransport};
 pub(crate) use self::refused::log_lost_upgrade;
 pub use self::upgrade::Upgrade;
-#[cfg(feature = "axum")]
-pub(crate) use self::upgrader::Admission;
 pub use self::upgrader::Upgrader;

@@ -20,9 +20,10 @@ use crate::close::{CloseCode, CloseFrame};
 use crate::connection::{self, ConnectionConfig, ConnectionFuture, Inner, OpenError, Waiter};
 use crate::debug::{in_view, with_debug_output};
 use crate::error::Error;
-use crate::error_chain::{Causes, OneLine};
+use crate::error_chain::Causes;
 use crate::handler::{HandlerOutput, is_ordinary};
 use crate::handshake::StoredRequest;
+use crate::log_text::OneLine;
 use crate::manager::{Manager, RequestToCompact};
 use crate::shutdown::Ticket;
 

@@ -5,28 +5,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, Uri, Version};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http::{Response, Uri};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tracing::Span;
 
 use super::config::WebSocketConfig;
 use super::hooks::{Hook, OnEnd, OnRejection, OriginalUri, PeerAddr};
-use super::io::PendingTransport;
-use super::refused::{log_lost_upgrade, log_refusal};
-use super::upgrade::Upgrade;
 use crate::close::CloseFrame;
-use crate::connection::ConnectionConfig;
 #[cfg(feature = "deflate")]
 use crate::deflate::Compression;
 use crate::error::Error;
-use crate::handshake::{
-    Accepted, Head, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, StoredRequest, Subprotocols, copied,
-};
+use crate::handshake::{OriginPolicy, Rejection, Rules, Subprotocols};
 use crate::limits::Limits;
 use crate::protocol::Keepalive;
-use crate::role::Role;
-use crate::shutdown::{Shutdown, Ticket};
+use crate::shutdown::Shutdown;
 use crate::stats::Stats;
 
 /// The settings of one endpoint: everything but its handler.
@@ -61,26 +53,26 @@ use crate::stats::Stats;
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
-pub struct Upgrader(Arc<Settings>);
+pub struct Upgrader(pub(super) Arc<Settings>);
 
 #[derive(Clone, Debug, Default)]
-struct Settings {
-    rules: Rules,
-    config: WebSocketConfig,
-    context: Option<CancellationToken>,
-    shutdown: Option<Shutdown>,
-    connections: Option<Connections>,
-    on_rejection: Option<Hook<OnRejection>>,
-    on_end: Option<Hook<OnEnd>>,
-    peer_addr: Option<Hook<PeerAddr>>,
-    original_uri: Option<Hook<OriginalUri>>,
+pub(super) struct Settings {
+    pub(super) rules: Rules,
+    pub(super) config: WebSocketConfig,
+    pub(super) context: Option<CancellationToken>,
+    pub(super) shutdown: Option<Shutdown>,
+    pub(super) connections: Option<Connections>,
+    pub(super) on_rejection: Option<Hook<OnRejection>>,
+    pub(super) on_end: Option<Hook<OnEnd>>,
+    pub(super) peer_addr: Option<Hook<PeerAddr>>,
+    pub(super) original_uri: Option<Hook<OriginalUri>>,
 }
 
 /// How many connections may be open, and those that still may.
 #[derive(Clone, Debug)]
-struct Connections {
+pub(super) struct Connections {
     max: usize,
-    free: Arc<Semaphore>,
+    pub(super) free: Arc<Semaphore>,
 }
 
 impl Upgrader {
@@ -239,6 +231,10 @@ impl Upgrader {
     /// refused handshake, and tells which WebSockets share an HTTP/2 connection. By default it is a [`SocketAddr`] in the
     /// request's extensions.
     ///
+    /// It is never trusted, so that it may be what a header says of a client behind a proxy.
+    /// [`OriginPolicy::trusted_proxies`] does not ask it, but looks for a `SocketAddr` in the extensions alone;
+    /// [`OriginPolicy::trusted_proxies_by`] finds the address in another place.
+    ///
     /// ```
     /// use std::net::SocketAddr;
     /// use axum::extract::ConnectInfo;
@@ -293,173 +289,19 @@ impl Upgrader {
         &self.0.rules.origin
     }
 
+    /// The subprotocols that were set with [`subprotocols`](Self::subprotocols), the preferred one first: none where a function
+    /// [chooses](Self::select_subprotocol).
+    pub fn get_subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.0.rules.subprotocols.listed()
+    }
+
     /// What was set for compression, keepalive and limits, or the default.
     pub fn get_config(&self) -> &WebSocketConfig {
         &self.0.config
     }
-
-    /// Answers an opening handshake without a layer, in any handler that gets the whole request.
-    ///
-    /// Send the response, and run the [`Upgrade`] in a task of its own: it waits for the response to be out. It counts as
-    /// any other connection for [`shutdown`](Self::shutdown) and [`max_connections`](Self::max_connections).
-    ///
-    /// ```
-    /// use bytes::Bytes;
-    /// use http::{Request, Response};
-    /// use http_body_util::Full;
-    /// use tower_websocket::{Manager, Upgrader};
-    ///
-    /// fn handle<B>(upgrader: &Upgrader, mut request: Request<B>) -> Response<Full<Bytes>> {
-    ///     match upgrader.upgrade(&mut request) {
-    ///         Ok((response, upgrade)) => {
-    ///             tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
-    ///             response
-    ///         }
-    ///         Err(rejection) => upgrader.rejection_response(rejection, request.version()).map(Full::new),
-    ///     }
-    /// }
-    /// ```
-    ///
-    /// An `Upgrader` in the request's extensions means nothing here.
-    ///
-    /// # Errors
-    ///
-    /// Why the handshake is refused, and [`RejectionKind::NotWebSocket`] where the request is none;
-    /// [`rejection_response`](Self::rejection_response) makes the response that says so.
-    #[doc(alias = "Upgrade")]
-    #[doc(alias = "NewManagerWithUpgrade")]
-    #[doc(alias = "accept_hdr_async")]
-    pub fn upgrade<B, R: Default>(&self, request: &mut Request<B>) -> Result<(Response<R>, Upgrade), Rejection> {
-        let admission = self.admit(Head::from(&*request))?;
-        let transport = PendingTransport::take(request.extensions_mut())
-            .ok_or_else(|| self.refuse(Head::from(&*request), RejectionKind::NotUpgradable))?;
-        Ok(self.accept(admission, copied(&*request), transport))
-    }
-
-    /// As [`upgrade`](Self::upgrade), for what has the head of the request only, such as an extractor.
-    ///
-    /// ```
-    /// use http::request::Parts;
-    /// use http::{Response, StatusCode};
-    /// use tower_websocket::{Manager, Upgrader};
-    ///
-    /// fn handle(upgrader: &Upgrader, parts: &mut Parts) -> Result<Response<String>, StatusCode> {
-    ///     let (response, upgrade) = upgrader.upgrade_parts(parts).map_err(|rejection| rejection.status())?;
-    ///     tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
-    ///     Ok(response)
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for [`upgrade`](Self::upgrade).
-    pub fn upgrade_parts<R: Default>(&self, parts: &mut Parts) -> Result<(Response<R>, Upgrade), Rejection> {
-        let admission = self.admit(Head::from(&*parts))?;
-        let transport = PendingTransport::take(&mut parts.extensions)
-            .ok_or_else(|| self.refuse(Head::from(&*parts), RejectionKind::NotUpgradable))?;
-        Ok(self.accept(admission, parts.clone(), transport))
-    }
-
-    /// The response to a refused handshake of this HTTP version: that of [`Rejection::into_response`], or what
-    /// [`on_rejection`](Self::on_rejection) makes of it.
-    pub fn rejection_response(&self, rejection: Rejection, version: Version) -> Response<Bytes> {
-        let response = rejection.clone().into_response(version);
-        match &self.0.on_rejection {
-            Some(replace) => (replace.0)(&rejection, response),
-            None => response,
-        }
-    }
-}
-
-/// A handshake that passed all checks. Dropped, it does not count any more.
-#[derive(Debug)]
-pub(crate) struct Admission {
-    accepted: Accepted,
-    ticket: Option<Ticket>,
-    permit: Option<OwnedSemaphorePermit>,
-}
-
-#[cfg(feature = "axum")]
-impl Admission {
-    /// The subprotocol that is agreed on.
-    pub(crate) fn subprotocol(&self) -> Option<&str> {
-        self.accepted.subprotocol()
-    }
 }
 
 impl Upgrader {
-    /// Decides on a handshake, and counts it. A refusal is logged.
-    pub(crate) fn admit(&self, head: Head<'_>) -> Result<Admission, Rejection> {
-        let protocol = head.protocol().ok_or_else(|| {
-            if head.has_lost_upgrade() {
-                log_lost_upgrade(head);
-            }
-            head.not_websocket()
-        })?;
-        self.admit_handshake(head, protocol)
-    }
-
-    /// The same for a request that is known to be a handshake.
-    pub(crate) fn admit_handshake(&self, head: Head<'_>, protocol: Protocol) -> Result<Admission, Rejection> {
-        let accepted = self.0.rules.check(head, protocol).inspect_err(|rejection| self.log_refusal(head, rejection))?;
-        let ticket = match &self.0.shutdown {
-            Some(shutdown) => Some(shutdown.admit().ok_or_else(|| self.refuse(head, RejectionKind::ShuttingDown))?),
-            None => None,
-        };
-        let permit = match &self.0.connections {
-            Some(connections) => {
-                let permit = connections.free.clone().try_acquire_owned();
-                Some(permit.map_err(|_| self.refuse(head, RejectionKind::TooManyConnections))?)
-            }
-            None => None,
-        };
-        Ok(Admission { accepted, ticket, permit })
-    }
-
-    /// Refuses a handshake for a reason that does not lie in itself, and logs that.
-    pub(crate) fn refuse(&self, head: Head<'_>, kind: RejectionKind) -> Rejection {
-        let rejection = Rejection::new(kind);
-        self.log_refusal(head, &rejection);
-        rejection
-    }
-
-    fn log_refusal(&self, head: Head<'_>, rejection: &Rejection) {
-        let policy = &self.0.rules.origin;
-        if self.0.peer_addr.is_none() && self.0.original_uri.is_none() {
-            return log_refusal(head, rejection, policy, head.uri.path(), head.extensions.get().copied());
-        }
-        let request = copied(head);
-        log_refusal(head, rejection, policy, self.uri_of(&request).path(), self.peer_of(&request));
-    }
-
-    /// Answers a handshake that was admitted.
-    pub(crate) fn accept<R: Default>(
-        &self,
-        admission: Admission,
-        request: Parts,
-        transport: PendingTransport,
-    ) -> (Response<R>, Upgrade) {
-        let Admission { accepted, ticket, permit } = admission;
-        let compression = self.0.config.offered();
-        let deflate = compression.and_then(|compression| Some((compression, compression.accept(&request.headers)?)));
-        let subprotocol = accepted.subprotocol().map(Box::from);
-        let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
-        // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
-        let config = ConnectionConfig {
-            read_to_end: request.version >= Version::HTTP_2,
-            ..self.0.config.connection_config(Role::Server, deflate)
-        };
-        let request = StoredRequest::new(request);
-        let upgrade = Upgrade { transport, config, request, subprotocol, upgrader: self.clone(), ticket, permit };
-        (response.map(|()| R::default()), upgrade)
-    }
-
-    /// Chooses anew, for an offer that was accepted as one.
-    #[cfg(feature = "axum")]
-    pub(crate) fn choose_subprotocol(&self, admission: &mut Admission, headers: &http::HeaderMap) {
-        admission.accepted.set_subprotocol(self.0.rules.subprotocols.choose(headers).unwrap_or_default());
-    }
-
     /// These settings for one request, with the server's part of `fallback` where they say nothing of it.
     pub(crate) fn or(mut self, fallback: &Self) -> Self {
         fn fill<T: Clone>(own: &mut Option<T>, fallback: Option<&T>) {
@@ -484,30 +326,6 @@ impl Upgrader {
     /// What is told of their end.
     pub(super) fn get_on_end(&self) -> Option<&Hook<OnEnd>> {
         self.0.on_end.as_ref()
-    }
-
-    /// The address of the peer that sent this request, where it is known.
-    pub(super) fn peer_of(&self, request: &Parts) -> Option<SocketAddr> {
-        match &self.0.peer_addr {
-            Some(peer) => (peer.0)(request),
-            None => request.extensions.get().copied(),
-        }
-    }
-
-    /// The URI that the client sent.
-    fn uri_of<'a>(&self, request: &'a Parts) -> &'a Uri {
-        self.0.original_uri.as_ref().and_then(|original| (original.0)(request)).unwrap_or(&request.uri)
-    }
-
-    /// The tracing span of a connection.
-    pub(super) fn span(&self, request: &Parts, subprotocol: Option<&str>) -> Span {
-        tracing::info_span!(
-            target: "tower_websocket",
-            "websocket",
-            path = self.uri_of(request).path(),
-            peer = self.peer_of(request).map(tracing::field::display),
-            subprotocol,
-        )
     }
 
     fn with_config(mut self, set: impl FnOnce(WebSocketConfig) -> WebSocketConfig) -> Self {

@@ -50,6 +50,8 @@ async fn the_environment_makes_connections_visible() {
     for (variables, visible) in [
         (&[("WEBSOCKET_DEBUG", "1")][..], true),
         (&[("DEBUG", "true")], true),
+        (&[("DEBUG", "express:*,tower_websocket")], true),
+        (&[("DEBUG", "express:*")], false),
         (&[("WEBSOCKET_DEBUG", "0"), ("DEBUG", "1")], false),
         (&[], false),
     ] {

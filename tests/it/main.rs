@@ -14,6 +14,7 @@ mod conversions;
 mod corners;
 mod debugging;
 mod defaults;
+mod getters;
 mod handshake;
 mod http2;
 mod join;

@@ -18,8 +18,8 @@ use crate::connection::state::{State, Waiting};
 use crate::connection::transport::{Transport, has_send_queue};
 use crate::connection::waker_set::Wakers;
 use crate::error::Error;
-use crate::error_chain::OneLine;
 use crate::handler::HandlerOutput;
+use crate::log_text::OneLine;
 use crate::protocol::{Assembler, CloseReason, ControlFrames, Failure, Intake, Phase, Receiver, Timers, WriteBuffer};
 
 /// One connection, until its transport and its handler are both done.

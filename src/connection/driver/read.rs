@@ -9,7 +9,7 @@ use tokio_util::io::poll_read_buf;
 use super::Driver;
 use crate::connection::state::Waiting;
 use crate::connection::waker_set::Wakers;
-use crate::error_chain::OneLine;
+use crate::log_text::OneLine;
 use crate::protocol::{Event, Failure, Intake, Phase, give_read_buffer, take_read_buffer};
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {

@@ -422,7 +422,8 @@ mod tests {
     #[test]
     fn what_may_be_due_earlier_is_said_once() {
         const RATE: usize = 1024;
-        let steps: [(&str, fn(&mut Timers, Instant), bool); 6] = [
+        type Step = fn(&mut Timers, Instant);
+        let steps: [(&str, Step, bool); 6] = [
             ("life behind little", |timers, now| timers.bytes_received(now), false),
             (
                 "life behind much",

@@ -3,6 +3,8 @@
 use std::env;
 use std::process::{Command, Stdio};
 
+use crate::shared::skipped;
+
 /// Runs the test of this name once more for each case, each in a process and a network namespace of its own, at once, and
 /// fails where one fails. Inside of such a process, it returns the case.
 ///
@@ -14,11 +16,11 @@ pub(crate) fn in_namespaces(test: &str, cases: &[&str]) -> Option<String> {
     }
     let tools = [("ip", "-V"), ("tc", "-V"), ("iptables", "-V")];
     if let Some((missing, _)) = tools.iter().find(|(tool, argument)| !works(Command::new(tool).arg(argument))) {
-        println!("skipped: {missing} is not installed");
+        skipped(missing, "it is not installed");
         return None;
     }
     if !works(Command::new("unshare").args(["--net", "true"])) {
-        println!("skipped: network namespaces cannot be made here");
+        skipped("namespaces", "network namespaces cannot be made here");
         return None;
     }
     let start = |case: &&str| {
