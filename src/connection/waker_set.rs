@@ -180,7 +180,7 @@ mod tests {
         let mut keys: Vec<_> = (0..20).map(|_| WakerKey::default()).collect();
         keys.iter_mut().for_each(|key| drop(set.register(key, &waker)));
         assert!(keys.iter().all(WakerKey::is_registered));
-        set.remove(&mut keys[7]);
+        drop(set.remove(&mut keys[7]));
         assert!(!keys[7].is_registered());
         wake(&mut set);
         assert_eq!(count.0.load(Ordering::Relaxed), 19);
