@@ -35,11 +35,6 @@ impl WakerKey {
 }
 
 impl WakerSet {
-    /// Whether nobody waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.is_empty())
-    }
-
     /// Has this waker woken at the next change. Returns the one before it.
     #[inline]
     pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) -> Unused {
