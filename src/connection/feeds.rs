@@ -1,10 +1,12 @@
 //! What topics send over a connection: straight into the outgoing buffer while it has capacity, else through a feed.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
 use bytes::Bytes;
 
+use super::driver::panicked;
 use super::inner::Inner;
 use crate::close::{CloseCode, CloseFrame};
 use crate::error::Error;
@@ -217,7 +219,12 @@ impl Inner {
             let Some(own) = state.feeds.pop_own() else { return };
             drop(state);
             // Only this task takes something out, so that nothing overtakes it.
-            if self.queue_for_topic(own.into_message()).is_err() {
+            // What tells a member of dropped messages is the user's, and may panic.
+            let message = match catch_unwind(AssertUnwindSafe(|| own.into_message())) {
+                Ok(message) => message,
+                Err(payload) => return self.close(panicked(payload)),
+            };
+            if self.queue_for_topic(message).is_err() {
                 // The connection is over, and its feeds are gone.
                 return;
             }

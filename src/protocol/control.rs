@@ -10,17 +10,20 @@ pub(crate) struct ControlFrames {
     role: Role,
     /// Most often there are none, which then need no memory.
     frames: Option<Box<WriteBuffer>>,
+    /// The payload of our latest ping, while it is among them.
+    ping: Option<Box<[u8]>>,
     /// Our close frame is being written or written: nothing may follow it.
     stopped: bool,
 }
 
 impl ControlFrames {
     pub(crate) fn new(role: Role) -> Self {
-        Self { role, frames: None, stopped: false }
+        Self { role, frames: None, ping: None, stopped: false }
     }
 
     pub(crate) fn push_ping(&mut self, payload: &[u8]) {
         self.push(Control::Ping, payload);
+        self.ping = self.frames.as_ref().map(|_| payload.into());
     }
 
     pub(crate) fn push_pong(&mut self, payload: &[u8]) {
@@ -34,6 +37,7 @@ impl ControlFrames {
     /// Appends all of them to what is being written, and says how many bytes they are.
     pub(crate) fn take(&mut self, writing: &mut WriteBuffer) -> usize {
         let Some(mut frames) = self.frames.take() else { return 0 };
+        self.ping = None;
         let len = frames.len();
         writing.append(&mut frames);
         len
@@ -42,6 +46,7 @@ impl ControlFrames {
     /// Nothing more is sent: our close frame goes out, or nothing does.
     pub(crate) fn stop(&mut self) {
         self.frames = None;
+        self.ping = None;
         self.stopped = true;
     }
 
@@ -58,6 +63,10 @@ impl ControlFrames {
         let frames = self.frames.get_or_insert_default();
         if frames.len() + payload.len() > MOST {
             frames.clear();
+            // `Manager::ping` waits for the answer to that.
+            if let Some(ping) = &self.ping {
+                frames.push_control(self.role, Control::Ping, ping);
+            }
         }
         frames.push_control(self.role, control, payload);
     }
@@ -89,10 +98,23 @@ mod tests {
             control.push_pong(&[0; 100]);
             assert_eq!(waiting(&control), number * 102);
         }
-        for (payload, len) in [(16, 4080 + 18), (1, 3), (125, 130)] {
+        for (payload, len) in [(16, 4080 + 18), (1, 18 + 3), (125, 21 + 127)] {
             control.push_ping(&vec![0; payload]);
             assert_eq!(waiting(&control), len);
         }
+    }
+
+    #[test]
+    fn our_ping_stays_among_pongs_that_do_not() {
+        let mut control = ControlFrames::new(Role::Server);
+        control.push_ping(b"ours");
+        for _ in 0..100 {
+            control.push_pong(&[0; 100]);
+        }
+        let mut writing = WriteBuffer::default();
+        let len = control.take(&mut writing);
+        let count = writing.front()[..len].windows(6).filter(|bytes| bytes == b"\x89\x04ours").count();
+        assert_eq!(count, 1);
     }
 
     #[test]

@@ -24,7 +24,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     #[inline]
     pub(super) fn drive_writes(&mut self, cx: &mut Context<'_>) -> bool {
         let mut changed = false;
-        loop {
+        // Not more often: reads and the handler have their share while others go on sending.
+        for _ in 0..2 {
             if self.inner.driver.is_notified() || self.progress.is_some() {
                 changed |= self.sync();
             }
@@ -32,9 +33,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             // What was written is reported at once: a task that was woken to write need not try to read for that again, which
             // is a fifth of its instructions (callgrind, `compare`'s fan-out).
             if !self.progress.is_some() {
-                return changed;
+                break;
             }
         }
+        changed
     }
 
     #[inline]

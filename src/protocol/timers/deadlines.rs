@@ -88,6 +88,11 @@ impl Deadlines {
         }
     }
 
+    /// Whether the peer was seen to take data slowly, which gives it more time.
+    pub(super) fn has_made_progress(&self) -> bool {
+        self.made_progress
+    }
+
     /// Everything is written and passed on.
     pub(super) fn write_done(&mut self) {
         self.write_blocked_since = None;
@@ -125,7 +130,13 @@ impl Deadlines {
     /// When the end of the connection has taken too long: it has `close_time`, and more while the peer may be busy with
     /// `backlog` bytes of ours. Where whether data is taken can be seen, that counts instead. While reading is paused, it is
     /// the handler that is waited for.
-    pub(super) fn close_due(&self, backlog: u64, rate: u64, read_paused: bool) -> Option<Instant> {
+    pub(super) fn close_due(
+        &self,
+        backlog: u64,
+        rate: u64,
+        step_time: Option<Duration>,
+        read_paused: bool,
+    ) -> Option<Instant> {
         let since = self.close_since?;
         if read_paused {
             return Some(since + self.close_time.max(LONGEST_SILENCE));
@@ -133,7 +144,11 @@ impl Deadlines {
         let due = since + self.close_time;
         Some(match self.write_due() {
             Some(write_due) => due.max(write_due),
-            None => due.max(since + (self.close_time + time_for(backlog, rate)).min(LONGEST_SILENCE)),
+            None => due.max(
+                since
+                    + (self.close_time + step_time.unwrap_or(Duration::MAX).min(time_for(backlog, rate)))
+                        .min(LONGEST_SILENCE),
+            ),
         })
     }
 
@@ -314,7 +329,7 @@ mod tests {
         let mut deadlines = Deadlines::new(&Limits::default().close_timeout(secs(60)), start);
         deadlines.set_closing(start);
         for read_paused in [false, true] {
-            assert_eq!(deadlines.close_due(0, 1024, read_paused), Some(start + secs(60)));
+            assert_eq!(deadlines.close_due(0, 1024, None, read_paused), Some(start + secs(60)));
         }
     }
 
@@ -323,10 +338,10 @@ mod tests {
         let (mut deadlines, at) = deadlines();
         deadlines.set_closing(at(0));
         for (backlog, due) in [(0, 5), (1000, 5), (10 * 1024, 15), (1024 * 1024, 29)] {
-            assert_eq!(deadlines.close_due(backlog, 1024, false), Some(at(due)));
+            assert_eq!(deadlines.close_due(backlog, 1024, None, false), Some(at(due)));
         }
         deadlines.write_blocked(at(1));
-        assert_eq!(deadlines.close_due(u64::MAX, 1024, false), Some(at(11)));
-        assert_eq!(deadlines.close_due(0, 1024, true), Some(at(29)));
+        assert_eq!(deadlines.close_due(u64::MAX, 1024, None, false), Some(at(11)));
+        assert_eq!(deadlines.close_due(0, 1024, None, true), Some(at(29)));
     }
 }

@@ -11,11 +11,14 @@ use super::keepalive::time_for;
 pub(super) struct SendQueue {
     /// The first since the queue last grew, and the last.
     samples: Option<(Sample, Sample)>,
-    /// Bytes per second from the first of them until it last shrank.
+    /// Bytes per second from the first of them until it last shrank, or those before, until that is known.
     rate: u64,
     /// When a sample was last asked for, whether or not the transport had one.
     asked: Option<Instant>,
     is_unknown: bool,
+    /// Something was written since the last sample. Without that the queue only seems to grow, as where the kernel splits
+    /// a segment to send it again.
+    was_written: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +31,11 @@ impl SendQueue {
     /// What was acknowledged before counts no more: a wait for the peer begins.
     pub(super) fn reset(&mut self) {
         self.samples = None;
-        self.rate = 0;
+    }
+
+    /// More may be in the queue than at the last sample.
+    pub(super) fn bytes_written(&mut self) {
+        self.was_written = true;
     }
 
     /// When the queue of a peer that has been waited for since this time is to be sampled, if that tells anything. Bytes that
@@ -54,15 +61,16 @@ impl SendQueue {
         self.asked = Some(now);
         self.is_unknown = bytes.is_none();
         let Some(bytes) = bytes else { return false };
-        let sample = Sample { bytes, at: now };
+        let grown = std::mem::take(&mut self.was_written);
         let Some((first, last)) = self.samples else {
+            let sample = Sample { bytes, at: now };
             self.samples = Some((sample, sample));
             return false;
         };
+        let bytes = if grown { bytes } else { bytes.min(last.bytes) };
+        let sample = Sample { bytes, at: now };
         self.samples = Some((if bytes > last.bytes { sample } else { first }, sample));
-        if bytes > last.bytes {
-            self.rate = 0;
-        } else if bytes < last.bytes {
+        if bytes < last.bytes {
             let elapsed = now.saturating_duration_since(first.at).as_millis() as u64;
             self.rate = u64::from(first.bytes - bytes).saturating_mul(1000).checked_div(elapsed).unwrap_or_default();
         }
@@ -75,7 +83,7 @@ impl SendQueue {
     /// to hold data. `None`: it is empty or unknown.
     pub(super) fn step_time(&self, min_rate: u64) -> Option<Duration> {
         self.pending_since()?;
-        Some(time_for(STEP, self.rate.max(min_rate)))
+        Some(time_for(STEP, self.rate.clamp(min_rate, min_rate.max(FAST))))
     }
 }
 
@@ -88,6 +96,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What a peer may read before its kernel offers a window again (RFC 9293 §3.8.6.2.2): Linux waits for a sixteenth of its
 /// receive buffer, which is 6 MiB at most unless it was made larger.
 const STEP: u64 = 384 * 1024;
+/// What a faster peer is expected to keep up, in bytes per second: it may have been a proxy that filled its buffers.
+const FAST: u64 = 96 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -122,14 +132,20 @@ mod tests {
         assert_eq!(queue.step_time(1024), None);
         for (secs, bytes, expected) in [
             (0, 1024 * 1024, Some(384)),
-            // 128 KiB/s, which it then has on average.
-            (1, 896 * 1024, Some(3)),
-            (3, 640 * 1024, Some(3)),
-            (4, 640 * 1024, Some(3)),
+            // 64 KiB/s, which it then has on average.
+            (1, 960 * 1024, Some(6)),
+            (3, 832 * 1024, Some(6)),
+            // The kernel sends a segment again.
+            (4, 832 * 1024 + 832, Some(6)),
             // More was written.
-            (5, 1024 * 1024, Some(384)),
-            (6, 0, None),
+            (5, 1024 * 1024, Some(6)),
+            // And taken much faster.
+            (6, 1024, Some(4)),
+            (7, 0, None),
         ] {
+            if secs == 5 {
+                queue.bytes_written();
+            }
             queue.sampled(Some(bytes), 1024, at(secs));
             assert_eq!(queue.step_time(1024), expected.map(Duration::from_secs), "after {secs} s");
         }

@@ -26,6 +26,8 @@ pub(crate) struct Timers {
     send_queue: Option<Box<SendQueue>>,
     /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
     backlog: u64,
+    /// Since when that has been much.
+    backlog_since: Option<Instant>,
     /// When the caller wants the connection to be closed.
     deadline: Option<Instant>,
     /// Something may be due earlier than it was.
@@ -63,6 +65,7 @@ impl Timers {
             has_send_queue: false,
             send_queue: None,
             backlog: 0,
+            backlog_since: None,
             deadline: None,
             is_earlier: false,
             is_later: false,
@@ -84,6 +87,10 @@ impl Timers {
         if !self.deadlines.is_closing() {
             self.is_earlier |= self.backlog >= self.min_data_rate;
             self.backlog = 0;
+            self.backlog_since = None;
+            if let Some(queue) = &mut self.send_queue {
+                queue.reset();
+            }
         }
     }
 
@@ -150,8 +157,16 @@ impl Timers {
             // A peer that takes data is alive, even where our ping waits behind that.
             self.liveness.seen(now);
             self.backlog = 0;
+            self.backlog_since = None;
         }
         self.backlog += bytes as u64;
+        if self.backlog >= MUCH && self.backlog_since.is_none() && self.has_send_queue {
+            self.backlog_since = Some(now);
+            self.is_earlier = true;
+        }
+        if let Some(queue) = &mut self.send_queue {
+            queue.bytes_written();
+        }
         if self.deadlines.is_closing() {
             self.deadlines.set_closing(now);
         }
@@ -198,7 +213,8 @@ impl Timers {
     /// Everything is written and passed on.
     #[inline]
     pub(crate) fn write_done(&mut self) {
-        self.is_earlier |= self.deadlines.is_closing() && self.is_write_blocked();
+        self.is_earlier |=
+            self.deadlines.has_made_progress() || (self.deadlines.is_closing() && self.is_write_blocked());
         self.deadlines.write_done();
     }
 
@@ -292,7 +308,10 @@ impl Timers {
         match due {
             Due::Deadline => self.deadline = None,
             // It has had the time to get through them.
-            Due::Failed(Failure::KeepaliveTimeout) => self.backlog = 0,
+            Due::Failed(Failure::KeepaliveTimeout) => {
+                self.backlog = 0;
+                self.backlog_since = None;
+            }
             Due::Ping => self.liveness.pinged(now),
             Due::Nothing(next) => {
                 let resumes_at = self.rate_limiter.as_ref().and_then(|limiter| limiter.resumes_at());
@@ -305,14 +324,15 @@ impl Timers {
 
     /// When the send queue is to be sampled: while the peer is waited for, or has not acknowledged what it was sent.
     fn sample_due(&self) -> Option<Instant> {
-        let waiting = self.deadlines.waiting_since().filter(|_| self.has_send_queue);
+        let waiting = self.deadlines.waiting_since().or(self.backlog_since).filter(|_| self.has_send_queue);
         let Some(queue) = &self.send_queue else { return waiting.map(|since| since + SAMPLE_INTERVAL) };
         let pending = || queue.pending_since().filter(|_| self.backlog >= self.min_data_rate);
         queue.sample_due(waiting.or_else(pending)?)
     }
 
     fn due(&self, now: Instant) -> Due {
-        if let Some(close) = self.deadlines.close_due(self.backlog, self.min_data_rate, self.liveness.is_read_paused())
+        if let Some(close) =
+            self.deadlines.close_due(self.backlog, self.min_data_rate, self.step_time(), self.liveness.is_read_paused())
         {
             return if close <= now { Due::Close } else { Due::Nothing(Some(close)) };
         }
@@ -334,6 +354,11 @@ impl Timers {
         Due::Nothing([expiry, next, self.deadline, ping].into_iter().flatten().min())
     }
 
+    /// How long the peer may take for its next step, while it is known not to have acknowledged everything.
+    fn step_time(&self) -> Option<Duration> {
+        self.send_queue.as_ref().and_then(|queue| queue.step_time(self.min_data_rate))
+    }
+
     /// When a silent peer has timed out. What the kernel has taken is not what the peer has taken: our ping stands behind
     /// all that was written before it.
     fn expiry(&self) -> Option<Instant> {
@@ -344,12 +369,14 @@ impl Timers {
             None => {
                 let allowance = self.liveness.allowance(self.backlog, self.min_data_rate);
                 // While the kernel says what is acknowledged, the peer need not get through all of it.
-                let step_time = self.send_queue.as_ref().and_then(|queue| queue.step_time(self.min_data_rate));
-                expiry + step_time.map_or(allowance, |step_time| allowance.min(step_time))
+                expiry + self.step_time().map_or(allowance, |step_time| allowance.min(step_time))
             }
         })
     }
 }
+
+/// From so many bytes on since the last sign of life the peer is watched: with less it gets through in time.
+const MUCH: u64 = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -500,6 +527,44 @@ mod tests {
             }
         });
         assert_eq!(samples, Some(5001));
+    }
+
+    #[test]
+    fn what_lay_in_the_queue_before_a_sign_of_life_does_not_count() {
+        let (mut timers, at) = timers();
+        timers.set_send_queue_known();
+        timers.bytes_written(500 * 1024, at(0));
+        assert!(!timers.send_queue_sampled(Some(500 * 1024), at(1000)));
+        timers.bytes_received(at(2000));
+        timers.bytes_written(300 * 1024, at(60_000));
+        assert!(!timers.send_queue_sampled(Some(300 * 1024), at(61_000)));
+    }
+
+    #[test]
+    fn a_peer_that_dies_early_with_little_to_acknowledge_is_found_soon() {
+        for closing in [false, true] {
+            let (mut timers, at) = timers();
+            timers.set_send_queue_known();
+            timers.bytes_written(500 * 1024, at(0));
+            if closing {
+                timers.set_closing(at(0));
+            }
+            // 100 KiB/s until 3.6 s.
+            let acknowledged = |now: Instant| (now - at(0)).min(Duration::from_millis(3600)).as_millis() as u32 * 100;
+            let mut now = at(0);
+            let end = loop {
+                match timers.poll(now) {
+                    Due::Ping => {}
+                    Due::Nothing(Some(next)) => now = next,
+                    Due::SampleSendQueue => {
+                        timers.send_queue_sampled(Some(500 * 1024 - acknowledged(now)), now);
+                    }
+                    Due::Failed(Failure::KeepaliveTimeout) | Due::Close => break now,
+                    due => panic!("{due:?}"),
+                }
+            };
+            assert!(end > at(8000) && end <= at(13_600), "closing {closing}: {:?}", end - at(0));
+        }
     }
 
     #[test]
