@@ -1,6 +1,8 @@
 //! Members that are slow, and how that is seen.
 
-use tower_websocket::{Hub, Message, Overflow};
+use std::time::Duration;
+
+use tower_websocket::{CloseCode, Hub, Message, Overflow};
 
 use crate::support::{plain_pair, received, settle};
 
@@ -64,4 +66,19 @@ async fn what_a_handler_sends_comes_through_however_much_is_published() {
     // The publications have come through as well.
     assert!(seat.lag() > 0 && topic.members() == 1);
     drop(sending.await.unwrap());
+}
+
+/// As a panic in a handler: it ends this connection, and tells its peer so.
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_notice_closes_its_connection_alone() {
+    let topic = Hub::new().topic("t").capacity(2).tell_dropped(|_| -> Message { panic!("the user's notice") });
+    let (client, server) = plain_pair();
+    let seat = topic.join(&server, Overflow::DropOldest).unwrap();
+    while seat.dropped() == 0 {
+        topic.publish("x".repeat(16_000)).unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    while let Ok(Some(_)) = client.recv().await {}
+    assert_eq!(client.done().await.unwrap().code(), CloseCode::INTERNAL_ERROR);
+    assert_eq!(server.done().await.unwrap().code(), CloseCode::INTERNAL_ERROR);
 }
