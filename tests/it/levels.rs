@@ -2,9 +2,9 @@
 
 use http::Response;
 use tower::ServiceBuilder;
-use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
+use tower_websocket::{CloseCode, Keepalive, Manager, Shutdown, WebSocketLayer};
 
-use crate::support::{Lines, Peer, close, millis, quiet, secs, serve, text};
+use crate::support::{Lines, Peer, close, millis, secs, serve, text};
 
 /// The level of the line that says this.
 #[track_caller]
@@ -22,7 +22,7 @@ where
 {
     let lines = Lines::default();
     lines.subscribe();
-    let mut client = serve(layer.upgrader(quiet()).into_service());
+    let mut client = serve(layer.keepalive(Keepalive::disabled()).into_service());
     client.handshake("").await;
     peer(&mut client).await;
     drop(client);
@@ -117,4 +117,26 @@ async fn a_shutdown_before_a_connection_is_open_is_for_debugging() {
     peer.settle().await;
     assert_eq!(shutdown.close_all(CloseCode::GOING_AWAY, "", secs(1)).await, 1);
     assert_eq!(level(&lines.take(), "aborted before it was open"), "DEBUG");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_on_end_is_an_error() {
+    let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) });
+    let said = life(layer.on_end(|_, _, _| panic!("this report panics")), async |peer| {
+        peer.send(close(1000, "")).await;
+        peer.expect_close(1000).await;
+    })
+    .await;
+    assert_eq!(level(&said, "`on_end` panicked"), "ERROR");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_violation_behind_our_close_frame_is_for_debugging_too() {
+    let said = life(WebSocketLayer::new(|_: Manager| async {}), async |peer| {
+        peer.expect_close(1000).await;
+        peer.send(text("x").rsv(0x40)).await;
+        peer.expect_end().await;
+    })
+    .await;
+    assert_eq!(level(&said, "while closing"), "DEBUG");
 }

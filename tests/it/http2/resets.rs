@@ -143,9 +143,13 @@ async fn a_reset_behind_unread_messages_is_noticed_without_a_keepalive() {
         settle().await;
         let start = Instant::now();
         stream.send.send_reset(Reason::INTERNAL_ERROR);
+        tokio::time::sleep(Duration::from_millis(1010)).await;
+        assert!(handler.is_closed(), "not noticed behind {messages} unread of {incoming} bytes");
         let end = tokio::time::timeout(Duration::from_secs(60), handler.done()).await.unwrap();
         assert_eq!(end.unwrap_err().kind(), ErrorKind::Disconnected, "{messages} unread");
-        assert!(start.elapsed() <= Duration::from_secs(1), "{:?} behind {messages} unread", start.elapsed());
+        // Where reading has stopped, a handler may still receive what has arrived.
+        let most = if incoming == 1 && messages > 1 { 30 } else { 2 };
+        assert!(start.elapsed() <= Duration::from_secs(most), "{:?} behind {messages} unread", start.elapsed());
         assert!(handler.send("too late").await.is_err());
     }
 }
