@@ -2,9 +2,9 @@
 
 use http::Response;
 use tower::ServiceBuilder;
-use tower_websocket::{CloseCode, Keepalive, Manager, Shutdown, WebSocketLayer};
+use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
 
-use crate::support::{Lines, Peer, close, millis, secs, serve, text};
+use crate::support::{Lines, Peer, close, millis, quiet, secs, serve, text};
 
 /// The level of the line that says this.
 #[track_caller]
@@ -22,7 +22,7 @@ where
 {
     let lines = Lines::default();
     lines.subscribe();
-    let mut client = serve(layer.keepalive(Keepalive::disabled()).into_service());
+    let mut client = serve(layer.into_service());
     client.handshake("").await;
     peer(&mut client).await;
     drop(client);
@@ -33,7 +33,7 @@ where
 #[tokio::test(start_paused = true)]
 async fn an_ordinary_connection_is_for_debugging_alone() {
     let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) });
-    let said = life(layer, async |peer| {
+    let said = life(layer.upgrader(quiet()), async |peer| {
         peer.send(close(1000, "")).await;
         peer.expect_close(1000).await;
     })
@@ -43,7 +43,7 @@ async fn an_ordinary_connection_is_for_debugging_alone() {
     }
     assert!(!said.contains("closing"), "it was the peer that closed: {said}");
     let layer = WebSocketLayer::new(|_: Manager| async {});
-    let said = life(layer, async |peer| {
+    let said = life(layer.upgrader(quiet()), async |peer| {
         peer.expect_close(1000).await;
         peer.send(close(1000, "")).await;
     })
@@ -58,7 +58,7 @@ async fn an_ordinary_connection_is_for_debugging_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_violation_is_for_debugging_too() {
     let layer = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) });
-    let said = life(layer, async |peer| {
+    let said = life(layer.upgrader(quiet()), async |peer| {
         peer.send(text("x").rsv(0x40)).await;
         peer.expect_close(1002).await;
     })
@@ -69,7 +69,7 @@ async fn a_violation_is_for_debugging_too() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_an_error() {
     let layer = WebSocketLayer::new(|ws: Manager| async move { assert!(ws.end().is_some(), "this handler panics") });
-    let said = life(layer, async |peer| drop(peer.expect_close(1011).await)).await;
+    let said = life(layer.upgrader(quiet()), async |peer| drop(peer.expect_close(1011).await)).await;
     assert_eq!(level(&said, "handler panicked"), "ERROR");
 }
 
@@ -122,7 +122,8 @@ async fn a_shutdown_before_a_connection_is_open_is_for_debugging() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_on_end_is_an_error() {
     let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) });
-    let said = life(layer.on_end(|_, _, _| panic!("this report panics")), async |peer| {
+    let layer = layer.upgrader(quiet()).on_end(|_, _, _| panic!("this report panics"));
+    let said = life(layer, async |peer| {
         peer.send(close(1000, "")).await;
         peer.expect_close(1000).await;
     })
@@ -132,7 +133,8 @@ async fn a_panic_of_on_end_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_violation_behind_our_close_frame_is_for_debugging_too() {
-    let said = life(WebSocketLayer::new(|_: Manager| async {}), async |peer| {
+    let layer = WebSocketLayer::new(|_: Manager| async {}).upgrader(quiet());
+    let said = life(layer, async |peer| {
         peer.expect_close(1000).await;
         peer.send(text("x").rsv(0x40)).await;
         peer.expect_end().await;
