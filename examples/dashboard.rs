@@ -3,8 +3,13 @@
 //! `cargo run --example dashboard` prints the address of a page with three WebSockets. Its charts come by
 //! `periodic_write`: what has not changed is not sent. The messages are described in `dashboard/app.js`.
 //!
+//! With `--features metrics` it counts what the connections do, shows that on the page, and serves it at `/metrics` for
+//! Prometheus; `dashboard/grafana.json` is a dashboard for Grafana.
+//!
 //! It listens on `127.0.0.1:3000`, or on `ADDR`. Ctrl-C tells every page before it stops.
 
+#[path = "dashboard/metrics.rs"]
+mod counted;
 #[path = "server/mod.rs"]
 mod server;
 
@@ -61,6 +66,7 @@ async fn serve() -> Result<(), Box<dyn StdError>> {
         .route("/", file("text/html; charset=utf-8", include_str!("dashboard/index.html")))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("dashboard/style.css")))
         .merge(scripts())
+        .merge(counted::metrics()?)
         .route_service("/ws/status", status.into_service())
         .route_service("/ws/peers", peers.into_service())
         .route_service("/ws/echo", echo.into_service());
@@ -84,6 +90,7 @@ fn scripts() -> Router {
         ("/chart.js", include_str!("dashboard/chart.js")),
         ("/echo.js", include_str!("dashboard/echo.js")),
         ("/link.js", include_str!("dashboard/link.js")),
+        ("/metrics.js", include_str!("dashboard/metrics.js")),
         ("/page.js", include_str!("dashboard/page.js")),
         ("/peers.js", include_str!("dashboard/peers.js")),
         ("/state.js", include_str!("dashboard/state.js")),

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::metrics::budget_changed;
+
 /// A number of bytes that many operations share.
 ///
 /// Clones share the same bytes. Buffers of up to 64 KiB are not counted, so that small messages never touch the
@@ -24,20 +26,23 @@ pub struct Budget(Arc<Counter>);
 struct Counter {
     limit: usize,
     used: AtomicUsize,
+    /// It is the process's, whose usage is a metric.
+    is_process: bool,
 }
 
 impl Budget {
     /// A budget of so many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Counter { limit: bytes, used: AtomicUsize::new(0) }))
+        Self(Arc::new(Counter { limit: bytes, used: AtomicUsize::new(0), is_process: false }))
     }
 
     /// The budget of 1 GiB that all connections of the process share unless they are given another.
     #[must_use]
     pub fn process() -> Self {
         static PROCESS: OnceLock<Budget> = OnceLock::new();
-        PROCESS.get_or_init(|| Self::new(1024 * 1024 * 1024)).clone()
+        let counter = || Counter { limit: 1024 * 1024 * 1024, used: AtomicUsize::new(0), is_process: true };
+        PROCESS.get_or_init(|| Self(Arc::new(counter()))).clone()
     }
 
     /// The bytes in use now.
@@ -55,6 +60,16 @@ impl Budget {
     /// Nothing charged yet; grows with [`Charge::raise`].
     pub(crate) fn charge(&self) -> Charge {
         Charge { budget: self.clone(), bytes: 0 }
+    }
+}
+
+impl Counter {
+    /// So many bytes more are in use, or less.
+    #[inline]
+    fn changed(&self, bytes: isize) {
+        if self.is_process {
+            budget_changed(bytes);
+        }
     }
 }
 
@@ -78,12 +93,13 @@ impl Charge {
         if more == 0 {
             return true;
         }
-        let Counter { limit, used } = &*self.budget.0;
+        let Counter { limit, used, .. } = &*self.budget.0;
         let taken = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
             used.checked_add(more).filter(|sum| sum <= limit)
         });
         if taken.is_ok() {
             self.bytes = bytes;
+            self.budget.0.changed(more as isize);
         }
         taken.is_ok()
     }
@@ -95,7 +111,9 @@ impl Charge {
         if self.raise(bytes) {
             return true;
         }
-        self.budget.0.used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+        let more = bytes - self.bytes;
+        self.budget.0.used.fetch_add(more, Ordering::Relaxed);
+        self.budget.0.changed(more as isize);
         self.bytes = bytes;
         false
     }
@@ -105,6 +123,7 @@ impl Charge {
     pub(crate) fn lower(&mut self, bytes: usize) {
         if let Some(less) = self.bytes.checked_sub(bytes).filter(|less| *less > 0) {
             self.budget.0.used.fetch_sub(less, Ordering::Relaxed);
+            self.budget.0.changed(-(less as isize));
             self.bytes = bytes;
         }
     }

@@ -1,9 +1,9 @@
 //! Close codes and the frame that carries them (RFC 6455 §7.4).
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
+use crate::text::Text;
 
 /// Why a WebSocket was closed, as a number (RFC 6455 §7.4 and its IANA registry).
 ///
@@ -141,8 +141,8 @@ impl fmt::Display for CloseCode {
 #[derive(Clone)]
 pub struct CloseFrame {
     code: CloseCode,
-    reason: Cow<'static, str>,
-    /// It came from a peer, and nobody has decided to send it.
+    reason: String,
+    /// It came from a peer, and no handler has chosen to send it.
     is_received: bool,
 }
 
@@ -151,15 +151,21 @@ impl CloseFrame {
     ///
     /// A code that may not be sent becomes 1011. A control frame has room for 123 bytes of reason (RFC 6455 §5.5), so
     /// a longer one is cut at the last whole character.
+    ///
+    /// ```
+    /// use tower_websocket::{CloseCode, CloseFrame};
+    ///
+    /// let room = String::from("lobby");
+    /// let frame = CloseFrame::new(CloseCode::GOING_AWAY, &format!("{room} is closed"));
+    /// assert_eq!(frame.reason(), "lobby is closed");
+    /// assert_eq!(CloseFrame::new(CloseCode::GOING_AWAY, &room).reason(), room);
+    /// ```
     #[must_use]
-    pub fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(code: CloseCode, reason: impl Into<Text>) -> Self {
         let code = if code.is_sendable() { code } else { CloseCode::INTERNAL_ERROR };
-        let mut reason = reason.into();
-        if reason.len() > MAX_REASON {
-            let end = (0..=MAX_REASON).rfind(|&end| reason.is_char_boundary(end)).unwrap_or(0);
-            reason.to_mut().truncate(end);
-        }
-        Self { code, reason, is_received: false }
+        let reason = reason.into();
+        let end = (0..=reason.len().min(MAX_REASON)).rfind(|&end| reason.is_char_boundary(end)).unwrap_or(0);
+        Self { code, reason: reason[..end].to_owned(), is_received: false }
     }
 
     /// A frame without a code, which the peer sees as 1005.
@@ -167,12 +173,12 @@ impl CloseFrame {
     /// It is what a browser's `close()` sends, and what a frame without a code is to be passed on as.
     #[must_use]
     pub const fn without_code() -> Self {
-        Self { code: CloseCode::NO_STATUS, reason: Cow::Borrowed(""), is_received: false }
+        Self { code: CloseCode::NO_STATUS, reason: String::new(), is_received: false }
     }
 
     /// A frame as it was received: the code may be one that is never sent.
     pub(crate) fn received(code: CloseCode, reason: String) -> Self {
-        Self { code, reason: reason.into(), is_received: true }
+        Self { code, reason, is_received: true }
     }
 
     /// The same, to be sent.

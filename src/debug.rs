@@ -37,13 +37,16 @@ fn debug_subscriber() -> Option<&'static Dispatch> {
     dispatch().filter(|_| get_default(|current| current.is::<NoSubscriber>()))
 }
 
-/// What prints the events, if `WEBSOCKET_DEBUG` (or `DEBUG`, when that is not set) is turned on.
+/// What prints the events, if `WEBSOCKET_DEBUG` is turned on, or `DEBUG`, where that is not set, means this crate.
 fn dispatch() -> Option<&'static Dispatch> {
     static DISPATCH: OnceLock<Option<Dispatch>> = OnceLock::new();
     DISPATCH
         .get_or_init(|| {
-            let value = env::var_os("WEBSOCKET_DEBUG").or_else(|| env::var_os("DEBUG"))?;
-            is_on(&value.to_string_lossy()).then(|| {
+            let is_asked = match env::var_os("WEBSOCKET_DEBUG") {
+                Some(value) => is_on(&value.to_string_lossy()),
+                None => is_meant(&env::var_os("DEBUG")?.to_string_lossy()),
+            };
+            is_asked.then(|| {
                 let events = Targets::new().with_target("tower_websocket", LevelFilter::DEBUG);
                 let printer = fmt::layer().with_writer(io::stderr).with_ansi(false);
                 Dispatch::new(tracing_subscriber::registry().with(printer).with(events))
@@ -52,9 +55,17 @@ fn dispatch() -> Option<&'static Dispatch> {
         .as_ref()
 }
 
-/// As in the Go package: on unless it is empty or says no.
+/// `WEBSOCKET_DEBUG`, as in the Go package: on unless it is empty or says no.
 fn is_on(value: &str) -> bool {
     !matches!(value.trim().to_ascii_lowercase().as_str(), "" | "0" | "f" | "false" | "n" | "no" | "off")
+}
+
+/// `DEBUG`, which many programs read in their own way: it says yes and no more, or is a list that names this crate or all.
+fn is_meant(value: &str) -> bool {
+    let value = value.trim().to_ascii_lowercase();
+    let is_ours = |name: &str| matches!(name, "*" | "tower-websocket" | "tower_websocket");
+    matches!(value.as_str(), "1" | "t" | "true" | "y" | "yes" | "on")
+        || value.split([',', ' ']).map(str::trim).any(is_ours)
 }
 
 #[cfg(test)]
@@ -65,6 +76,34 @@ mod tests {
     fn the_variable_is_on_unless_it_says_no() {
         for (value, on) in [("1", true), ("true", true), ("0", false), ("", false), ("FALSE", false), ("off", false)] {
             assert_eq!(is_on(value), on, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_variable_of_many_programs_must_mean_this_one() {
+        for (value, meant) in [
+            ("1", true),
+            (" TRUE ", true),
+            ("on", true),
+            ("yes", true),
+            ("t", true),
+            ("y", true),
+            ("*", true),
+            ("tower_websocket", true),
+            ("express:*, Tower-WebSocket", true),
+            ("express:* tower_websocket", true),
+            ("", false),
+            ("0", false),
+            ("false", false),
+            ("no", false),
+            ("2", false),
+            ("express:*", false),
+            ("express", false),
+            ("websocket", false),
+            ("tower_websocket_proxy", false),
+            ("release", false),
+        ] {
+            assert_eq!(is_meant(value), meant, "{value}");
         }
     }
 }

@@ -67,6 +67,8 @@ pub enum ErrorKind {
     MessageTooBig,
     /// The peer broke the protocol (answered with 1002, or 1007 for text that is not UTF-8).
     Protocol,
+    /// The peer sent more per second than its [`RateLimit`](crate::RateLimit) allows (answered with 1008).
+    RateLimitExceeded,
     /// No message arrived in the time that the caller gave, or a message stayed unfinished too long. After the former the
     /// connection stays usable; after the latter it ends (answered with 1008).
     ReadTimeout,
@@ -155,6 +157,7 @@ impl fmt::Display for Error {
             ErrorKind::LifetimeExceeded => "connection reached its maximum lifetime",
             ErrorKind::MessageTooBig => "message is larger than the limit",
             ErrorKind::Protocol => "peer broke the protocol",
+            ErrorKind::RateLimitExceeded => "peer sent more than its rate limit allows",
             ErrorKind::ReadTimeout => "no message arrived in time",
             ErrorKind::Source => "source of data failed",
             ErrorKind::WriteTimeout => "peer did not take the data in time",
@@ -190,7 +193,9 @@ impl From<Error> for io::Error {
             }
             ErrorKind::Disconnected => io::ErrorKind::ConnectionReset,
             ErrorKind::InvalidSetting => io::ErrorKind::InvalidInput,
-            ErrorKind::Aborted | ErrorKind::LifetimeExceeded => io::ErrorKind::ConnectionAborted,
+            ErrorKind::Aborted | ErrorKind::LifetimeExceeded | ErrorKind::RateLimitExceeded => {
+                io::ErrorKind::ConnectionAborted
+            }
             ErrorKind::KeepaliveTimeout | ErrorKind::ReadTimeout | ErrorKind::WriteTimeout => io::ErrorKind::TimedOut,
         };
         Self::new(kind, error)

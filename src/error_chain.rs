@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::close::CloseFrame;
 use crate::error::Error;
+use crate::log_text::{OneLine, shortened};
 
 /// The error, then each cause, also those that std's containers show through: the error within an [`io::Error`], an `Arc` or
 /// a `Box` is not among its sources.
@@ -30,7 +31,8 @@ fn within<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Opt
     boxed.or_else(|| error.downcast_ref::<Arc<T>>().map(|error| &**error as _))
 }
 
-/// Shows an error with all its causes, in one line whatever they say.
+/// Shows an error with all its causes, in one line of bounded length whatever they say: serde's errors repeat what a peer has
+/// sent.
 pub(crate) struct Causes<'a>(pub(crate) &'a (dyn StdError + 'static));
 
 impl fmt::Display for Causes<'_> {
@@ -42,30 +44,15 @@ impl fmt::Display for Causes<'_> {
             if number > 0 && last.ends_with(&text) {
                 continue;
             }
-            write!(f, "{}{}", if number > 0 { ": " } else { "" }, OneLine(&text))?;
+            write!(f, "{}{}", if number > 0 { ": " } else { "" }, OneLine(shortened(&text, LONGEST_CAUSE)))?;
             last = text;
         }
         Ok(())
     }
 }
 
-/// Shows text without its control characters, so that what a peer says cannot look like lines of the log.
-pub(crate) struct OneLine<T>(pub(crate) T);
-
-impl<T: fmt::Display> fmt::Display for OneLine<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.to_string().chars() {
-            if is_break(character) { write!(f, "{}", character.escape_default())? } else { write!(f, "{character}")? }
-        }
-        Ok(())
-    }
-}
-
-/// Whether the character ends a line, or changes how those behind it are shown.
-fn is_break(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
+/// How many characters of one cause are shown.
+const LONGEST_CAUSE: usize = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -88,7 +75,15 @@ mod tests {
 
     #[test]
     fn what_a_peer_says_stays_in_its_line() {
-        let error = io::Error::other("a\r\nERROR forged \u{1b}[31m\u{2028}\u{202e}\u{85} grün");
-        assert_eq!(shown(&error), "a\\r\\nERROR forged \\u{1b}[31m\\u{2028}\\u{202e}\\u{85} grün");
+        let error = io::Error::other("a\r\nERROR forged");
+        assert_eq!(shown(&error), "a\\r\\nERROR forged");
+    }
+
+    #[test]
+    fn what_a_peer_says_is_cut() {
+        let error = Error::with_source(ErrorKind::Decode, "x".repeat(5000));
+        let text = shown(&error);
+        assert!(text.starts_with("could not decode message: xxx") && text.ends_with("x.."), "{text}");
+        assert_eq!(text.len(), "could not decode message: ".len() + LONGEST_CAUSE + 2);
     }
 }

@@ -51,6 +51,7 @@
 //!   `read_json`, `write_json`), values that change (`periodic_write`) and bytes ([`reader`](Manager::reader),
 //!   [`writer`](Manager::writer), [`copy_text_lines`](Manager::copy_text_lines), `copy_json_stream`);
 //!   [`join`](Manager::join) makes a proxy of two.
+//! - Many connections: [`Hub`], whose [`Topic`]s they join.
 //! - What went wrong: [`Error`] and its [`ErrorKind`]. How it ended: [`CloseFrame`].
 //! - The end of all connections: [`Shutdown`].
 //! - The other side: [`Manager::connect`](Manager#method.connect) and `Connector`, which also stays connected (`Sessions`),
@@ -84,6 +85,7 @@
 //! | `debug` | yes | `WEBSOCKET_DEBUG`: connection events on standard error where the program has no subscriber |
 //! | `deflate` | yes | permessage-deflate (RFC 7692) and its settings, `Compression` |
 //! | `json` | yes | JSON messages, `copy_json_stream`, and periodic updates |
+//! | `metrics` | no | counters of connections, messages, bytes and durations by the `metrics` facade; the module of that name lists them |
 //! | `proxy` | no | `Proxy`: the client's way through HTTP and SOCKS5 proxies |
 //! | `rustls` | no | `wss://` URLs, by rustls with Mozilla's root certificates |
 //! | `rustls-platform-verifier` | no | the operating system's certificates for the client, as a choice |
@@ -98,7 +100,6 @@
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod axum;
 mod budget;
-mod client;
 mod close;
 mod connection;
 #[cfg_attr(not(feature = "debug"), path = "no_debug.rs")]
@@ -106,13 +107,26 @@ mod debug;
 mod deflate;
 mod error;
 mod error_chain;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[allow(missing_docs, clippy::must_use_candidate, reason = "for the targets in `fuzz/` alone")]
+pub mod fuzz_doors;
 mod handler;
 mod handshake;
+mod hub;
 mod layer;
 mod limits;
+mod log_text;
 mod manager;
 mod message;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_metrics.rs"]
+mod metrics;
 mod protocol;
+mod rate_limit;
 mod role;
 mod shutdown;
 mod stats;
@@ -121,6 +135,9 @@ mod text;
 #[cfg(feature = "tungstenite")]
 mod tungstenite;
 mod upgrade;
+
+// Behind `manager`, whose methods come first in the documentation of `Manager`.
+mod client;
 
 pub use crate::budget::Budget;
 #[cfg(feature = "proxy")]
@@ -138,6 +155,7 @@ pub use crate::handler::HandlerOutput;
 pub use crate::handshake::{
     ForwardedHeader, OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request,
 };
+pub use crate::hub::{History, Hub, Position, Presence, PresenceChange, Recovered, Seat, Topic, TopicStats};
 pub use crate::layer::{EmptyBody, NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
 pub use crate::limits::Limits;
 pub use crate::manager::{ConnectionId, Manager, Reader, TrySendError, Writer};
@@ -145,7 +163,8 @@ pub use crate::manager::{ConnectionId, Manager, Reader, TrySendError, Writer};
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 pub use crate::manager::{PeriodicFuture, PeriodicWrite, dedup};
 pub use crate::message::{Message, MessageKind};
-pub use crate::protocol::Keepalive;
+pub use crate::protocol::{Keepalive, Overflow};
+pub use crate::rate_limit::{Excess, RateLimit};
 pub use crate::role::Role;
 pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::budget::Budget;
+use crate::rate_limit::RateLimit;
 
 /// Bounds on the memory and the time that one connection can take.
 ///
@@ -17,10 +18,12 @@ use crate::budget::Budget;
 /// | [`min_data_rate`](Self::min_data_rate) | 1 KiB/s | a peer that is slower may be taken for a silent one |
 /// | [`handshake_timeout`](Self::handshake_timeout) | 10 s | the handler never runs |
 /// | [`max_lifetime`](Self::max_lifetime) | none | close 1001, [`ErrorKind::LifetimeExceeded`](crate::ErrorKind::LifetimeExceeded) |
+/// | [`rate_limit`](Self::rate_limit) | none | reading pauses, or close 1008, [`ErrorKind::RateLimitExceeded`](crate::ErrorKind::RateLimitExceeded) |
 /// | [`budget`](Self::budget) | 1 GiB for the process | close 1013, [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) |
 ///
 /// How many connections there may be is a setting of the server:
-/// [`Upgrader::max_connections`](crate::Upgrader::max_connections).
+/// [`Upgrader::max_connections`](crate::Upgrader::max_connections), in total, and
+/// [`Upgrader::max_connections_per_key`](crate::Upgrader::max_connections_per_key), such as for each address.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,6 +47,7 @@ pub struct Limits {
     pub(crate) handshake_time: Duration,
     pub(crate) min_data_rate: u32,
     pub(crate) lifetime: Option<Duration>,
+    pub(crate) rate_limit: RateLimit,
     pub(crate) budget: Budget,
 }
 
@@ -59,6 +63,7 @@ impl Default for Limits {
             handshake_time: Duration::from_secs(10),
             min_data_rate: 1024,
             lifetime: None,
+            rate_limit: RateLimit::new(),
             budget: Budget::process(),
         }
     }
@@ -88,7 +93,8 @@ impl Limits {
 
     /// How many bytes may wait to be written before sending waits too. 64 KiB by default.
     ///
-    /// One message of any size is taken while less than this is waiting, so the peak is this plus one message.
+    /// One message of any size is taken while less than this is waiting, so the peak is this plus one message. What [topics](crate::Topic)
+    /// send has as much again.
     ///
     /// # Panics
     ///
@@ -156,6 +162,12 @@ impl Limits {
         self
     }
 
+    /// How many messages and bytes per second the peer may send. No limit by default.
+    pub fn rate_limit(mut self, rate_limit: RateLimit) -> Self {
+        self.rate_limit = rate_limit;
+        self
+    }
+
     /// The budget that incoming messages beyond 64 KiB are charged to while they are received. 1 GiB shared by the whole
     /// process by default, which is [`Budget::process`].
     pub fn budget(mut self, budget: Budget) -> Self {
@@ -219,6 +231,11 @@ impl Limits {
     #[must_use]
     pub fn get_max_lifetime(&self) -> Option<Duration> {
         self.lifetime
+    }
+
+    /// See [`rate_limit`](Self::rate_limit).
+    pub fn get_rate_limit(&self) -> &RateLimit {
+        &self.rate_limit
     }
 
     /// See [`budget`](Self::budget).

@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::Inner as Connection;
+use crate::limits::LONGEST;
+use crate::text::Text;
 
 /// Closes the connections of one or more layers politely.
 ///
@@ -43,6 +45,8 @@ struct Inner {
 struct State {
     closing: Option<CloseFrame>,
     jitter: Duration,
+    /// How many connections are closed at once, and how long after the last ones.
+    batch: Option<(usize, Duration)>,
     /// The deadline has passed.
     overdue: bool,
     next: u64,
@@ -60,10 +64,41 @@ impl Shutdown {
     /// Spreads the close frames at random over so much time, so that not all clients come back at the same moment. Zero by
     /// default; of a deadline, at most half is spent on it.
     ///
-    /// It holds for all clones.
+    /// With [`batch`](Self::batch), each batch is spread over so much time. It holds for all clones.
     #[must_use]
     pub fn jitter(self, time: Duration) -> Self {
         self.lock().jitter = time;
+        self
+    }
+
+    /// The time that was set with [`jitter`](Self::jitter).
+    #[must_use]
+    pub fn get_jitter(&self) -> Duration {
+        self.lock().jitter
+    }
+
+    /// Closes `size` connections at a time, the next ones `every` so often, so that the other servers get the clients of one
+    /// batch before those of the next. All at once by default.
+    ///
+    /// Of a deadline, at most half is spent on it: where there are too many batches for that, they follow each other faster.
+    /// It holds for all clones.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_websocket::Shutdown;
+    ///
+    /// // 1,000 clients in each second, and not all of them at its beginning.
+    /// let second = Duration::from_secs(1);
+    /// let shutdown = Shutdown::new().batch(1000, second).jitter(second);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `size` is zero.
+    #[must_use]
+    pub fn batch(self, size: usize, every: Duration) -> Self {
+        assert!(size > 0, "a batch of no connections would never end");
+        self.lock().batch = Some((size, every));
         self
     }
 
@@ -85,25 +120,26 @@ impl Shutdown {
     /// transport, and counted in the result. Stop accepting TCP connections before or after this; both work.
     ///
     /// A server's own graceful shutdown needs a limit besides: over HTTP/2 hyper waits for streams whose peers read nothing,
-    /// which nobody but the peer can end.
+    /// which only the peer can end.
     ///
     /// Handlers see the close as the end of [`recv`](crate::Manager::recv), and as
     /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) from everything else.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, all connections are closed, jitter or not, and the deadline is not kept.
-    pub async fn close_all(&self, code: CloseCode, reason: impl Into<String>, deadline: Duration) -> usize {
-        let frame = CloseFrame::new(code, reason.into());
-        let (jitter, open): (_, Vec<_>) = {
+    /// When the future is dropped, all connections are closed, jitter and batches or not, and the deadline is not kept.
+    pub async fn close_all(&self, code: CloseCode, reason: impl Into<Text>, deadline: Duration) -> usize {
+        let frame = CloseFrame::new(code, reason);
+        let (moments, open) = {
             let mut state = self.lock();
             state.closing.get_or_insert_with(|| frame.clone());
-            (state.jitter.min(deadline / 2), state.connections.values().flatten().cloned().collect())
+            let open: Vec<_> = state.connections.values().flatten().cloned().collect();
+            (moments(open.len(), state.batch, state.jitter, (deadline / 2).min(LONGEST)), open)
         };
         let polite = async {
             tokio::select! {
                 () = self.wait_until(|state| state.connections.is_empty()) => {}
-                never = PendingCloses { connections: open, frame }.close_staggered(jitter) => match never {},
+                never = PendingCloses { connections: open, frame }.close_at(moments) => match never {},
             }
         };
         if timeout(deadline, polite).await.is_ok() {
@@ -158,6 +194,7 @@ impl fmt::Debug for Shutdown {
             .field("connections", &state.connections.len())
             .field("closing", &state.closing)
             .field("jitter", &state.jitter)
+            .field("batch", &state.batch)
             .finish_non_exhaustive()
     }
 }
@@ -169,13 +206,11 @@ struct PendingCloses {
 }
 
 impl PendingCloses {
-    /// Closes them in the course of this time, each at a moment of its own.
-    async fn close_staggered(mut self, jitter: Duration) -> Infallible {
+    /// Closes one of them at each of these moments, which are in order.
+    async fn close_at(mut self, moments: Vec<Duration>) -> Infallible {
         let start = Instant::now();
-        let mut moments: Vec<_> = self.connections.iter().map(|_| jitter.mul_f64(rand::random())).collect();
-        moments.sort_unstable();
         for moment in moments {
-            if !jitter.is_zero() {
+            if !moment.is_zero() {
                 sleep_until(start + moment).await;
             }
             self.close_next();
@@ -196,6 +231,23 @@ impl Drop for PendingCloses {
     fn drop(&mut self) {
         while self.close_next() {}
     }
+}
+
+/// When each of so many connections is closed, in order: batch by batch, each batch spread over the jitter, and all within
+/// `most`.
+fn moments(connections: usize, batch: Option<(usize, Duration)>, jitter: Duration, most: Duration) -> Vec<Duration> {
+    let (size, every) = batch.unwrap_or((usize::MAX, Duration::ZERO));
+    let last_batch = every.as_secs_f64() * (connections.saturating_sub(1) / size) as f64;
+    let all = last_batch + jitter.as_secs_f64();
+    let scale = if all > most.as_secs_f64() { most.as_secs_f64() / all } else { 1.0 };
+    let moment = |number: usize| {
+        let batch = every.as_secs_f64() * (number / size) as f64;
+        let spread = if jitter.is_zero() { 0.0 } else { jitter.as_secs_f64() * rand::random::<f64>() };
+        Duration::from_secs_f64((batch + spread) * scale)
+    };
+    let mut moments: Vec<_> = (0..connections).map(moment).collect();
+    moments.sort_unstable();
+    moments
 }
 
 /// One connection that a shutdown waits for.
@@ -230,3 +282,37 @@ impl Drop for Ticket {
 
 /// How long dropping takes where no handler blocks its thread.
 const DROP_TIME: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The moments of ten connections without jitter, in seconds.
+    fn seconds(batch: Option<(usize, u64)>, most: u64) -> Vec<f64> {
+        let secs = Duration::from_secs;
+        let batch = batch.map(|(size, every)| (size, secs(every)));
+        moments(10, batch, Duration::ZERO, secs(most)).iter().map(Duration::as_secs_f64).collect()
+    }
+
+    #[test]
+    fn batches_follow_each_other_within_the_time_that_there_is() {
+        assert_eq!(seconds(None, 10), [0.0; 10]);
+        assert_eq!(seconds(Some((4, 2)), 10), [0.0, 0.0, 0.0, 0.0, 2.0, 2.0, 2.0, 2.0, 4.0, 4.0]);
+        assert_eq!(seconds(Some((4, 2)), 2), [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0]);
+        assert_eq!(seconds(Some((10, 5)), 2), [0.0; 10]);
+        assert_eq!(seconds(Some((1, u64::MAX)), 9)[1..3], [1.0, 2.0]);
+        assert!(moments(0, Some((1, Duration::ZERO)), Duration::ZERO, Duration::ZERO).is_empty());
+    }
+
+    #[test]
+    fn each_batch_is_spread_over_the_jitter() {
+        let secs = Duration::from_secs;
+        let moments = moments(2000, Some((1000, secs(10))), secs(4), secs(100));
+        let (first, second) = moments.split_at(1000);
+        for (batch, start) in [(first, secs(0)), (second, secs(10))] {
+            assert!(batch[0] >= start && batch[999] <= start + secs(4), "{batch:?}");
+            // Of 1,000, that none falls into the last second is as good as impossible.
+            assert!(batch[999] > start + secs(3), "{batch:?}");
+        }
+    }
+}

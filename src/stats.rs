@@ -1,5 +1,15 @@
 //! What a connection has carried.
 
+/// Bytes that wait at the moment.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "the metrics alone read them"))]
+pub(crate) struct QueueSizes {
+    /// To be received by the handler.
+    pub(crate) unread: u64,
+    /// To be written.
+    pub(crate) unwritten: u64,
+}
+
 /// Counters of one connection since it was opened.
 ///
 /// The ratio of `wire_*` to `payload_*` is what compression saves.

@@ -9,7 +9,7 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use tokio::io::duplex;
 use tower_service::Service;
 
-use crate::client::Handshaking;
+use crate::client::PendingHandshake;
 use crate::layer::EmptyBody;
 use crate::manager::Manager;
 use crate::protocol::Keepalive;
@@ -41,7 +41,7 @@ pub fn pair(upgrader: Upgrader) -> (Manager, Manager) {
     let (near, far) = duplex(BUFFER);
     let mut request = Request::get("/").header("host", "localhost").body(()).expect("the request is valid");
     request.extensions_mut().insert(MemoryUpgrade::new(far));
-    let client = Handshaking::new(&mut request, browser());
+    let client = PendingHandshake::new(&mut request, browser());
     let (response, upgrade) = upgrader.upgrade::<_, ()>(&mut request).expect("the upgrader takes a plain client");
     let client = client.finish(&response, near).expect("our answer is what our client expects");
     (client, upgrade.detach().expect("the transport is in memory"))
@@ -126,7 +126,7 @@ impl<S> TestClient<S> {
         *request.version_mut() = self.version;
         name_host(&mut request);
         request.extensions_mut().insert(MemoryUpgrade::new(far));
-        let handshaking = Handshaking::new(&mut request, self.config.clone());
+        let handshaking = PendingHandshake::new(&mut request, self.config.clone());
         let response = self.call(request).await;
         let accepted = response.status() == StatusCode::SWITCHING_PROTOCOLS
             || (self.version == Version::HTTP_2 && response.status() == StatusCode::OK);

@@ -1,12 +1,15 @@
 //! The text of a message.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::convert::Infallible;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use arrayvec::ArrayString;
 use bytes::{Bytes, BytesMut};
 use faststr::FastStr;
 
@@ -14,8 +17,16 @@ use crate::error::{Error, ErrorKind};
 
 /// The text of a message: UTF-8 in shared memory, so that cloning copies nothing but the shortest texts.
 #[doc(alias = "Utf8Bytes")]
-#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text(FastStr);
+#[derive(Clone)]
+pub struct Text(Repr);
+
+/// Where it lies.
+#[derive(Clone)]
+enum Repr {
+    /// Most messages are short: an allocation would cost as much as an eighth of what receiving and sending one does.
+    Inline(ArrayString<INLINE>),
+    Shared(FastStr),
+}
 
 impl Text {
     /// A literal, without a copy.
@@ -28,29 +39,35 @@ impl Text {
     /// ```
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
-        Self(FastStr::from_static_str(text))
+        Self(Repr::Shared(FastStr::from_static_str(text)))
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Repr::Inline(text) => text,
+            Repr::Shared(text) => text,
+        }
     }
 
     /// Copies a text that was just checked: the one copy out of the buffer it was received in.
     #[inline]
     pub(crate) fn copied(text: &str) -> Self {
-        Self(if (SHORT..LONG).contains(&text.len()) {
+        if let Ok(text) = ArrayString::from(text) {
+            return Self(Repr::Inline(text));
+        }
+        Self(Repr::Shared(if text.len() < LONG {
             // One allocation. `new` makes two, so that the text can become bytes without another copy.
             FastStr::from_arc_str(text.into())
         } else {
             FastStr::new(text)
-        })
+        }))
     }
 
     /// Checks owned bytes without copying them.
     pub(crate) fn from_utf8(bytes: Bytes) -> Option<Self> {
-        FastStr::from_bytes(bytes).ok().map(Self)
+        FastStr::from_bytes(bytes).ok().map(|text| Self(Repr::Shared(text)))
     }
 }
 
@@ -58,16 +75,17 @@ fn not_utf8() -> Error {
     Error::with_source(ErrorKind::Decode, "the bytes are not UTF-8")
 }
 
-/// A shorter text lies within its `FastStr`.
-const SHORT: usize = 31;
+/// The longest text without an allocation.
+const INLINE: usize = 64;
 /// From here on a copy costs more than an allocation, so that `into_bytes` makes none.
 const LONG: usize = 16 * 1024;
 
 impl Deref for Text {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
-        &self.0
+        self.as_str()
     }
 }
 
@@ -109,7 +127,7 @@ impl From<&Self> for Text {
 impl From<String> for Text {
     #[inline]
     fn from(text: String) -> Self {
-        Self(FastStr::from_string(text))
+        Self(Repr::Shared(FastStr::from_string(text)))
     }
 }
 
@@ -123,7 +141,7 @@ impl From<Box<str>> for Text {
 /// Shares the text.
 impl From<Arc<str>> for Text {
     fn from(text: Arc<str>) -> Self {
-        Self(FastStr::from_arc_str(text))
+        Self(Repr::Shared(FastStr::from_arc_str(text)))
     }
 }
 
@@ -161,7 +179,7 @@ impl TryFrom<Vec<u8>> for Text {
     type Error = Error;
 
     fn try_from(bytes: Vec<u8>) -> Result<Self, Error> {
-        FastStr::from_vec_u8(bytes).map(Self).map_err(|_| not_utf8())
+        FastStr::from_vec_u8(bytes).map(|text| Self(Repr::Shared(text))).map_err(|_| not_utf8())
     }
 }
 
@@ -184,13 +202,48 @@ impl FromStr for Text {
 
 impl From<Text> for Bytes {
     fn from(text: Text) -> Self {
-        text.0.into_bytes()
+        match text.0 {
+            Repr::Inline(text) => Self::copy_from_slice(text.as_bytes()),
+            Repr::Shared(text) => text.into_bytes(),
+        }
     }
 }
 
 impl From<Text> for String {
     fn from(text: Text) -> Self {
         text.as_str().to_owned()
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::from_static("")
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
     }
 }
 

@@ -8,15 +8,18 @@ mod support;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
 use futures_util::FutureExt;
 use http::{Request, Response};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::sleep;
 use tower::{Layer, Service, service_fn};
-use tower_websocket::{Keepalive, Manager, Role, Upgrader, WebSocketConfig, WebSocketLayer, testing};
+use tower_websocket::{Hub, Keepalive, Manager, Overflow, Role, Upgrader, WebSocketConfig, WebSocketLayer, testing};
 
 use heap::idle_heap;
 use support::{PING, TEXT};
@@ -106,6 +109,64 @@ fn a_received_text_takes_one_allocation_and_a_short_one_none() {
         let info = measure(|| receive(1000));
         assert_eq!(info.count_total / 1000, allocations, "{info:?} for {len} bytes");
     }
+}
+
+/// A peer that says nothing and takes everything.
+struct Silent;
+
+impl AsyncRead for Silent {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Silent {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_publication_allocates_as_much_for_many_members_as_for_few() {
+    let config = WebSocketConfig::new().keepalive(Keepalive::disabled());
+    let published = |members: usize| {
+        let runtime = support::paused_runtime();
+        let topic = Hub::new().topic("all");
+        let connections: Vec<_> = runtime
+            .block_on(async { (0..members).map(|_| Manager::from_upgraded(Silent, Role::Server, &config)).collect() });
+        for ws in &connections {
+            topic.join(ws, Overflow::Close).unwrap().stay();
+        }
+        let publish = |rounds: usize| {
+            runtime.block_on(async {
+                for _ in 0..rounds {
+                    // Two in a row, which are joined.
+                    topic.publish(vec![b'x'; 1024]).unwrap();
+                    topic.publish(vec![b'x'; 1024]).unwrap();
+                    sleep(Duration::from_millis(1)).await;
+                }
+            });
+        };
+        publish(10);
+        let info = measure(|| publish(100));
+        assert_eq!(connections[members - 1].stats().messages_sent, 220);
+        info.count_total
+    };
+    let (few, many) = (published(10), published(1000));
+    // A publication of its own makes some; a queue of woken tasks may grow.
+    assert!((100..10_000).contains(&few) && many < few + 1000, "{few} and {many}");
 }
 
 #[test]

@@ -29,10 +29,11 @@
 // For tests: #state[data-state=connecting|open|waiting|closing|closed], the same on body; #cpu-chart and
 // #memory-chart[data-points][data-updates][data-last]; #echo-reply[data-count][data-rtt]; #close-code, #close-reason;
 // #countdown[data-attempt]; #peers tr[data-id][data-you]; #peers-count[data-count];
-// #dedup-produced, #dedup-sent, #dedup-bytes[data-value].
+// #dedup-produced, #dedup-sent, #dedup-bytes[data-value]; #metrics tr[data-name][data-value].
 
 import { probe, sendEcho, showEcho } from "./echo.js";
 import { Link } from "./link.js";
+import { showMetrics } from "./metrics.js";
 import { $, element } from "./page.js";
 import { showPeers } from "./peers.js";
 import { showState, tick } from "./state.js";
@@ -65,4 +66,6 @@ addEventListener("online", () => link.hurry());
 link.connect();
 setInterval(() => tick(link), 100);
 setInterval(() => probe(link), 10_000);
+showMetrics();
+setInterval(showMetrics, 2000);
 requestAnimationFrame(frame);

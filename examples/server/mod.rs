@@ -4,11 +4,12 @@
 //! | --- | --- |
 //! | sends nothing, half a TLS handshake, the start of HTTP/2, or half a request head | [`REQUEST_TIME`] |
 //! | is silent between two requests of HTTP/1.1 | `header_read_timeout` |
+//! | sends half of a request's body | hyper, once the request is answered: no handler here reads a body. One that does must limit the time |
 //! | has vanished without a word, over HTTP/2 | `keep_alive_interval` and `keep_alive_timeout` |
 //! | has opened a WebSocket | the crate's keepalive and limits |
 //!
 //! A client of HTTP/2 that has asked for something and answers pings stays for as long as it likes, as on every server of
-//! HTTP/2: whoever minds limits the TCP connections of an address.
+//! HTTP/2. What bounds it is a limit on the TCP connections of an address.
 
 use std::error::Error as StdError;
 use std::future::{Future, pending};

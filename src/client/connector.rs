@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::dial::dial;
-use super::establish::Handshaking;
-use super::exchange::{Answer, Declined, over_http1, over_http2};
+use super::establish::PendingHandshake;
+use super::exchange::{Declined, HandshakeResponse, over_http1, over_http2};
 use super::failed::no_transport;
 use super::response::UnexpectedResponse;
 use super::target::Target;
@@ -18,7 +18,7 @@ use super::tasks::ClientTransport;
 #[cfg(feature = "deflate")]
 use crate::deflate::Compression;
 use crate::error::{Error, ErrorKind};
-use crate::handshake::token;
+use crate::handshake::{elements, token};
 use crate::layer::EmptyBody;
 use crate::limits::Limits;
 use crate::manager::Manager;
@@ -63,6 +63,23 @@ impl Connector {
         Self::default()
     }
 
+    /// The headers that were set with [`header`](Self::header), and `Sec-WebSocket-Protocol` for
+    /// [`subprotocols`](Self::subprotocols).
+    pub fn get_headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The subprotocols that are offered, the preferred one first.
+    pub fn get_subprotocols(&self) -> impl Iterator<Item = &str> {
+        elements(&self.headers, SEC_WEBSOCKET_PROTOCOL).filter_map(|offer| str::from_utf8(offer).ok())
+    }
+
+    /// Whether [`http2`](Self::http2) was set.
+    #[must_use]
+    pub fn get_http2(&self) -> bool {
+        self.http2
+    }
+
     /// Compression, keepalive and limits, all at once.
     pub fn config(mut self, config: WebSocketConfig) -> Self {
         self.config = config;
@@ -102,7 +119,8 @@ impl Connector {
 
     /// Offers these subprotocols, the preferred one first (RFC 6455 §4.1). None by default.
     ///
-    /// The server may choose one or none: [`Manager::subprotocol`] tells.
+    /// The server may choose one or none: [`Manager::subprotocol`] tells. A proxy that passes a client's offer on, which may be
+    /// of any form, gives it to [`header`](Self::header) instead.
     ///
     /// # Panics
     ///
@@ -131,7 +149,8 @@ impl Connector {
     /// `wss://` offers the server both versions (ALPN `h2` and `http/1.1`). Where it chooses HTTP/2 but does not let
     /// WebSockets run over it, a second connection is opened with HTTP/1.1, within the same time limit. `ws://` has no way
     /// to ask: the server must be known to speak HTTP/2. A server that answers with `HTTP_1_1_REQUIRED` (RFC 9113 §7) gets
-    /// such a second connection in either case.
+    /// such a second connection in either case. Where the second connection is lost, that is the error, which another attempt
+    /// may cure; where the server refuses it for good, the error is [`ErrorKind::Handshake`] and says both.
     ///
     /// Each WebSocket has a TCP connection of its own in either version.
     pub fn http2(mut self) -> Self {
@@ -198,10 +217,11 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL
+    /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL, or names a host that TLS cannot name; nothing was
+    ///   dialled then
     /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer, within [`Limits::handshake_timeout`]; the
-    ///   source is what the transport failed with, as an [`io::Error`](std::io::Error); a server that closes or resets the
-    ///   connection without an answer is [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) in either case
+    ///   source is what the transport failed with, as an [`io::Error`](std::io::Error); a server or a proxy that closes or
+    ///   resets the connection without an answer is [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) in either case
     /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::response`] is what it sent, or answers
     ///   wrongly
     ///
@@ -213,8 +233,8 @@ impl Connector {
         T: TryInto<Target, Error: Into<Error>>,
     {
         let target = self.target(target)?;
-        let (handshaking, answer) = self.in_time(self.dial(&target)).await?;
-        finish(handshaking, answer).await
+        let (handshake, answer) = self.in_time(self.dial(&target)).await?;
+        finish(handshake, answer).await
     }
 
     /// Opens a WebSocket over a transport that is there already, such as a Unix socket or a tunnel.
@@ -235,15 +255,18 @@ impl Connector {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let target = self.target(target)?;
-        let (handshaking, answer) =
+        let (handshake, answer) =
             self.in_time(async { self.attempt(io, &target, self.http2).await?.map_err(declined) }).await?;
-        finish(handshaking, answer).await
+        finish(handshake, answer).await
     }
 
     fn target<T: TryInto<Target, Error: Into<Error>>>(&self, target: T) -> Result<Target, Error> {
         let target = target.try_into().map_err(Into::into)?;
         target.check_host(&self.headers)?;
-        if target.is_secure() && cfg!(not(feature = "rustls")) {
+        if target.is_secure() {
+            #[cfg(feature = "rustls")]
+            super::tls::server_name(target.host())?;
+            #[cfg(not(feature = "rustls"))]
             return Err(Error::with_source(ErrorKind::InvalidSetting, "wss:// needs the feature `rustls`"));
         }
         Ok(target)
@@ -255,11 +278,11 @@ impl Connector {
             .unwrap_or_else(|_| Err(Error::with_source(ErrorKind::Connect, "the server did not answer in time")))
     }
 
-    async fn dial(&self, target: &Target) -> Result<(Handshaking, Answer), Error> {
+    async fn dial(&self, target: &Target) -> Result<(PendingHandshake, HandshakeResponse), Error> {
         let dial = || self.transport(target);
         let why = match self.attempt(dial().await?, target, self.http2).await? {
             Ok(answered) => return Ok(answered),
-            // Whoever asked for HTTP/2 in the clear knows that the server speaks it, and perhaps nothing else.
+            // A caller that sets HTTP/2 for ws:// knows that the server speaks it, and perhaps nothing else.
             Err(Declined::NoExtendedConnect) if !target.is_secure() => {
                 return Err(declined(Declined::NoExtendedConnect));
             }
@@ -268,6 +291,8 @@ impl Connector {
         tracing::debug!(?why, "no WebSockets over HTTP/2 here: connecting over HTTP/1.1");
         match self.attempt(dial().await?, target, false).await {
             Ok(answered) => answered.map_err(declined),
+            // A connection that was lost says nothing of the server, which another attempt may find.
+            Err(error) if error.is_retryable() => Err(error),
             Err(error) => Err(fallback_failed(why, &error)),
         }
     }
@@ -278,7 +303,7 @@ impl Connector {
         if let Some(proxy) = &self.proxy
             && let Some(route) = proxy.intercept(target.host(), target.port(), target.is_secure())?
         {
-            return route.connect().await.map_err(no_transport);
+            return route.connect().await.map_err(|error| Error::with_source(ErrorKind::Connect, error));
         }
         dial(target.host(), target.port()).await.map_err(no_transport)
     }
@@ -291,7 +316,8 @@ impl Connector {
         set_socket_options(&io);
         #[cfg(feature = "rustls")]
         if target.is_secure() {
-            let secured = super::tls::secure(io, target.host(), self.tls.as_ref(), http2).await;
+            let name = super::tls::server_name(target.host())?;
+            let secured = super::tls::secure(io, name, self.tls.as_ref(), http2).await;
             let (stream, http2) = secured.map_err(no_transport)?;
             return self.exchange(stream, target, http2).await;
         }
@@ -304,14 +330,14 @@ impl Connector {
     {
         let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
         let mut request = target.request::<EmptyBody>(version, &self.headers);
-        let handshaking = Handshaking::new(&mut request, self.config.clone());
+        let handshake = PendingHandshake::new(&mut request, self.config.clone());
         let answer = if http2 { over_http2(io, request).await? } else { Ok(over_http1(io, request).await?) };
-        Ok(answer.map(|answer| (handshaking, answer)))
+        Ok(answer.map(|answer| (handshake, answer)))
     }
 }
 
 /// Takes the connection over, or learns why that is refused.
-async fn finish(handshaking: Handshaking, (mut response, guard): Answer) -> Result<Manager, Error> {
+async fn finish(handshake: PendingHandshake, (mut response, guard): HandshakeResponse) -> Result<Manager, Error> {
     let is_accepted = match response.version() {
         // RFC 8441 §5. What else is a success has a body, or none, but is no tunnel.
         Version::HTTP_2 => response.status() == StatusCode::OK,
@@ -322,11 +348,11 @@ async fn finish(handshaking: Handshaking, (mut response, guard): Answer) -> Resu
     }
     let upgraded = hyper::upgrade::on(&mut response).await;
     let upgraded = upgraded.map_err(|error| Error::with_source(ErrorKind::Handshake, error))?;
-    handshaking.finish(&response, ClientTransport::new(upgraded, guard))
+    handshake.finish(&response, ClientTransport::new(upgraded, guard))
 }
 
 /// An answer, or why there is none to be had over HTTP/2.
-type Attempt = Result<(Handshaking, Answer), Declined>;
+type Attempt = Result<(PendingHandshake, HandshakeResponse), Declined>;
 
 fn declined(why: Declined) -> Error {
     Error::with_source(ErrorKind::Handshake, reason(why))

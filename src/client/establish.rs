@@ -6,27 +6,27 @@ use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, ErrorKind};
-use crate::handshake::{Opening, StoredRequest, copied};
+use crate::handshake::{ClientHandshake, StoredRequest, copied};
 use crate::manager::Manager;
 use crate::role::Role;
 use crate::upgrade::WebSocketConfig;
 
 /// A handshake whose request is on its way.
 #[derive(Debug)]
-pub(crate) struct Handshaking {
-    opening: Opening,
+pub(crate) struct PendingHandshake {
+    opening: ClientHandshake,
     request: Parts,
     config: WebSocketConfig,
 }
 
-impl Handshaking {
+impl PendingHandshake {
     /// Makes a request into a handshake.
     pub(crate) fn new<B>(request: &mut Request<B>, config: WebSocketConfig) -> Self {
-        let opening = Opening::new(request, config.offered().map(|compression| compression.offer()));
+        let opening = ClientHandshake::new(request, config.offered().map(|compression| compression.offer()));
         Self { opening, request: copied(&*request), config }
     }
 
-    /// Judges the response, and starts the connection over `transport`.
+    /// Validates the response, and starts the connection over `transport`.
     pub(crate) fn finish<B, Io>(self, response: &Response<B>, transport: Io) -> Result<Manager, Error>
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,

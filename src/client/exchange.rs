@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::layer::EmptyBody;
 
 /// A response, and what keeps the connection that it came over alive.
-pub(super) type Answer = (Response<Incoming>, DropGuard);
+pub(super) type HandshakeResponse = (Response<Incoming>, DropGuard);
 
 /// Why a server that speaks HTTP/2 takes no WebSocket over it.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub(super) enum Declined {
 }
 
 /// Over HTTP/1.1.
-pub(super) async fn over_http1<Io>(io: Io, request: Request<EmptyBody>) -> Result<Answer, Error>
+pub(super) async fn over_http1<Io>(io: Io, request: Request<EmptyBody>) -> Result<HandshakeResponse, Error>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -41,8 +41,10 @@ where
     let (io, failure) = Observed::new(io);
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(io)).await.map_err(|error| no_answer(error, &failure))?;
+    // First: a request that is sent while the connection ends in another thread can be left in hyper's channel unanswered.
+    let response = sender.send_request(request);
     let end = run(&tasks, connection.with_upgrades());
-    match sender.send_request(request).await {
+    match response.await {
         Ok(response) => Ok((response, guard)),
         Err(error) => {
             drop(sender);
@@ -52,7 +54,10 @@ where
 }
 
 /// Over HTTP/2, unless the server does not let WebSockets run over it.
-pub(super) async fn over_http2<Io>(io: Io, request: Request<EmptyBody>) -> Result<Result<Answer, Declined>, Error>
+pub(super) async fn over_http2<Io>(
+    io: Io,
+    request: Request<EmptyBody>,
+) -> Result<Result<HandshakeResponse, Declined>, Error>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -63,7 +68,7 @@ where
         if demands_http1(&error) { Ok(Err(Declined::DemandsHttp1)) } else { Err(no_answer(error, &failure)) }
     };
     let handshake = http2::Builder::new(tasks.clone())
-        .initial_max_send_streams(NOT_SAID)
+        .initial_max_send_streams(SETTINGS_NOT_RECEIVED)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .handshake(TokioIo::new(io))
@@ -74,9 +79,9 @@ where
     };
     // RFC 8441 §3: extended CONNECT waits for the server's settings. hyper does not report their arrival, but from then on
     // it knows how many streams the server allows.
-    while connection.current_max_send_streams() == NOT_SAID {
+    while connection.current_max_send_streams() == SETTINGS_NOT_RECEIVED {
         tokio::select! {
-            end = &mut connection => return end.map_or_else(no_answer, |()| Err(closed_early())),
+            end = &mut connection => return end.map_or_else(no_answer, |()| Err(closed_early(&failure))),
             () = progress.notified() => {}
         }
     }
@@ -84,8 +89,10 @@ where
     if !connection.is_extended_connect_protocol_enabled() {
         return Ok(Err(Declined::NoExtendedConnect));
     }
+    // First, as over HTTP/1.1.
+    let response = sender.send_request(request);
     let end = run(&tasks, connection);
-    match sender.send_request(request).await {
+    match response.await {
         Ok(response) => Ok(Ok((response, guard))),
         Err(error) => {
             drop(sender);
@@ -99,7 +106,7 @@ fn run(tasks: &Tasks, connection: impl Future<Output = hyper::Result<()>> + Send
     let (sender, end) = oneshot::channel();
     tasks.execute(async move {
         if let Err(error) = connection.await {
-            // Nobody asks once there is an answer.
+            // The receiver is gone once there is an answer.
             let _ = sender.send(error);
         }
     });
@@ -125,9 +132,9 @@ impl End {
 /// How long a connection that is gone may take to say why.
 const END_TIME: Duration = Duration::from_secs(1);
 /// More streams than a server can allow.
-const NOT_SAID: usize = usize::MAX - 1;
-/// What the server may send before we have read it, which happens when nobody receives.
+const SETTINGS_NOT_RECEIVED: usize = usize::MAX - 1;
+/// What the server may send before we have read it, which happens while the handler does not receive.
 const STREAM_WINDOW: u32 = 256 * 1024;
-/// The one stream keeps the bound. With half of this h2 pays for small frames that nobody has read yet, 256 bytes each,
+/// The one stream keeps the bound. With half of this h2 pays for small frames that are not read yet, 256 bytes each,
 /// and ends the connection when it is used up: let it be enough for a window full of the smallest messages.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;

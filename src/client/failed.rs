@@ -11,8 +11,17 @@ use crate::error::{Error, ErrorKind};
 
 /// Why the transport could not be opened, or did not speak TLS.
 pub(super) fn no_transport(error: io::Error) -> Error {
-    let error = if is_end(error.kind()) { closed() } else { error };
+    let error = if is_end(error.kind()) { closed("server") } else { error };
     Error::with_source(ErrorKind::Connect, error)
+}
+
+/// The same for a connection to a proxy, which is named.
+#[cfg(feature = "proxy")]
+pub(super) fn proxy_failed(error: io::Error) -> io::Error {
+    if is_end(error.kind()) {
+        return closed("proxy");
+    }
+    io::Error::new(error.kind(), format!("the connection to the proxy failed: {error}"))
 }
 
 /// The server has reset the stream instead of answering.
@@ -51,15 +60,15 @@ pub(super) fn no_answer(error: hyper::Error, failure: &Failure) -> Error {
         Some(http2) if !http2.is_remote() && !http2.is_library() && http2.reason() == Some(Reason::INTERNAL_ERROR) => {
             Error::with_source(ErrorKind::Handshake, "the server's answer has a Content-Length, which ends the stream")
         }
-        Some(http2) if http2.is_io() || http2.reason() == Some(Reason::NO_ERROR) => closed_early(),
-        None if is_gone(&error) || error.is_incomplete_message() => closed_early(),
+        Some(http2) if http2.is_io() || http2.reason() == Some(Reason::NO_ERROR) => closed_early(failure),
+        None if is_gone(&error) || error.is_incomplete_message() => closed_early(failure),
         _ => Error::with_source(ErrorKind::Connect, error),
     }
 }
 
-/// The connection has ended as if all were well.
-pub(super) fn closed_early() -> Error {
-    no_transport(closed())
+/// The connection has ended, as hyper tells it without an error, and perhaps with `failure` of the transport.
+pub(super) fn closed_early(failure: &Failure) -> Error {
+    no_transport(failure.take().unwrap_or_else(|| closed("server")))
 }
 
 /// Whether the server wants this request over HTTP/1.1 (RFC 9113 §7).
@@ -84,6 +93,7 @@ fn is_end(kind: io::ErrorKind) -> bool {
     matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
 }
 
-fn closed() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, "the server closed or reset the connection without an answer")
+fn closed(by: &str) -> io::Error {
+    let reason = format!("the {by} closed or reset the connection without an answer");
+    io::Error::new(io::ErrorKind::ConnectionReset, reason)
 }

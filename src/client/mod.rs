@@ -32,7 +32,7 @@ mod tls;
 pub use backoff::Backoff;
 #[cfg(feature = "client")]
 pub use connector::Connector;
-pub(crate) use establish::Handshaking;
+pub(crate) use establish::PendingHandshake;
 #[cfg(feature = "proxy")]
 pub use proxy::Proxy;
 #[cfg(feature = "client")]

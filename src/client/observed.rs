@@ -37,12 +37,22 @@ pub(super) struct Failure(Arc<Mutex<Errors>>);
 struct Errors {
     read: Option<io::Error>,
     write: Option<io::Error>,
+    /// The peer has ended the transport.
+    #[cfg(feature = "proxy")]
+    is_ended: bool,
 }
 
 impl Failure {
     pub(super) fn take(&self) -> Option<io::Error> {
-        let Errors { read, write } = std::mem::take(&mut *self.lock());
+        let Errors { read, write, .. } = std::mem::take(&mut *self.lock());
         read.or(write)
+    }
+
+    /// The same, where the peer's end of the transport is a failure too.
+    #[cfg(feature = "proxy")]
+    pub(super) fn take_or_end(&self) -> Option<io::Error> {
+        let is_ended = self.lock().is_ended;
+        self.take().or_else(|| is_ended.then(|| io::ErrorKind::UnexpectedEof.into()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Errors> {
@@ -64,6 +74,12 @@ impl<Io> Observed<Io> {
     pub(super) fn new(io: Io) -> (Self, Failure) {
         let (failure, tells) = (Failure::default(), Arc::default());
         (Self { io, failure: failure.clone(), tells, tells_from_first_read: true, patience: None }, failure)
+    }
+
+    /// The transport alone, which is not observed any more.
+    #[cfg(feature = "proxy")]
+    pub(super) fn into_inner(self) -> Io {
+        self.io
     }
 
     /// Under a TLS handshake, at whose end the flag is to be set.
@@ -104,9 +120,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Observed<Io> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
-        if self.tells_from_first_read && buf.filled().len() > before {
+        let len = buf.filled().len() - before;
+        if self.tells_from_first_read && len > 0 {
             self.tells.store(true, Ordering::Relaxed);
             self.tells_from_first_read = false;
+        }
+        #[cfg(feature = "proxy")]
+        if matches!(read, Poll::Ready(Ok(()))) && len == 0 {
+            self.failure.lock().is_ended = true;
         }
         if read.is_pending()
             && let Some(patience) = &mut self.patience

@@ -1,9 +1,8 @@
 //! Ways through HTTP and SOCKS5 proxies.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Ready, ready};
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -15,6 +14,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tower_service::Service;
 
 use super::dial::dial;
+use super::failed::proxy_failed;
+use super::observed::{Failure, Observed};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// The proxies that a client connects through.
@@ -35,11 +36,10 @@ use crate::error::{BoxError, Error, ErrorKind};
 #[must_use]
 pub struct Proxy(Arc<Rules>);
 
-#[derive(Clone)]
 struct Rules {
-    /// None: from the environment.
-    url: Option<String>,
-    matcher: Arc<Matcher>,
+    proxies: Arc<Matcher>,
+    /// Intercepts every server but those that are connected to directly.
+    all_but_direct: Option<Matcher>,
 }
 
 impl Proxy {
@@ -56,7 +56,7 @@ impl Proxy {
             let reason = "a proxy is http://host:port, socks5://host:port or socks5h://host:port";
             return Err(Error::with_source(ErrorKind::InvalidSetting, reason));
         }
-        Ok(Self(Arc::new(Rules { url: Some(url.to_owned()), matcher: Arc::new(matcher) })))
+        Ok(Self::by(matcher))
     }
 
     /// Takes the proxies from the environment, as it is now: `HTTP_PROXY` for `ws://`, `HTTPS_PROXY` for `wss://`,
@@ -65,17 +65,20 @@ impl Proxy {
     /// Where `REQUEST_METHOD` is set, which is so in CGI programs, nothing is taken, as there anybody can set `HTTP_PROXY`.
     /// A proxy of another kind than [`all`](Self::all) takes is not passed by: connecting fails then.
     pub fn from_env() -> Self {
-        Self(Arc::new(Rules { url: None, matcher: Arc::new(Matcher::from_env()) }))
+        Self::by(Matcher::from_env())
+    }
+
+    fn by(proxies: Matcher) -> Self {
+        Self(Arc::new(Rules { proxies: Arc::new(proxies), all_but_direct: None }))
     }
 
     /// The servers that are connected to directly: names, which cover their subdomains, addresses and networks such as
-    /// `10.0.0.0/8`, separated by commas; `*` is all. It has no effect on [`from_env`](Self::from_env).
-    pub fn no_proxy(mut self, hosts: &str) -> Self {
-        if let Some(url) = self.0.url.clone() {
-            let matcher = Matcher::builder().all(url.as_str()).no(hosts).build();
-            self.0 = Arc::new(Rules { url: Some(url), matcher: Arc::new(matcher) });
-        }
-        self
+    /// `10.0.0.0/8`, separated by commas; `*` is all.
+    ///
+    /// Another call replaces the list. After [`from_env`](Self::from_env), what `NO_PROXY` names is connected to directly too.
+    pub fn no_proxy(self, hosts: &str) -> Self {
+        let all_but_direct = Some(Matcher::builder().all(ANY_PROXY).no(hosts).build());
+        Self(Arc::new(Rules { proxies: self.0.proxies.clone(), all_but_direct }))
     }
 
     /// The way to this server, if it leads through a proxy.
@@ -84,14 +87,17 @@ impl Proxy {
         let scheme = if is_secure { "https" } else { "http" };
         let server = Uri::try_from(format!("{scheme}://{host}:{port}/"))
             .map_err(|error| Error::with_source(ErrorKind::InvalidSetting, error))?;
-        Ok(self.0.matcher.intercept(&server).map(|proxy| Route { proxy, server }))
+        if self.0.all_but_direct.as_ref().is_some_and(|all_but_direct| all_but_direct.intercept(&server).is_none()) {
+            return Ok(None);
+        }
+        Ok(self.0.proxies.intercept(&server).map(|proxy| Route { proxy, server }))
     }
 }
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the password.
-        f.debug_tuple("Proxy").field(&self.0.matcher).finish()
+        f.debug_tuple("Proxy").field(&self.0.proxies).finish()
     }
 }
 
@@ -108,23 +114,34 @@ impl Route {
         let proxy = self.proxy.uri().clone();
         let stream = match proxy.scheme_str() {
             Some("http") => {
-                let mut tunnel = Tunnel::new(proxy, Dial);
+                let (proxy_stream, failure) = self.reach(80).await?;
+                let mut tunnel = Tunnel::new(proxy, proxy_stream);
                 if let Some(auth) = self.proxy.basic_auth() {
                     tunnel = tunnel.with_auth(auth.clone());
                 }
-                tunnel.call(self.server.clone()).await.map_err(failed)?
+                tunnel.call(self.server.clone()).await.map_err(|error| refused(error, &failure))?
             }
             Some(scheme @ ("socks5" | "socks5h")) => {
                 let server = if scheme == "socks5" { self.resolved().await? } else { self.server.clone() };
-                let mut socks = SocksV5::new(proxy, Dial);
+                let (proxy_stream, failure) = self.reach(1080).await?;
+                let mut socks = SocksV5::new(proxy, proxy_stream);
                 if let Some((user, password)) = self.proxy.raw_auth() {
                     socks = socks.with_auth(user.to_owned(), password.to_owned());
                 }
-                socks.call(server).await.map_err(failed)?
+                socks.call(server).await.map_err(|error| refused(error, &failure))?
             }
             _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "the proxy is neither HTTP nor SOCKS5")),
         };
-        Ok(stream.into_inner())
+        Ok(stream.into_inner().into_inner())
+    }
+
+    /// Connects to the proxy itself. How that connection fails later is seen there, as hyper-util's errors do not say it.
+    async fn reach(&self, default_port: u16) -> io::Result<(Connected, Failure)> {
+        let proxy = self.proxy.uri();
+        let host = proxy.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let stream = dial(host, proxy.port_u16().unwrap_or(default_port)).await.map_err(proxy_failed)?;
+        let (stream, failure) = Observed::new(stream);
+        Ok((Connected(Some(TokioIo::new(stream))), failure))
     }
 
     /// The server by its address. hyper-util would resolve the name itself, but block the thread.
@@ -136,35 +153,36 @@ impl Route {
     }
 }
 
-/// Connects to the proxy itself.
-#[derive(Clone, Copy, Debug)]
-struct Dial;
+/// A connection to the proxy, for the one who asks first.
+#[derive(Debug)]
+struct Connected(Option<TokioIo<Observed<TcpStream>>>);
 
-impl Service<Uri> for Dial {
-    type Response = TokioIo<TcpStream>;
+impl Service<Uri> for Connected {
+    type Response = TokioIo<Observed<TcpStream>>;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<TcpStream>>> + Send>>;
+    type Future = Ready<io::Result<Self::Response>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, proxy: Uri) -> Self::Future {
-        Box::pin(async move {
-            let port = proxy.port_u16().unwrap_or(if proxy.scheme_str() == Some("http") { 80 } else { 1080 });
-            let host = proxy.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-            dial(host, port).await.map(TokioIo::new)
-        })
+    fn call(&mut self, _: Uri) -> Self::Future {
+        ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
     }
 }
 
 const SCHEMES: [&str; 3] = ["http", "socks5", "socks5h"];
+/// It is matched against and never connected to.
+const ANY_PROXY: &str = "http://proxy.invalid";
 
-/// What a proxy has refused, or how it failed. hyper-util tells in words alone that it wants another user or password.
-fn failed(error: impl fmt::Display + Into<BoxError>) -> io::Error {
+/// What a proxy has refused, or how its connection failed. hyper-util tells in words alone that it wants another user or
+/// password.
+fn refused(error: impl fmt::Display + Into<BoxError>, failure: &Failure) -> io::Error {
     let said = error.to_string();
-    let wants_another_user = REFUSED_USERS.iter().any(|refused| said.contains(refused));
-    io::Error::new(if wants_another_user { io::ErrorKind::PermissionDenied } else { io::ErrorKind::Other }, error)
+    if REFUSED_USERS.iter().any(|refused| said.contains(refused)) {
+        return io::Error::new(io::ErrorKind::PermissionDenied, error);
+    }
+    failure.take_or_end().map_or_else(|| io::Error::other(error), proxy_failed)
 }
 
 /// In hyper-util's errors of HTTP and SOCKS5 proxies. `tests/clients` holds it to these.
@@ -207,6 +225,15 @@ mod tests {
                 assert_eq!(proxy.intercept(host, 80, is_secure).unwrap().is_none(), direct, "{host}");
             }
         }
+    }
+
+    #[test]
+    fn a_list_of_direct_servers_is_replaced_by_another() {
+        let proxy = Proxy::all("http://proxy").unwrap().no_proxy("a.example").no_proxy("b.example");
+        for (host, direct) in [("a.example", false), ("b.example", true)] {
+            assert_eq!(proxy.intercept(host, 80, false).unwrap().is_none(), direct, "{host}");
+        }
+        assert!(proxy.no_proxy("*").intercept("a.example", 80, false).unwrap().is_none());
     }
 
     #[test]

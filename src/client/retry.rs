@@ -15,7 +15,7 @@ impl Error {
     ///
     /// | error | retryable |
     /// | --- | --- |
-    /// | [`Connect`](ErrorKind::Connect), [`Disconnected`](ErrorKind::Disconnected), every timeout, [`LifetimeExceeded`](ErrorKind::LifetimeExceeded), [`BudgetExceeded`](ErrorKind::BudgetExceeded) | yes, but for a certificate that is not valid, a proxy that cannot be used or wants another password, and a host that TLS has no name for |
+    /// | [`Connect`](ErrorKind::Connect), [`Disconnected`](ErrorKind::Disconnected), every timeout, [`LifetimeExceeded`](ErrorKind::LifetimeExceeded), [`BudgetExceeded`](ErrorKind::BudgetExceeded) | yes, but for a certificate that is not valid, TLS that the two sides do not have in common or the server refuses, and a proxy that cannot be used or wants another password |
     /// | [`Handshake`](ErrorKind::Handshake) with the status 408, 425, 429, 500, 502, 503 or 504, or a stream of HTTP/2 that the server has refused unprocessed | yes |
     /// | `Handshake` with any other response, such as 401, 403, 404 or a redirect, or with a wrong answer | no |
     /// | [`Closed`](ErrorKind::Closed) with 1001, 1005, 1011 to 1014, or 3000 and above | yes, but for 3000 (unauthorized) and 3003 (forbidden) |
@@ -39,7 +39,7 @@ impl Error {
             | ErrorKind::ReadTimeout
             | ErrorKind::WriteTimeout => true,
             ErrorKind::Closed => self.close_frame().is_some_and(may_come_back),
-            ErrorKind::Connect => !has_invalid_certificate(self) && !is_lasting(self),
+            ErrorKind::Connect => !is_refused_by_tls(self) && !is_lasting(self),
             ErrorKind::Handshake => {
                 is_unprocessed(self) || self.response().is_some_and(|response| is_temporary(response.status()))
             }
@@ -49,6 +49,7 @@ impl Error {
             | ErrorKind::InvalidSetting
             | ErrorKind::MessageTooBig
             | ErrorKind::Protocol
+            | ErrorKind::RateLimitExceeded
             | ErrorKind::Source => false,
         }
     }
@@ -89,7 +90,7 @@ fn retry_after(value: &str) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// What no other attempt cures: a proxy of another kind, one that wants another password, a host that TLS has no name for.
+/// What no other attempt cures: a proxy of another kind, or one that wants another password.
 fn is_lasting(error: &Error) -> bool {
     use std::io::{Error as IoError, ErrorKind as IoErrorKind};
 
@@ -98,17 +99,42 @@ fn is_lasting(error: &Error) -> bool {
     source.is_some_and(|source| lasting.contains(&source.kind()))
 }
 
+/// Whether one side does not want TLS with the other as it is: its certificate, or what it speaks.
 #[cfg(feature = "rustls")]
-fn has_invalid_certificate(error: &Error) -> bool {
-    use tokio_rustls::rustls::Error as TlsError;
+fn is_refused_by_tls(error: &Error) -> bool {
+    use tokio_rustls::rustls::{AlertDescription, Error as TlsError, InvalidMessage};
 
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
     let cause = source.and_then(std::io::Error::get_ref).and_then(|cause| cause.downcast_ref());
-    matches!(cause, Some(TlsError::InvalidCertificate(_)))
+    match cause {
+        Some(TlsError::AlertReceived(alert)) => matches!(
+            alert,
+            AlertDescription::AccessDenied
+                | AlertDescription::BadCertificate
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateRequired
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::HandshakeFailure
+                | AlertDescription::InsufficientSecurity
+                | AlertDescription::NoApplicationProtocol
+                | AlertDescription::ProtocolVersion
+                | AlertDescription::UnknownCA
+                | AlertDescription::UnrecognisedName
+                | AlertDescription::UnsupportedCertificate
+        ),
+        // The second is what plain HTTP looks like.
+        Some(
+            TlsError::InvalidCertificate(_)
+            | TlsError::InvalidMessage(InvalidMessage::InvalidContentType)
+            | TlsError::PeerIncompatible(_),
+        ) => true,
+        _ => false,
+    }
 }
 
 #[cfg(not(feature = "rustls"))]
-fn has_invalid_certificate(_: &Error) -> bool {
+fn is_refused_by_tls(_: &Error) -> bool {
     false
 }
 
@@ -136,15 +162,21 @@ mod tests {
 
     #[cfg(feature = "rustls")]
     #[test]
-    fn a_certificate_that_is_refused_stays_refused() {
-        use tokio_rustls::rustls::{AlertDescription, CertificateError, Error as TlsError};
+    fn what_tls_refuses_is_not_tried_again() {
+        use tokio_rustls::rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompatible};
 
         for (cause, retryable) in [
             (TlsError::InvalidCertificate(CertificateError::Expired), false),
+            (TlsError::InvalidCertificate(CertificateError::UnknownIssuer), false),
+            (TlsError::PeerIncompatible(PeerIncompatible::Tls12NotOffered), false),
+            (TlsError::AlertReceived(AlertDescription::CertificateRequired), false),
+            (TlsError::AlertReceived(AlertDescription::NoApplicationProtocol), false),
             (TlsError::AlertReceived(AlertDescription::InternalError), true),
+            (TlsError::AlertReceived(AlertDescription::BadRecordMac), true),
         ] {
-            let source = std::io::Error::new(std::io::ErrorKind::InvalidData, cause);
-            assert_eq!(Error::with_source(ErrorKind::Connect, source).is_retryable(), retryable);
+            let io = std::io::Error::new(std::io::ErrorKind::InvalidData, cause.clone());
+            let error = Error::with_source(ErrorKind::Connect, io);
+            assert_eq!(error.is_retryable(), retryable, "{cause:?}");
         }
     }
 

@@ -15,10 +15,10 @@ use crate::handshake::Authority;
 ///
 /// Host and port are of the one grammar that servers take too: a name of letters, digits, `-` and `_`, an IPv4 address, or an
 /// IPv6 address in brackets without a zone, and a port of digits. Path and query are ASCII; what browsers would percent-encode
-/// must be.
+/// must be, but for `'`, which RFC 3986 allows.
 ///
-/// It is made from a URL, as text or [`Uri`], or from an [`http::Request`], whose method and version do not count. Whoever
-/// connects more than once can make it once.
+/// It is made from a URL, as text or [`Uri`], or from an [`http::Request`], whose method and version do not count. It can be
+/// cloned for several connections.
 ///
 /// ```
 /// use http::Request;
@@ -195,7 +195,8 @@ impl From<Infallible> for Error {
     }
 }
 
-/// Refuses what browsers would percent-encode (WHATWG URL), as servers may read it in different ways.
+/// Refuses what browsers would percent-encode (WHATWG URL), as servers may read it in different ways. `'` is no such
+/// character: it is among the sub-delims of RFC 3986 §2.2, which stand for themselves in a path and a query.
 fn check_path(path: &PathAndQuery) -> Result<(), Error> {
     let (path, query) = (path.path().as_bytes(), path.query().unwrap_or_default().as_bytes());
     let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"<>".contains(byte);
@@ -240,6 +241,8 @@ mod tests {
             ("ws://[::1]", "::1", 80, "[::1] /", "http://[::1]/"),
             ("ws://[0:0::1]:81/", "::1", 81, "[::1]:81 /", "http://[::1]:81/"),
             ("ws://a_b.example./", "a_b.example.", 80, "a_b.example. /", "http://a_b.example./"),
+            // RFC 3986 section 3.4 allows it, though browsers encode it in the query of ws: and wss: URLs.
+            ("ws://h/it's?q='a'", "h", 80, "h /it's?q='a'", "http://h/it's?q='a'"),
             (
                 "ws://h/%C3%BC/~a;b=1|2?q=%22&a[]=1&j={}",
                 "h",

@@ -45,7 +45,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
             });
             tokio::select! {
                 () = steps => {}
-                // They end by themselves, after telling the server, unless it takes nothing any more.
+                // They end by themselves, after telling the server, unless it accepts no more data.
                 () = async { over.cancelled().await; sleep(LINGER).await } => {}
             }
         });

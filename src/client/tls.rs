@@ -12,11 +12,18 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::observed::Observed;
+use crate::error::{Error, ErrorKind};
 
-/// Speaks TLS with `host`, offering HTTP/2 where it is wanted. Whether the server chose it.
+/// The name of a host for TLS, which does not take each name that the resolver takes.
+pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
+    let name = ServerName::try_from(host.to_owned());
+    name.map_err(|_| Error::with_source(ErrorKind::InvalidSetting, "the host of a wss:// URL must be a valid DNS name"))
+}
+
+/// Speaks TLS with the server of this name, offering HTTP/2 where it is wanted. Whether the server chose it.
 pub(super) async fn secure<Io>(
     io: Io,
-    host: &str,
+    name: ServerName<'static>,
     config: Option<&Arc<ClientConfig>>,
     http2: bool,
 ) -> io::Result<(TlsStream<Observed<Io>>, bool)>
@@ -28,8 +35,6 @@ where
         None => ClientConfig::clone(default_config()?),
     };
     config.alpn_protocols = if http2 { vec![H2.into(), HTTP_1_1.into()] } else { vec![HTTP_1_1.into()] };
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the host is not valid for TLS"))?;
     // The server's alert may come between two of our writes.
     let (io, is_connected) = Observed::under_handshake(io);
     let stream = TlsConnector::from(Arc::new(config)).connect(name, io).await?;

@@ -59,7 +59,9 @@ impl DriverWaker {
 
     /// The waker that the task is polled with from now on. `None`: there is no task any more.
     pub(super) fn set_waker(&self, waker: Option<Waker>) {
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = waker;
+        let before = std::mem::replace(&mut *self.waker.lock().unwrap_or_else(PoisonError::into_inner), waker);
+        // Without the lock: it may be the last that keeps a task, whose future may have handles of this connection.
+        drop(before);
     }
 
     /// Whether the task has been told of a change since it last looked.

@@ -1,16 +1,20 @@
 //! What a connection's task and its handles share: one short lock, never held across an await or a system call.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::driver_waker::DriverWaker;
+use super::feeds::Feeds;
 use super::state::{State, Waiting};
-use super::waker_set::WakerKey;
+use super::waker_set::{Unused, WakerKey};
 use crate::close::CloseFrame;
 use crate::deflate::Deflater;
 use crate::error::{Error, ErrorKind};
@@ -18,7 +22,7 @@ use crate::limits::Limits;
 use crate::message::Message;
 use crate::protocol::{CloseReason, give_buffer, take_buffer};
 use crate::role::Role;
-use crate::stats::Stats;
+use crate::stats::{QueueSizes, Stats};
 
 /// One connection, as its task and its handles see it. It is the handler's waker too.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     /// Held from compressing to queueing: with context takeover, frames must leave in the order of their compression.
     /// Taken before `state`. None once the connection has ended.
-    deflater: Mutex<Option<Deflater>>,
+    pub(super) deflater: Mutex<Option<Deflater>>,
     id: u64,
     is_compressed: bool,
     context: OnceLock<CancellationToken>,
@@ -56,9 +60,10 @@ impl Inner {
     /// The next message; `None` after a close.
     #[inline]
     pub(crate) fn poll_recv(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        let _unused;
         let mut state = self.lock();
         if let Some(message) = state.incoming.pop() {
-            state.readers.remove(key);
+            _unused = state.readers.remove(key);
             if state.capacity_awaited && state.incoming.has_capacity() {
                 state.capacity_awaited = false;
                 drop(state);
@@ -67,32 +72,41 @@ impl Inner {
             return Poll::Ready(Ok(Some(message)));
         }
         let Some(reason) = state.lifecycle.reason() else {
-            state.readers.register(key, cx.waker());
+            _unused = state.readers.register(key, cx.waker());
             return Poll::Pending;
         };
         let end = match reason {
             CloseReason::Closed(_) => Ok(None),
             CloseReason::Failed(error) => Err(error.clone()),
         };
-        state.readers.remove(key);
+        _unused = state.readers.remove(key);
+        drop(state);
+        ready!(poll_behind_end(cx));
         Poll::Ready(end)
     }
 
     /// Capacity for another message.
     pub(crate) fn poll_ready(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_capacity(key, cx).map_ok(drop)
+        self.poll_capacity(key, cx).map_ok(|(_unused, state)| drop(state))
     }
 
     #[inline]
-    fn poll_capacity(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<MutexGuard<'_, State>, Error>> {
+    fn poll_capacity(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<Capacity<'_>, Error>> {
+        let _unused;
         let mut state = self.lock();
         let writable = state.lifecycle.check_writable();
         if writable.is_ok() && !state.sender.has_capacity() {
-            state.writers.register(key, cx.waker());
+            _unused = state.writers.register(key, cx.waker());
             return Poll::Pending;
         }
-        state.writers.remove(key);
-        Poll::Ready(writable.map(|()| state))
+        let unused = state.writers.remove(key);
+        if let Err(error) = writable {
+            _unused = unused;
+            drop(state);
+            ready!(poll_behind_end(cx));
+            return Poll::Ready(Err(error));
+        }
+        Poll::Ready(Ok((unused, state)))
     }
 
     /// Queues the message once there is capacity, and says up to which byte must be written for it to be out.
@@ -104,7 +118,7 @@ impl Inner {
         key: &mut WakerKey,
         cx: &mut Context<'_>,
     ) -> Poll<Result<u64, Error>> {
-        let mut state = ready!(self.poll_capacity(key, cx))?;
+        let (_unused, mut state) = ready!(self.poll_capacity(key, cx))?;
         Poll::Ready(match message.take() {
             None => Ok(state.sender.bytes_queued()),
             Some(message) if !self.is_compressed || !compress => {
@@ -124,7 +138,7 @@ impl Inner {
     /// Queues the message whether there is capacity or not.
     pub(crate) fn queue(&self, message: Message, compress: bool) -> Result<u64, Error> {
         let offset = if self.is_compressed && compress {
-            self.queue_compressed(message)?
+            self.queue_compressed(message, Source::Handle)?
         } else {
             let mut state = self.lock();
             state.lifecycle.check_writable()?;
@@ -134,15 +148,27 @@ impl Inner {
         Ok(offset)
     }
 
-    fn queue_compressed(&self, message: Message) -> Result<u64, Error> {
+    /// Queues a message of a topic that no other connection is sent in this form.
+    pub(super) fn queue_for_topic(&self, message: Message) -> Result<(), Error> {
+        self.queue_compressed(message, Source::Topic)?;
+        self.driver.notify();
+        Ok(())
+    }
+
+    /// Without permessage-deflate the message is queued as it is.
+    fn queue_compressed(&self, message: Message, source: Source) -> Result<u64, Error> {
         // This lock stays until the frame is queued.
         let mut slot = self.deflater.lock().unwrap_or_else(PoisonError::into_inner);
         let mut compressed = take_buffer();
         let smaller = slot.as_mut().is_some_and(|deflater| deflater.deflate(message.as_bytes(), &mut compressed));
         let mut state = self.lock();
+        let before = state.sender.bytes_queued();
         let queued = state.lifecycle.check_writable().map(|()| {
             if smaller { state.sender.push_compressed(&message, &compressed) } else { state.sender.push(&message) }
         });
+        if source == Source::Topic {
+            state.sender.count_as_topic(before);
+        }
         if state.lifecycle.ended().is_some() {
             // The task has found the lock taken.
             *slot = None;
@@ -180,16 +206,17 @@ impl Inner {
         key: &mut WakerKey,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
+        let _unused;
         let mut state = self.lock();
         let written = if state.sender.is_written(offset) {
             Ok(())
         } else if let Some(error) = state.lifecycle.write_error() {
             Err(error)
         } else {
-            state.writers.register(key, cx.waker());
+            _unused = state.writers.register(key, cx.waker());
             return Poll::Pending;
         };
-        state.writers.remove(key);
+        _unused = state.writers.remove(key);
         Poll::Ready(written)
     }
 
@@ -230,12 +257,13 @@ impl Inner {
 
     /// Waits for the end of the connection.
     pub(crate) fn poll_ended(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<CloseFrame, Error>> {
+        let _unused;
         let mut state = self.lock();
         let Some(ended) = state.lifecycle.ended().map(CloseReason::to_result) else {
-            state.watchers.register(key, cx.waker());
+            _unused = state.watchers.register(key, cx.waker());
             return Poll::Pending;
         };
-        state.watchers.remove(key);
+        _unused = state.watchers.remove(key);
         Poll::Ready(ended)
     }
 
@@ -262,18 +290,19 @@ impl Inner {
         key: &mut WakerKey,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Duration, Error>> {
+        let _unused;
         let mut state = self.lock();
         let answered = match state.pings.round_trip.filter(|_| state.pings.answered >= number) {
             Some(round_trip) => Ok(round_trip),
             None => match state.lifecycle.check_writable() {
                 Err(error) => Err(error),
                 Ok(()) => {
-                    state.watchers.register(key, cx.waker());
+                    _unused = state.watchers.register(key, cx.waker());
                     return Poll::Pending;
                 }
             },
         };
-        state.watchers.remove(key);
+        _unused = state.watchers.remove(key);
         Poll::Ready(answered)
     }
 
@@ -332,6 +361,12 @@ impl Inner {
         }
     }
 
+    /// What waits to be received and to be written.
+    pub(super) fn queue_sizes(&self) -> QueueSizes {
+        let state = self.lock();
+        QueueSizes { unread: state.incoming.unread_bytes() as u64, unwritten: state.sender.unwritten_bytes() }
+    }
+
     /// A token that is cancelled when the connection ends. Made when it is first asked for.
     pub(crate) fn context(&self) -> &CancellationToken {
         let token = self.context.get_or_init(CancellationToken::new);
@@ -353,19 +388,21 @@ impl Inner {
 
     /// Waits for the last handle to be dropped.
     pub(crate) fn poll_handles_dropped(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<()> {
+        let _unused;
         let mut state = self.lock();
         if !state.handles_dropped {
-            state.watchers.register(key, cx.waker());
+            _unused = state.watchers.register(key, cx.waker());
             return Poll::Pending;
         }
-        state.watchers.remove(key);
+        _unused = state.watchers.remove(key);
         Poll::Ready(())
     }
 
     /// A future that waited is ready or dropped.
     pub(crate) fn deregister(&self, waiting: Waiting, key: &mut WakerKey) {
         if key.is_registered() {
-            self.lock().wakers(waiting).remove(key);
+            let unused = self.lock().wakers(waiting).remove(key);
+            drop(unused);
         }
     }
 
@@ -373,7 +410,10 @@ impl Inner {
     pub(super) fn changed(&self, mut state: MutexGuard<'_, State>) {
         let wakers = state.take_all_wakers();
         let ended = state.lifecycle.ended().is_some();
+        let feeds = if state.lifecycle.is_writable() { Feeds::default() } else { std::mem::take(&mut state.feeds) };
         drop(state);
+        // Without the lock: their guards take others.
+        drop(feeds);
         if ended && let Some(token) = self.context.get() {
             token.cancel();
         }
@@ -404,6 +444,22 @@ impl Inner {
             }
         }
     }
+}
+
+/// Ready at once, but for a caller that asks again and again: one that ignores the end in a loop lets other tasks have a turn.
+#[cold]
+fn poll_behind_end(cx: &mut Context<'_>) -> Poll<()> {
+    pin!(consume_budget()).poll(cx)
+}
+
+/// The lock, with a waker that is to be dropped behind it.
+type Capacity<'a> = (Unused, MutexGuard<'a, State>);
+
+/// Whose capacity a message takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Handle,
+    Topic,
 }
 
 /// The number of the next connection.

@@ -9,6 +9,8 @@
 //! 3. The handler is a future like any other: it is polled when its own waker was called, and waits for the connection
 //!    through the same sets of wakers as a handle in another task.
 //! 4. Every waiting future owns its entry in a `WakerSet` and removes it when it is ready or dropped.
+//! 5. What a topic sends waits in `Feeds` while the outgoing buffer is full; the task moves it on. With the connection's last
+//!    chance to send, they go.
 //!
 //! Who wakes whom: a message or the end of the connection wakes the readers; written bytes, or an end, wake the writers; a
 //! pong, an end, or the last handle's drop wakes the watchers; sending, closing, pinging, and receiving below
@@ -20,6 +22,7 @@
 mod config;
 mod driver;
 mod driver_waker;
+mod feeds;
 mod future;
 mod inner;
 mod state;
@@ -28,9 +31,10 @@ mod waiter;
 mod waker_set;
 
 pub(crate) use self::config::{ConnectionConfig, prepare, spawn};
+pub(crate) use self::feeds::{FeedId, FeedStatus, Joined};
 pub(crate) use self::future::{ConnectionFuture, OpenError};
 pub(crate) use self::inner::Inner;
 pub(crate) use self::state::Waiting;
-pub(crate) use self::transport::Transport;
+pub(crate) use self::transport::{Transport, limit_unsent};
 pub(crate) use self::waiter::Waiter;
 pub(crate) use self::waker_set::WakerKey;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::feeds::Feeds;
 use super::waker_set::{WakerSet, Wakers};
 use crate::close::CloseFrame;
 use crate::error::Error;
@@ -17,6 +18,8 @@ pub(super) struct State {
     pub(super) lifecycle: Lifecycle,
     pub(super) incoming: Incoming,
     pub(super) sender: Sender,
+    /// What topics send.
+    pub(super) feeds: Feeds,
     pub(super) pings: Pings,
     /// Bytes read from the transport.
     pub(super) wire_received: u64,
@@ -60,6 +63,7 @@ impl State {
             lifecycle: Lifecycle::default(),
             incoming: Incoming::new(limits),
             sender: Sender::new(role, limits),
+            feeds: Feeds::default(),
             pings: Pings::default(),
             wire_received: 0,
             capacity_awaited: false,
@@ -94,6 +98,11 @@ impl State {
             self.take_wakers(waiting, &mut wakers);
         }
         wakers
+    }
+
+    /// Moves what topics send into the outgoing buffer. Whether there is more, which is to be encoded without the lock.
+    pub(super) fn refill(&mut self) -> bool {
+        self.feeds.refill(&mut self.sender)
     }
 
     /// Whether a message that arrives is for somebody.

@@ -1,16 +1,31 @@
 //! Who waits for something to change.
 
+use std::num::NonZeroUsize;
 use std::task::Waker;
 
 use slab::Slab;
 
 /// The wakers of futures that wait for the same thing. A future owns its entry until it removes it.
 #[derive(Debug, Default)]
-pub(super) struct WakerSet(Slab<Option<Waker>>);
+pub(super) struct WakerSet {
+    /// The entry of the only future that waits, most often: it needs no memory of its own.
+    first: Option<Entry>,
+    rest: Option<Box<Slab<Entry>>>,
+}
+
+/// `None` once it was woken.
+type Entry = Option<Waker>;
+
+/// A waker that is needed no longer. It is dropped without the lock: it may be the last that keeps a task, whose future may have
+/// handles of this connection.
+pub(super) type Unused = Option<Waker>;
 
 /// A future's entry in a [`WakerSet`], if it has one.
 #[derive(Debug, Default)]
-pub(crate) struct WakerKey(Option<usize>);
+pub(crate) struct WakerKey(Option<NonZeroUsize>);
+
+/// The key of the first entry; those of the others follow.
+const FIRST: NonZeroUsize = NonZeroUsize::MIN;
 
 impl WakerKey {
     #[inline]
@@ -20,24 +35,44 @@ impl WakerKey {
 }
 
 impl WakerSet {
-    /// Has this waker woken at the next change.
+    /// Has this waker woken at the next change. Returns the one before it.
     #[inline]
-    pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) {
-        match key.0.and_then(|key| self.0.get_mut(key)) {
-            Some(Some(known)) => known.clone_from(waker),
-            Some(entry) => *entry = Some(waker.clone()),
-            None => key.0 = Some(self.0.insert(Some(waker.clone()))),
+    pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) -> Unused {
+        let entry = match key.0 {
+            None if self.first.is_none() => {
+                key.0 = Some(FIRST);
+                self.first.insert(None)
+            }
+            Some(FIRST) => self.first.get_or_insert(None),
+            None => self.insert(key),
+            Some(number) => self.rest.as_mut()?.get_mut(number.get() - 2)?,
+        };
+        if entry.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return None;
         }
+        entry.replace(waker.clone())
     }
 
-    /// Removes an entry: its future waits no longer.
+    /// An entry for one future more.
+    fn insert(&mut self, key: &mut WakerKey) -> &mut Entry {
+        let vacant = self.rest.get_or_insert_default().vacant_entry();
+        key.0 = FIRST.checked_add(vacant.key() + 1);
+        vacant.insert(None)
+    }
+
+    /// Removes an entry: its future waits no longer. Returns its waker.
     #[inline]
-    pub(super) fn remove(&mut self, key: &mut WakerKey) {
-        if let Some(key) = key.0.take() {
-            self.0.try_remove(key);
-            if self.0.is_empty() && self.0.capacity() > SPARE {
-                // A crowd of waiters leaves no memory behind.
-                self.0 = Slab::new();
+    pub(super) fn remove(&mut self, key: &mut WakerKey) -> Unused {
+        match key.0.take()? {
+            FIRST => self.first.take().flatten(),
+            number => {
+                let rest = self.rest.as_mut()?;
+                let waker = rest.try_remove(number.get() - 2).flatten();
+                if rest.is_empty() && rest.capacity() > SPARE {
+                    // A crowd of waiters leaves no memory behind.
+                    self.rest = None;
+                }
+                waker
             }
         }
     }
@@ -45,9 +80,9 @@ impl WakerSet {
     /// Takes the wakers of all who wait. The entries stay until their futures remove them.
     #[inline]
     pub(super) fn take(&mut self, wakers: &mut Wakers) {
-        if !self.0.is_empty() {
-            self.0.iter_mut().filter_map(|(_, entry)| entry.take()).for_each(|waker| wakers.push(waker));
-        }
+        let first = self.first.as_mut().and_then(Option::take);
+        let rest = self.rest.iter_mut().flat_map(|rest| rest.iter_mut()).filter_map(|(_, entry)| entry.take());
+        first.into_iter().chain(rest).for_each(|waker| wakers.push(waker));
     }
 }
 
@@ -110,15 +145,15 @@ mod tests {
         let mut keys: Vec<_> = (0..3).map(|_| WakerKey::default()).collect();
         for expected in [3, 6] {
             for key in &mut keys {
-                set.register(key, &waker);
-                set.register(key, &waker);
+                drop(set.register(key, &waker));
+                drop(set.register(key, &waker));
             }
             wake(&mut set);
             wake(&mut set);
             assert_eq!(count.0.load(Ordering::Relaxed), expected);
         }
-        set.register(&mut keys[0], &waker);
-        set.remove(&mut keys[0]);
+        drop(set.register(&mut keys[0], &waker));
+        drop(set.remove(&mut keys[0]));
         wake(&mut set);
         assert_eq!(count.0.load(Ordering::Relaxed), 6);
     }
@@ -127,9 +162,9 @@ mod tests {
     fn an_entry_that_was_woken_is_not_given_to_another_future() {
         let mut set = WakerSet::default();
         let (mut first, mut second) = (WakerKey::default(), WakerKey::default());
-        set.register(&mut first, Waker::noop());
+        drop(set.register(&mut first, Waker::noop()));
         wake(&mut set);
-        set.register(&mut second, Waker::noop());
+        drop(set.register(&mut second, Waker::noop()));
         assert_ne!(first.0, second.0);
     }
 
@@ -138,9 +173,9 @@ mod tests {
         let (mut set, count) = (WakerSet::default(), Arc::new(Count::default()));
         let waker = Waker::from(count.clone());
         let mut keys: Vec<_> = (0..20).map(|_| WakerKey::default()).collect();
-        keys.iter_mut().for_each(|key| set.register(key, &waker));
+        keys.iter_mut().for_each(|key| drop(set.register(key, &waker)));
         assert!(keys.iter().all(WakerKey::is_registered));
-        set.remove(&mut keys[7]);
+        drop(set.remove(&mut keys[7]));
         assert!(!keys[7].is_registered());
         wake(&mut set);
         assert_eq!(count.0.load(Ordering::Relaxed), 19);
@@ -151,9 +186,9 @@ mod tests {
         let mut set = WakerSet::default();
         let mut keys: Vec<_> = (0..20_000).map(|_| WakerKey::default()).collect();
         for _ in 0..3 {
-            keys.iter_mut().for_each(|key| set.register(key, Waker::noop()));
-            keys.iter_mut().for_each(|key| set.remove(key));
-            assert!(set.0.is_empty() && set.0.capacity() <= SPARE);
+            keys.iter_mut().for_each(|key| drop(set.register(key, Waker::noop())));
+            keys.iter_mut().for_each(|key| drop(set.remove(key)));
+            assert!(set.first.is_none() && set.rest.is_none());
         }
     }
 }

@@ -15,6 +15,9 @@ pub(crate) enum Negotiated {}
 #[derive(Debug)]
 pub(crate) enum Deflater {}
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stateless {}
+
 #[derive(Debug)]
 pub(crate) enum Inflater {}
 
@@ -56,8 +59,18 @@ impl Deflater {
         match *negotiated {}
     }
 
+    pub(crate) fn stateless(&self) -> Option<Stateless> {
+        match *self {}
+    }
+
     pub(crate) fn deflate(&mut self, _: &[u8], _: &mut Vec<u8>) -> bool {
         match *self {}
+    }
+}
+
+impl Stateless {
+    pub(crate) fn deflate(self, _: &[u8], _: &mut Vec<u8>) -> bool {
+        match self {}
     }
 }
 

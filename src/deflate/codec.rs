@@ -93,13 +93,15 @@ impl Decompressor {
     }
 
     /// Supplies what a sender removes from the end of a message. False when the message was not whole: it then reads
-    /// these bytes as something else.
+    /// these bytes as something else, such as content of a block.
     pub(super) fn flush(&mut self) -> bool {
-        let read = self.zlib.total_in();
+        let (read, written) = (self.zlib.total_in(), self.zlib.total_out());
         let [a, b, c, d] = FLUSH;
         // `Block` stops behind the empty block that `FLUSH` completes, so that the fifth byte stays unread.
         let status = self.zlib.decompress(&[a, b, c, d, 0], &mut [0], InflateFlush::Block);
-        status == Ok(Status::Ok) && self.zlib.total_in() - read == FLUSH.len() as u64
+        status == Ok(Status::Ok)
+            && self.zlib.total_in() - read == FLUSH.len() as u64
+            && self.zlib.total_out() == written
     }
 }
 

@@ -15,6 +15,13 @@ pub(crate) struct Deflater {
     context: Context,
 }
 
+/// Compression without context takeover: what one connection compresses is what another with equal parameters would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stateless {
+    params: Params,
+    threshold: usize,
+}
+
 enum Context {
     /// Each message stands alone.
     None,
@@ -38,22 +45,22 @@ impl Deflater {
         Self { params: Params::new(settings, window_bits), threshold: settings.threshold, context }
     }
 
+    /// What compresses as this does, unless messages refer to earlier ones.
+    pub(crate) fn stateless(&self) -> Option<Stateless> {
+        let Self { params, threshold, .. } = *self;
+        match self.context {
+            Context::None => Some(Stateless { params, threshold }),
+            Context::Takeover(_) => None,
+            Context::Unsupported => Some(Stateless { params, threshold: usize::MAX }),
+        }
+    }
+
     /// Appends the compressed message to `out` and returns true. Or leaves `out` alone and returns false: the message is
     /// to be sent as it is, because it is below the threshold or would not shrink.
     pub(crate) fn deflate(&mut self, payload: &[u8], out: &mut Vec<u8>) -> bool {
-        if payload.len() < self.threshold.max(1) {
-            return false;
-        }
         match &mut self.context {
-            Context::None => {
-                let mut compressor = pool::compressor(self.params);
-                let shrunk = append(&mut compressor, payload, out);
-                // One that stopped halfway is dropped: see `Compressor::reset`.
-                if shrunk {
-                    pool::put_compressor(compressor);
-                }
-                shrunk
-            }
+            Context::None => Stateless { params: self.params, threshold: self.threshold }.deflate(payload, out),
+            Context::Takeover(_) if payload.len() < self.threshold.max(1) => false,
             Context::Takeover(own) => {
                 let compressor = own.get_or_insert_with(|| Compressor::new(self.params).into());
                 let shrunk = append(compressor, payload, out);
@@ -66,6 +73,22 @@ impl Deflater {
             }
             Context::Unsupported => false,
         }
+    }
+}
+
+impl Stateless {
+    /// As [`Deflater::deflate`].
+    pub(crate) fn deflate(self, payload: &[u8], out: &mut Vec<u8>) -> bool {
+        if payload.len() < self.threshold.max(1) {
+            return false;
+        }
+        let mut compressor = pool::compressor(self.params);
+        let shrunk = append(&mut compressor, payload, out);
+        // One that stopped halfway is dropped: see `Compressor::reset`.
+        if shrunk {
+            pool::put_compressor(compressor);
+        }
+        shrunk
     }
 }
 

@@ -200,7 +200,14 @@ mod tests {
             assert_eq!(inflate(&HELLO[..end], 100), Err(InflateError::Invalid), "{end}");
         }
         for payload in
-            [&[0x06][..], &[0xff; 10], &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48], &[0x00, 0x00, 0x00, 0xff, 0xff]]
+            // Where the last of these ends, what is supplied reads as the header and the first byte of a stored block.
+            [
+                &[0x06][..],
+                &[0xff; 10],
+                &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48],
+                &[0x00, 0x00, 0x00, 0xff, 0xff],
+                &[0, 0xff],
+            ]
         {
             assert_eq!(inflate(payload, 100), Err(InflateError::Invalid), "{payload:x?}");
         }

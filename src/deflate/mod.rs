@@ -9,8 +9,6 @@ mod codec;
 #[cfg(feature = "deflate")]
 mod deflater;
 #[cfg(feature = "deflate")]
-mod extensions;
-#[cfg(feature = "deflate")]
 mod inflater;
 #[cfg(feature = "deflate")]
 mod negotiate;
@@ -23,9 +21,9 @@ mod settings;
 mod tests;
 
 #[cfg(not(feature = "deflate"))]
-pub(crate) use self::absent::{Compression, Deflater, InflateError, Inflater, Negotiated};
+pub(crate) use self::absent::{Compression, Deflater, InflateError, Inflater, Negotiated, Stateless};
 #[cfg(feature = "deflate")]
-pub(crate) use self::deflater::Deflater;
+pub(crate) use self::deflater::{Deflater, Stateless};
 #[cfg(feature = "deflate")]
 pub(crate) use self::inflater::{InflateError, Inflater};
 #[cfg(feature = "deflate")]

@@ -80,7 +80,7 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Whether the request asks one host for a path, whoever else looks at them later.
+    /// Whether the request asks one host for a path. It is checked for every handshake, whatever the origin policy reads of it.
     pub(super) fn check_target(&self, protocol: Protocol) -> Result<(), Rejection> {
         let invalid = |reason| Rejection::because(RejectionKind::InvalidHost, reason);
         // RFC 3986 §3.1: in any case.

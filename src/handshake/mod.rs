@@ -2,13 +2,14 @@
 
 mod accepted;
 mod authority;
+mod client_handshake;
 mod compact;
+mod extensions;
 #[cfg(test)]
 mod fixture;
 mod head;
 mod headers;
 mod key;
-mod opening;
 mod origin;
 mod rejection;
 mod rules;
@@ -19,10 +20,14 @@ mod subprotocol;
 pub(crate) use self::accepted::Accepted;
 #[cfg(feature = "client")]
 pub(crate) use self::authority::Authority;
+pub(crate) use self::client_handshake::ClientHandshake;
 pub(crate) use self::compact::copied;
+#[cfg(feature = "deflate")]
+pub(crate) use self::extensions::{Extension, extensions};
 pub use self::head::is_websocket_request;
 pub(crate) use self::head::{Head, Protocol};
-pub(crate) use self::opening::Opening;
+#[cfg(feature = "client")]
+pub(crate) use self::headers::elements;
 pub use self::origin::{ForwardedHeader, OriginPolicy, OriginRequest};
 pub use self::rejection::{Rejection, RejectionKind};
 pub(crate) use self::rules::Rules;

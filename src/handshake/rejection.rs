@@ -40,6 +40,8 @@ pub enum RejectionKind {
     HostNotAllowed,
     /// The request is HTTP/1.0, which cannot be upgraded (400).
     HttpVersion,
+    /// `Sec-WebSocket-Extensions` is not a list of names with parameters (400; RFC 6455 §9.1).
+    InvalidExtensions,
     /// The request names no host, several, or one that is not a host with perhaps a port (400; RFC 9112 §3.2). Over HTTP/2
     /// that is `:authority`, which no other `Host` may contradict (RFC 9113 §8.3.1).
     InvalidHost,
@@ -60,8 +62,12 @@ pub enum RejectionKind {
     Origin,
     /// The server is shutting down (503 with `Retry-After`).
     ShuttingDown,
-    /// As many connections are open as the limits allow (503 with `Retry-After`).
+    /// As many connections are open as [`Upgrader::max_connections`](crate::Upgrader::max_connections) allows (503 with
+    /// `Retry-After`).
     TooManyConnections,
+    /// As many connections with the same key are open as
+    /// [`Upgrader::max_connections_per_key`](crate::Upgrader::max_connections_per_key) allows (429 with `Retry-After`).
+    TooManyConnectionsPerKey,
     /// `Sec-WebSocket-Version` is not 13 (426; RFC 6455 §4.4).
     Version,
 }
@@ -75,6 +81,9 @@ impl Rejection {
             RejectionKind::HttpVersion => {
                 "a WebSocket needs HTTP/1.1 or HTTP/2, and the client or a proxy sent this request as HTTP/1.0"
             }
+            RejectionKind::InvalidExtensions => {
+                "Sec-WebSocket-Extensions must be a list of extensions with their parameters"
+            }
             RejectionKind::InvalidHost => "the request must name exactly one valid host",
             RejectionKind::InvalidKey => "Sec-WebSocket-Key must be 16 bytes in base64",
             RejectionKind::InvalidSubprotocol => "Sec-WebSocket-Protocol must be a list of tokens",
@@ -85,6 +94,7 @@ impl Rejection {
             RejectionKind::Origin => "pages of this origin may not open a WebSocket here",
             RejectionKind::ShuttingDown => "the server is shutting down",
             RejectionKind::TooManyConnections => "too many WebSocket connections are open",
+            RejectionKind::TooManyConnectionsPerKey => "too many WebSocket connections of this client are open",
             RejectionKind::Version => "Sec-WebSocket-Version must be 13",
         };
         Self::because(kind, reason)
@@ -113,6 +123,7 @@ impl Rejection {
         match self.kind {
             RejectionKind::Body
             | RejectionKind::HttpVersion
+            | RejectionKind::InvalidExtensions
             | RejectionKind::InvalidHost
             | RejectionKind::InvalidKey
             | RejectionKind::InvalidSubprotocol
@@ -122,6 +133,7 @@ impl Rejection {
             RejectionKind::NotWebSocket | RejectionKind::Version => StatusCode::UPGRADE_REQUIRED,
             RejectionKind::NotUpgradable => StatusCode::INTERNAL_SERVER_ERROR,
             RejectionKind::ShuttingDown | RejectionKind::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
+            RejectionKind::TooManyConnectionsPerKey => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -152,7 +164,7 @@ impl Rejection {
                 headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
             }
             _ => {}
@@ -198,6 +210,12 @@ mod tests {
                 &[text],
                 "a WebSocket needs HTTP/1.1 or HTTP/2, and the client or a proxy sent this request as HTTP/1.0",
             ),
+            (
+                InvalidExtensions,
+                400,
+                &[text],
+                "Sec-WebSocket-Extensions must be a list of extensions with their parameters",
+            ),
             (InvalidHost, 400, &[text], "the request must name exactly one valid host"),
             (InvalidKey, 400, &[text], "Sec-WebSocket-Key must be 16 bytes in base64"),
             (InvalidSubprotocol, 400, &[text], "Sec-WebSocket-Protocol must be a list of tokens"),
@@ -208,6 +226,12 @@ mod tests {
             (Origin, 403, &[text], "pages of this origin may not open a WebSocket here"),
             (ShuttingDown, 503, &[text, ("retry-after", "5"), ("connection", "close")], "the server is shutting down"),
             (TooManyConnections, 503, &[text, ("retry-after", "5")], "too many WebSocket connections are open"),
+            (
+                TooManyConnectionsPerKey,
+                429,
+                &[text, ("retry-after", "5")],
+                "too many WebSocket connections of this client are open",
+            ),
             (Version, 426, &version, "Sec-WebSocket-Version must be 13"),
         ] {
             let response = Rejection::new(kind).into_response(http::Version::HTTP_11);

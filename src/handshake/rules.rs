@@ -4,6 +4,7 @@ use http::header::{CONTENT_LENGTH, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Version};
 
 use super::accepted::Accepted;
+use super::extensions::extensions;
 use super::head::{Head, Protocol};
 use super::headers::single;
 use super::key::accept_key;
@@ -37,6 +38,7 @@ impl Rules {
             Protocol::Http1 => Some(accept_key(head.headers)?),
             Protocol::Http2 => None,
         };
+        require(extensions(head.headers).all(|extension| extension.is_ok()), RejectionKind::InvalidExtensions)?;
         head.check_target(protocol)?;
         self.origin.check(head)?;
         Ok(Accepted::new(accept_key, self.subprotocols.choose(head.headers)?))
@@ -227,6 +229,44 @@ mod tests {
         }
     }
 
+    /// RFC 6455 §9.1: the recipient of malformed data must fail the connection, whatever it would have chosen.
+    #[test]
+    fn the_extensions_of_every_handshake_are_of_the_grammar() {
+        for (lines, accepted) in [
+            // What browsers, gorilla, ws, websockets and older Safaris send.
+            ("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits", true),
+            (
+                "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+                true,
+            ),
+            (
+                "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; client_max_window_bits=\"15\"",
+                true,
+            ),
+            ("Sec-WebSocket-Extensions: x-webkit-deflate-frame", true),
+            ("Sec-WebSocket-Extensions: a, b;c=d\nSec-WebSocket-Extensions: e", true),
+            // A proxy that turns compression off.
+            ("Sec-WebSocket-Extensions:", true),
+            ("Sec-WebSocket-Extensions: , ,", true),
+            // Of the grammar, if not of permessage-deflate.
+            ("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=99", true),
+            ("Sec-WebSocket-Extensions: permessage-deflate;", false),
+            ("Sec-WebSocket-Extensions: permessage-deflate; ;a", false),
+            ("Sec-WebSocket-Extensions: permessage-deflate; a=", false),
+            ("Sec-WebSocket-Extensions: permessage-deflate; a=\"b", false),
+            ("Sec-WebSocket-Extensions: permessage-deflate; a=\"b c\"", false),
+            ("Sec-WebSocket-Extensions: permessage-deflate client_max_window_bits", false),
+            ("Sec-WebSocket-Extensions: permessage-deflate\nSec-WebSocket-Extensions: =", false),
+            ("Sec-WebSocket-Extensions: a/b", false),
+            ("Sec-WebSocket-Extensions: permessage-d\u{e9}flate", false),
+        ] {
+            for parts in [http1(lines), http2(lines)] {
+                let expected = if accepted { None } else { Some(RejectionKind::InvalidExtensions) };
+                assert_eq!(check(&parts).err(), expected, "{lines}");
+            }
+        }
+    }
+
     #[test]
     fn http2_needs_no_key_and_ignores_one() {
         for lines in ["", "Sec-WebSocket-Key: nonsense"] {
@@ -254,11 +294,12 @@ mod tests {
         }
     }
 
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
         "connection",
         "content-length",
         "host",
         "origin",
+        "sec-websocket-extensions",
         "sec-websocket-key",
         "sec-websocket-protocol",
         "sec-websocket-version",

@@ -48,6 +48,15 @@ impl Subprotocols {
         Self(Choice::Select(Arc::new(select)))
     }
 
+    /// Those of a list, in its order.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = &str> {
+        let list: &[HeaderValue] = match &self.0 {
+            Choice::List(list) => list,
+            Choice::None | Choice::Select(_) => &[],
+        };
+        list.iter().filter_map(|subprotocol| subprotocol.to_str().ok())
+    }
+
     /// Chooses from what the client offers. An offer that is no list of tokens is refused, whatever the choice would
     /// be.
     pub(crate) fn choose(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Rejection> {

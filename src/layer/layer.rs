@@ -42,6 +42,19 @@ use crate::upgrade::Upgrader;
 /// let service = ServiceBuilder::new().layer(WebSocketLayer::new(echo).path("/ws")).service_fn(page);
 /// ```
 ///
+/// A function that returns a layer names its handler's future, which takes a box:
+///
+/// ```
+/// use std::pin::Pin;
+/// use tower_websocket::{Error, Manager, WebSocketLayer};
+///
+/// type Handler = fn(Manager) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+///
+/// fn greeting() -> WebSocketLayer<Handler> {
+///     WebSocketLayer::new(|ws| Box::pin(async move { ws.send("hello").await }))
+/// }
+/// ```
+///
 /// # Server
 ///
 /// The server must hand upgraded connections over: `axum::serve`, hyper's `with_upgrades()` and hyper-util's

@@ -10,7 +10,7 @@ use crate::manager::{Manager, PeriodicFuture, run_periodic};
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 impl WebSocketLayer<()> {
     /// A layer whose whole handler is [`Manager::periodic_write`]: the first value at once, later ones when they have
-    /// changed, until the peer leaves. What the peer sends is passed over.
+    /// changed, until the peer leaves. What the peer sends is discarded.
     ///
     /// `get` is cloned for each connection and asked once per interval and connection. When it fails, that connection is
     /// closed with 1011, or with the [`CloseFrame`](crate::CloseFrame) that the error is; the error is logged, and not sent.

@@ -25,6 +25,33 @@ impl Manager {
     /// }
     /// ```
     ///
+    /// A proxy connects to its upstream before it answers the handshake, and passes the subprotocols on:
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "axum", feature = "client"))]
+    /// # mod proxy {
+    /// use axum::response::{IntoResponse, Response};
+    /// use http::header::SEC_WEBSOCKET_PROTOCOL;
+    /// use http::{HeaderMap, StatusCode};
+    /// use tower_websocket::Connector;
+    /// use tower_websocket::axum::WebSocketUpgrade;
+    ///
+    /// async fn proxy(ws: WebSocketUpgrade, headers: HeaderMap) -> Response {
+    ///     let mut connector = Connector::new();
+    ///     if let Some(offered) = headers.get(SEC_WEBSOCKET_PROTOCOL) {
+    ///         connector = connector.header(SEC_WEBSOCKET_PROTOCOL, offered.clone());
+    ///     }
+    ///     match connector.connect("ws://10.0.0.2:3000/ws").await {
+    ///         Ok(upstream) => {
+    ///             let ws = ws.subprotocols(upstream.subprotocol());
+    ///             ws.on_upgrade(async move |ws| ws.join(&upstream).await)
+    ///         }
+    ///         Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
     /// It returns once both have ended, with the close frame of the one that ended first.
     ///
     /// # Errors

@@ -1,17 +1,27 @@
 //! The handle that users hold, and what is built on its public methods alone: JSON, periodic updates, byte streams.
 
+// The documentation of `Manager` has its methods in the order of these files: what is used most comes first.
 mod handle;
+
+mod receiving;
+mod sending;
+mod try_send;
+
+mod closing;
+mod info;
+
+#[cfg(feature = "json")]
+mod json;
+
 mod io;
 mod join;
 #[cfg(feature = "json")]
-mod json;
-#[cfg(feature = "json")]
 mod periodic;
 mod stream;
-mod try_send;
 
+pub use self::handle::Manager;
 pub(crate) use self::handle::RequestToCompact;
-pub use self::handle::{ConnectionId, Manager};
+pub use self::info::ConnectionId;
 pub use self::io::{Reader, Writer};
 #[cfg(feature = "json")]
 pub(crate) use self::periodic::run_periodic;

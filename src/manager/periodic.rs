@@ -28,7 +28,7 @@ impl Manager {
     ///
     /// Messages from the peer are left to [`recv`](Self::recv), and unread ones hide what comes behind them, a close
     /// frame too: a handler that has nothing else to do is better made by
-    /// [`WebSocketLayer::periodic`](crate::WebSocketLayer::periodic), which passes them over.
+    /// [`WebSocketLayer::periodic`](crate::WebSocketLayer::periodic), which discards them.
     ///
     /// Await what this returns, or first choose how values are compared:
     ///
@@ -196,7 +196,7 @@ where
     E: Into<BoxError> + Send + 'static,
 {
     Box::pin(async move {
-        // What the peer sends is passed over: left unread, it would hide the peer's leaving.
+        // What the peer sends is discarded: left unread, it would hide the peer's leaving.
         let pass_over = async { while let Ok(Some(_)) = ws.recv().await {} };
         tokio::select! {
             result = ws.periodic_write(interval, get) => result,

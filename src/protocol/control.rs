@@ -8,14 +8,15 @@ use crate::role::Role;
 #[derive(Debug)]
 pub(crate) struct ControlFrames {
     role: Role,
-    frames: WriteBuffer,
+    /// Most often there are none, which then need no memory.
+    frames: Option<Box<WriteBuffer>>,
     /// Our close frame is being written or written: nothing may follow it.
     stopped: bool,
 }
 
 impl ControlFrames {
     pub(crate) fn new(role: Role) -> Self {
-        Self { role, frames: WriteBuffer::default(), stopped: false }
+        Self { role, frames: None, stopped: false }
     }
 
     pub(crate) fn push_ping(&mut self, payload: &[u8]) {
@@ -27,21 +28,20 @@ impl ControlFrames {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+        self.frames.is_none()
     }
 
     /// Appends all of them to what is being written, and says how many bytes they are.
     pub(crate) fn take(&mut self, writing: &mut WriteBuffer) -> usize {
-        let len = self.frames.len();
-        if len > 0 {
-            writing.append(&mut self.frames);
-        }
+        let Some(mut frames) = self.frames.take() else { return 0 };
+        let len = frames.len();
+        writing.append(&mut frames);
         len
     }
 
     /// Nothing more is sent: our close frame goes out, or nothing does.
     pub(crate) fn stop(&mut self) {
-        self.frames.clear();
+        self.frames = None;
         self.stopped = true;
     }
 
@@ -55,10 +55,11 @@ impl ControlFrames {
             return;
         }
         // RFC 6455 §5.5.3 lets us answer the latest ping alone: do so where a peer sends them without reading.
-        if self.frames.len() + payload.len() > MOST {
-            self.frames.clear();
+        let frames = self.frames.get_or_insert_default();
+        if frames.len() + payload.len() > MOST {
+            frames.clear();
         }
-        self.frames.push_control(self.role, control, payload);
+        frames.push_control(self.role, control, payload);
     }
 }
 
@@ -74,22 +75,23 @@ mod tests {
         let mut control = ControlFrames::new(Role::Server);
         for number in 0..=255 {
             control.push_pong(&[number; 100]);
-            assert!((1..=MOST + 2).contains(&control.frames.len()));
+            assert!((1..=MOST + 2).contains(&control.frames.as_ref().unwrap().len()));
         }
-        assert!(control.frames.front().ends_with(&[255; 100]));
+        assert!(control.frames.unwrap().front().ends_with(&[255; 100]));
     }
 
     #[test]
     fn so_many_wait_as_fit_into_4_kib() {
         let mut control = ControlFrames::new(Role::Server);
+        let waiting = |control: &ControlFrames| control.frames.as_ref().unwrap().len();
         // Forty of them are 4080 bytes, with their headers.
         for number in 1..=40 {
             control.push_pong(&[0; 100]);
-            assert_eq!(control.frames.len(), number * 102);
+            assert_eq!(waiting(&control), number * 102);
         }
         for (payload, len) in [(16, 4080 + 18), (1, 3), (125, 130)] {
             control.push_ping(&vec![0; payload]);
-            assert_eq!(control.frames.len(), len);
+            assert_eq!(waiting(&control), len);
         }
     }
 

@@ -17,6 +17,7 @@ pub(crate) enum Failure {
     MessageTimeout,
     MessageTooBig,
     Protocol(ProtocolError),
+    RateLimitExceeded,
     WriteTimeout,
 }
 
@@ -34,6 +35,7 @@ impl Failure {
             Self::MessageTimeout => Error::with_source(ErrorKind::ReadTimeout, "a message stayed unfinished"),
             Self::MessageTooBig => Error::new(ErrorKind::MessageTooBig),
             Self::Protocol(source) => Error::with_source(ErrorKind::Protocol, source),
+            Self::RateLimitExceeded => Error::new(ErrorKind::RateLimitExceeded),
             Self::WriteTimeout => Error::new(ErrorKind::WriteTimeout),
         }
     }
@@ -48,6 +50,7 @@ impl Failure {
             Self::MessageTimeout => (CloseCode::POLICY_VIOLATION, "message took too long"),
             Self::MessageTooBig => (CloseCode::MESSAGE_TOO_BIG, "message is too big"),
             Self::Protocol(_) => (CloseCode::PROTOCOL_ERROR, "protocol error"),
+            Self::RateLimitExceeded => (CloseCode::POLICY_VIOLATION, "too many messages or bytes per second"),
             Self::KeepaliveTimeout => (CloseCode::INTERNAL_ERROR, "keepalive timeout"),
             Self::Disconnected(_) | Self::WriteTimeout => return None,
         };

@@ -95,6 +95,12 @@ impl Lifecycle {
         }
     }
 
+    /// As [`check_writable`](Self::check_writable), without the reason.
+    #[inline]
+    pub(crate) fn is_writable(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
     /// Whether messages that arrive are for somebody.
     pub(crate) fn is_receiving(&self) -> bool {
         matches!(self, Self::Open | Self::WriteFailed(_))

@@ -30,10 +30,13 @@ mod send;
 mod timers;
 
 pub(crate) use self::buffer_pool::{give_buffer, give_read_buffer, take_buffer, take_read_buffer};
+#[cfg(fuzzing)]
+pub(crate) use self::close_payload::{parse as parse_close, payload as close_payload};
 pub(crate) use self::control::ControlFrames;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::lifecycle::{CloseReason, Lifecycle, Phase};
 pub(crate) use self::receive::{Assembler, Event, Incoming, Intake, Receiver};
-pub(crate) use self::send::{Sender, WriteBuffer};
+pub use self::send::Overflow;
+pub(crate) use self::send::{Encoding, Feed, Frame, Item, Notice, Own, Pushed, Sender, WriteBuffer};
 pub use self::timers::Keepalive;
 pub(crate) use self::timers::{Due, Timers};

@@ -11,19 +11,21 @@ use crate::close::CloseFrame;
 use crate::connection::Inner;
 use crate::error::BoxError;
 use crate::handler::{HandlerOutput, log_failure};
+use crate::metrics::HandlerTimer;
 
 pin_project! {
-    /// The future of a handler, and the connection by whose end its error is judged.
+    /// The future of a handler, and the connection, whose end tells whether its error is a failure.
     pub(super) struct Handled<F> {
         #[pin]
         handler: F,
         connection: Arc<Inner>,
+        _timer: HandlerTimer,
     }
 }
 
 impl<F> Handled<F> {
     pub(super) fn new(handler: F, connection: Arc<Inner>) -> Self {
-        Self { handler, connection }
+        Self { handler, connection, _timer: HandlerTimer::start() }
     }
 }
 

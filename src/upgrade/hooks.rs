@@ -47,7 +47,7 @@ impl<F: ?Sized> fmt::Debug for Hook<F> {
 pub(super) struct EndReport {
     hook: Hook<OnEnd>,
     request: StoredRequest,
-    // No handle: what nobody can receive any more is discarded.
+    // No handle, as unread messages are discarded when the last one is dropped.
     connection: Arc<Inner>,
 }
 

@@ -15,7 +15,7 @@ use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
-use crate::connection::Transport;
+use crate::connection::{Transport, limit_unsent};
 use crate::error::BoxError;
 
 /// A transport that is no TCP stream: any other of hyper's, or one in memory.
@@ -33,7 +33,7 @@ impl From<Upgraded> for UpgradedIo {
     fn from(upgraded: Upgraded) -> Self {
         let stream = |io: TokioIo<TcpStream>| {
             let stream = io.into_inner();
-            set_socket_options(&stream);
+            set_nodelay(&stream);
             Either::Left(stream)
         };
         let upgraded = match upgraded.downcast() {
@@ -54,7 +54,8 @@ impl From<Upgraded> for UpgradedIo {
 /// - `TCP_NODELAY`, as what is written is a whole message, which would otherwise wait up to 40 ms for the peer's delayed
 ///   acknowledgement of the one before.
 /// - `TCP_NOTSENT_LOWAT` on Linux: the kernel takes little more than what is on its way, not megabytes. So a slow peer is seen
-///   to take data, and pings do not wait behind it.
+///   to take data, and pings do not wait behind it. A server's connection without TLS does that itself when it sends much, as
+///   it also asks the kernel how much the peer has acknowledged.
 pub(crate) fn set_socket_options<Io: 'static>(io: &Io) {
     let io: &dyn Any = io;
     let stream = io.downcast_ref::<TcpStream>();
@@ -67,18 +68,20 @@ pub(crate) fn set_socket_options<Io: 'static>(io: &Io) {
         let either = || io.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
         client.or_else(server).or_else(either)
     });
-    let Some(stream) = stream else { return };
-    let set = stream.set_nodelay(true);
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let set = set.and_then(|()| socket2::SockRef::from(stream).set_tcp_notsent_lowat(MOST_UNSENT));
-    if let Err(error) = set {
-        // The socket is over, which the first read or write reports.
-        tracing::trace!(%error, "could not set socket options");
+    if let Some(stream) = stream {
+        set_nodelay(stream);
+        limit_unsent(stream, MOST_UNSENT);
     }
 }
 
-/// Bytes in the kernel that are not on their way yet: enough for a link of 10 Gbit/s that is looked at every 0.1 ms.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_nodelay(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        // The socket is over, which the first read or write reports.
+        tracing::trace!(%error, "could not set TCP_NODELAY");
+    }
+}
+
+/// Bytes in the kernel that are not on their way yet: enough for a link of 10 Gbit/s that is written to every 0.1 ms.
 const MOST_UNSENT: u32 = 128 * 1024;
 
 /// The transport that a request promises, once it is answered.

@@ -5,18 +5,22 @@ mod from_io;
 mod handled;
 mod hooks;
 mod io;
+mod permits;
 mod refused;
 mod streams;
 #[expect(clippy::module_inception, reason = "the accepted handshake has a file of its own, named as its type")]
 mod upgrade;
 mod upgrader;
 
+// Behind the settings, which come first in the documentation of `Upgrader`.
+mod admission;
+
+#[cfg(feature = "axum")]
+pub(crate) use self::admission::Admission;
 pub use self::config::WebSocketConfig;
 #[cfg(feature = "client")]
 pub(crate) use self::io::set_socket_options;
 pub(crate) use self::io::{MemoryUpgrade, PendingTransport};
 pub(crate) use self::refused::log_lost_upgrade;
 pub use self::upgrade::Upgrade;
-#[cfg(feature = "axum")]
-pub(crate) use self::upgrader::Admission;
 pub use self::upgrader::Upgrader;

@@ -8,8 +8,8 @@ use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName};
 
 use crate::debug::in_view;
-use crate::error_chain::OneLine;
 use crate::handshake::{Head, OriginPolicy, Rejection, RejectionKind};
+use crate::log_text::{LONGEST_VALUE, OneLine, shortened};
 
 /// Logs a refusal: what the server's settings or its load refuse at level warn, a request that is no proper handshake at
 /// level info, and a server that cannot upgrade, with the remedy, at level error.
@@ -35,7 +35,11 @@ pub(super) fn log_refusal(
         match rejection.kind() {
             RejectionKind::HostNotAllowed | RejectionKind::Origin => {
                 let is_origin = rejection.kind() == RejectionKind::Origin;
-                let hint = if is_origin && policy.differs_by_host(head) { PASS_HOST_ON } else { "" };
+                let hint = match () {
+                    () if policy.lacks_address(head) => NO_ADDRESS,
+                    () if is_origin && policy.differs_by_host(head) => PASS_HOST_ON,
+                    () => "",
+                };
                 let policy = policy.shown();
                 tracing::warn!(
                     target: "tower_websocket", status, path, peer, origin, host, %policy,
@@ -47,7 +51,7 @@ pub(super) fn log_refusal(
                     target: "tower_websocket", status, path, peer, "handshake refused: {rejection}: {NO_UPGRADES}"
                 );
             }
-            RejectionKind::TooManyConnections => {
+            RejectionKind::TooManyConnections | RejectionKind::TooManyConnectionsPerKey => {
                 tracing::warn!(target: "tower_websocket", status, path, peer, "handshake refused: {rejection}");
             }
             _ => {
@@ -78,16 +82,13 @@ struct Shown<'a>(Cow<'a, str>);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = &*self.0;
-        let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(end, _)| end);
-        write!(f, "\"{}{}\"", OneLine(&text[..end]), if end < text.len() { ".." } else { "" })
+        write!(f, "\"{}\"", OneLine(shortened(&self.0, LONGEST_VALUE)))
     }
 }
 
-/// How many characters of a value are logged.
-const LONGEST: usize = 200;
 const PASS_HOST_ON: &str = "; if the page is this server's own, a proxy has replaced its Host: pass it on (nginx: \
     `proxy_set_header Host $host`), or see `OriginPolicy::trusted_proxies`";
+const NO_ADDRESS: &str = "; no proxy is trusted here: the request's extensions have no `SocketAddr` for     `OriginPolicy::trusted_proxies` (`trusted_proxies_by` takes another type)";
 const NO_UPGRADES: &str = "a WebSocket handshake came without hyper's `OnUpgrade` in its extensions: either the server \
     performs no upgrades, or another layer has taken it before";
 const LOST_UPGRADE: &str = "a request that looks like a WebSocket handshake is none: a proxy has not passed its Connection and \

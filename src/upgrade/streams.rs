@@ -8,6 +8,7 @@ use http::Version;
 use http::request::Parts;
 
 use crate::debug::in_view;
+use crate::log_text::{LONGEST_VALUE, shortened};
 
 /// One open WebSocket over HTTP/2 whose connection is known by the peer's address.
 ///
@@ -34,7 +35,8 @@ impl OpenStream {
         let open = streams.open;
         drop(connections);
         if is_due {
-            let host = request.uri.authority().map(tracing::field::display);
+            let host = request.uri.authority().map(|host| shortened(host.as_str(), LONGEST_VALUE));
+            let host = host.as_ref().map(tracing::field::display);
             in_view(|| tracing::warn!(target: "tower_websocket", %peer, host, open, "{MANY_STREAMS}"));
         }
         Some(Self(peer))

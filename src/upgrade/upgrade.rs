@@ -7,22 +7,23 @@ use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
 use pin_project_lite::pin_project;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::{Instrument, Span};
 
 use super::handled::Handled;
 use super::hooks::EndReport;
 use super::io::{OtherTransport, PendingTransport};
+use super::permits::Permits;
 use super::streams::OpenStream;
 use super::upgrader::Upgrader;
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::{self, ConnectionConfig, ConnectionFuture, Inner, OpenError, Waiter};
 use crate::debug::{in_view, with_debug_output};
 use crate::error::Error;
-use crate::error_chain::{Causes, OneLine};
+use crate::error_chain::Causes;
 use crate::handler::{HandlerOutput, is_ordinary};
 use crate::handshake::StoredRequest;
+use crate::log_text::OneLine;
 use crate::manager::{Manager, RequestToCompact};
 use crate::shutdown::Ticket;
 
@@ -38,8 +39,8 @@ pub struct Upgrade {
     pub(super) subprotocol: Option<Box<str>>,
     pub(super) upgrader: Upgrader,
     pub(super) ticket: Option<Ticket>,
-    /// Held for as long as the connection counts against `max_connections`.
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    /// Held for as long as the connection counts against `max_connections` and `max_connections_per_key`.
+    pub(super) permits: Permits,
 }
 
 impl Upgrade {
@@ -82,11 +83,11 @@ impl Upgrade {
         if let Some(ticket) = &self.ticket {
             ticket.attach(manager.connection());
         }
-        if self.ticket.is_some() || self.permit.is_some() || on_end.is_some() {
+        if self.ticket.is_some() || self.permits.is_some() || on_end.is_some() {
             // Without a handle, whose last one closes the connection.
             let inner = manager.connection().clone();
             let end_report = on_end.map(|(hook, request)| EndReport::new(hook, request, inner.clone()));
-            let counted = (self.ticket, self.permit);
+            let counted = (self.ticket, self.permits);
             tokio::spawn(async move {
                 let mut waiter = Waiter::new(&inner, connection::Waiting::Watcher);
                 // It is reported, or is that of the handle.
@@ -123,7 +124,7 @@ impl Upgrade {
             inner,
             end_report,
             _ticket: self.ticket,
-            _permit: self.permit,
+            _permits: self.permits,
             _stream: stream,
         });
         with_debug_output(upgraded.instrument(span))
@@ -143,7 +144,7 @@ pin_project! {
         // Dropped behind what it reports the end of, and before what counts the connection.
         end_report: Option<Box<EndReport>>,
         _ticket: Option<Ticket>,
-        _permit: Option<OwnedSemaphorePermit>,
+        _permits: Permits,
         _stream: Option<OpenStream>,
     }
 }

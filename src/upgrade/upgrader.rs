@@ -1,32 +1,25 @@
 //! The settings of one endpoint.
 
+use std::hash::Hash;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, Uri, Version};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http::{Response, Uri};
 use tokio_util::sync::CancellationToken;
-use tracing::Span;
 
 use super::config::WebSocketConfig;
 use super::hooks::{Hook, OnEnd, OnRejection, OriginalUri, PeerAddr};
-use super::io::PendingTransport;
-use super::refused::{log_lost_upgrade, log_refusal};
-use super::upgrade::Upgrade;
+use super::permits::{ConnectionLimits, PerKey, Total};
 use crate::close::CloseFrame;
-use crate::connection::ConnectionConfig;
 #[cfg(feature = "deflate")]
 use crate::deflate::Compression;
 use crate::error::Error;
-use crate::handshake::{
-    Accepted, Head, OriginPolicy, Protocol, Rejection, RejectionKind, Rules, StoredRequest, Subprotocols, copied,
-};
+use crate::handshake::{OriginPolicy, Rejection, Rules, Subprotocols};
 use crate::limits::Limits;
 use crate::protocol::Keepalive;
-use crate::role::Role;
-use crate::shutdown::{Shutdown, Ticket};
+use crate::shutdown::Shutdown;
 use crate::stats::Stats;
 
 /// The settings of one endpoint: everything but its handler.
@@ -38,10 +31,11 @@ use crate::stats::Stats;
 /// - by itself, with [`upgrade`](Self::upgrade) or [`upgrade_parts`](Self::upgrade_parts).
 ///
 /// In a request's extensions it also overrides the layer's settings for that request. Where it says nothing of
-/// [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections), [`on_rejection`](Self::on_rejection),
+/// [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections),
+/// [`max_connections_per_key`](Self::max_connections_per_key), [`on_rejection`](Self::on_rejection),
 /// [`on_end`](Self::on_end), [`peer_addr`](Self::peer_addr) and [`original_uri`](Self::original_uri), the layer's stay.
 ///
-/// Cloning is cheap. Clones share the limit on connections.
+/// Cloning is cheap. Clones share the limits on connections.
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,26 +55,19 @@ use crate::stats::Stats;
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
-pub struct Upgrader(Arc<Settings>);
+pub struct Upgrader(pub(super) Arc<Settings>);
 
 #[derive(Clone, Debug, Default)]
-struct Settings {
-    rules: Rules,
-    config: WebSocketConfig,
-    context: Option<CancellationToken>,
-    shutdown: Option<Shutdown>,
-    connections: Option<Connections>,
-    on_rejection: Option<Hook<OnRejection>>,
-    on_end: Option<Hook<OnEnd>>,
-    peer_addr: Option<Hook<PeerAddr>>,
-    original_uri: Option<Hook<OriginalUri>>,
-}
-
-/// How many connections may be open, and those that still may.
-#[derive(Clone, Debug)]
-struct Connections {
-    max: usize,
-    free: Arc<Semaphore>,
+pub(super) struct Settings {
+    pub(super) rules: Rules,
+    pub(super) config: WebSocketConfig,
+    pub(super) context: Option<CancellationToken>,
+    pub(super) shutdown: Option<Shutdown>,
+    pub(super) connections: ConnectionLimits,
+    pub(super) on_rejection: Option<Hook<OnRejection>>,
+    pub(super) on_end: Option<Hook<OnEnd>>,
+    pub(super) peer_addr: Option<Hook<PeerAddr>>,
+    pub(super) original_uri: Option<Hook<OriginalUri>>,
 }
 
 impl Upgrader {
@@ -177,8 +164,42 @@ impl Upgrader {
     /// TCP connections that have not asked for a WebSocket are not counted, and neither are those of other requests: they are
     /// the server's. What ends those that ask for nothing, such as hyper's `header_read_timeout`, the server must set.
     pub fn max_connections(mut self, connections: usize) -> Self {
-        let free = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        self.settings().connections = Some(Connections { max: connections, free });
+        self.settings().connections.total = Some(Total::new(connections));
+        self
+    }
+
+    /// How many connections with the same key may be open at a time, such as those of one address or one user; more get 429
+    /// with `Retry-After` (RFC 6585 §4). No limit by default.
+    ///
+    /// A connection counts as for [`max_connections`](Self::max_connections). One whose key is `None` does not. Keys without
+    /// connections take no memory. The function is asked about each handshake that passes all other checks.
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+    /// use tower_websocket::Upgrader;
+    ///
+    /// /// An address, or the network of 2^64 addresses that one client may have.
+    /// fn network(address: IpAddr) -> IpAddr {
+    ///     match address.to_canonical() {
+    ///         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    ///         address => address,
+    ///     }
+    /// }
+    ///
+    /// let upgrader = Upgrader::new().max_connections_per_key(20, |request| {
+    ///     request.extensions.get::<SocketAddr>().map(|peer| network(peer.ip()))
+    /// });
+    /// ```
+    ///
+    /// Behind a proxy all connections come from its address: take the key from a header that the proxy sets itself, and no
+    /// other. Many people share an address behind one NAT, so a limit per user, where there are users, can be lower.
+    #[doc(alias = "max_connections_per_ip")]
+    pub fn max_connections_per_key<K: Eq + Hash + Clone + Send + Sync + 'static>(
+        mut self,
+        connections: usize,
+        key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings().connections.per_key = Some(PerKey::new(connections, key));
         self
     }
 
@@ -239,6 +260,10 @@ impl Upgrader {
     /// refused handshake, and tells which WebSockets share an HTTP/2 connection. By default it is a [`SocketAddr`] in the
     /// request's extensions.
     ///
+    /// It is never trusted, so that it may be what a header says of a client behind a proxy.
+    /// [`OriginPolicy::trusted_proxies`] does not ask it, but looks for a `SocketAddr` in the extensions alone;
+    /// [`OriginPolicy::trusted_proxies_by`] finds the address in another place.
+    ///
     /// ```
     /// use std::net::SocketAddr;
     /// use axum::extract::ConnectInfo;
@@ -279,7 +304,13 @@ impl Upgrader {
     /// How many connections may be open at a time, where that was set.
     #[must_use]
     pub fn get_max_connections(&self) -> Option<usize> {
-        Some(self.0.connections.as_ref()?.max)
+        Some(self.0.connections.total.as_ref()?.max)
+    }
+
+    /// How many connections with the same key may be open at a time, where that was set.
+    #[must_use]
+    pub fn get_max_connections_per_key(&self) -> Option<usize> {
+        Some(self.0.connections.per_key.as_ref()?.max)
     }
 
     /// The shutdown that was set.
@@ -293,173 +324,19 @@ impl Upgrader {
         &self.0.rules.origin
     }
 
+    /// The subprotocols that were set with [`subprotocols`](Self::subprotocols), the preferred one first: none where a function
+    /// [chooses](Self::select_subprotocol).
+    pub fn get_subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.0.rules.subprotocols.listed()
+    }
+
     /// What was set for compression, keepalive and limits, or the default.
     pub fn get_config(&self) -> &WebSocketConfig {
         &self.0.config
     }
-
-    /// Answers an opening handshake without a layer, in any handler that gets the whole request.
-    ///
-    /// Send the response, and run the [`Upgrade`] in a task of its own: it waits for the response to be out. It counts as
-    /// any other connection for [`shutdown`](Self::shutdown) and [`max_connections`](Self::max_connections).
-    ///
-    /// ```
-    /// use bytes::Bytes;
-    /// use http::{Request, Response};
-    /// use http_body_util::Full;
-    /// use tower_websocket::{Manager, Upgrader};
-    ///
-    /// fn handle<B>(upgrader: &Upgrader, mut request: Request<B>) -> Response<Full<Bytes>> {
-    ///     match upgrader.upgrade(&mut request) {
-    ///         Ok((response, upgrade)) => {
-    ///             tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
-    ///             response
-    ///         }
-    ///         Err(rejection) => upgrader.rejection_response(rejection, request.version()).map(Full::new),
-    ///     }
-    /// }
-    /// ```
-    ///
-    /// An `Upgrader` in the request's extensions means nothing here.
-    ///
-    /// # Errors
-    ///
-    /// Why the handshake is refused, and [`RejectionKind::NotWebSocket`] where the request is none;
-    /// [`rejection_response`](Self::rejection_response) makes the response that says so.
-    #[doc(alias = "Upgrade")]
-    #[doc(alias = "NewManagerWithUpgrade")]
-    #[doc(alias = "accept_hdr_async")]
-    pub fn upgrade<B, R: Default>(&self, request: &mut Request<B>) -> Result<(Response<R>, Upgrade), Rejection> {
-        let admission = self.admit(Head::from(&*request))?;
-        let transport = PendingTransport::take(request.extensions_mut())
-            .ok_or_else(|| self.refuse(Head::from(&*request), RejectionKind::NotUpgradable))?;
-        Ok(self.accept(admission, copied(&*request), transport))
-    }
-
-    /// As [`upgrade`](Self::upgrade), for what has the head of the request only, such as an extractor.
-    ///
-    /// ```
-    /// use http::request::Parts;
-    /// use http::{Response, StatusCode};
-    /// use tower_websocket::{Manager, Upgrader};
-    ///
-    /// fn handle(upgrader: &Upgrader, parts: &mut Parts) -> Result<Response<String>, StatusCode> {
-    ///     let (response, upgrade) = upgrader.upgrade_parts(parts).map_err(|rejection| rejection.status())?;
-    ///     tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
-    ///     Ok(response)
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for [`upgrade`](Self::upgrade).
-    pub fn upgrade_parts<R: Default>(&self, parts: &mut Parts) -> Result<(Response<R>, Upgrade), Rejection> {
-        let admission = self.admit(Head::from(&*parts))?;
-        let transport = PendingTransport::take(&mut parts.extensions)
-            .ok_or_else(|| self.refuse(Head::from(&*parts), RejectionKind::NotUpgradable))?;
-        Ok(self.accept(admission, parts.clone(), transport))
-    }
-
-    /// The response to a refused handshake of this HTTP version: that of [`Rejection::into_response`], or what
-    /// [`on_rejection`](Self::on_rejection) makes of it.
-    pub fn rejection_response(&self, rejection: Rejection, version: Version) -> Response<Bytes> {
-        let response = rejection.clone().into_response(version);
-        match &self.0.on_rejection {
-            Some(replace) => (replace.0)(&rejection, response),
-            None => response,
-        }
-    }
-}
-
-/// A handshake that passed all checks. Dropped, it does not count any more.
-#[derive(Debug)]
-pub(crate) struct Admission {
-    accepted: Accepted,
-    ticket: Option<Ticket>,
-    permit: Option<OwnedSemaphorePermit>,
-}
-
-#[cfg(feature = "axum")]
-impl Admission {
-    /// The subprotocol that is agreed on.
-    pub(crate) fn subprotocol(&self) -> Option<&str> {
-        self.accepted.subprotocol()
-    }
 }
 
 impl Upgrader {
-    /// Decides on a handshake, and counts it. A refusal is logged.
-    pub(crate) fn admit(&self, head: Head<'_>) -> Result<Admission, Rejection> {
-        let protocol = head.protocol().ok_or_else(|| {
-            if head.has_lost_upgrade() {
-                log_lost_upgrade(head);
-            }
-            head.not_websocket()
-        })?;
-        self.admit_handshake(head, protocol)
-    }
-
-    /// The same for a request that is known to be a handshake.
-    pub(crate) fn admit_handshake(&self, head: Head<'_>, protocol: Protocol) -> Result<Admission, Rejection> {
-        let accepted = self.0.rules.check(head, protocol).inspect_err(|rejection| self.log_refusal(head, rejection))?;
-        let ticket = match &self.0.shutdown {
-            Some(shutdown) => Some(shutdown.admit().ok_or_else(|| self.refuse(head, RejectionKind::ShuttingDown))?),
-            None => None,
-        };
-        let permit = match &self.0.connections {
-            Some(connections) => {
-                let permit = connections.free.clone().try_acquire_owned();
-                Some(permit.map_err(|_| self.refuse(head, RejectionKind::TooManyConnections))?)
-            }
-            None => None,
-        };
-        Ok(Admission { accepted, ticket, permit })
-    }
-
-    /// Refuses a handshake for a reason that does not lie in itself, and logs that.
-    pub(crate) fn refuse(&self, head: Head<'_>, kind: RejectionKind) -> Rejection {
-        let rejection = Rejection::new(kind);
-        self.log_refusal(head, &rejection);
-        rejection
-    }
-
-    fn log_refusal(&self, head: Head<'_>, rejection: &Rejection) {
-        let policy = &self.0.rules.origin;
-        if self.0.peer_addr.is_none() && self.0.original_uri.is_none() {
-            return log_refusal(head, rejection, policy, head.uri.path(), head.extensions.get().copied());
-        }
-        let request = copied(head);
-        log_refusal(head, rejection, policy, self.uri_of(&request).path(), self.peer_of(&request));
-    }
-
-    /// Answers a handshake that was admitted.
-    pub(crate) fn accept<R: Default>(
-        &self,
-        admission: Admission,
-        request: Parts,
-        transport: PendingTransport,
-    ) -> (Response<R>, Upgrade) {
-        let Admission { accepted, ticket, permit } = admission;
-        let compression = self.0.config.offered();
-        let deflate = compression.and_then(|compression| Some((compression, compression.accept(&request.headers)?)));
-        let subprotocol = accepted.subprotocol().map(Box::from);
-        let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
-        // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
-        let config = ConnectionConfig {
-            read_to_end: request.version >= Version::HTTP_2,
-            ..self.0.config.connection_config(Role::Server, deflate)
-        };
-        let request = StoredRequest::new(request);
-        let upgrade = Upgrade { transport, config, request, subprotocol, upgrader: self.clone(), ticket, permit };
-        (response.map(|()| R::default()), upgrade)
-    }
-
-    /// Chooses anew, for an offer that was accepted as one.
-    #[cfg(feature = "axum")]
-    pub(crate) fn choose_subprotocol(&self, admission: &mut Admission, headers: &http::HeaderMap) {
-        admission.accepted.set_subprotocol(self.0.rules.subprotocols.choose(headers).unwrap_or_default());
-    }
-
     /// These settings for one request, with the server's part of `fallback` where they say nothing of it.
     pub(crate) fn or(mut self, fallback: &Self) -> Self {
         fn fill<T: Clone>(own: &mut Option<T>, fallback: Option<&T>) {
@@ -472,7 +349,8 @@ impl Upgrader {
             let (settings, fallback) = (self.settings(), &fallback.0);
             fill(&mut settings.context, fallback.context.as_ref());
             fill(&mut settings.shutdown, fallback.shutdown.as_ref());
-            fill(&mut settings.connections, fallback.connections.as_ref());
+            fill(&mut settings.connections.total, fallback.connections.total.as_ref());
+            fill(&mut settings.connections.per_key, fallback.connections.per_key.as_ref());
             fill(&mut settings.on_rejection, fallback.on_rejection.as_ref());
             fill(&mut settings.on_end, fallback.on_end.as_ref());
             fill(&mut settings.peer_addr, fallback.peer_addr.as_ref());
@@ -484,30 +362,6 @@ impl Upgrader {
     /// What is told of their end.
     pub(super) fn get_on_end(&self) -> Option<&Hook<OnEnd>> {
         self.0.on_end.as_ref()
-    }
-
-    /// The address of the peer that sent this request, where it is known.
-    pub(super) fn peer_of(&self, request: &Parts) -> Option<SocketAddr> {
-        match &self.0.peer_addr {
-            Some(peer) => (peer.0)(request),
-            None => request.extensions.get().copied(),
-        }
-    }
-
-    /// The URI that the client sent.
-    fn uri_of<'a>(&self, request: &'a Parts) -> &'a Uri {
-        self.0.original_uri.as_ref().and_then(|original| (original.0)(request)).unwrap_or(&request.uri)
-    }
-
-    /// The tracing span of a connection.
-    pub(super) fn span(&self, request: &Parts, subprotocol: Option<&str>) -> Span {
-        tracing::info_span!(
-            target: "tower_websocket",
-            "websocket",
-            path = self.uri_of(request).path(),
-            peer = self.peer_of(request).map(tracing::field::display),
-            subprotocol,
-        )
     }
 
     fn with_config(mut self, set: impl FnOnce(WebSocketConfig) -> WebSocketConfig) -> Self {

@@ -154,6 +154,64 @@ async fn no_more_than_max_connections_are_open() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_than_max_connections_per_key_are_open() {
+    let user = |name: Option<&str>| {
+        let request = Request::get("/ws");
+        name.into_iter()
+            .fold(request, |request, name| request.header("x-user", name))
+            .body(EmptyBody::default())
+            .unwrap()
+    };
+    for number in 0..fronts(&Upgrader::new()).len() {
+        for http2 in [false, true] {
+            let upgrader = Upgrader::new().max_connections_per_key(2, |request| request.headers.get("x-user").cloned());
+            let (name, mut client) = fronts(&upgrader).swap_remove(number);
+            if http2 {
+                client = client.http2();
+            }
+            let first = client.open(user(Some("ann"))).await.unwrap();
+            let _second = client.open(user(Some("ann"))).await.unwrap();
+            let refused = client.open(user(Some("ann"))).await.unwrap_err();
+            assert_eq!(refused.status(), 429, "{name}");
+            assert!(refused.headers().contains_key("retry-after"), "{name}");
+            let rejection = refused.extensions().get::<Rejection>().unwrap();
+            assert_eq!(rejection.kind(), RejectionKind::TooManyConnectionsPerKey, "{name}");
+            // Others have their own count, and who has no key has none.
+            for other in [Some("bob"), None, None, None] {
+                client.open(user(other)).await.unwrap();
+            }
+            first.close().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            client.open(user(Some("ann"))).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_that_never_happens_counts_no_more() {
+    let upgrader = Upgrader::new().max_connections_per_key(1, |_| Some(()));
+    let (_, client) = fronts(&upgrader).swap_remove(0);
+    let handshake = || {
+        let request = Request::get("/ws").header("host", "h").header("connection", "upgrade");
+        let request = request.header("upgrade", "websocket").header("sec-websocket-version", "13");
+        request.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==").body(()).unwrap()
+    };
+    // Refused behind the limit, as nobody can upgrade it.
+    let refused = upgrader.upgrade::<_, ()>(&mut handshake()).unwrap_err();
+    assert_eq!(refused.kind(), RejectionKind::NotUpgradable);
+    // Accepted, and dropped in place of being run.
+    let settings = upgrader.clone();
+    let dropping = service_fn(move |mut request: Request<EmptyBody>| {
+        let answer = settings.upgrade::<_, Body>(&mut request).map(|(response, _)| response);
+        async { Ok::<_, Infallible>(answer.unwrap()) }
+    });
+    for _ in 0..3 {
+        let _ = TestClient::new(dropping.clone()).connect("/ws").await;
+    }
+    client.connect("/ws").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_can_be_replaced() {
     let upgrader = Upgrader::new().on_rejection(|rejection, mut response| {
         assert_eq!(rejection.kind(), RejectionKind::Origin);

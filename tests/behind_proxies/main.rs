@@ -8,6 +8,8 @@ mod certificate;
 mod haproxy;
 mod nginx;
 mod program;
+#[path = "../support/skipped.rs"]
+mod skipped;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::PATIENCE;
 use crate::certificate::Certificate;
+use crate::skipped::skipped;
 
 pub(crate) struct Program {
     pub(crate) port: u16,
@@ -32,7 +33,7 @@ impl Program {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
         let Some(program) = find(name) else {
-            eprintln!("SKIPPED: {name} is not installed");
+            skipped(name, "it is not installed");
             return None;
         };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

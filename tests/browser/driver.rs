@@ -4,7 +4,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{self, Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,6 +18,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::skipped::skipped;
 
 /// A running Chromium with an empty profile. Dropping it ends the process and removes the profile.
 #[derive(Debug)]
@@ -37,8 +39,7 @@ impl Browser {
     /// Starts Chromium with more flags; `--ignore-certificate-errors` is the one for tests over TLS.
     pub(crate) async fn launch_with(flags: &[&str]) -> Option<Self> {
         let Some(program) = find_chromium() else {
-            // Not `eprintln!`, whose output is hidden when a test passes.
-            let _ = writeln!(io::stderr(), "\nskipped, as there is no Chromium: install `chromium` or set CHROMIUM");
+            skipped("browser", "there is no Chromium: install `chromium` or set CHROMIUM");
             return None;
         };
         let profile = new_profile();

@@ -7,6 +7,8 @@ mod dashboard;
 mod driver;
 #[path = "../examples/process.rs"]
 mod process;
+#[path = "../support/skipped.rs"]
+mod skipped;
 mod tls;
 
 use std::time::Duration;

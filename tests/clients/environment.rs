@@ -28,7 +28,11 @@ async fn run(url: &str, variables: &[(&str, &str)]) -> bool {
 async fn client() {
     let mut connector = Connector::new();
     if env::var_os("ASK").is_some() {
-        connector = connector.proxy(Setting::from_env());
+        let mut proxy = Setting::from_env();
+        if let Ok(direct) = env::var("DIRECT") {
+            proxy = proxy.no_proxy(&direct);
+        }
+        connector = connector.proxy(proxy);
     }
     if env::var_os("SSL_CERT_FILE").is_some() {
         connector = connector.tls_platform_verifier().unwrap();
@@ -55,10 +59,14 @@ async fn the_proxies_of_the_environment_count_where_they_are_asked_for() {
     assert!(run(&url, &[("ASK", "1"), ("https_proxy", &by_http), ("all_proxy", &by_socks)]).await);
     assert_eq!((http.asked(), socks.asked()), (vec![], vec![target]));
 
-    for (name, value) in [("NO_PROXY", "127.0.0.1"), ("REQUEST_METHOD", "GET")] {
+    for (name, value) in [("NO_PROXY", "127.0.0.1"), ("DIRECT", "127.0.0.0/8"), ("REQUEST_METHOD", "GET")] {
         assert!(run(&url, &[("ASK", "1"), ("HTTP_PROXY", &by_http), (name, value)]).await, "{name}");
         assert!(http.asked().is_empty(), "{name}");
     }
+    // What the program names comes on top of what the environment names.
+    let more = [("ASK", "1"), ("HTTP_PROXY", &*by_http), ("NO_PROXY", "127.0.0.1"), ("DIRECT", "elsewhere.example")];
+    assert!(run(&url, &more).await);
+    assert!(http.asked().is_empty());
 
     // A proxy that cannot be used is not passed by.
     assert!(!run(&url, &[("ASK", "1"), ("ALL_PROXY", "socks4://127.0.0.1:9")]).await);

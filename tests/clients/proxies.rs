@@ -1,5 +1,13 @@
 //! Through HTTP and SOCKS5 proxies, to servers with and without TLS.
 
+use std::error::Error as _;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tower_websocket::{Connector, Error, ErrorKind, Message, Proxy as Setting};
 
@@ -52,9 +60,9 @@ async fn a_proxy_that_refuses_or_is_away_is_an_error_of_connecting() {
     let server = Server::start(|_| Act::Echo).await;
     let http = Proxy::http(Some("Basic x")).await;
     let socks = Proxy::socks5(Some(("user", "pass"))).await;
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let away = nobody.local_addr().unwrap();
-    drop(nobody);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = listener.local_addr().unwrap();
+    drop(listener);
     for url in [
         format!("http://{}", http.address),
         format!("http://wrong:pass@{}", http.address),
@@ -70,6 +78,76 @@ async fn a_proxy_that_refuses_or_is_away_is_an_error_of_connecting() {
         assert_eq!(error.is_retryable(), url.ends_with(&away.to_string()), "{url}: {error:?}");
     }
     assert!(server.arrivals().is_empty());
+}
+
+/// However far it was, and whichever kind of proxy it is: one failure has one spelling, and may be cured.
+#[tokio::test]
+async fn a_proxy_that_closes_or_resets_is_said_to_in_the_same_words() {
+    for loss in [Loss::AtOnce, Loss::Reset, Loss::AfterTheFirstByte, Loss::InTheAnswer] {
+        let address = losing(loss).await;
+        for scheme in ["http", "socks5", "socks5h"] {
+            for user in ["", "user:pass@"] {
+                let proxy = Setting::all(&format!("{scheme}://{user}{address}")).unwrap();
+                for server in ["ws://127.0.0.1:9/", "wss://127.0.0.1:9/"] {
+                    let connector = Connector::new().proxy(proxy.clone());
+                    let error = timeout(PATIENCE, connector.connect(server)).await.unwrap().unwrap_err();
+                    let what = format!("{loss:?} {scheme} {user} {server}: {error:?}");
+                    assert_eq!(error.kind(), ErrorKind::Connect, "{what}");
+                    assert!(error.is_retryable(), "{what}");
+                    let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
+                    assert_eq!(source.kind(), io::ErrorKind::ConnectionReset, "{what}");
+                    let words = "the proxy closed or reset the connection without an answer";
+                    assert_eq!(source.to_string(), words, "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    AtOnce,
+    Reset,
+    AfterTheFirstByte,
+    /// Which is one of HTTP and one of SOCKS5 as well, if a short one.
+    InTheAnswer,
+}
+
+/// A proxy that fails so.
+async fn losing(loss: Loss) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            match loss {
+                Loss::AtOnce => {}
+                Loss::Reset => SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap(),
+                Loss::AfterTheFirstByte => drop(client.read_u8().await),
+                Loss::InTheAnswer => {
+                    let first =
+                        if client.read_u8().await.is_ok_and(|byte| byte == 5) { &[5][..] } else { b"HTTP/1.1 2" };
+                    let _ = client.write_all(first).await;
+                    let _ = client.shutdown().await;
+                }
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_away_is_named_as_the_one() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = listener.local_addr().unwrap();
+    drop(listener);
+    for scheme in ["http", "socks5h"] {
+        let proxy = Setting::all(&format!("{scheme}://{away}")).unwrap();
+        let error = Connector::new().proxy(proxy).connect("ws://server.example/").await.unwrap_err();
+        let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
+        assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(source.to_string().starts_with("the connection to the proxy failed: "), "{source}");
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Tunnels by `CONNECT` (RFC 9110 §9.3.6), for those who have this `Proxy-Authorization` if there is one.
+    /// Tunnels by `CONNECT` (RFC 9110 §9.3.6), for clients with this `Proxy-Authorization`, if one is given.
     pub(crate) async fn http(authorization: Option<&'static str>) -> Self {
         Self::start(move |mut client, asked| async move {
             let mut head = Vec::new();

@@ -95,6 +95,57 @@ async fn closes_as_the_visitor_wishes() {
     assert_eq!(status.closed().await, Some((1012, "why not".to_owned())));
 }
 
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn the_queries_for_grafana_name_metrics_and_labels_that_there_are() {
+    let example = Example::start("dashboard").await;
+    // Each metric has a value once: a ping is answered, a connection ends either way, a handshake is refused, and a message
+    // is large enough to be charged to the budget.
+    let mut peers = open(example.address(), "/ws/peers").await;
+    peers.receive_json_when(|update| update["peers"][0]["round_trip"].is_number()).await;
+    let mut status = open(example.address(), "/ws/status").await;
+    status.send(Message::text(r#"{"close":{"code":1012,"reason":"why not"}}"#)).await;
+    status.closed().await;
+    drop(open(example.address(), "/ws/peers").await);
+    let mut echo = open(example.address(), "/ws/echo").await;
+    echo.send(Message::text("x".repeat(200_000))).await;
+    echo.receive().await;
+    handshake_from("null", example.address(), "/ws/echo").await;
+    let metrics = loop {
+        let (status, headers, body) = get(example.address(), "/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(headers[CONTENT_TYPE].to_str().unwrap().starts_with("text/plain"));
+        // What was sent is counted a little later.
+        let counts = |parts: [&str; 2]| body.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+        if counts(["closed_connections", "disconnected"]) && counts(["messages", "receive"]) {
+            break body;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+
+    let grafana: Value = serde_json::from_str(include_str!("../../examples/dashboard/grafana.json")).unwrap();
+    let panels = grafana["panels"].as_array().unwrap();
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let queries: Vec<_> = targets.map(|target| target["expr"].as_str().unwrap()).collect();
+    assert!(queries.len() >= panels.len() && panels.len() >= 10);
+    let words = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned).collect()
+    };
+    for query in &queries {
+        let named: Vec<_> = words(query).into_iter().filter(|word| word.contains('_')).collect();
+        assert!(named.iter().any(|word| word.starts_with("websocket_")), "{query}");
+        for word in named.iter().filter(|word| !["__rate_interval", "histogram_quantile"].contains(&word.as_str())) {
+            let (metric, label) = (format!("\n{word}"), format!("{word}=\""));
+            assert!(metrics.contains(&metric) || metrics.contains(&label), "{word} of {query}: {metrics}");
+        }
+    }
+    // And each of ours is on it.
+    for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE websocket_")) {
+        let name = format!("websocket_{}", line.split(' ').next().unwrap());
+        assert!(queries.iter().any(|query| query.contains(&name)), "{name} is on no panel");
+    }
+}
+
 #[tokio::test]
 async fn refuses_a_page_from_elsewhere() {
     let example = Example::start("dashboard").await;

@@ -9,6 +9,7 @@ mod tls;
 
 use std::io::{self, Read};
 use std::process::Stdio;
+use std::time::Duration;
 
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
@@ -50,6 +51,8 @@ async fn the_environment_makes_connections_visible() {
     for (variables, visible) in [
         (&[("WEBSOCKET_DEBUG", "1")][..], true),
         (&[("DEBUG", "true")], true),
+        (&[("DEBUG", "express:*,tower_websocket")], true),
+        (&[("DEBUG", "express:*")], false),
         (&[("WEBSOCKET_DEBUG", "0"), ("DEBUG", "1")], false),
         (&[], false),
     ] {
@@ -67,6 +70,27 @@ async fn the_environment_makes_connections_visible() {
             .lines()
             .filter(|line| line.contains("websocket{path=\"/ws\" peer=127.0.0.1:") && line.ends_with(" open"));
         assert_eq!(opened.count(), if visible { 2 } else { 0 }, "{variables:?}: {lines}");
+    }
+}
+
+#[tokio::test]
+async fn fanout_sends_what_is_published_to_everybody() {
+    let example = Example::start("fanout").await;
+    let mut members = vec![open(example.address(), "/sub").await, open(example.address(), "/sub").await];
+    members.push(Http2::connect(example.address()).await.open("/sub").await);
+    let mut publisher = open(example.address(), "/pub").await;
+    // When a handler has made its connection a member, nothing tells but what arrives.
+    for member in &mut members {
+        loop {
+            publisher.send("hello").await;
+            if timeout(Duration::from_millis(100), member.receive()).await.is_ok() {
+                break;
+            }
+        }
+    }
+    publisher.send("last").await;
+    for member in &mut members {
+        while member.receive().await.to_string() != "last" {}
     }
 }
 

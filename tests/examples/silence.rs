@@ -77,6 +77,24 @@ fn quiet(name: &str) -> Command {
     command
 }
 
+/// No handler of theirs reads a body, which hyper does not wait for then.
+#[tokio::test]
+async fn half_a_body_is_answered_and_ends_the_connection() {
+    for name in EXAMPLES {
+        let example = Example::run(name, quiet(name)).await;
+        for (head, half) in
+            [("GET", "Content-Length: 10\r\n\r\nhalf"), ("POST", "Transfer-Encoding: chunked\r\n\r\na\r\nhalf")]
+        {
+            let mut stream = TcpStream::connect(example.address()).await.unwrap();
+            stream.write_all(format!("{head} / HTTP/1.1\r\nHost: localhost\r\n{half}").as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            // It may be a reset, as what was sent is not all read.
+            let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap_or_else(|_| panic!("{name} waits"));
+            assert!(answer.starts_with(b"HTTP/1.1 "), "{name}: {}", answer.escape_ascii());
+        }
+    }
+}
+
 /// A WebSocket is not silent: it has asked.
 #[tokio::test]
 async fn who_has_a_websocket_stays() {

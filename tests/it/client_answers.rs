@@ -316,6 +316,32 @@ async fn a_transport_that_fails_says_why() {
     }
 }
 
+/// What is lost over HTTP/1.1 after that may be found by another attempt; a wrong answer is wrong for both reasons.
+#[tokio::test]
+async fn a_second_attempt_that_is_lost_is_retryable_and_one_that_is_answered_wrongly_is_not() {
+    for (answer, kind) in [("", ErrorKind::Connect), ("SSH-2.0-OpenSSH_9.2\r\n", ErrorKind::Handshake)] {
+        let address = listen(move |mut stream: TcpStream| async move {
+            let mut first = [0];
+            stream.peek(&mut first).await.unwrap();
+            if first == *b"P" {
+                return demand_http1(stream, Demand::Stream).await;
+            }
+            let _ = stream.read(&mut [0; 4096]).await;
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        })
+        .await;
+        let error = Connector::new().http2().connect(format!("ws://{address}/")).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert_eq!(error.is_retryable(), kind == ErrorKind::Connect, "{error:?}");
+        let source = error.source().unwrap().to_string();
+        let words = match kind {
+            ErrorKind::Connect => "the server closed or reset the connection without an answer",
+            _ => "the server demands HTTP/1.1 (HTTP_1_1_REQUIRED, RFC 9113 section 7); over HTTP/1.1: ",
+        };
+        assert!(source.starts_with(words), "{source}");
+    }
+}
+
 /// What refuses over HTTP/1.1 after that is a refusal like any other.
 #[tokio::test]
 async fn a_refusal_of_the_second_attempt_can_be_read() {

@@ -127,6 +127,32 @@ fn bytes_that_are_no_utf8_are_no_text() {
     }
 }
 
+#[tokio::test]
+async fn anything_that_is_text_can_be_the_reason_of_a_close() {
+    fn farewell(room: &str) -> CloseFrame {
+        CloseFrame::new(CloseCode::GOING_AWAY, room)
+    }
+
+    let room = format!("room {}", 7);
+    let shared: Arc<str> = room.as_str().into();
+    for frame in [
+        farewell(&room),
+        CloseFrame::new(CloseCode::GOING_AWAY, &room),
+        CloseFrame::new(CloseCode::GOING_AWAY, room.clone()),
+        CloseFrame::new(CloseCode::GOING_AWAY, Cow::Borrowed(&room[..])),
+        CloseFrame::new(CloseCode::GOING_AWAY, room.clone().into_boxed_str()),
+        CloseFrame::new(CloseCode::GOING_AWAY, shared),
+        CloseFrame::new(CloseCode::GOING_AWAY, Text::from(&room)),
+    ] {
+        assert_eq!(frame.reason(), "room 7");
+    }
+    let (client, server) = testing::pair(Upgrader::new());
+    server.close_with(CloseCode::GOING_AWAY, &room[..4]).await.unwrap();
+    assert_eq!(client.done().await.unwrap().reason(), "room");
+    let shutdown = tower_websocket::Shutdown::new();
+    shutdown.close_all(CloseCode::GOING_AWAY, &room[..4], std::time::Duration::ZERO).await;
+}
+
 #[test]
 fn close_codes_are_numbers() {
     assert_eq!(CloseCode::try_from(4001).map(u16::from).unwrap(), 4001);

@@ -14,6 +14,7 @@ mod conversions;
 mod corners;
 mod debugging;
 mod defaults;
+mod getters;
 mod handshake;
 mod http2;
 mod join;
@@ -21,6 +22,8 @@ mod json;
 mod layer;
 mod levels;
 mod malformed;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod net;
 mod nodelay;
 mod over_http1;

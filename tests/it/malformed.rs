@@ -52,7 +52,33 @@ async fn over_http1_a_target_of_another_scheme_is_refused() {
     }
 }
 
-/// What nobody may send is sent frame by frame, as no client lets it pass.
+/// Whether compression is wanted or not.
+#[tokio::test(start_paused = true)]
+async fn over_http1_extensions_that_are_no_list_are_refused() {
+    for (value, expected) in [
+        ("permessage-deflate; client_max_window_bits", 101),
+        ("permessage-deflate; server_no_context_takeover; client_no_context_takeover", 101),
+        ("unknown; a=\"b\"", 101),
+        ("", 101),
+        ("permessage-deflate;", 400),
+        ("permessage-deflate; a=\"b", 400),
+        ("permessage-deflate client_max_window_bits", 400),
+        ("=", 400),
+    ] {
+        for upgrader in [Upgrader::new(), Upgrader::new().without_compression()] {
+            let (service, mut managers) = handler(upgrader);
+            let mut peer = serve(service);
+            let head = peer.ask(&Peer::request(&format!("Sec-WebSocket-Extensions: {value}\r\n"))).await;
+            assert_eq!(status(&head), expected, "{value}: {head}");
+            if expected == 400 {
+                assert_eq!(peer.read_body(24).await, "Sec-WebSocket-Extensions");
+                assert!(managers.try_recv().is_err());
+            }
+        }
+    }
+}
+
+/// What no client lets pass is sent frame by frame.
 #[tokio::test(start_paused = true)]
 async fn over_http2_what_the_rfcs_call_malformed_is_refused() {
     let proper: &[(&str, &str)] = &[
@@ -94,6 +120,10 @@ async fn over_http2_what_the_rfcs_call_malformed_is_refused() {
         (&[("host", "h"), ("host", "h")], Answer::Status(400)),
         (&[("content-length", "0")], Answer::Status(400)),
         (&[("content-length", "00")], Answer::Status(400)),
+        (&[("sec-websocket-extensions", "permessage-deflate; client_max_window_bits")], Answer::Status(200)),
+        (&[("sec-websocket-extensions", "permessage-deflate;")], Answer::Status(400)),
+        (&[("sec-websocket-extensions", "a b")], Answer::Status(400)),
+        (&[("sec-websocket-protocol", "a b")], Answer::Status(400)),
         (&[("connection", "upgrade")], Answer::Reset),
         (&[("transfer-encoding", "chunked")], Answer::Reset),
     ] {

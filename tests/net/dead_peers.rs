@@ -100,7 +100,7 @@ async fn a_peer_behind_nginx_that_accepts_no_data_is_found() {
     let (layer, mut managers) = handed_over();
     let layer = layer.upgrader(Upgrader::new());
     let server = serve(Over::Tcp, layer).await;
-    let Some(nginx) = Nginx::start(server.address()).await else { return };
+    let Some(nginx) = Nginx::start(server.address()) else { return };
     let server = server.behind(nginx.address);
     let mut cases = Cases::default();
     for bytes in [256 * KIB, PROXIED_FLOOD] {

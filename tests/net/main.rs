@@ -8,11 +8,14 @@
 
 mod control_frames;
 mod dead_peers;
+mod flooders;
 mod held_memory;
 mod incoming;
 mod last_packet;
 mod one_direction;
 mod panics;
+mod partitions;
+mod resume;
 #[path = "../support/mod.rs"]
 mod shared;
 mod slow_links;

@@ -11,6 +11,7 @@ mod h2_stream;
 mod handed_over;
 mod http_server;
 mod settings;
+mod skipped;
 mod tls;
 
 pub(crate) use duration::{millis, secs};
@@ -21,4 +22,5 @@ pub(crate) use h2_stream::join;
 pub(crate) use handed_over::handed_over;
 pub(crate) use http_server::{http_server, http_server_with_windows, serve_connection};
 pub(crate) use settings::quiet;
+pub(crate) use skipped::skipped;
 pub(crate) use tls::certified;

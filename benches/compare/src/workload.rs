@@ -23,6 +23,8 @@ pub enum Wire {
 pub enum Work {
     /// Messages are echoed as fast as the server can.
     Echo { connections: usize, in_flight: usize },
+    /// What one connection sends is sent to many others.
+    FanOut { members: usize, in_flight: usize },
     /// Connections are opened and closed.
     Handshake,
     /// Connections are opened, each echoes one message if asked to, and nothing happens.
@@ -52,7 +54,7 @@ impl Workload {
     }
 }
 
-pub static WORKLOADS: [Workload; 15] = [
+pub static WORKLOADS: [Workload; 17] = [
     Workload::new("64x1", "64 B, 1 in flight", Wire::Plain, echo(64, 1), Payload::Ascii(64)),
     Workload::new("64x16", "64 B, 16 in flight", Wire::Plain, echo(64, 16), Payload::Ascii(64)),
     Workload::new("1k", "1 KiB", Wire::Plain, echo(64, 1), Payload::Ascii(KIB)),
@@ -62,15 +64,18 @@ pub static WORKLOADS: [Workload; 15] = [
     Workload::new("handshake", "handshake", Wire::Plain, Work::Handshake, Payload::Ascii(64)),
     Workload::new("idle", "idle KiB", Wire::Plain, Work::Idle { echo: false }, Payload::Ascii(KIB)),
     Workload::new("idle-1k", "idle KiB after 1 KiB", Wire::Plain, Work::Idle { echo: true }, Payload::Ascii(KIB)),
+    Workload::new("fanout", "1 KiB JSON to 1,000", Wire::Plain, FAN_OUT, Payload::Json(KIB)),
     Workload::new("deflate-1k", "1 KiB JSON", Wire::Deflate, echo(64, 1), Payload::Json(KIB)),
     Workload::new("deflate-16k", "16 KiB JSON", Wire::Deflate, echo(64, 1), Payload::Json(16 * KIB)),
     Workload::new("deflate-idle", "idle KiB after 1 KiB", Wire::Deflate, Work::Idle { echo: true }, Payload::Json(KIB)),
+    Workload::new("deflate-fanout", "1 KiB JSON to 1,000", Wire::Deflate, FAN_OUT, Payload::Json(KIB)),
     Workload::new("http2-64x1", "64 B, 1 in flight", Wire::Http2, echo(64, 1), Payload::Ascii(64)),
     Workload::new("http2-64x16", "64 B, 16 in flight", Wire::Http2, echo(64, 16), Payload::Ascii(64)),
     Workload::new("http2-64k", "64 KiB", Wire::Http2, echo(16, 1), Payload::Binary(64 * KIB)),
 ];
 
 const KIB: usize = 1024;
+const FAN_OUT: Work = Work::FanOut { members: 1000, in_flight: 2 };
 
 const fn echo(connections: usize, in_flight: usize) -> Work {
     Work::Echo { connections, in_flight }

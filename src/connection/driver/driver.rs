@@ -15,11 +15,12 @@ use super::write::{Unflushed, gather};
 use crate::connection::config::ConnectionConfig;
 use crate::connection::inner::Inner;
 use crate::connection::state::{State, Waiting};
-use crate::connection::transport::Transport;
+use crate::connection::transport::{Transport, has_send_queue};
 use crate::connection::waker_set::Wakers;
 use crate::error::Error;
-use crate::error_chain::OneLine;
 use crate::handler::HandlerOutput;
+use crate::log_text::OneLine;
+use crate::metrics::ConnectionMetrics;
 use crate::protocol::{Assembler, CloseReason, ControlFrames, Failure, Intake, Phase, Receiver, Timers, WriteBuffer};
 
 /// One connection, until its transport and its handler are both done.
@@ -36,11 +37,14 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) writing: WriteBuffer,
     pub(super) control_bytes: usize,
     pub(super) unflushed: Unflushed,
+    /// Bytes written, up to those from which on the kernel's share of them is limited.
+    pub(super) unlimited: usize,
     pub(super) progress: Progress,
     pub(super) timers: Timers,
+    pub(super) metrics: ConnectionMetrics,
     /// The lifecycle's phase when it was last looked at.
     pub(super) phase: Phase,
-    /// Whether another message may be received.
+    /// Whether another message may be received: there is room for it, and the rate limit allows it.
     pub(super) has_capacity: bool,
     /// The last ping that was requested and is sent.
     pings_sent: u64,
@@ -94,8 +98,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             writing: WriteBuffer::default(),
             control_bytes: 0,
             unflushed: Unflushed::default(),
+            unlimited: 0,
             progress: Progress::default(),
             timers: Timers::new(keepalive, &limits, now),
+            metrics: ConnectionMetrics::new(role),
             phase: Phase::Open,
             has_capacity: true,
             pings_sent: 0,
@@ -121,12 +127,17 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     pub(in crate::connection) fn open(&mut self, transport: Transport<Io>, early: &Bytes) {
         self.now = Instant::now();
         self.timers.bytes_received(self.now);
+        self.timers.count_bytes(early.len(), self.now);
         self.progress.bytes_read += early.len() as u64;
         self.receiver.start_with(early);
         let vectored = transport.is_write_vectored();
         self.writing.set_vectored(vectored);
         self.inner.lock().sender.set_vectored(vectored);
+        if has_send_queue(&transport) {
+            self.timers.set_send_queue_known();
+        }
         self.transport = Some(transport);
+        self.metrics.opened(self.now);
         // What handles have changed before was not looked at.
         self.inner.driver.notify_without_lock();
     }
@@ -177,6 +188,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     #[inline]
     fn sleep(&mut self) -> bool {
         self.receiver.park();
+        if self.metrics.is_due(self.now) {
+            self.metrics.count(self.inner.stats(), self.inner.queue_sizes(), self.now);
+        }
         self.inner.driver.sleep()
     }
 
@@ -209,6 +223,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if std::mem::take(&mut state.deadline_changed) {
             self.timers.set_deadline(state.deadline.as_ref().map(|deadline| deadline.0));
         }
+        let encode = !state.feeds.is_idle() && state.refill();
         if self.writing.is_empty() {
             self.control_bytes = gather(&mut state, &mut self.control, &mut self.writing);
         }
@@ -216,10 +231,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let within_budget = state.incoming.charge_unread();
         let had_capacity = std::mem::replace(&mut self.has_capacity, state.incoming.has_capacity());
         state.capacity_awaited = !self.has_capacity;
+        self.has_capacity &= !self.timers.is_rate_paused();
         self.aborted = state.aborted;
         let phase = state.lifecycle.phase();
         drop(state);
         wakers.wake();
+        if encode {
+            self.inner.encode_waiting();
+        }
         let changed = phase != self.phase || (self.has_capacity && !had_capacity);
         if phase != self.phase {
             self.enter(phase);
@@ -258,6 +277,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             }
             Phase::Closing | Phase::Draining { .. } => {
                 self.receiver.discard();
+                self.timers.stop_rate_limit();
                 self.timers.set_read_paused(false, self.now);
                 // All steps of the end share one deadline.
                 if before == Phase::Open {
@@ -340,6 +360,8 @@ impl<Io> Drop for Driver<Io> {
         self.inner.release();
         // A waker keeps the task's memory, and handles may stay.
         self.inner.driver.set_waker(None);
+        let end = self.inner.close_reason().expect("the lifecycle was ended above");
+        self.metrics.ended(self.inner.stats(), &end);
     }
 }
 

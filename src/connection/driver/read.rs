@@ -9,8 +9,8 @@ use tokio_util::io::poll_read_buf;
 use super::Driver;
 use crate::connection::state::Waiting;
 use crate::connection::waker_set::Wakers;
-use crate::error_chain::OneLine;
-use crate::protocol::{Event, Failure, Phase, give_read_buffer, take_read_buffer};
+use crate::log_text::OneLine;
+use crate::protocol::{Event, Failure, Intake, Phase, give_read_buffer, take_read_buffer};
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// Looks at what was read, and else reads once. Whether there was anything.
@@ -47,6 +47,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             }
         }
         self.timers.set_mid_message(self.receiver.is_mid_message(), self.now);
+        if self.timers.is_rate_exceeded() {
+            self.fail(Failure::RateLimitExceeded);
+            return true;
+        }
         made_progress
     }
 
@@ -59,14 +63,21 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let mut received = false;
         let other = loop {
             let intake = self.intake();
-            let message = match self.receiver.next_event(intake, &mut self.budget) {
-                Some(Event::Message(message)) => message,
-                other => break other,
+            let whole = if intake == Intake::Accept { self.receiver.whole_message(&mut self.budget) } else { None };
+            let message = match whole {
+                Some(Ok(message)) => message,
+                Some(Err(failure)) => break Some(Event::Failed(failure)),
+                None => match self.receiver.next_event(intake, &mut self.budget) {
+                    Some(Event::Message(message)) => message,
+                    other => break other,
+                },
             };
             received = true;
+            let is_within_rate = !self.timers.is_rate_limited() || self.timers.count_message(self.now);
             if self.text_heartbeat && message.as_text() == Some("ping") {
                 // Behind what the handler sends for the messages before it.
                 self.heartbeat_due = true;
+                self.has_capacity &= is_within_rate;
                 break None;
             }
             let len = message.len();
@@ -82,6 +93,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             } else {
                 state.incoming.count(len);
             }
+            self.has_capacity &= is_within_rate;
             if len > SMALL || self.inner.is_compressed() {
                 lock = None;
             }
@@ -100,11 +112,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         match event {
             Event::Message(_) => {}
             Event::Ping(payload) => {
+                self.has_capacity &= self.timers.count_message(self.now);
                 self.control.push_pong(&payload);
                 self.timers.set_pong_due(!self.control.is_empty(), self.now);
             }
             Event::Pong(payload) => {
                 if let Some((number, round_trip)) = self.timers.pong_received(&payload, self.now) {
+                    self.metrics.round_trip(round_trip);
                     let wakers = self.inner.lock().set_round_trip(number, round_trip);
                     wakers.wake();
                 }
@@ -136,7 +150,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let intake = self.intake();
-        let wants_input = self.receiver.wants_input(intake);
+        let wants_input = self.receiver.wants_input(intake) && !self.timers.is_rate_paused();
         self.timers.set_read_paused(!wants_input, self.now);
         let Some(transport) = &mut self.transport else { return Poll::Pending };
         if !wants_input {
@@ -150,12 +164,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 return Poll::Ready(());
             }
         };
+        let most = self.timers.most_bytes(self.now).min(space.limit());
+        space.set_limit(most);
         match ready!(poll_read_buf(Pin::new(transport), cx, &mut space)) {
             Ok(0) => self.receiver.input_ended(None),
             Ok(read) => {
                 self.receiver.bytes_read(read, intake);
                 self.progress.bytes_read += read as u64;
                 self.timers.bytes_received(self.now);
+                self.timers.count_bytes(read, self.now);
                 if self.phase == Phase::WriteFailed {
                     self.timers.set_closing(self.now);
                 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Driver;
 use crate::connection::state::State;
-use crate::connection::transport::{Transport, poll_write_last};
+use crate::connection::transport::{Transport, limit_unsent, poll_write_last};
 use crate::error::BoxError;
 use crate::protocol::{ControlFrames, Failure, Phase, WriteBuffer};
 
@@ -23,9 +23,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// Writes all that is there. Whether handles have changed what is to be read.
     #[inline]
     pub(super) fn drive_writes(&mut self, cx: &mut Context<'_>) -> bool {
-        let changed = (self.inner.driver.is_notified() || self.progress.is_some()) && self.sync();
-        self.write(cx);
-        changed
+        let mut changed = false;
+        loop {
+            if self.inner.driver.is_notified() || self.progress.is_some() {
+                changed |= self.sync();
+            }
+            self.write(cx);
+            // What was written is reported at once: a task that was woken to write need not try to read for that again, which
+            // is a fifth of its instructions (callgrind, `compare`'s fan-out).
+            if !self.progress.is_some() {
+                return changed;
+            }
+        }
     }
 
     #[inline]
@@ -36,6 +45,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         while !self.writing.is_empty() || !self.control.is_empty() {
             if self.writing.is_empty() {
                 self.control_bytes = gather(&mut self.inner.lock(), &mut self.control, &mut self.writing);
+            }
+            if self.unlimited < MUCH && self.unlimited + self.writing.len() >= MUCH {
+                self.limit_unsent();
             }
             match self.poll_write(cx) {
                 Poll::Pending => {
@@ -51,6 +63,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
         self.flush(cx);
         self.finish_writing(cx);
+    }
+
+    /// Limits what the kernel takes of a TCP stream's data before it is on its way, once.
+    fn limit_unsent(&mut self) {
+        self.unlimited = MUCH;
+        if let Some(Transport::Left(stream)) = &self.transport {
+            limit_unsent(stream, MOST_UNSENT);
+        }
     }
 
     #[inline]
@@ -74,6 +94,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let control = written.min(self.control_bytes);
         self.control_bytes -= control;
         self.unflushed.bytes += written;
+        self.unlimited = (self.unlimited + written).min(MUCH);
         self.unflushed.queued += written - control;
         self.timers.bytes_written(written, self.now);
         if self.control_bytes == 0 && self.control.is_empty() {
@@ -172,5 +193,11 @@ fn poll_write(
 /// take nothing. It is also the most that a frame of HTTP/2 carries unless the peer allows more (RFC 9113 §4.2), with room for
 /// the longest header before a message of 16 KiB.
 const COPIED: usize = 14 + 16 * 1024;
+/// From so many bytes on the kernel's share of what is written is limited: most connections never send so much, and are spared a
+/// system call.
+const MUCH: usize = 256 * 1024;
+/// Bytes in the kernel that are not on their way yet, where its send queue is sampled. So a message of 1 MiB goes out in one
+/// call: with 128 KiB it costs 1.8 times as much, with 512 KiB 1.25 (`benches/compare`).
+const MOST_UNSENT: u32 = 1024 * 1024;
 /// Segments given to one system call.
 const SLICES: usize = 16;

@@ -61,6 +61,11 @@ impl TrustedProxies {
         Self { header, proxies: Proxies::Predicate(Arc::new(is_trusted)) }
     }
 
+    /// Whether the proxies are known by their addresses, and the request has none.
+    pub(super) fn lacks_address(&self, head: Head<'_>) -> bool {
+        matches!(self.proxies, Proxies::Networks(_)) && head.extensions.get::<SocketAddr>().is_none()
+    }
+
     /// What the proxy that sent this request says, if it is trusted.
     pub(super) fn ask<'a>(&self, head: Head<'a>) -> Said<'a> {
         let is_trusted = match &self.proxies {

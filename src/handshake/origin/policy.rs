@@ -171,7 +171,9 @@ impl OriginPolicy {
     /// over whatever the client sent; of a list, the last element is taken. What it does not say is taken from the request.
     ///
     /// The proxy's address is the [`SocketAddr`](std::net::SocketAddr) in the request's extensions, where the server or an
-    /// outer layer has put it (see [`WebSocketLayer`](crate::WebSocketLayer#tracing)). Without one, no request is trusted.
+    /// outer layer has put it (see [`WebSocketLayer`](crate::WebSocketLayer#tracing)). Without one, no request is trusted:
+    /// [`Upgrader::peer_addr`](crate::Upgrader::peer_addr) is for the log and not asked, as it may say what a client has sent.
+    /// [`trusted_proxies_by`](Self::trusted_proxies_by) is for addresses of another type, such as axum's `ConnectInfo`.
     ///
     /// # Errors
     ///
@@ -226,6 +228,11 @@ impl OriginPolicy {
             && !cross_site
             && origin.is_http()
             && request_host(head, self.said(head)).is_ok_and(|host| !origin.is_same_host(&host))
+    }
+
+    /// Whether no request can come from a trusted proxy, as no address is known.
+    pub(crate) fn lacks_address(&self, head: Head<'_>) -> bool {
+        self.trusted_proxies.as_ref().is_some_and(|proxies| proxies.lacks_address(head))
     }
 
     /// The policy in a few words, for the log.

@@ -70,7 +70,7 @@ impl Manager {
 /// | `Disconnected` | `ConnectionReset` |
 /// | `KeepaliveTimeout`, `ReadTimeout`, `WriteTimeout` | `TimedOut` |
 /// | `MessageTooBig`, `Protocol` | `InvalidData` |
-/// | `LifetimeExceeded` | `ConnectionAborted` |
+/// | `LifetimeExceeded`, `RateLimitExceeded` | `ConnectionAborted` |
 /// | `BudgetExceeded` | `OutOfMemory` |
 ///
 /// # Cancel safety

@@ -11,6 +11,7 @@ use crate::message::Message;
 pub(crate) struct Incoming {
     /// Most often all there is (`benches/echo.rs`).
     first: Option<Unread>,
+    /// What came behind it, whether or not that is still there.
     rest: VecDeque<Unread>,
     /// What they take.
     bytes: usize,
@@ -43,32 +44,32 @@ impl Incoming {
     /// Whether another message may be received. One always may; more only while what is unread is below the limit.
     #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
-        self.bytes < self.limit || self.first.is_none()
+        self.bytes < self.limit || self.bytes == 0
     }
 
     /// Adds a message of this length.
     #[inline]
     pub(crate) fn push(&mut self, message: Message, len: usize) {
         self.count(len);
-        self.bytes += len.max(LEAST);
         let unread = Unread { message, len };
-        if self.first.is_none() {
+        if self.bytes == 0 {
             self.first = Some(unread);
         } else {
             self.rest.push_back(unread);
         }
+        self.bytes += len.max(LEAST);
     }
 
     /// The next message.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Message> {
-        let Unread { message, len } = self.first.take()?;
+        let Unread { message, len } = match self.first.take() {
+            Some(first) => first,
+            None => self.rest.pop_front()?,
+        };
         self.bytes -= len.max(LEAST);
-        if !self.rest.is_empty() {
-            self.first = self.rest.pop_front();
-            if self.rest.is_empty() && self.rest.capacity() > SPARE {
-                self.rest = VecDeque::new();
-            }
+        if self.bytes == 0 && self.rest.capacity() > SPARE {
+            self.rest = VecDeque::new();
         }
         self.charge.lower(self.bytes);
         Some(message)
@@ -92,6 +93,11 @@ impl Incoming {
         self.rest = VecDeque::new();
         self.bytes = 0;
         self.charge.release();
+    }
+
+    /// What is unread.
+    pub(crate) fn unread_bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn messages_received(&self) -> u64 {

@@ -161,12 +161,6 @@ impl Receiver {
     #[inline]
     pub(crate) fn next_event(&mut self, intake: Intake, budget: &mut usize) -> Option<Event> {
         while *budget > 0 {
-            if intake == Intake::Accept
-                && let Some(message) = self.whole_message()
-            {
-                *budget -= 1;
-                return Some(message.map_or_else(Event::Failed, Event::Message));
-            }
             let step = if self.frame.is_some() {
                 self.advance_payload(intake)
             } else {
@@ -244,9 +238,10 @@ impl Receiver {
     }
 
     /// Takes a message that has arrived whole in one frame: the short way of most messages (`benches/echo.rs`). `None`: the
-    /// next frame is none such, and is looked at step by step.
+    /// next frame is none such, and [`next_event`](Self::next_event) takes it step by step.
     #[inline]
-    fn whole_message(&mut self) -> Option<Result<Message, Failure>> {
+    pub(crate) fn whole_message(&mut self, budget: &mut usize) -> Option<Result<Message, Failure>> {
+        let left = budget.checked_sub(1)?;
         let bytes = self.buffer.bytes();
         let &[first, second, ..] = bytes else { return None };
         if first & FIN == 0 || self.in_message || self.frame.is_some() {
@@ -258,6 +253,7 @@ impl Receiver {
             _ => return None,
         };
         let header = frame::parse_data(bytes).filter(|header| header.payload <= (bytes.len() - header.size) as u64)?;
+        *budget = left;
         self.assembler.begin(kind, header.rsv1);
         if let Err(failure) = self.assembler.check_size(header.payload) {
             return Some(Err(failure));

@@ -1,9 +1,15 @@
 //! From messages to bytes: encoded frames, and what of them is written.
 
+mod encoding;
+mod feed;
+mod overflow;
 mod sender;
 #[cfg(test)]
 mod tests;
 mod write_buffer;
 
+pub(crate) use self::encoding::Encoding;
+pub(crate) use self::feed::{Feed, Frame, Item, Notice, Own, Pushed};
+pub use self::overflow::Overflow;
 pub(crate) use self::sender::Sender;
 pub(crate) use self::write_buffer::WriteBuffer;

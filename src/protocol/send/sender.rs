@@ -1,5 +1,7 @@
 //! The sending half that a connection shares with its handles: what is queued, and how much of it is written.
 
+use bytes::Bytes;
+
 use super::write_buffer::WriteBuffer;
 use crate::budget::Charge;
 use crate::close::CloseFrame;
@@ -16,10 +18,50 @@ pub(crate) struct Sender {
     bytes_queued: u64,
     bytes_written: u64,
     limit: u64,
+    /// What of it came from where.
+    shares: Shares,
     totals: Totals,
     charge: Charge,
     /// Nothing more will be written.
     cleared: bool,
+}
+
+/// How many bytes of each source are not written, at most. All is written in the order in which it was queued, so that what was
+/// queued before `mark` is written once as many bytes are; then the mark moves to the end.
+#[derive(Debug, Default)]
+struct Shares {
+    mark: u64,
+    /// From handles, close frames included.
+    handles: Share,
+    /// From topics, encoded for this connection.
+    topics: Share,
+    /// From topics, and shared with other connections.
+    shared: Share,
+}
+
+/// The bytes of one source that were queued before the mark, and not before the last one, and those after it.
+#[derive(Debug, Default)]
+struct Share {
+    before: u64,
+    after: u64,
+}
+
+impl Share {
+    #[inline]
+    fn bytes(&self) -> u64 {
+        self.before + self.after
+    }
+}
+
+impl Shares {
+    /// Everything before the mark is written, and so much is queued.
+    #[inline]
+    fn pass_mark(&mut self, bytes_queued: u64) {
+        self.mark = bytes_queued;
+        for share in [&mut self.handles, &mut self.topics, &mut self.shared] {
+            share.before = std::mem::take(&mut share.after);
+        }
+    }
 }
 
 /// What was sent.
@@ -38,10 +80,16 @@ impl Sender {
             bytes_queued: 0,
             bytes_written: 0,
             limit: limits.outgoing as u64,
+            shares: Shares::default(),
             totals: Totals::default(),
             charge: limits.budget.charge(),
             cleared: false,
         }
+    }
+
+    /// Which end of the connection sends.
+    pub(crate) fn role(&self) -> Role {
+        self.role
     }
 
     /// Whether the transport writes from several places at once.
@@ -49,10 +97,17 @@ impl Sender {
         self.queue.set_vectored(vectored);
     }
 
-    /// Whether another message may be queued.
+    /// Whether a handle may queue another message. What topics have queued takes nothing of its capacity, nor the reverse: a peer
+    /// that is slow to take the one is sent the other too.
     #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
-        self.bytes_queued - self.bytes_written < self.limit
+        self.unwritten_bytes().min(self.shares.handles.bytes()) < self.limit
+    }
+
+    /// Whether a topic may queue another message.
+    #[inline]
+    pub(crate) fn has_topic_capacity(&self) -> bool {
+        self.unwritten_bytes().min(self.shares.topics.bytes() + self.shares.shared.bytes()) < self.limit
     }
 
     /// Queues a message, and says up to which byte must be written for it to be out.
@@ -71,6 +126,22 @@ impl Sender {
         })
     }
 
+    /// Queues encoded frames that other connections are sent too: so many messages with so much payload.
+    #[inline]
+    pub(crate) fn push_shared(&mut self, frames: Bytes, messages: u64, payload: u64) {
+        self.bytes_queued += frames.len() as u64;
+        self.shares.shared.after += frames.len() as u64;
+        self.queue.push_shared(frames);
+        self.totals.messages += messages;
+        self.totals.payload += payload;
+    }
+
+    /// What was queued behind this byte came from a topic.
+    pub(crate) fn count_as_topic(&mut self, offset: u64) {
+        self.shares.handles.after -= self.bytes_queued - offset;
+        self.shares.topics.after += self.bytes_queued - offset;
+    }
+
     /// Queues a close frame.
     pub(crate) fn push_close(&mut self, frame: &CloseFrame) {
         let role = self.role;
@@ -80,6 +151,11 @@ impl Sender {
     /// Up to which byte all is queued.
     pub(crate) fn bytes_queued(&self) -> u64 {
         self.bytes_queued
+    }
+
+    /// What waits to be written.
+    pub(crate) fn unwritten_bytes(&self) -> u64 {
+        self.bytes_queued - self.bytes_written
     }
 
     /// Whether everything up to this byte is written.
@@ -98,6 +174,9 @@ impl Sender {
     pub(crate) fn advance(&mut self, bytes: u64, queued: u64) {
         self.totals.wire += bytes;
         self.bytes_written += queued;
+        if self.bytes_written >= self.shares.mark {
+            self.shares.pass_mark(self.bytes_queued);
+        }
     }
 
     /// Charges what waits to be written to the budget. It is in memory already, so that the budget may go over its limit:
@@ -106,7 +185,9 @@ impl Sender {
         if self.cleared {
             return;
         }
-        let unwritten = usize::try_from(self.bytes_queued - self.bytes_written).unwrap_or(usize::MAX);
+        // Shared frames are charged where they are made.
+        let unshared = self.shares.handles.bytes() + self.shares.topics.bytes();
+        let unwritten = usize::try_from(self.unwritten_bytes().min(unshared)).unwrap_or(usize::MAX);
         self.charge.raise_or_exceed(if unwritten > UNCHARGED { unwritten } else { 0 });
     }
 
@@ -135,7 +216,9 @@ impl Sender {
     fn count_bytes<R>(&mut self, push: impl FnOnce(&mut WriteBuffer) -> R) -> R {
         let before = self.queue.len();
         let result = push(&mut self.queue);
-        self.bytes_queued += (self.queue.len() - before) as u64;
+        let queued = (self.queue.len() - before) as u64;
+        self.bytes_queued += queued;
+        self.shares.handles.after += queued;
         result
     }
 }

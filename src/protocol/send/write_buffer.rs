@@ -11,13 +11,13 @@ use crate::protocol::frame::{self, Control, MAX_HEADER, apply_mask};
 use crate::protocol::{buffer_pool, close_payload};
 use crate::role::Role;
 
-/// Encoded frames in order. Small ones lie together in one buffer; a large payload is kept as it is and written from
-/// where it lies.
+/// Encoded frames in order. Small ones lie together in one buffer; a large payload, and frames that other connections are
+/// sent too, are kept as they are and written from where they lie.
 #[derive(Debug, Default)]
 pub(crate) struct WriteBuffer {
     /// Most often all there is (`benches/echo.rs`).
-    first: Vec<u8>,
-    /// What comes behind: large payloads, and what came after them.
+    first: Segment,
+    /// What comes behind: large payloads, shared frames, and what came after them.
     rest: VecDeque<Segment>,
     /// How much is written of what is at the front.
     written: usize,
@@ -38,6 +38,24 @@ impl Segment {
             Self::Gathered(bytes) => bytes,
             Self::Shared(bytes) => bytes,
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bytes().is_empty()
+    }
+
+    /// It is written.
+    #[inline]
+    fn recycle(self) {
+        if let Self::Gathered(buffer) = self {
+            buffer_pool::give_buffer(buffer);
+        }
+    }
+}
+
+impl Default for Segment {
+    fn default() -> Self {
+        Self::Gathered(Vec::new())
     }
 }
 
@@ -64,8 +82,7 @@ impl WriteBuffer {
         if len >= LARGE && self.vectored && mask.is_none() {
             let payload = message.clone().into_bytes();
             self.push_frame(&[], None, |out| frame::format_data(kind, false, None, len, out));
-            self.len += len;
-            self.rest.push_back(Segment::Shared(payload));
+            self.push_shared(payload);
         } else {
             self.push_frame(payload, mask, |out| frame::format_data(kind, false, mask, len, out));
         }
@@ -76,6 +93,21 @@ impl WriteBuffer {
     pub(crate) fn push_compressed(&mut self, role: Role, kind: MessageKind, payload: &[u8]) {
         let mask = frame::mask(role);
         self.push_frame(payload, mask, |out| frame::format_data(kind, true, mask, payload.len(), out));
+    }
+
+    /// Appends bytes that are encoded already, without a copy where the transport writes from several places at once.
+    #[inline]
+    pub(crate) fn push_shared(&mut self, bytes: Bytes) {
+        let len = bytes.len();
+        if self.is_empty() {
+            self.first = Segment::Shared(bytes);
+        } else if self.vectored {
+            self.rest.push_back(Segment::Shared(bytes));
+        } else {
+            // Such a transport copies what it is given, and HTTP/2 makes a frame of each piece.
+            self.gather(len).extend_from_slice(&bytes);
+        }
+        self.len += len;
     }
 
     /// Appends a control frame.
@@ -107,13 +139,15 @@ impl WriteBuffer {
     /// The buffer at the end, with room for so much more.
     #[inline]
     fn gather(&mut self, more: usize) -> &mut Vec<u8> {
-        if let Some(Segment::Shared(_)) = self.rest.back() {
-            self.rest.push_back(Segment::Gathered(Vec::new()));
+        if let Segment::Shared(_) = self.rest.back().unwrap_or(&self.first) {
+            if self.is_empty() {
+                self.first = Segment::default();
+            } else {
+                self.rest.push_back(Segment::default());
+            }
         }
-        let buffer = match self.rest.back_mut() {
-            Some(Segment::Gathered(buffer)) => buffer,
-            _ => &mut self.first,
-        };
+        let last = self.rest.back_mut().unwrap_or(&mut self.first);
+        let Segment::Gathered(buffer) = last else { unreachable!("it was made one above") };
         if buffer.capacity() == 0 {
             *buffer = buffer_pool::take_buffer();
         }
@@ -127,7 +161,7 @@ impl WriteBuffer {
         if self.is_empty() {
             std::mem::swap(&mut self.first, &mut other.first);
         } else if !other.first.is_empty() {
-            self.rest.push_back(Segment::Gathered(std::mem::take(&mut other.first)));
+            self.rest.push_back(std::mem::take(&mut other.first));
         }
         if self.rest.is_empty() {
             std::mem::swap(&mut self.rest, &mut other.rest);
@@ -164,7 +198,7 @@ impl WriteBuffer {
     pub(crate) fn front(&self) -> &[u8] {
         let front = match self.rest.front() {
             Some(segment) if self.first.is_empty() => segment.bytes(),
-            _ => &self.first,
+            _ => self.first.bytes(),
         };
         &front[self.written..]
     }
@@ -174,11 +208,12 @@ impl WriteBuffer {
     pub(crate) fn consume(&mut self, written: usize) {
         self.len -= written;
         self.written += written;
-        if self.written < self.first.len() {
+        let first = self.first.bytes().len();
+        if self.written < first {
             return;
         }
-        self.written -= self.first.len();
-        buffer_pool::give_buffer(std::mem::take(&mut self.first));
+        self.written -= first;
+        std::mem::take(&mut self.first).recycle();
         if !self.rest.is_empty() {
             self.consume_rest();
         }
@@ -191,8 +226,8 @@ impl WriteBuffer {
                 return;
             }
             self.written -= len;
-            if let Some(Segment::Gathered(buffer)) = self.rest.pop_front() {
-                buffer_pool::give_buffer(buffer);
+            if let Some(segment) = self.rest.pop_front() {
+                segment.recycle();
             }
         }
         self.rest = VecDeque::new();
@@ -202,6 +237,7 @@ impl WriteBuffer {
 /// A payload from this size on is not copied into the buffer of small frames. Below it a copy costs less than a second
 /// slice in the system call.
 const LARGE: usize = 16 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,7 +271,56 @@ mod tests {
         for (role, len) in [(Role::Client, 200_000), (Role::Server, 100)] {
             let mut buffer = WriteBuffer::default();
             buffer.push_message(role, &Message::from(vec![0; len]));
-            assert!((buffer.len()..2 * (len + MAX_HEADER)).contains(&buffer.first.capacity()));
+            assert!((buffer.len()..2 * (len + MAX_HEADER)).contains(&buffer.gather(0).capacity()));
         }
+    }
+
+    #[test]
+    fn shared_bytes_keep_their_place_among_frames() {
+        for vectored in [false, true] {
+            // Each digit: what is pushed next. 0: a small frame, 1: shared bytes, 2: all that was queued is moved on.
+            for mut plan in 0..3_usize.pow(6) {
+                let (mut queued, mut writing) = (WriteBuffer::default(), WriteBuffer::default());
+                queued.set_vectored(vectored);
+                writing.set_vectored(vectored);
+                let (mut expected, mut count) = (Vec::new(), 0_u8);
+                for _ in 0..6 {
+                    count += 1;
+                    match plan % 3 {
+                        0 => {
+                            queued.push_message(Role::Server, &Message::from([count; 3]));
+                            expected.extend_from_slice(&[0x82, 3, count, count, count]);
+                        }
+                        1 => {
+                            queued.push_shared(Bytes::from(vec![count; 4]));
+                            expected.extend_from_slice(&[count; 4]);
+                        }
+                        _ => writing.append(&mut queued),
+                    }
+                    plan /= 3;
+                }
+                writing.append(&mut queued);
+                let mut written = Vec::new();
+                while !writing.is_empty() {
+                    let part = writing.front().len().min(3);
+                    written.extend_from_slice(&writing.front()[..part]);
+                    writing.consume(part);
+                }
+                assert_eq!(written, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn shared_bytes_are_not_copied() {
+        let shared = Bytes::from(vec![1; 1000]);
+        let mut buffer = WriteBuffer::default();
+        buffer.set_vectored(true);
+        buffer.push_shared(shared.clone());
+        buffer.push_message(Role::Server, &Message::from("between"));
+        buffer.push_shared(shared.clone());
+        let mut slices = [IoSlice::new(&[]); 4];
+        assert_eq!(buffer.slices(&mut slices), 3);
+        assert_eq!((slices[0].as_ptr(), slices[2].as_ptr()), (shared.as_ptr(), shared.as_ptr()));
     }
 }

@@ -24,10 +24,14 @@ pub(super) struct Deadlines {
     write_blocked: bool,
     /// It has accepted data since it was first blocked: the peer is slow, and takes data.
     made_progress: bool,
+    /// How long such a peer may take for its next step.
+    step_time: Duration,
     /// Since when the peer waits for a pong.
     pong_due_since: Option<Instant>,
     /// Since when a message has been arriving.
     mid_message_since: Option<Instant>,
+    /// Since when nothing is read: a message that is arriving does not get older.
+    read_paused_since: Option<Instant>,
 }
 
 impl Deadlines {
@@ -41,8 +45,10 @@ impl Deadlines {
             write_blocked_since: None,
             write_blocked: false,
             made_progress: false,
+            step_time: Duration::ZERO,
             pong_due_since: None,
             mid_message_since: None,
+            read_paused_since: None,
         }
     }
 
@@ -70,6 +76,18 @@ impl Deadlines {
         news
     }
 
+    /// The peer has acknowledged data that the kernel had accepted before, and may take so long for its next step.
+    pub(super) fn data_acknowledged(&mut self, step_time: Duration, now: Instant) {
+        if let Some(since) = &mut self.write_blocked_since {
+            *since = now;
+            self.made_progress = true;
+            self.step_time = step_time;
+        }
+        if let Some(since) = &mut self.close_since {
+            *since = now;
+        }
+    }
+
     /// Everything is written and passed on.
     pub(super) fn write_done(&mut self) {
         self.write_blocked_since = None;
@@ -83,6 +101,16 @@ impl Deadlines {
 
     pub(super) fn set_mid_message(&mut self, mid_message: bool, now: Instant) {
         set(&mut self.mid_message_since, mid_message, now);
+    }
+
+    /// Reading stops, or goes on.
+    pub(super) fn set_read_paused(&mut self, paused: bool, now: Instant) {
+        let since = self.read_paused_since;
+        set(&mut self.read_paused_since, paused, now);
+        if let (false, Some(since), Some(begun)) = (paused, since, &mut self.mid_message_since) {
+            // It may have begun in this very poll, before reading was known to go on.
+            *begun += now.saturating_duration_since(since.max(*begun));
+        }
     }
 
     /// The end of the connection begins, or is seen to go on.
@@ -109,11 +137,16 @@ impl Deadlines {
         })
     }
 
+    /// Since when the peer has been waited for, to accept data or to close.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        self.write_blocked_since.max(self.close_since)
+    }
+
     /// When the transport must have accepted data.
     pub(super) fn write_due(&self) -> Option<Instant> {
         let since = self.write_blocked_since?;
         // Buffers accept nothing until a part of them is free: for a peer that is seen to be slow that takes its time.
-        let grace = if self.made_progress { GRACE } else { Duration::ZERO };
+        let grace = if self.made_progress { GRACE.max(self.step_time).min(LONGEST_SILENCE) } else { Duration::ZERO };
         Some(since + self.write_time.max(grace))
     }
 
@@ -122,6 +155,11 @@ impl Deadlines {
     fn pong_due(&self) -> Option<Instant> {
         let (blocked, due) = self.write_blocked_since.zip(self.pong_due_since)?;
         (!self.made_progress).then(|| (blocked + GRACE).max(blocked.max(due) + PONG_TIME))
+    }
+
+    /// When the message that is arriving must be whole.
+    fn message_due(&self) -> Option<Instant> {
+        self.mid_message_since.filter(|_| self.read_paused_since.is_none()).map(|since| since + self.message_time)
     }
 
     /// Which limits count at the moment, a bit for each. While none is added, what is due next can only move to later.
@@ -137,7 +175,7 @@ impl Deadlines {
         for (due, failure) in [
             (self.write_due(), Failure::WriteTimeout),
             (self.pong_due(), Failure::WriteTimeout),
-            (self.mid_message_since.map(|since| since + self.message_time), Failure::MessageTimeout),
+            (self.message_due(), Failure::MessageTimeout),
             (self.end_of_life, Failure::LifetimeExceeded),
         ] {
             if due.is_some_and(|due| due <= now) {
@@ -210,6 +248,28 @@ mod tests {
             before = running;
         }
         assert!(deadlines.is_closing());
+    }
+
+    #[test]
+    fn a_message_gets_no_older_while_nothing_is_read() {
+        let (mut deadlines, at) = deadlines();
+        deadlines.set_mid_message(true, at(1));
+        deadlines.set_read_paused(true, at(11));
+        assert_eq!(deadlines.poll(at(90)).unwrap(), Some(at(100)));
+        deadlines.set_read_paused(false, at(31));
+        assert_eq!(deadlines.poll(at(31)).unwrap(), Some(at(51)));
+        deadlines.set_read_paused(false, at(40));
+        assert_eq!(deadlines.poll(at(40)).unwrap(), Some(at(51)));
+        assert!(matches!(deadlines.poll(at(51)), Err(Failure::MessageTimeout)));
+    }
+
+    #[test]
+    fn a_message_that_begins_when_reading_goes_on_has_its_own_time() {
+        let (mut deadlines, at) = deadlines();
+        deadlines.set_read_paused(true, at(1));
+        deadlines.set_mid_message(true, at(41));
+        deadlines.set_read_paused(false, at(41));
+        assert!(matches!(deadlines.poll(at(71)), Err(Failure::MessageTimeout)));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::limits::LONGEST;
 /// Every `interval` without anything from the peer, a ping is sent (RFC 6455 §5.5.2); browsers answer it without any
 /// script, in hidden tabs too. If nothing at all arrives for `timeout`, the connection ends with
 /// [`ErrorKind::KeepaliveTimeout`](crate::ErrorKind::KeepaliveTimeout). Any frame counts as life, and so does taking data
-/// that had to wait: on a slow link a ping stands behind it. While the handler leaves messages unread, so that nothing can
-/// be read, silence is not held against the peer.
+/// that had to wait: on a slow link a ping stands behind it. While the handler leaves messages unread, or a
+/// [`RateLimit`](crate::RateLimit) pauses reading, so that nothing can be read, silence is not held against the peer.
 ///
 /// The peer's own pings are answered whatever these settings, and while a message waits unread too. An answer must be on
 /// its way within 2 s, or the connection ends with [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout).
@@ -134,7 +134,7 @@ impl Liveness {
         self.first_ping = None;
     }
 
-    /// Reading stops, because the handler leaves messages unread, or goes on.
+    /// Reading stops, or goes on.
     pub(crate) fn set_read_paused(&mut self, paused: bool, now: Instant) {
         if self.read_paused && !paused {
             // The peer gets the whole timeout again: what it sent in between is still on its way through our buffers.
@@ -157,6 +157,11 @@ impl Liveness {
     pub(crate) fn pinged(&mut self, now: Instant) {
         self.last_ping = now;
         self.first_ping.get_or_insert(now);
+    }
+
+    /// Whether a ping was sent, and nothing has arrived since then.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.first_ping.is_some()
     }
 
     /// When the peer times out, if ever. It always gets the time between a ping and the timeout to answer: where our own

@@ -3,7 +3,9 @@
 mod deadlines;
 mod keepalive;
 mod pings;
-#[expect(clippy::module_inception, reason = "what joins the three has their name")]
+mod rate_limiter;
+mod send_queue;
+#[expect(clippy::module_inception, reason = "what joins the others has their name")]
 mod timers;
 
 pub use self::keepalive::Keepalive;

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 use super::deadlines::Deadlines;
 use super::keepalive::{Keepalive, Liveness};
 use super::pings::Pings;
+use super::rate_limiter::RateLimiter;
+use super::send_queue::{SAMPLE_INTERVAL, SendQueue};
 use crate::limits::Limits;
 use crate::protocol::failure::Failure;
 
@@ -16,12 +18,20 @@ pub(crate) struct Timers {
     liveness: Liveness,
     deadlines: Deadlines,
     pings: Pings,
+    /// None where the peer may send what it likes.
+    rate_limiter: Option<Box<RateLimiter>>,
+    /// The transport knows it.
+    has_send_queue: bool,
+    /// Sampled for few peers, so that most need no memory for it.
+    send_queue: Option<Box<SendQueue>>,
     /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
     backlog: u64,
     /// When the caller wants the connection to be closed.
     deadline: Option<Instant>,
     /// Something may be due earlier than it was.
     is_earlier: bool,
+    /// The peer has answered a ping: what would have been due without the answer is far from what is due now.
+    is_later: bool,
     /// The least that a peer takes, in bytes per second.
     min_data_rate: u64,
 }
@@ -37,6 +47,10 @@ pub(crate) enum Due {
     /// Nothing before this time, if ever.
     Nothing(Option<Instant>),
     Ping,
+    /// The rate limit allows more to be read.
+    ResumeReading,
+    /// Nothing before [`Timers::send_queue_sampled`] is told: what the peer has acknowledged decides.
+    SampleSendQueue,
 }
 
 impl Timers {
@@ -45,9 +59,13 @@ impl Timers {
             liveness: Liveness::new(keepalive, now),
             deadlines: Deadlines::new(limits, now),
             pings: Pings::default(),
+            rate_limiter: RateLimiter::new(&limits.rate_limit, now),
+            has_send_queue: false,
+            send_queue: None,
             backlog: 0,
             deadline: None,
             is_earlier: false,
+            is_later: false,
             min_data_rate: limits.min_data_rate.into(),
         }
     }
@@ -60,6 +78,7 @@ impl Timers {
     /// Bytes have arrived.
     #[inline]
     pub(crate) fn bytes_received(&mut self, now: Instant) {
+        self.is_later |= self.liveness.awaits_answer();
         self.liveness.seen(now);
         // A peer that is to close shows by pings that it is there, not that it has come to our close frame.
         if !self.deadlines.is_closing() {
@@ -68,14 +87,60 @@ impl Timers {
         }
     }
 
-    /// Reading stops, because messages are unread up to their limit, or goes on.
+    /// Reading stops, because messages are unread up to their limit or the rate limit is reached, or goes on.
     #[inline]
     pub(crate) fn set_read_paused(&mut self, paused: bool, now: Instant) {
-        self.liveness.set_read_paused(paused, now);
+        if paused != self.is_read_paused() {
+            self.liveness.set_read_paused(paused, now);
+            self.deadlines.set_read_paused(paused, now);
+        }
     }
 
     pub(crate) fn is_read_paused(&self) -> bool {
         self.liveness.is_read_paused()
+    }
+
+    /// Whether the peer has a rate limit, so that what it sends must be counted.
+    #[inline]
+    pub(crate) fn is_rate_limited(&self) -> bool {
+        self.rate_limiter.is_some()
+    }
+
+    /// Counts a message or a ping. Whether another may be received now.
+    pub(crate) fn count_message(&mut self, now: Instant) -> bool {
+        let is_within = self.rate_limiter.as_mut().is_none_or(|limiter| limiter.message_received(now));
+        self.is_earlier |= !is_within;
+        is_within
+    }
+
+    /// Counts bytes that were read. Whether more may be read now.
+    pub(crate) fn count_bytes(&mut self, bytes: usize, now: Instant) -> bool {
+        let is_within = self.rate_limiter.as_mut().is_none_or(|limiter| limiter.bytes_received(bytes, now));
+        self.is_earlier |= !is_within;
+        is_within
+    }
+
+    /// How many bytes the rate limit allows to be read at once.
+    #[inline]
+    pub(crate) fn most_bytes(&self, now: Instant) -> usize {
+        self.rate_limiter.as_ref().map_or(usize::MAX, |limiter| limiter.most_bytes(now))
+    }
+
+    /// Whether the rate limit allows nothing to be read now.
+    #[inline]
+    pub(crate) fn is_rate_paused(&self) -> bool {
+        self.rate_limiter.as_ref().is_some_and(|limiter| limiter.is_paused())
+    }
+
+    /// Whether the rate limit wants the connection to be closed.
+    #[inline]
+    pub(crate) fn is_rate_exceeded(&self) -> bool {
+        self.rate_limiter.as_ref().is_some_and(|limiter| limiter.is_exceeded())
+    }
+
+    /// From here on what the peer sends is discarded, up to its close frame.
+    pub(crate) fn stop_rate_limit(&mut self) {
+        self.rate_limiter = None;
     }
 
     /// The transport has accepted so many bytes.
@@ -94,7 +159,35 @@ impl Timers {
 
     /// The transport accepts no data.
     pub(crate) fn write_blocked(&mut self, now: Instant) {
+        if !self.is_write_blocked() {
+            self.wait_begins();
+        }
         self.deadlines.write_blocked(now);
+    }
+
+    /// The transport knows what the peer has not acknowledged.
+    pub(crate) fn set_send_queue_known(&mut self) {
+        self.has_send_queue = true;
+    }
+
+    /// The peer is waited for from here on: what it acknowledged before does not count.
+    fn wait_begins(&mut self) {
+        if let Some(queue) = &mut self.send_queue {
+            queue.reset();
+        }
+    }
+
+    /// The size of the kernel's send queue, where the transport knows it. Whether the peer has acknowledged data since the
+    /// last sample: then it is alive, and takes what is written.
+    pub(crate) fn send_queue_sampled(&mut self, bytes: Option<u32>, now: Instant) -> bool {
+        let send_queue = self.send_queue.get_or_insert_default();
+        let progress = send_queue.sampled(bytes, self.min_data_rate, now);
+        if progress {
+            self.liveness.seen(now);
+            let step_time = send_queue.step_time(self.min_data_rate).unwrap_or_default();
+            self.deadlines.data_acknowledged(step_time, now);
+        }
+        progress
     }
 
     /// The transport keeps data in buffers of its own.
@@ -115,6 +208,12 @@ impl Timers {
         std::mem::take(&mut self.is_earlier)
     }
 
+    /// Whether what is due has moved to later for good, and the timer should too, since this was last asked.
+    #[inline]
+    pub(crate) fn take_later(&mut self) -> bool {
+        std::mem::take(&mut self.is_later)
+    }
+
     /// The peer waits for a pong, or no longer.
     #[inline]
     pub(crate) fn set_pong_due(&mut self, due: bool, now: Instant) {
@@ -128,6 +227,9 @@ impl Timers {
 
     /// The end of the connection begins, or is seen to go on.
     pub(crate) fn set_closing(&mut self, now: Instant) {
+        if !self.deadlines.is_closing() {
+            self.wait_begins();
+        }
         self.deadlines.set_closing(now);
     }
 
@@ -164,14 +266,58 @@ impl Timers {
 
     /// What is to be done at this time. A ping that is due counts as sent.
     pub(crate) fn poll(&mut self, now: Instant) -> Due {
+        if let Some(limiter) = &mut self.rate_limiter
+            && limiter.resumes_at().is_some_and(|resumes_at| resumes_at <= now)
+        {
+            limiter.resume();
+            return Due::ResumeReading;
+        }
+        let sample_due = self.sample_due();
+        if sample_due.is_some_and(|sample_due| sample_due <= now) {
+            return Due::SampleSendQueue;
+        }
+        let due = self.due(now);
+        let depends_on_peer = match due {
+            Due::Close | Due::Failed(Failure::KeepaliveTimeout | Failure::WriteTimeout) => true,
+            // In time, so that a peer that acknowledges data is known when its time is up.
+            Due::Ping => self.backlog >= self.min_data_rate,
+            _ => false,
+        };
+        if depends_on_peer
+            && self.has_send_queue
+            && !self.send_queue.as_ref().is_some_and(|queue| queue.is_sampled(now))
+        {
+            return Due::SampleSendQueue;
+        }
+        match due {
+            Due::Deadline => self.deadline = None,
+            // It has had the time to get through them.
+            Due::Failed(Failure::KeepaliveTimeout) => self.backlog = 0,
+            Due::Ping => self.liveness.pinged(now),
+            Due::Nothing(next) => {
+                let resumes_at = self.rate_limiter.as_ref().and_then(|limiter| limiter.resumes_at());
+                return Due::Nothing([next, sample_due, resumes_at].into_iter().flatten().min());
+            }
+            _ => {}
+        }
+        due
+    }
+
+    /// When the send queue is to be sampled: while the peer is waited for, or has not acknowledged what it was sent.
+    fn sample_due(&self) -> Option<Instant> {
+        let waiting = self.deadlines.waiting_since().filter(|_| self.has_send_queue);
+        let Some(queue) = &self.send_queue else { return waiting.map(|since| since + SAMPLE_INTERVAL) };
+        let pending = || queue.pending_since().filter(|_| self.backlog >= self.min_data_rate);
+        queue.sample_due(waiting.or_else(pending)?)
+    }
+
+    fn due(&self, now: Instant) -> Due {
         if let Some(close) = self.deadlines.close_due(self.backlog, self.min_data_rate, self.liveness.is_read_paused())
         {
             return if close <= now { Due::Close } else { Due::Nothing(Some(close)) };
         }
         let expiry = self.expiry();
         if expiry.is_some_and(|expiry| expiry <= now) {
-            // It has had the time to get through them.
-            self.backlog = 0;
             return Due::Failed(Failure::KeepaliveTimeout);
         }
         let next = match self.deadlines.poll(now) {
@@ -179,12 +325,10 @@ impl Timers {
             Err(failure) => return Due::Failed(failure),
         };
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.deadline = None;
             return Due::Deadline;
         }
         let ping = self.liveness.ping_due();
         if ping.is_some_and(|ping| ping <= now) {
-            self.liveness.pinged(now);
             return Due::Ping;
         }
         Due::Nothing([expiry, next, self.deadline, ping].into_iter().flatten().min())
@@ -197,7 +341,12 @@ impl Timers {
         Some(match self.deadlines.write_due() {
             // Whether data is taken can be seen: a peer that is slow has the time that a write may take.
             Some(write_due) => expiry.max(write_due),
-            None => expiry + self.liveness.allowance(self.backlog, self.min_data_rate),
+            None => {
+                let allowance = self.liveness.allowance(self.backlog, self.min_data_rate);
+                // While the kernel says what is acknowledged, the peer need not get through all of it.
+                let step_time = self.send_queue.as_ref().and_then(|queue| queue.step_time(self.min_data_rate));
+                expiry + step_time.map_or(allowance, |step_time| allowance.min(step_time))
+            }
         })
     }
 }
@@ -278,6 +427,20 @@ mod tests {
     }
 
     #[test]
+    fn the_timer_is_set_anew_for_what_follows_the_answer_to_a_ping() {
+        let (mut timers, at) = timers();
+        timers.bytes_received(at(1));
+        assert!(!timers.take_later());
+        assert!(matches!(timers.poll(at(3001)), Due::Ping));
+        assert!(matches!(timers.poll(at(3001)), Due::Nothing(Some(next)) if next == at(5001)));
+        timers.bytes_received(at(3002));
+        assert!(timers.take_later() && !timers.take_later());
+        assert!(matches!(timers.poll(at(3002)), Due::Nothing(Some(next)) if next == at(6002)));
+        timers.bytes_received(at(3003));
+        assert!(!timers.take_later());
+    }
+
+    #[test]
     fn a_peer_that_was_sent_much_has_time_to_get_through_it() {
         for (bytes, millis) in [(512, 5000), (10 * 1024, 15_000), (2 * 1024 * 1024, 29_000)] {
             let (mut timers, at) = timers();
@@ -295,9 +458,77 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_acknowledges_data_stays_and_one_that_stops_times_out_soon() {
+        let (mut timers, at) = timers();
+        timers.set_send_queue_known();
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        let mut now = at(0);
+        let mut queued = 2 * 1024 * 1024;
+        // 100 KiB/s until 16 s.
+        let acknowledged = |now: Instant| (now - at(0)).min(Duration::from_secs(16)).as_millis() as u32 * 100;
+        let end = loop {
+            match timers.poll(now) {
+                Due::Ping => {}
+                Due::Nothing(Some(next)) => now = next,
+                Due::SampleSendQueue => {
+                    queued = 2 * 1024 * 1024 - acknowledged(now);
+                    timers.send_queue_sampled(Some(queued), now);
+                }
+                Due::Failed(Failure::KeepaliveTimeout) => break now,
+                due => panic!("{due:?}"),
+            }
+        };
+        assert!(end - at(16_000) <= Duration::from_secs(10), "{:?}", end - at(0));
+        assert!(end > at(16_000) && queued > 0);
+    }
+
+    #[test]
+    fn a_flood_that_delays_each_look_at_the_timers_does_not_put_the_end_off() {
+        let (mut timers, at) = timers();
+        timers.set_send_queue_known();
+        timers.set_pong_due(true, at(0));
+        timers.write_blocked(at(0));
+        let samples = (0..20_000).find_map(|millis| {
+            timers.bytes_received(at(millis));
+            match timers.poll(at(millis)) {
+                Due::SampleSendQueue => {
+                    timers.send_queue_sampled(Some(1000), at(millis));
+                    None
+                }
+                Due::Failed(Failure::WriteTimeout) => Some(millis),
+                due => matches!(due, Due::Nothing(_)).then_some(()).map_or_else(|| panic!("{due:?}"), |()| None),
+            }
+        });
+        assert_eq!(samples, Some(5001));
+    }
+
+    #[test]
+    fn a_close_waits_for_a_peer_that_acknowledges_data() {
+        let (mut timers, at) = timers();
+        timers.set_send_queue_known();
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.set_closing(at(0));
+        let (mut now, mut queued) = (at(0), 2 * 1024 * 1024_u32);
+        let end = loop {
+            match timers.poll(now) {
+                Due::Nothing(Some(next)) => now = next,
+                Due::SampleSendQueue => {
+                    queued = queued.saturating_sub(20 * 1024);
+                    timers.send_queue_sampled(Some(queued), now);
+                }
+                Due::Close => break now,
+                due => panic!("{due:?}"),
+            }
+        };
+        assert_eq!(queued, 0);
+        assert!(end > at(60_000), "{:?}", end - at(0));
+    }
+
+    #[test]
     fn what_may_be_due_earlier_is_said_once() {
         const RATE: usize = 1024;
-        let steps: [(&str, fn(&mut Timers, Instant), bool); 6] = [
+        type Step = fn(&mut Timers, Instant);
+        let steps: [(&str, Step, bool); 6] = [
             ("life behind little", |timers, now| timers.bytes_received(now), false),
             (
                 "life behind much",

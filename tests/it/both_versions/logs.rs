@@ -13,7 +13,7 @@ use tower_websocket::{
     WebSocketLayer,
 };
 
-use super::support::{Frame, Peer, close, secs, serve, text};
+use super::support::{Frame, Peer, close, secs, serve, status, text};
 // One subscriber serves all: there is one for a process.
 use crate::support::Lines;
 
@@ -236,6 +236,16 @@ async fn a_refusal_by_origin_names_origin_host_and_policy() {
     let said = refused(quiet().origin(policy), "api.example", more).await;
     assert!(said.contains("policy=same_host, trusted_proxies 192.0.2.0/24, ::1/128"), "{said}");
     assert!(said.contains("host=\"app.example\""), "{said}");
+    // The address that the log shows is not the one that is trusted.
+    let policy = OriginPolicy::same_host().trusted_proxies(ForwardedHeader::XForwarded, ["192.0.2.0/24"]).unwrap();
+    let upgrader = quiet().origin(policy).peer_addr(|_| Some(SocketAddr::from(([192, 0, 2, 1], 1))));
+    let lines = Lines::default();
+    lines.subscribe();
+    let service = WebSocketLayer::new(|_: Manager| async {}).upgrader(upgrader).into_service();
+    let more = "X-Forwarded-Host: app.example\r\nOrigin: https://app.example\r\n";
+    serve(service).try_handshake("api.example", "/ws", more).await;
+    let said = news(&lines).await;
+    assert!(said.contains("peer=192.0.2.1:1") && said.contains("have no `SocketAddr`"), "{said}");
     let long = format!("Origin: https://{}.example\r\n", "x".repeat(5000));
     let said = refused(quiet(), "api.example", &long).await;
     assert!(said.contains("xx..\"") && said.len() < 1000, "{said}");
@@ -264,6 +274,14 @@ async fn every_other_refusal_is_logged_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_for_too_many_connections_of_a_key_is_logged_with_the_peer() {
+    let upgrader = quiet().max_connections_per_key(0, |_| Some(()));
+    let said = refused(upgrader, "api.example", "").await;
+    assert!(said.contains(" WARN ") && said.contains("status=429") && said.contains("peer=192.0.2.1:4711"), "{said}");
+    assert!(said.contains("too many WebSocket connections of this client are open"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_names_peer_and_path_as_the_spans_of_connections_do() {
     #[derive(Clone)]
     struct Original(Uri, SocketAddr);
@@ -279,6 +297,31 @@ async fn a_refusal_names_peer_and_path_as_the_spans_of_connections_do() {
     serve(service).try_handshake("api.example", "/ws", "Origin: https://evil.example\r\n").await;
     let said = news(&lines).await;
     assert!(said.contains("peer=192.0.2.2:42") && said.contains("path=\"/outer/ws\""), "{said}");
+}
+
+/// The whole line, with what it repeats for each span around it, is of bounded length.
+#[tokio::test(start_paused = true)]
+async fn what_a_client_chooses_is_cut_in_the_span_of_its_connection() {
+    let long = "x".repeat(5000);
+    let lines = Lines::default();
+    lines.subscribe();
+    let upgrader = quiet().select_subprotocol(|offered| offered.first().map(ToString::to_string));
+    let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv_json::<u8>().await.map(drop) });
+    let mut peer = serve(layer.upgrader(upgrader).into_service());
+    let offer = format!("Sec-WebSocket-Protocol: {long}\r\n");
+    let head = peer.try_handshake("localhost", &format!("/{long}"), &offer).await;
+    assert!(matches!(status(&head), 101 | 200), "{head}");
+    // serde's error repeats what it has read.
+    peer.send(text(format!("\"{long}\""))).await;
+    peer.expect_close(1011).await;
+    peer.send(close(1011, "")).await;
+    tokio::time::sleep(secs(60)).await;
+    let said = lines.take();
+    assert!(said.contains("could not decode message: invalid type: string"), "{said}");
+    for line in said.lines().filter(|line| line.contains("websocket{")) {
+        assert!(line.len() < 2000, "{}: {line}", line.len());
+        assert!(line.contains("path=\"/xxx") && line.contains("subprotocol=\"xxx"), "{line}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
@@ -89,32 +90,7 @@ async fn a_shutdown_without_connections_ends_at_once() {
 async fn close_frames_are_spread_over_the_jitter() {
     for (deadline, most) in [(100, 20), (10, 5)] {
         let shutdown = Shutdown::new().jitter(secs(20));
-        let layer = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) }).shutdown(&shutdown);
-        let service = layer.into_service();
-        let start = Instant::now();
-        let mut ends = Vec::new();
-        for _ in 0..40 {
-            let mut peer = serve(service.clone());
-            peer.handshake("").await;
-            ends.push(tokio::spawn(async move {
-                loop {
-                    let frame = peer.recv().await.unwrap();
-                    if frame.first == 0x88 {
-                        let time = start.elapsed();
-                        peer.send(close(1001, "")).await;
-                        return time;
-                    }
-                    // A ping.
-                    peer.send(pong(frame.payload)).await;
-                }
-            }));
-        }
-        let closing = shutdown.close_all(CloseCode::GOING_AWAY, "", secs(deadline));
-        assert_eq!(closing.await, 0);
-        let mut times = Vec::new();
-        for end in ends {
-            times.push(end.await.unwrap());
-        }
+        let times = close_times(shutdown, 40, secs(deadline)).await;
         let (first, last) = (*times.iter().min().unwrap(), *times.iter().max().unwrap());
         assert!(last <= secs(most) + millis(100), "{last:?}");
         // Of 40, that all fall into one half is as good as impossible.
@@ -123,8 +99,51 @@ async fn close_frames_are_spread_over_the_jitter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn connections_are_closed_in_batches() {
+    for (every, deadline, expected) in [(2, 100, [0, 2, 4, 6]), (2, 6, [0, 1, 2, 3]), (0, 100, [0; 4])] {
+        let shutdown = Shutdown::new().batch(3, secs(every));
+        let mut times = close_times(shutdown, 10, secs(deadline)).await;
+        times.sort_unstable();
+        for (number, time) in times.iter().enumerate() {
+            let due = secs(expected[number / 3]);
+            assert!(*time >= due && *time < due + millis(100), "{number}: {times:?}");
+        }
+    }
+}
+
+/// Opens so many connections, shuts down, and returns when each of them was told.
+async fn close_times(shutdown: Shutdown, connections: usize, deadline: Duration) -> Vec<Duration> {
+    let layer = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) }).shutdown(&shutdown);
+    let service = layer.into_service();
+    let start = Instant::now();
+    let mut ends = Vec::new();
+    for _ in 0..connections {
+        let mut peer = serve(service.clone());
+        peer.handshake("").await;
+        ends.push(tokio::spawn(async move {
+            loop {
+                let frame = peer.recv().await.unwrap();
+                if frame.first == 0x88 {
+                    let time = start.elapsed();
+                    peer.send(close(1001, "")).await;
+                    return time;
+                }
+                // A ping.
+                peer.send(pong(frame.payload)).await;
+            }
+        }));
+    }
+    assert_eq!(shutdown.close_all(CloseCode::GOING_AWAY, "", deadline).await, 0);
+    let mut times = Vec::new();
+    for end in ends {
+        times.push(end.await.unwrap());
+    }
+    times
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_that_is_dropped_closes_at_once() {
-    let shutdown = Shutdown::new().jitter(secs(1000));
+    let shutdown = Shutdown::new().jitter(secs(1000)).batch(1, secs(1000));
     let layer = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) }).shutdown(&shutdown);
     let mut peer = serve(layer.into_service());
     peer.handshake("").await;

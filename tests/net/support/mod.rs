@@ -15,7 +15,7 @@ mod side;
 pub(crate) use broken::{Broken, Fault, broken};
 pub(crate) use cases::{Cases, expect};
 pub(crate) use listener::connect_through;
-pub(crate) use namespace::{drop_packets, in_namespaces, shape};
+pub(crate) use namespace::{drop_packets, heal, in_namespaces, lose_packets, reset_connections, shape};
 pub(crate) use nginx::Nginx;
 pub(crate) use over::{Over, Socket, Stream};
 pub(crate) use peer::{Peer, Reading, Received};

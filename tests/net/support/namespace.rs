@@ -3,6 +3,8 @@
 use std::env;
 use std::process::{Command, Stdio};
 
+use crate::shared::skipped;
+
 /// Runs the test of this name once more for each case, each in a process and a network namespace of its own, at once, and
 /// fails where one fails. Inside of such a process, it returns the case.
 ///
@@ -14,11 +16,11 @@ pub(crate) fn in_namespaces(test: &str, cases: &[&str]) -> Option<String> {
     }
     let tools = [("ip", "-V"), ("tc", "-V"), ("iptables", "-V")];
     if let Some((missing, _)) = tools.iter().find(|(tool, argument)| !works(Command::new(tool).arg(argument))) {
-        println!("skipped: {missing} is not installed");
+        skipped(missing, "it is not installed");
         return None;
     }
     if !works(Command::new("unshare").args(["--net", "true"])) {
-        println!("skipped: network namespaces cannot be made here");
+        skipped("namespaces", "network namespaces cannot be made here");
         return None;
     }
     let start = |case: &&str| {
@@ -54,6 +56,21 @@ pub(crate) fn shape(rate: &str) {
 /// From here on no packet arrives.
 pub(crate) fn drop_packets() {
     run("iptables", "-I INPUT -j DROP");
+}
+
+/// From here on every packet of TCP is answered by a reset, which arrives.
+pub(crate) fn reset_connections() {
+    run("iptables", "-I INPUT -p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset");
+}
+
+/// From here on one packet in twenty is lost.
+pub(crate) fn lose_packets() {
+    run("iptables", "-I INPUT -m statistic --mode random --probability 0.05 -j DROP");
+}
+
+/// From here on all packets arrive.
+pub(crate) fn heal() {
+    run("iptables", "-F INPUT");
 }
 
 fn run(tool: &str, arguments: &str) {

@@ -1,13 +1,11 @@
 //! nginx as a proxy, where it is installed.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
-
-use super::{millis, secs};
+use crate::shared::skipped;
 
 /// A running nginx. It ends with this.
 pub(crate) struct Nginx {
@@ -18,16 +16,17 @@ pub(crate) struct Nginx {
 
 impl Nginx {
     /// Starts a proxy before this server, or says that there is no nginx.
-    pub(crate) async fn start(server: SocketAddr) -> Option<Self> {
+    pub(crate) fn start(server: SocketAddr) -> Option<Self> {
         let directory = std::env::temp_dir().join(format!("tower-websocket-nginx-{:016x}", rand::random::<u64>()));
         std::fs::create_dir(&directory).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let user = if cfg!(unix) { "user root;" } else { "" };
+        // nginx gets the socket itself, as its standard input: the port is never free for anybody else.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {kind};\n"))
             .concat();
         let configuration = format!(
-            "{user} worker_processes 1; daemon off; pid nginx.pid; error_log stderr;
+            "user root; worker_processes 1; daemon off; pid nginx.pid; error_log stderr;
              events {{}}
              http {{
                  access_log off;
@@ -48,23 +47,17 @@ impl Nginx {
         let started = Command::new("nginx")
             .args(["-c", "nginx.conf", "-e", "stderr", "-p"])
             .arg(format!("{}/", directory.display()))
+            .env("NGINX", "0;")
+            .stdin(OwnedFd::from(listener))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
         let Ok(process) = started else {
-            println!("skipped: nginx is not installed");
+            skipped("nginx", "it is not installed");
             let _ = std::fs::remove_dir_all(directory);
             return None;
         };
-        let nginx = Self { process, directory, address };
-        timeout(secs(20), async {
-            while TcpStream::connect(address).await.is_err() {
-                sleep(millis(20)).await;
-            }
-        })
-        .await
-        .expect("nginx listens");
-        Some(nginx)
+        Some(Self { process, directory, address })
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::ours;
-use crate::workload::Wire;
+use crate::workload::{Wire, Work};
 
 /// An echo server, before it is started.
 #[derive(Debug)]
@@ -19,6 +19,23 @@ pub struct Server {
     pub wires: &'static [Wire],
     pub program: PathBuf,
     pub arguments: Vec<String>,
+    /// What serves a fan-out, with the same arguments.
+    pub fan_out: Option<PathBuf>,
+}
+
+impl Server {
+    /// The program for this work, if the server can do it.
+    pub fn program_for(&self, work: Work) -> Option<&Path> {
+        match work {
+            Work::FanOut { .. } => self.fan_out.as_deref(),
+            _ => Some(&self.program),
+        }
+    }
+
+    fn with_fan_out(mut self) -> Self {
+        self.fan_out = Some(self.program.clone());
+        self
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +58,10 @@ pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Serv
             let title = "tokio-tungstenite {}, 8 KiB read buffer, one flush per burst";
             rust("tungstenite-tuned", Rank::RustPeer, title, "tokio-tungstenite", PLAIN)
         }),
-        ("axum", &|| rust("axum", Rank::RustPeer, "axum {} ws", "axum", &[Wire::Plain, Wire::Http2])),
+        ("axum", &|| {
+            let server = rust("axum", Rank::RustPeer, "axum {} ws", "axum", &[Wire::Plain, Wire::Http2])?;
+            Ok(server.with_fan_out())
+        }),
         ("fastwebsockets", &|| rust("fastwebsockets", Rank::RustPeer, "fastwebsockets {}", "fastwebsockets", PLAIN)),
         ("tokio-websockets", &|| {
             rust("tokio-websockets", Rank::RustPeer, "tokio-websockets {}", "tokio-websockets", PLAIN)
@@ -49,7 +69,8 @@ pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Serv
         ("yawc", &|| rust("yawc", Rank::RustPeer, "yawc {}, one flush per burst, pooled deflate", "yawc", DEFLATE)),
         ("ours", &|| {
             let program = ours.map_or_else(ours::build, |path| Ok(path.to_owned()))?;
-            Ok(server("ours", Rank::Ours, ours::title()?, ALL, program, vec![]))
+            let fan_out = Some(program.with_file_name("fanout"));
+            Ok(Server { fan_out, ..server("ours", Rank::Ours, ours::title()?, ALL, program, vec![]) })
         }),
         ("bun", &bun),
         ("ws", &node_ws),
@@ -97,7 +118,7 @@ fn bun() -> Result<Server> {
     let program = peers().join("node_modules/.bin/bun");
     ensure!(program.exists(), "run `npm install` in the folder `peers`");
     let title = format!("Bun {} (uWebSockets, C++)", output_of(Command::new(&program).arg("--version"))?);
-    Ok(server("bun", Rank::OtherPeer, title, DEFLATE, program, vec![script("bun.js")]))
+    Ok(server("bun", Rank::OtherPeer, title, DEFLATE, program, vec![script("bun.js")]).with_fan_out())
 }
 
 fn node_ws() -> Result<Server> {
@@ -118,7 +139,8 @@ fn gorilla() -> Result<Server> {
     output_of(build.args(["build", "-o"]).arg(&program).arg(script("gorilla.go")))
         .context("it needs Debian's golang-go and golang-github-gorilla-websocket-dev")?;
     let version = output_of(Command::new("go").args(["env", "GOVERSION"]))?;
-    Ok(server("gorilla", Rank::OtherPeer, format!("gorilla/websocket ({version})"), DEFLATE, program, vec![]))
+    let title = format!("gorilla/websocket ({version})");
+    Ok(server("gorilla", Rank::OtherPeer, title, DEFLATE, program, vec![]).with_fan_out())
 }
 
 fn server(
@@ -129,7 +151,7 @@ fn server(
     program: PathBuf,
     arguments: Vec<String>,
 ) -> Server {
-    Server { name, title, rank, wires, program, arguments }
+    Server { name, title, rank, wires, program, arguments, fan_out: None }
 }
 
 fn peers() -> PathBuf {

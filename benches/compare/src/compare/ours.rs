@@ -6,7 +6,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-/// Builds the crate's echo example in the way the peers are built, and gives the program's path.
+/// Builds the crate's examples `echo` and `fanout` in the way the peers are built, and gives the path of the first.
 pub fn build() -> Result<PathBuf> {
     let root = root();
     let exists = root.join("examples/echo.rs").exists() || root.join("examples/echo/main.rs").exists();
@@ -15,7 +15,7 @@ pub fn build() -> Result<PathBuf> {
     // A target folder of its own: other settings would make every ordinary build start anew.
     let target = target().join("ours");
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--example", "echo", "--manifest-path"])
+        .args(["build", "--release", "--example", "echo", "--example", "fanout", "--manifest-path"])
         .arg(root.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&target)
@@ -23,7 +23,7 @@ pub fn build() -> Result<PathBuf> {
         .stdin(Stdio::null())
         .status()
         .context("cargo cannot be run")?;
-    ensure!(status.success(), "the example `echo` does not build");
+    ensure!(status.success(), "the examples do not build");
     Ok(target.join("release/examples/echo"))
 }
 

@@ -110,6 +110,9 @@ impl Options {
         for round in 1..=self.rounds {
             for (index, workload) in columns.iter().enumerate() {
                 for (server, row) in servers.iter().zip(&mut rows) {
+                    if server.program_for(workload.work).is_none() {
+                        continue;
+                    }
                     progress(&format!("round {round} of {}: {} {}", self.rounds, workload.name, server.name));
                     match self.measure_undisturbed(server, workload) {
                         Ok(measurement) => {
@@ -145,7 +148,7 @@ impl Options {
     }
 
     fn measure(&self, server: &Server, workload: &Workload) -> Result<Measurement> {
-        let measurement = Running::start(server, workload.wire)?.measure(workload, self.seconds)?;
+        let measurement = Running::start(server, workload)?.measure(workload, self.seconds)?;
         if self.verbose {
             let Measurement { value, per_second, server_busy, server_waiting, client_busy, .. } = measurement;
             progress("");
@@ -175,7 +178,7 @@ impl Options {
     }
 
     fn trace(&self, server: &Server, workload: &Workload) -> Result<String> {
-        let running = Running::start(server, workload.wire)?;
+        let running = Running::start(server, workload)?;
         let trace = Trace::attach(&running)?;
         let messages = running.measure(workload, self.seconds)?.messages as f64;
         drop(running);

@@ -23,10 +23,12 @@ pub struct Running {
 
 impl Running {
     /// Starts a server on its core and waits until it accepts connections.
-    pub fn start(server: &Server, wire: Wire) -> Result<Self> {
+    pub fn start(server: &Server, workload: &Workload) -> Result<Self> {
+        let program = server.program_for(workload.work).context("it has no such server")?;
+        let wire = workload.wire;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut command = pinned(SERVER_CORE);
-        command.arg(&server.program).args(&server.arguments).env("ADDR", address.to_string());
+        command.arg(program).args(&server.arguments).env("ADDR", address.to_string());
         if wire == Wire::Deflate {
             command.env("COMPRESSION", "1");
         }

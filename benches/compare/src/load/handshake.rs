@@ -20,7 +20,7 @@ pub struct Target {
 
 impl Target {
     /// Performs the opening handshake of HTTP/1.1.
-    pub async fn open(&self) -> Result<TcpStream> {
+    pub async fn open(&self, path: &str) -> Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let extensions = match self.wire {
@@ -30,7 +30,7 @@ impl Target {
             Wire::Plain | Wire::Http2 => "",
         };
         let request = format!(
-            "GET /ws HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extensions}\r\n",
             self.address
         );
@@ -49,7 +49,7 @@ impl Target {
     /// Opens a connection, performs the closing handshake, and leaves.
     pub async fn open_and_close(&self) -> Result<()> {
         const NORMAL: [u8; 2] = 1000_u16.to_be_bytes();
-        let mut stream = self.open().await?;
+        let mut stream = self.open("/ws").await?;
         stream.write_all(&masked(FIN | CLOSE, &NORMAL)).await?;
         let mut reply = [0; 16];
         let length = stream.read(&mut reply).await?;

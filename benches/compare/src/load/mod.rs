@@ -2,6 +2,7 @@
 //! byte while warming up, and afterwards by their headers and number.
 
 mod conversation;
+mod fan_out;
 mod frame;
 mod handshake;
 mod http2;

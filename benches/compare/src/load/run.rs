@@ -16,6 +16,7 @@ use tokio::{
 
 use super::{
     conversation::{Conversation, Phase},
+    fan_out::FanOut,
     handshake::Target,
     http2::{self, Stream},
     meter::{Cpu, Process},
@@ -42,6 +43,9 @@ pub struct Options {
     /// The server is the bare TCP echo.
     #[arg(long)]
     raw: bool,
+    /// Members of a fan-out that read nothing, beside the others.
+    #[arg(long, default_value_t = 0)]
+    stalled: usize,
 }
 
 /// Puts the load on the server and prints the measurement.
@@ -52,6 +56,7 @@ pub fn run(options: &Options) -> Result<()> {
         server: Process(options.pid),
         duration: Duration::from_secs_f64(options.seconds),
         workload,
+        stalled: options.stalled,
     };
     let measurement = runtime::Builder::new_current_thread()
         .enable_all()
@@ -66,12 +71,14 @@ struct Load {
     server: Process,
     duration: Duration,
     workload: &'static Workload,
+    stalled: usize,
 }
 
 impl Load {
     async fn measure(&self) -> Result<Measurement> {
         match self.workload.work {
             Work::Echo { connections, in_flight } => self.echo(connections, in_flight).await,
+            Work::FanOut { members, in_flight } => self.fan_out(members, in_flight).await,
             Work::Handshake => self.handshakes().await,
             Work::Idle { echo } => self.idle(echo).await,
         }
@@ -88,6 +95,22 @@ impl Load {
         talk(&mut crowd, &Phase { until: Instant::now() + self.duration, at_least: 0, verify: false }).await?;
         let messages = received(&crowd);
         start.finish(messages - before, messages).await
+    }
+
+    /// The messages are deliveries: publications times members.
+    async fn fan_out(&self, members: usize, in_flight: usize) -> Result<Measurement> {
+        let script = Rc::new(Script::new(self.workload.payload, self.workload.wire, in_flight)?);
+        let mut crowd = FanOut::open(&self.target, &script, members, self.stalled).await?;
+        sleep(SETTLE).await;
+        let warm_up = Phase { until: Instant::now() + self.duration / 5, at_least: script.variety(), verify: true };
+        crowd.run(&warm_up).await?;
+
+        let before = crowd.received();
+        let start = Reading::take(self.server).await?;
+        crowd.run(&Phase { until: Instant::now() + self.duration, at_least: 0, verify: false }).await?;
+        let received = crowd.received();
+        let measurement = start.finish(received - before, received).await?;
+        Ok(Measurement { p99: crowd.p99().as_secs_f64() * 1e6, ..measurement })
     }
 
     async fn handshakes(&self) -> Result<Measurement> {
@@ -132,7 +155,7 @@ impl Load {
             return Ok(crowd);
         }
         stream::iter(0..connections)
-            .map(|_| self.target.open())
+            .map(|_| self.target.open("/ws"))
             .buffer_unordered(AT_ONCE)
             .map_ok(|stream| Connection::Http1(Socket::new(stream, Conversation::new(script.clone()), memory.clone())))
             .try_collect()
@@ -198,6 +221,7 @@ impl Reading {
             server_busy: server / seconds,
             server_waiting: waiting / seconds,
             client_busy: client / seconds,
+            p99: 0.0,
             messages,
         })
     }

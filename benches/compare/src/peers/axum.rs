@@ -5,11 +5,16 @@ use axum::{
     routing::any,
     serve::ListenerExt,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::broadcast};
 
 /// axum's own WebSockets, on HTTP/1.1 and HTTP/2.
 pub async fn serve(listener: TcpListener) -> Result<()> {
-    let app = Router::new().route("/ws", any(|upgrade: WebSocketUpgrade| async { upgrade.on_upgrade(echo) }));
+    let (all, _) = broadcast::channel::<Message>(256);
+    let publisher = all.clone();
+    let app = Router::new()
+        .route("/ws", any(|upgrade: WebSocketUpgrade| async { upgrade.on_upgrade(echo) }))
+        .route("/sub", any(|upgrade: WebSocketUpgrade| async move { upgrade.on_upgrade(|ws| subscribe(ws, all)) }))
+        .route("/pub", any(|upgrade: WebSocketUpgrade| async move { upgrade.on_upgrade(|ws| publish(ws, publisher)) }));
     let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap_or_default());
     Ok(axum::serve(listener, app).await?)
 }
@@ -19,5 +24,22 @@ async fn echo(mut socket: WebSocket) {
         if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err() {
             break;
         }
+    }
+}
+
+/// As axum's example of a chat does it.
+async fn subscribe(mut socket: WebSocket, all: broadcast::Sender<Message>) {
+    let mut messages = all.subscribe();
+    while let Ok(message) = messages.recv().await {
+        if socket.send(message).await.is_err() {
+            break;
+        }
+    }
+}
+
+async fn publish(mut socket: WebSocket, all: broadcast::Sender<Message>) {
+    while let Some(Ok(message)) = socket.recv().await {
+        // There may be no member.
+        let _ = all.send(message);
     }
 }

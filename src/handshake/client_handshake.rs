@@ -15,13 +15,13 @@ use crate::error::{Error, ErrorKind};
 
 /// A handshake that waits for its answer.
 #[derive(Debug)]
-pub(crate) struct Opening {
+pub(crate) struct ClientHandshake {
     /// What the server must answer; HTTP/2 has no key.
     accept_key: Option<HeaderValue>,
     subprotocols: HeaderMap,
 }
 
-impl Opening {
+impl ClientHandshake {
     /// Makes a request into a handshake for its HTTP version. `extensions` are offered.
     pub(crate) fn new<B>(request: &mut Request<B>, extensions: Option<HeaderValue>) -> Self {
         let accept_key = if request.version() >= Version::HTTP_2 {
@@ -48,7 +48,7 @@ impl Opening {
         Self { accept_key, subprotocols }
     }
 
-    /// Judges the answer, and tells the subprotocol. The extensions are judged elsewhere.
+    /// Validates the answer, and tells the subprotocol. The extensions are validated elsewhere.
     pub(crate) fn confirm<B>(&self, response: &Response<B>) -> Result<Option<Box<str>>, Error> {
         let headers = response.headers();
         match &self.accept_key {
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn accepts_a_proper_answer() {
         let mut request = Request::get("/").header("sec-websocket-protocol", "a, b").body(()).unwrap();
-        let opening = Opening::new(&mut request, None);
+        let opening = ClientHandshake::new(&mut request, None);
         let response = answer_to(&request).header("sec-websocket-protocol", "b").body(()).unwrap();
         assert_eq!(opening.confirm(&response).unwrap().as_deref(), Some("b"));
     }
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn refuses_what_does_not_answer_the_request() {
         let mut request = Request::get("/").header("sec-websocket-protocol", "a").body(()).unwrap();
-        let opening = Opening::new(&mut request, None);
+        let opening = ClientHandshake::new(&mut request, None);
         let answer = || answer_to(&request);
         for response in [
             Response::builder().status(403),
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn over_http1_the_connection_and_the_key_are_checked() {
         let mut request = Request::get("/").body(()).unwrap();
-        let opening = Opening::new(&mut request, None);
+        let opening = ClientHandshake::new(&mut request, None);
         for (connection, accept, reason) in [
             ("keep-alive", answer(request.headers()[SEC_WEBSOCKET_KEY].as_bytes()), "did not switch to WebSocket"),
             ("upgrade", answer(b"another key"), "Sec-WebSocket-Accept"),
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn over_http2_the_status_is_checked() {
         let mut request = Request::get("/").version(Version::HTTP_2).body(()).unwrap();
-        let opening = Opening::new(&mut request, None);
+        let opening = ClientHandshake::new(&mut request, None);
         let answered = |status: u16| Response::builder().status(status).version(Version::HTTP_2).body(()).unwrap();
         assert_eq!(opening.confirm(&answered(200)).unwrap(), None);
         for status in [101, 302, 403, 404, 500] {

@@ -1,0 +1,68 @@
+//! What is sent to `/pub` goes to everybody at `/sub`: one topic, for load tools.
+//!
+//! | variable | default | meaning |
+//! | --- | --- | --- |
+//! | `ADDR` | `127.0.0.1:9001` | where to listen |
+//! | `COMPRESSION` | `1` | `0`: without permessage-deflate |
+//! | `HTTP2` | `1` | `0`: HTTP/1.1 only |
+//! | `OVERFLOW` | `close` | a member that is slow: `close`, `drop` the oldest, or keep the `latest` |
+
+#[path = "server/mod.rs"]
+mod server;
+
+use std::env;
+use std::error::Error as StdError;
+
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower_websocket::{Error, Hub, Manager, OriginPolicy, Overflow, Upgrader, WebSocketLayer};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
+    let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:9001")).await?;
+    println!("listening on ws://{}/sub", listener.local_addr()?);
+
+    let hub = Hub::new();
+    let overflow = match env::var("OVERFLOW").as_deref() {
+        Ok("drop") => Overflow::DropOldest,
+        Ok("latest") => Overflow::KeepLatest,
+        _ => Overflow::Close,
+    };
+    let topic = hub.topic("all");
+    let subscribe = WebSocketLayer::new(move |ws: Manager| {
+        let topic = topic.clone();
+        async move {
+            // Thousands of members are lighter without their requests.
+            ws.drop_request();
+            let _seat = topic.join(&ws, overflow)?;
+            ws.ignore_incoming().await.map(drop)
+        }
+    });
+    let topic = hub.topic("all");
+    let publish = WebSocketLayer::new(move |ws: Manager| {
+        let topic = topic.clone();
+        async move {
+            while let Some(message) = ws.recv().await? {
+                topic.publish(message)?;
+            }
+            Ok::<_, Error>(())
+        }
+    });
+    let service = ServiceBuilder::new()
+        .layer(subscribe.path("/sub").upgrader(settings()))
+        .service(publish.path("/pub").upgrader(settings()).into_service());
+    let http = server::http();
+    let http = if is("HTTP2", "0") { http.http1_only() } else { http };
+    server::serve(listener, http, service).await;
+    Ok(())
+}
+
+fn settings() -> Upgrader {
+    // Load tools send whatever `Origin` they like. A server with pages keeps the default.
+    let upgrader = Upgrader::new().origin(OriginPolicy::insecure_any());
+    if is("COMPRESSION", "0") { upgrader.without_compression() } else { upgrader }
+}
+
+fn is(name: &str, expected: &str) -> bool {
+    env::var(name).is_ok_and(|value| value == expected)
+}

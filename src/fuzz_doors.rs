@@ -1,0 +1,173 @@
+//! Doors to what is private, for the targets in `fuzz/`. They are there under `--cfg fuzzing` alone.
+
+use bytes::{BufMut, Bytes};
+use http::{HeaderMap, HeaderValue, Request, Response};
+
+use crate::close::CloseFrame;
+use crate::deflate::{Compression, Deflater, InflateError, Inflater};
+use crate::error::Error;
+use crate::handshake;
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::protocol::{self, Assembler, Intake};
+use crate::role::Role;
+
+/// What arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Close(CloseFrame),
+    End,
+    Failed(String),
+    Message(Message),
+    Ping(Bytes),
+    Pong(Bytes),
+}
+
+/// The receiving half of the protocol.
+#[derive(Debug)]
+pub struct Receiver(protocol::Receiver);
+
+impl Receiver {
+    /// One without compression.
+    pub fn new(role: Role, limits: &Limits) -> Self {
+        Self(protocol::Receiver::new(role, Assembler::new(limits, None)))
+    }
+
+    /// One with what the peers agreed on.
+    pub fn compressed(role: Role, limits: &Limits, agreed: &Agreed) -> Self {
+        Self(protocol::Receiver::new(role, Assembler::new(limits, Some(Inflater::new(&agreed.0, role)))))
+    }
+
+    /// Bytes that came with the handshake.
+    pub fn start_with(&mut self, bytes: &[u8]) {
+        self.0.start_with(bytes);
+    }
+
+    /// Reads as much as there is room for, as a connection does, and says how much. `None`: nothing is to be read now.
+    pub fn read(&mut self, bytes: &[u8], paused: bool) -> Option<Result<usize, String>> {
+        let intake = intake(paused);
+        if !self.0.wants_input(intake) {
+            return None;
+        }
+        let mut space = match self.0.read_space(intake) {
+            Ok(space) => space,
+            Err(failure) => return Some(Err(format!("{failure:?}"))),
+        };
+        let len = bytes.len().min(space.remaining_mut());
+        space.put_slice(&bytes[..len]);
+        self.0.bytes_read(len, intake);
+        Some(Ok(len))
+    }
+
+    /// No more input will come.
+    pub fn input_ended(&mut self) {
+        self.0.input_ended(None);
+    }
+
+    /// The connection sleeps.
+    pub fn park(&mut self) {
+        self.0.park();
+    }
+
+    /// The next event.
+    pub fn next_event(&mut self, paused: bool, budget: &mut usize) -> Option<Event> {
+        Some(match self.0.next_event(intake(paused), budget)? {
+            protocol::Event::Close(frame) => Event::Close(frame),
+            protocol::Event::End(_) => Event::End,
+            protocol::Event::Failed(failure) => Event::Failed(format!("{failure:?}")),
+            protocol::Event::Message(message) => Event::Message(message),
+            protocol::Event::Ping(payload) => Event::Ping(payload),
+            protocol::Event::Pong(payload) => Event::Pong(payload),
+        })
+    }
+}
+
+fn intake(paused: bool) -> Intake {
+    if paused { Intake::Pause } else { Intake::Accept }
+}
+
+/// The parameters of permessage-deflate that both sides agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed(crate::deflate::Negotiated);
+
+impl Agreed {
+    /// A server's decision on a request.
+    pub fn accept(settings: &Compression, headers: &HeaderMap) -> Option<Self> {
+        settings.accept(headers).map(Self)
+    }
+
+    /// A client's decision on a response.
+    pub fn confirm(settings: &Compression, headers: &HeaderMap) -> Result<Option<Self>, Error> {
+        Ok(settings.confirm(headers)?.map(Self))
+    }
+
+    /// What the server answers.
+    pub fn response_value(&self) -> HeaderValue {
+        self.0.response_value()
+    }
+
+    /// What each side's messages refer to, and the window bits that it keeps to: client, server.
+    pub fn parameters(&self) -> [(bool, Option<u8>); 2] {
+        let agreed = &self.0;
+        [
+            (!agreed.client_no_context_takeover, agreed.client_max_window_bits),
+            (!agreed.server_no_context_takeover, agreed.server_max_window_bits),
+        ]
+    }
+}
+
+/// A client's offer.
+pub fn offer(settings: &Compression) -> HeaderValue {
+    settings.offer()
+}
+
+/// Both directions of one side.
+#[derive(Debug)]
+pub struct Deflate {
+    deflater: Deflater,
+    inflater: Inflater,
+}
+
+impl Deflate {
+    pub fn new(agreed: &Agreed, role: Role, settings: &Compression) -> Self {
+        Self { deflater: Deflater::new(&agreed.0, role, settings), inflater: Inflater::new(&agreed.0, role) }
+    }
+
+    /// The compressed message, unless it goes as it is.
+    pub fn deflate(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        self.deflater.deflate(payload, &mut out).then_some(out)
+    }
+
+    /// The message, or whether it is too big.
+    pub fn inflate(&mut self, payload: &[u8], limit: usize) -> Result<Vec<u8>, bool> {
+        let mut out = Vec::new();
+        let inflated = self.inflater.inflate(payload, limit, |_| true, &mut out);
+        inflated.map(|()| out).map_err(|error| error == InflateError::TooBig)
+    }
+}
+
+/// Reads the payload of a close frame.
+pub fn parse_close(payload: &[u8]) -> Result<CloseFrame, String> {
+    protocol::parse_close(payload).map_err(|failure| format!("{failure:?}"))
+}
+
+/// The payload of a close frame.
+pub fn close_payload(frame: &CloseFrame) -> Vec<u8> {
+    protocol::close_payload(frame)
+}
+
+/// A client's handshake that waits for its answer.
+#[derive(Debug)]
+pub struct Opening(handshake::Opening);
+
+impl Opening {
+    pub fn new<B>(request: &mut Request<B>) -> Self {
+        Self(handshake::Opening::new(request, None))
+    }
+
+    /// The subprotocol, or why the answer is refused.
+    pub fn confirm<B>(&self, response: &Response<B>) -> Result<Option<Box<str>>, Error> {
+        self.0.confirm(response)
+    }
+}

@@ -1,0 +1,68 @@
+//! Who is in a topic, and what each has been sent.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::connection::{FeedId, Inner};
+use crate::protocol::Encoding;
+
+/// The members of a topic in the order in which they joined.
+#[derive(Debug, Default)]
+pub(super) struct Members(BTreeMap<FeedId, Member>);
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) connection: Arc<Inner>,
+    pub(super) encoding: Encoding,
+    /// Everything up to this offset was sent.
+    pub(super) sent: u64,
+}
+
+impl Members {
+    pub(super) fn insert(&mut self, id: FeedId, member: Member) {
+        self.0.insert(id, member);
+    }
+
+    pub(super) fn remove(&mut self, id: FeedId) -> Option<Member> {
+        self.0.remove(&id)
+    }
+
+    pub(super) fn contains(&self, id: FeedId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (FeedId, &Member)> {
+        self.0.iter().map(|(id, member)| (*id, member))
+    }
+
+    /// Those behind this one, in order.
+    pub(super) fn behind(&mut self, last: Option<FeedId>) -> impl Iterator<Item = (FeedId, &mut Member)> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.0.range_mut((from, Bound::Unbounded)).map(|(id, member)| (*id, member))
+    }
+}
+
+/// Makes a guard for [`Inner::add_feed`] that calls this once it is dropped.
+pub(super) fn on_drop(leave: impl FnOnce() + Send + 'static) -> Box<dyn Any + Send> {
+    struct OnDrop<F: FnOnce()>(Option<F>);
+
+    impl<F: FnOnce()> Drop for OnDrop<F> {
+        fn drop(&mut self) {
+            if let Some(leave) = self.0.take() {
+                leave();
+            }
+        }
+    }
+
+    Box::new(OnDrop(Some(leave)))
+}

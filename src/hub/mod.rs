@@ -1,0 +1,35 @@
+//! One value to many connections: topics, their members, and what was published to them.
+//!
+//! ```text
+//! Topic::publish → Backplane (order) → TopicInner: Log, members ── distributor ──► Sweep ──► connections
+//! ```
+//!
+//! A publication is put into the topic's [`Log`](log::Log), which gives it its position. One short-lived task, the distributor,
+//! then goes through the members and hands each what it has not got yet. `topic_inner` has the rules.
+
+mod backplane;
+mod distributor;
+mod history;
+#[expect(clippy::module_inception, reason = "the type that the folder is named after")]
+mod hub;
+mod log;
+mod members;
+#[cfg(feature = "json")]
+mod periodic;
+mod position;
+mod presence;
+mod publication;
+mod registry;
+mod seat;
+mod stats;
+mod sweep;
+mod topic;
+mod topic_inner;
+
+pub use self::history::{History, Recovered};
+pub use self::hub::Hub;
+pub use self::position::Position;
+pub use self::presence::{Presence, PresenceChange};
+pub use self::seat::Seat;
+pub use self::stats::TopicStats;
+pub use self::topic::Topic;

@@ -1,0 +1,130 @@
+//! One producer of periodic updates for all members.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::task::AbortHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::publication::Draft;
+use super::topic::Topic;
+use super::topic_inner::TopicInner;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::error_chain::Causes;
+use crate::message::Message;
+
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+impl Topic {
+    /// Publishes what `get` returns as JSON, every `interval`, where it differs from the value before. It is asked, compared
+    /// and encoded once, whatever number of members there is, and not at all while there is none.
+    ///
+    /// A member that joins gets the latest value at once, where a [replay](Self::join_after) has not brought it. A topic that
+    /// was empty gets a fresh one.
+    ///
+    /// This starts a task, which keeps the topic. It ends when the result's
+    /// [`abort`](AbortHandle::abort) is called, when the last clone of the hub is dropped, and with the runtime; dropping the
+    /// result changes nothing. Errors of `get` are logged at `warn`, and it is asked again.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::time::Duration;
+    /// use tower_websocket::{Error, Hub, Manager, Overflow, WebSocketLayer};
+    ///
+    /// async fn load() -> Result<f64, Infallible> {
+    ///     Ok(0.5)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let hub = Hub::new();
+    /// hub.topic("load").periodic(Duration::from_secs(5), load);
+    /// WebSocketLayer::new(move |ws: Manager| {
+    ///     let topic = hub.topic("load");
+    ///     async move {
+    ///         let _seat = topic.join(&ws, Overflow::KeepLatest)?;
+    ///         ws.ignore_incoming().await.map(drop)
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `interval` is zero, and outside of a tokio runtime.
+    pub fn periodic<G, F, T, E>(&self, interval: Duration, get: G) -> AbortHandle
+    where
+        G: FnMut() -> F + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Serialize + PartialEq + Send + 'static,
+        E: Into<BoxError> + Send + 'static,
+    {
+        self.periodic_by(interval, get, |last, current| last == current)
+    }
+
+    /// As [`periodic`](Self::periodic), where `same(last, current)` says whether a value need not be sent after the last one.
+    ///
+    /// # Panics
+    ///
+    /// As [`periodic`](Self::periodic).
+    pub fn periodic_by<G, F, T, E>(
+        &self,
+        interval: Duration,
+        get: G,
+        same: impl FnMut(&T, &T) -> bool + Send + 'static,
+    ) -> AbortHandle
+    where
+        G: FnMut() -> F + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Serialize + Send + 'static,
+        E: Into<BoxError> + Send + 'static,
+    {
+        assert!(!interval.is_zero(), "an interval must be longer than zero");
+        tokio::spawn(produce(self.inner().clone(), interval, get, same)).abort_handle()
+    }
+}
+
+async fn produce<G, F, T, E>(topic: Arc<TopicInner>, period: Duration, mut get: G, mut same: impl FnMut(&T, &T) -> bool)
+where
+    G: FnMut() -> F,
+    F: Future<Output = Result<T, E>>,
+    T: Serialize,
+    E: Into<BoxError>,
+{
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last: Option<T> = None;
+    while topic.has_hub() {
+        if topic.is_empty() {
+            // Whoever comes gets a fresh value.
+            last = None;
+            topic.wait_for_members(period).await;
+            ticks.reset_immediately();
+            continue;
+        }
+        ticks.tick().await;
+        if topic.is_empty() {
+            continue;
+        }
+        let current = get().await.map_err(|error| Error::with_source(ErrorKind::Source, error));
+        let current = match current {
+            Ok(current) if last.as_ref().is_some_and(|last| same(last, &current)) => continue,
+            Ok(current) => current,
+            Err(error) => {
+                tracing::warn!(topic = &*topic.name, error = %Causes(&error), "no value for a periodic update");
+                continue;
+            }
+        };
+        let published = Message::json(&current).and_then(|message| {
+            let draft = Draft { message, key: None, except: None, latest: true };
+            topic.backplane.publish(&topic, draft)
+        });
+        match published {
+            Ok(()) => last = Some(current),
+            Err(error) => {
+                tracing::warn!(topic = &*topic.name, error = %Causes(&error), "no periodic update");
+            }
+        }
+    }
+}

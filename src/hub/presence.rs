@@ -1,0 +1,88 @@
+//! Who is there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::connection::FeedId;
+use crate::manager::ConnectionId;
+use crate::message::Message;
+
+/// A member that says who it is; see [`Topic::join_as`](crate::Topic::join_as).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    connection: ConnectionId,
+    value: Message,
+}
+
+impl Presence {
+    pub(super) fn new(connection: ConnectionId, value: Message) -> Self {
+        Self { connection, value }
+    }
+
+    /// The member's connection.
+    #[must_use]
+    pub fn connection_id(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// What it has said.
+    #[must_use]
+    pub fn value(&self) -> &Message {
+        &self.value
+    }
+}
+
+/// A change of who is there; see [`Topic::on_presence`](crate::Topic::on_presence).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PresenceChange {
+    /// A member says who it is, for the first time.
+    Joined(Presence),
+    /// A member that had said who it is has left, whatever the reason.
+    Left(Presence),
+    /// A member says something else.
+    Updated(Presence),
+}
+
+/// Makes the message, if there is to be one, that members get of a change.
+pub(super) type OnPresence = dyn Fn(&PresenceChange) -> Option<Message> + Send + Sync;
+
+/// Those who say who they are, in the order in which they joined.
+#[derive(Debug, Default)]
+pub(super) struct Present(BTreeMap<FeedId, Presence>);
+
+impl Present {
+    pub(super) fn set(&mut self, id: FeedId, presence: Presence) -> PresenceChange {
+        match self.0.insert(id, presence.clone()) {
+            None => PresenceChange::Joined(presence),
+            Some(_) => PresenceChange::Updated(presence),
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: FeedId) -> Option<PresenceChange> {
+        self.0.remove(&id).map(PresenceChange::Left)
+    }
+
+    pub(super) fn list(&self) -> Vec<Presence> {
+        self.0.values().cloned().collect()
+    }
+}
+
+/// What is to be published of this change. A member may leave as its connection is dropped in the middle of a panic, where
+/// another panic would end the process.
+pub(super) fn announce(on_presence: &OnPresence, change: &PresenceChange) -> Option<Message> {
+    catch_unwind(AssertUnwindSafe(|| on_presence(change))).unwrap_or_else(|_| {
+        tracing::error!("the function of `Topic::on_presence` panicked");
+        None
+    })
+}
+
+impl fmt::Display for Presence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value.as_text() {
+            Some(text) => f.write_str(text),
+            None => write!(f, "{}", self.value.as_bytes().escape_ascii()),
+        }
+    }
+}

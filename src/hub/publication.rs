@@ -1,0 +1,89 @@
+//! One message that was published, and the frames that were made of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::budget::{Budget, Charge};
+use crate::message::Message;
+use crate::protocol::{Encoding, Frame, Item};
+
+/// What a publisher hands over.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) message: Message,
+    /// What it is a newer value of.
+    pub(super) key: Option<Arc<str>>,
+    /// The connection that does not get it.
+    pub(super) except: Option<u64>,
+    /// New members get it too, until there is a later one.
+    pub(super) latest: bool,
+}
+
+/// A message at its place in a topic. It is encoded once for each way in which connections encode.
+#[derive(Debug)]
+pub(super) struct Publication {
+    pub(super) offset: u64,
+    pub(super) draft: Draft,
+    pub(super) published: Instant,
+    /// Memory is short.
+    pub(super) scarce: bool,
+    frames: Mutex<Vec<(Encoding, Bytes)>>,
+}
+
+impl Publication {
+    pub(super) fn new(offset: u64, draft: Draft, published: Instant) -> Self {
+        Self { offset, draft, published, scarce: false, frames: Mutex::default() }
+    }
+
+    /// Whether this connection gets it.
+    pub(super) fn is_for(&self, connection: u64) -> bool {
+        self.draft.except != Some(connection)
+    }
+
+    /// It, for a connection that encodes in this way.
+    pub(super) fn item(&self, encoding: Encoding, budget: &Budget) -> Item {
+        let message = &self.draft.message;
+        let frame = match self.frame(encoding, budget) {
+            Some(frame) => Frame::Shared(frame),
+            None => Frame::Own(message.clone()),
+        };
+        Item { frame, payload: message.len(), key: self.draft.key.clone() }
+    }
+
+    /// Its frame, made when it is first asked for.
+    pub(super) fn frame(&self, encoding: Encoding, budget: &Budget) -> Option<Bytes> {
+        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, frame)) = frames.iter().find(|(known, _)| *known == encoding) {
+            return Some(frame.clone());
+        }
+        let frame = charged(encoding.encode(&self.draft.message)?, budget);
+        frames.push((encoding, frame.clone()));
+        Some(frame)
+    }
+
+    /// The memory that it takes before it is encoded.
+    pub(super) fn size(&self) -> usize {
+        size_of::<Self>() + self.draft.message.len()
+    }
+}
+
+/// Bytes that are charged to the budget until the last of those who share them is done with them. They are in memory already,
+/// so that the budget may go over its limit.
+pub(super) fn charged(bytes: Vec<u8>, budget: &Budget) -> Bytes {
+    let mut charge = budget.charge();
+    charge.raise_or_exceed(bytes.len());
+    Bytes::from_owner(Charged { bytes, _charge: charge })
+}
+
+struct Charged {
+    bytes: Vec<u8>,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}

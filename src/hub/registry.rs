@@ -1,0 +1,100 @@
+//! Which topics there are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::time::Instant;
+
+use super::backplane::Backplane;
+use super::topic_inner::TopicInner;
+use crate::budget::Budget;
+
+/// The topics of a hub by name. A topic is there as long as it has a handle, a member, or something in its history.
+#[derive(Debug)]
+pub(super) struct Registry {
+    pub(super) budget: Budget,
+    pub(super) backplane: Arc<Backplane>,
+    topics: Mutex<Topics>,
+}
+
+#[derive(Debug, Default)]
+struct Topics {
+    by_name: HashMap<Box<str>, Weak<TopicInner>>,
+    /// Topics that are kept for their histories, by when each may have expired. The numbers make entries different.
+    retained: BTreeMap<(Instant, u64), Arc<TopicInner>>,
+    next: u64,
+}
+
+impl Topics {
+    fn retain(&mut self, topic: Arc<TopicInner>, expires: Instant) {
+        self.next += 1;
+        self.retained.insert((expires, self.next), topic);
+    }
+}
+
+impl Registry {
+    pub(super) fn new(budget: Budget, backplane: Backplane) -> Self {
+        Self { budget, backplane: Arc::new(backplane), topics: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Topics> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The topic of this name, made if there is none.
+    pub(super) fn topic(self: &Arc<Self>, name: &str) -> Arc<TopicInner> {
+        self.expire();
+        let mut topics = self.lock();
+        if let Some(topic) = topics.by_name.get(name).and_then(Weak::upgrade) {
+            return topic;
+        }
+        let topic = TopicInner::new(name, self);
+        topics.by_name.insert(name.into(), Arc::downgrade(&topic));
+        topic
+    }
+
+    /// A topic was dropped. There may be another of its name by now.
+    pub(super) fn forget(&self, name: &str) {
+        let mut topics = self.lock();
+        if topics.by_name.get(name).is_some_and(|topic| topic.strong_count() == 0) {
+            topics.by_name.remove(name);
+            if topics.by_name.is_empty() {
+                topics.by_name = HashMap::new();
+            }
+        }
+    }
+
+    /// How many topics there are.
+    pub(super) fn len(&self) -> usize {
+        self.expire();
+        self.lock().by_name.len()
+    }
+
+    /// Keeps a topic for its history.
+    pub(super) fn retain(&self, topic: Arc<TopicInner>, expires: Instant) {
+        self.lock().retain(topic, expires);
+        self.expire();
+    }
+
+    /// Lets go of topics whose histories have expired. Done whenever topics are looked up, as no task waits for it.
+    fn expire(&self) {
+        let now = Instant::now();
+        let mut expired = Vec::new();
+        let mut topics = self.lock();
+        while let Some(entry) = topics.retained.first_entry().filter(|entry| entry.key().0 <= now) {
+            expired.push(entry.remove());
+        }
+        drop(topics);
+        for topic in expired {
+            let mut state = topic.lock();
+            state.log.expire(now);
+            match state.log.expires() {
+                Some(expires) => {
+                    drop(state);
+                    self.lock().retain(topic, expires);
+                }
+                None => state.retained = false,
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a topic has done.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters of one topic since it was first used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TopicStats {
+    /// Publications that waited too long for members and were dropped: one for each member.
+    pub dropped: u64,
+    /// Publications handed to members: one for each member.
+    pub delivered: u64,
+    /// How many members there are now.
+    pub members: usize,
+    /// Members whose connections were closed as they were too slow.
+    pub overflowed: u64,
+    /// How many messages were published.
+    pub published: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) published: AtomicU64,
+    delivered: AtomicU64,
+    dropped: AtomicU64,
+    overflowed: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn add(&self, delivered: u64, dropped: u64, overflowed: u64) {
+        self.delivered.fetch_add(delivered, Ordering::Relaxed);
+        self.dropped.fetch_add(dropped, Ordering::Relaxed);
+        self.overflowed.fetch_add(overflowed, Ordering::Relaxed);
+    }
+
+    pub(super) fn stats(&self, members: usize) -> TopicStats {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TopicStats {
+            dropped: load(&self.dropped),
+            delivered: load(&self.delivered),
+            members,
+            overflowed: load(&self.overflowed),
+            published: load(&self.published),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! How publications get to the members.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::members::Member;
+use super::publication::{Publication, charged};
+use super::stats::Counters;
+use super::topic_inner::State;
+use crate::budget::Budget;
+use crate::connection::{FeedId, Inner, Joined};
+use crate::protocol::Encoding;
+
+/// Goes round the members, some at a time, and hands each all that it has not got yet.
+///
+/// So a publication that comes while another is on its way is joined with it for the members that are still to come: they get
+/// both in one write. What is joined is made once for all who miss the same.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    /// The round that is under way: the last member that was visited, and what all members have been sent once it is over.
+    round: Option<Round>,
+    /// Who is to be delivered to now.
+    visits: Vec<Visit>,
+    batches: Vec<Batch>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    visited: Option<FeedId>,
+    delivers: u64,
+}
+
+/// One member, and which batch it gets.
+#[derive(Debug)]
+struct Visit {
+    connection: Arc<Inner>,
+    feed: FeedId,
+    encoding: Encoding,
+    batch: usize,
+}
+
+/// Publications in a row that some members get next.
+#[derive(Debug)]
+struct Batch {
+    after: u64,
+    up_to: u64,
+    /// The offset of the log's last publication when this was made.
+    head: u64,
+    publications: Vec<Arc<Publication>>,
+    joined: JoinedBatch,
+}
+
+impl Sweep {
+    /// Chooses the members that are delivered to next. `false`: all have been sent everything.
+    pub(super) fn advance(&mut self, state: &mut State, now: Instant) -> bool {
+        let State { log, members, distributing, .. } = state;
+        self.visits.clear();
+        self.batches.drain(..self.batches.len().saturating_sub(KEPT_BATCHES));
+        loop {
+            let round = match &mut self.round {
+                Some(round) => round,
+                None => {
+                    if members.is_empty() {
+                        log.set_delivered(log.head(), now);
+                    }
+                    if log.delivered() == log.head() {
+                        *distributing = false;
+                        // Idle topics keep nothing.
+                        *self = Self::default();
+                        return false;
+                    }
+                    let delivers = log.batch(log.delivered()).last().map_or(log.head(), |last| last.offset);
+                    self.round.insert(Round { visited: None, delivers })
+                }
+            };
+            let mut visited = 0;
+            for (feed, member) in members.behind(round.visited).take(MOST_VISITED) {
+                visited += 1;
+                round.visited = Some(feed);
+                if member.sent == log.head() {
+                    continue;
+                }
+                let known =
+                    self.batches.iter().rposition(|batch| batch.after == member.sent && batch.head == log.head());
+                let batch = known.unwrap_or_else(|| {
+                    self.batches.push(Batch::new(member.sent, log.head(), log.batch(member.sent)));
+                    self.batches.len() - 1
+                });
+                member.sent = self.batches[batch].up_to;
+                let Member { connection, encoding, .. } = member;
+                self.visits.push(Visit { connection: connection.clone(), feed, encoding: *encoding, batch });
+                if self.visits.len() == CHUNK {
+                    return true;
+                }
+            }
+            if visited == MOST_VISITED {
+                return true;
+            }
+            log.set_delivered(round.delivers, now);
+            self.round = None;
+            if !self.visits.is_empty() {
+                return true;
+            }
+        }
+    }
+
+    /// Delivers to the members that were chosen.
+    pub(super) fn deliver(&mut self, budget: &Budget, counters: &Counters) {
+        let (mut delivered, mut dropped, mut overflowed) = (0, 0, 0);
+        for Visit { connection, feed, encoding, batch } in self.visits.drain(..) {
+            let Batch { publications, joined, .. } = &mut self.batches[batch];
+            let id = connection.id();
+            let gets_all = publications.iter().all(|publication| publication.is_for(id));
+            let joined = if gets_all { joined.get(publications, encoding, budget) } else { None };
+            let scarce = publications.last().is_some_and(|last| last.scarce);
+            let publications = publications.iter().filter(|publication| publication.is_for(id));
+            let items = || publications.clone().map(|publication| publication.item(encoding, budget));
+            let outcome = connection.deliver(feed, joined, items, scarce);
+            delivered += publications.count() as u64;
+            dropped += outcome.dropped;
+            if outcome.overflowed {
+                overflowed += 1;
+                connection.close_slow();
+            }
+        }
+        counters.add(delivered, dropped, overflowed);
+    }
+}
+
+impl Batch {
+    fn new<'a>(after: u64, head: u64, publications: impl Iterator<Item = &'a Arc<Publication>>) -> Self {
+        let publications: Vec<_> = publications.cloned().collect();
+        let up_to = publications.last().map_or(head, |last| last.offset);
+        Self { after, up_to, head, publications, joined: JoinedBatch::default() }
+    }
+}
+
+/// A batch as one piece of bytes, for each way in which connections encode.
+#[derive(Debug, Default)]
+struct JoinedBatch(Vec<(Encoding, Joined)>);
+
+impl JoinedBatch {
+    /// Made when it is first asked for.
+    fn get(&mut self, publications: &[Arc<Publication>], encoding: Encoding, budget: &Budget) -> Option<&Joined> {
+        let index = match self.0.iter().position(|(known, _)| *known == encoding) {
+            Some(index) => index,
+            None => {
+                self.0.push((encoding, join(publications, encoding, budget)?));
+                self.0.len() - 1
+            }
+        };
+        self.0.get(index).map(|(_, joined)| joined)
+    }
+}
+
+fn join(publications: &[Arc<Publication>], encoding: Encoding, budget: &Budget) -> Option<Joined> {
+    let payload = publications.iter().map(|publication| publication.draft.message.len() as u64).sum();
+    let mut frames = publications.iter().map(|publication| publication.frame(encoding, budget));
+    let frames = if publications.len() == 1 {
+        frames.next()??
+    } else {
+        charged(frames.collect::<Option<Vec<_>>>()?.concat(), budget)
+    };
+    Some(Joined { frames, messages: publications.len() as u64, payload })
+}
+
+/// How many members are delivered to before other tasks have a turn, such as those of these members.
+const CHUNK: usize = 32;
+/// How many members are looked at under the lock.
+const MOST_VISITED: usize = 1024;
+/// How many batches are kept for the next members.
+const KEPT_BATCHES: usize = 4;

@@ -1,0 +1,142 @@
+//! The end of a connection: asked for, waited for, and set.
+
+use std::future::poll_fn;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::handle::Manager;
+use crate::close::{CloseCode, CloseFrame};
+use crate::connection::{Inner, Waiter, Waiting};
+use crate::error::Error;
+use crate::text::Text;
+
+/// Closing.
+impl Manager {
+    /// Closes with code 1000. The same as [`close_with`](Self::close_with) without a reason.
+    ///
+    /// # Errors
+    ///
+    /// As for [`close_with`](Self::close_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`close_with`](Self::close_with).
+    #[doc(alias = "Close")]
+    pub async fn close(&self) -> Result<(), Error> {
+        self.close_with(CloseCode::NORMAL, "").await
+    }
+
+    /// Closes: writes what is buffered, sends a close frame, waits for the peer's (at most
+    /// [`Limits::close_timeout`](crate::Limits::close_timeout), 5 s by default) and ends the transport (RFC 6455 §7.1.1).
+    ///
+    /// The first reason wins: on a connection that is closing already, this waits for the end and changes nothing.
+    /// Messages that still arrive are discarded.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection failed, if it did before it was closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the connection closes whether or not the future is dropped.
+    pub async fn close_with(&self, code: CloseCode, reason: impl Into<Text>) -> Result<(), Error> {
+        self.close_frame(CloseFrame::new(code, reason)).await
+    }
+
+    /// Closes with this frame. The same as [`close_with`](Self::close_with), for a frame that is there already, such as the
+    /// one that another connection ended with: a frame without a code stays one.
+    ///
+    /// ```
+    /// use tower_websocket::{CloseFrame, Error, Manager};
+    ///
+    /// async fn dismiss(ws: &Manager, why: CloseFrame) -> Result<(), Error> {
+    ///     ws.close_frame(why).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`close_with`](Self::close_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`close_with`](Self::close_with).
+    pub async fn close_frame(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
+        self.start_close(frame.into());
+        self.done().await.map(drop)
+    }
+
+    /// Waits for the end of the connection, and tells the close frame that ended it: the peer's or ours, whichever came
+    /// first.
+    ///
+    /// It receives no messages. Once unread messages have reached [`Limits::incoming`](crate::Limits::incoming), reading stops:
+    /// then the peer's close frame, a reset or the end of the transport go unseen, until a write fails, such as that of the
+    /// keepalive's next ping. [`ignore_incoming`](Self::ignore_incoming) waits in the same way and reads on.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection failed, if it ended in any other way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    #[doc(alias = "Done")]
+    #[doc(alias = "SetCloseHandler")]
+    pub async fn done(&self) -> Result<CloseFrame, Error> {
+        let mut waiter = Waiter::new(&self.shared.connection, Waiting::Watcher);
+        poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await
+    }
+
+    /// The reason why the connection is over for its users, or `None` while it is open.
+    #[must_use]
+    pub fn end(&self) -> Option<Result<CloseFrame, Error>> {
+        self.shared.connection.close_reason()
+    }
+
+    /// Whether nothing more can be sent: the connection is over, or its transport accepts no more data.
+    ///
+    /// Unread messages may still be [received](Self::recv).
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.connection.is_closed()
+    }
+
+    /// A token that is cancelled when the connection ends, for tasks that live as long as it does.
+    ///
+    /// Cancelling it does not close the connection: each clone of the token is for listening.
+    #[doc(alias = "Context")]
+    #[must_use]
+    pub fn context(&self) -> CancellationToken {
+        // A child: cancelling what the user gets must not tell other users that the connection ended.
+        self.shared.connection.context().child_token()
+    }
+
+    /// Closes the connection with this frame at this time, unless it is over before: for sessions whose token expires.
+    ///
+    /// Another call replaces the deadline, so that a renewed token renews the session;
+    /// [`clear_deadline`](Self::clear_deadline) takes it away. As after [`close_frame`](Self::close_frame), what is buffered is
+    /// written first.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use tower_websocket::{CloseCode, CloseFrame, Error, Manager};
+    ///
+    /// async fn handler(ws: Manager) -> Result<(), Error> {
+    ///     let expires = Instant::now() + Duration::from_secs(3600);
+    ///     ws.set_deadline(expires, CloseFrame::new(CloseCode::POLICY_VIOLATION, "token expired"));
+    ///     while let Some(message) = ws.recv().await? {
+    ///         ws.send(message).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn set_deadline(&self, at: impl Into<Instant>, frame: CloseFrame) {
+        self.shared.connection.set_deadline(Some((at.into(), frame)));
+    }
+
+    /// Takes the deadline of [`set_deadline`](Self::set_deadline) away.
+    pub fn clear_deadline(&self) {
+        self.shared.connection.set_deadline(None);
+    }
+}

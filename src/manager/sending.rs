@@ -1,0 +1,105 @@
+//! Sending messages.
+
+use std::future::{Future, poll_fn};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::handle::Manager;
+use crate::connection::{Waiter, Waiting};
+use crate::error::{Error, ErrorKind};
+use crate::message::Message;
+
+/// Sending.
+impl Manager {
+    /// Sends a message: puts it into the outgoing buffer, and waits only while that is full.
+    ///
+    /// Everything buffered is written before the connection's task next sleeps, so what is sent in one go leaves in one
+    /// system call, and nothing waits for a timer.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection is over; [`ErrorKind::Closed`] after a close frame in either direction.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped before it is ready, the message was not sent.
+    #[doc(alias = "WriteMessage")]
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        self.send_as(message.into(), true)
+    }
+
+    /// Sends a message without compressing it, for data that is compressed or secret already.
+    ///
+    /// Otherwise the same as [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`send`](Self::send).
+    #[doc(alias = "EnableWriteCompression")]
+    pub fn send_uncompressed(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        self.send_as(message.into(), false)
+    }
+
+    /// Sends a message and waits until the operating system has taken all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WriteTimeout`] when that takes longer than `time`; a part may be on the wire by then, so the
+    /// connection ends.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the message may have been sent or not.
+    #[doc(alias = "WriteData")]
+    pub async fn write_data(&self, message: impl Into<Message>, time: Duration) -> Result<(), Error> {
+        let written = async {
+            let offset = self.queue(message.into(), true).await?;
+            self.written(offset).await
+        };
+        timeout(time, written).await.unwrap_or_else(|_| {
+            let error = Error::new(ErrorKind::WriteTimeout);
+            self.shared.connection.fail(error.clone());
+            Err(error)
+        })
+    }
+
+    /// Waits until the operating system has taken everything that was sent so far, by any clone.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection ended before that.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.written(self.shared.connection.bytes_queued()).await
+    }
+
+    fn send_as(&self, message: Message, compress: bool) -> impl Future<Output = Result<(), Error>> {
+        let mut waiter = Waiter::new(&self.shared.connection, Waiting::Writer);
+        let mut message = Some(message);
+        poll_fn(move |cx| {
+            let poll = waiter.poll(cx, |connection, key, cx| connection.poll_send(&mut message, compress, key, cx));
+            poll.map_ok(drop)
+        })
+    }
+
+    /// Sends a message, and says up to which byte must be written for it to be out.
+    async fn queue(&self, message: Message, compress: bool) -> Result<u64, Error> {
+        let mut waiter = Waiter::new(&self.shared.connection, Waiting::Writer);
+        let mut message = Some(message);
+        poll_fn(|cx| waiter.poll(cx, |connection, key, cx| connection.poll_send(&mut message, compress, key, cx))).await
+    }
+
+    /// Waits until everything up to this byte is written.
+    async fn written(&self, offset: u64) -> Result<(), Error> {
+        let mut waiter = Waiter::new(&self.shared.connection, Waiting::Writer);
+        poll_fn(|cx| waiter.poll(cx, |connection, key, cx| connection.poll_written(offset, key, cx))).await
+    }
+}

@@ -1,0 +1,96 @@
+//! What one connection adds to the process's metrics.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::handles::{Direction, closed, with};
+use crate::close::CloseFrame;
+use crate::error::Error;
+use crate::role::Role;
+use crate::stats::{QueueSizes, Stats};
+
+/// How much of what a connection has carried is counted.
+#[derive(Debug)]
+pub(crate) struct ConnectionMetrics {
+    role: Role,
+    /// When it was last counted. None before the connection is open.
+    counted_at: Option<Instant>,
+    stats: Stats,
+    queues: QueueSizes,
+}
+
+impl ConnectionMetrics {
+    pub(crate) fn new(role: Role) -> Self {
+        Self { role, counted_at: None, stats: Stats::default(), queues: QueueSizes::default() }
+    }
+
+    /// The transport is there.
+    pub(crate) fn opened(&mut self, now: Instant) {
+        self.counted_at = Some(now);
+        with(self.role, |handles| {
+            handles.opened.increment(1);
+            handles.active.increment(1);
+        });
+    }
+
+    /// Whether it is time to count again.
+    #[inline]
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.counted_at.is_some_and(|counted_at| now.saturating_duration_since(counted_at) >= INTERVAL)
+    }
+
+    /// Counts what the connection has carried since it was last counted.
+    #[cold]
+    pub(crate) fn count(&mut self, stats: Stats, queues: QueueSizes, now: Instant) {
+        let (old, old_queues) =
+            (std::mem::replace(&mut self.stats, stats), std::mem::replace(&mut self.queues, queues));
+        self.counted_at = Some(now);
+        with(self.role, |handles| {
+            let received = [
+                stats.messages_received - old.messages_received,
+                stats.payload_received - old.payload_received,
+                stats.wire_received - old.wire_received,
+            ];
+            let sent = [
+                stats.messages_sent - old.messages_sent,
+                stats.payload_sent - old.payload_sent,
+                stats.wire_sent - old.wire_sent,
+            ];
+            handles.received.add(received, old_queues.unread, queues.unread);
+            handles.sent.add(sent, old_queues.unwritten, queues.unwritten);
+        });
+    }
+
+    /// The connection has ended, and its handler too.
+    pub(crate) fn ended(&mut self, stats: Stats, end: &Result<CloseFrame, Error>) {
+        let Some(counted_at) = self.counted_at else { return };
+        self.count(stats, QueueSizes::default(), counted_at);
+        self.counted_at = None;
+        with(self.role, |handles| handles.active.decrement(1));
+        closed(self.role, end);
+    }
+
+    /// A ping was answered.
+    pub(crate) fn round_trip(&self, time: Duration) {
+        super::handles::round_trip(self.role, time);
+    }
+}
+
+impl Direction {
+    /// Adds messages, payload and bytes on the wire, and changes the size of the queue. Most connections have carried pings
+    /// alone.
+    fn add(&self, [messages, payload, network]: [u64; 3], old_queue: u64, queue: u64) {
+        for (counter, more) in [(&self.messages, messages), (&self.payload, payload), (&self.network, network)] {
+            if more > 0 {
+                counter.increment(more);
+            }
+        }
+        if queue != old_queue {
+            self.queue.increment(queue as f64 - old_queue as f64);
+        }
+    }
+}
+
+/// How often a connection that is busy is counted.
+const INTERVAL: Duration = Duration::from_secs(1);

@@ -1,0 +1,288 @@
+//! What one member of a topic is still to be sent.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Overflow;
+use crate::message::Message;
+
+/// Publications that wait until a connection's outgoing buffer has capacity: a bounded queue.
+///
+/// 1. They leave in the order in which they came.
+/// 2. Those that were replayed from a history come first. They are never dropped, and do not count towards the capacity.
+/// 3. No more than `capacity` others wait. What happens to more is said by `overflow`; what is dropped is counted.
+/// 4. What was dropped is told, where there is a notice for it, before the publication behind it.
+/// 5. A feed that overflowed with [`Overflow::Close`] stays empty: its connection is to be closed.
+pub(crate) struct Feed {
+    overflow: Overflow,
+    capacity: usize,
+    queue: VecDeque<Item>,
+    /// How many at the front of the queue were replayed.
+    replayed: usize,
+    dropped: u64,
+    /// Of these, how many the member was told of.
+    told: u64,
+    notice: Option<Arc<Notice>>,
+    closed: bool,
+}
+
+/// Makes the message that tells a member how many publications were dropped.
+pub(crate) type Notice = dyn Fn(u64) -> Message + Send + Sync;
+
+/// One publication for one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) frame: Frame,
+    /// The length of the message.
+    pub(crate) payload: usize,
+    /// What it is a newer value of.
+    pub(crate) key: Option<Arc<str>>,
+}
+
+/// A message for one connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Frame {
+    /// To be encoded by the connection.
+    Own(Message),
+    /// Encoded, and shared with other connections.
+    Shared(Bytes),
+}
+
+/// What a connection is to encode.
+pub(crate) enum Own {
+    Message(Message),
+    Notice(Arc<Notice>, u64),
+}
+
+impl Own {
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Self::Message(message) => message,
+            Self::Notice(notice, count) => notice(count),
+        }
+    }
+}
+
+/// What became of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// The connection is to be closed.
+    Overflowed,
+    /// It waits, and so many others were dropped.
+    Queued { dropped: u64 },
+}
+
+impl Feed {
+    /// A feed that begins with a replay.
+    pub(crate) fn new(overflow: Overflow, capacity: usize, replay: impl IntoIterator<Item = Item>) -> Self {
+        let queue: VecDeque<_> = replay.into_iter().collect();
+        let replayed = queue.len();
+        Self { overflow, capacity, queue, replayed, dropped: 0, told: 0, notice: None, closed: false }
+    }
+
+    /// What tells the member of dropped publications.
+    pub(crate) fn with_notice(self, notice: Option<Arc<Notice>>) -> Self {
+        Self { notice, ..self }
+    }
+
+    /// Appends a publication, within the bounds. `scarce`: memory is short, so that no more than this one may wait.
+    pub(crate) fn push(&mut self, item: Item, scarce: bool) -> Pushed {
+        let capacity = if scarce { 1 } else { self.capacity };
+        let before = self.queue.len();
+        match self.overflow {
+            _ if self.closed => return Pushed::Overflowed,
+            Overflow::Close if before - self.replayed >= capacity => {
+                self.closed = true;
+                self.queue = VecDeque::new();
+                self.replayed = 0;
+                return Pushed::Overflowed;
+            }
+            Overflow::Close => {}
+            Overflow::DropOldest => self.drop_oldest(capacity),
+            Overflow::KeepLatest => {
+                // Few wait, so that looking at each costs less than an index.
+                let same = self.queue.iter().skip(self.replayed).position(|queued| queued.key == item.key);
+                if let Some(same) = same {
+                    self.queue.remove(self.replayed + same);
+                }
+                self.drop_oldest(capacity);
+            }
+        }
+        let dropped = (before - self.queue.len()) as u64;
+        self.dropped += dropped;
+        self.queue.push_back(item);
+        Pushed::Queued { dropped }
+    }
+
+    /// Makes room for one more.
+    fn drop_oldest(&mut self, capacity: usize) {
+        let excess = (self.queue.len() + 1 - self.replayed).saturating_sub(capacity);
+        self.queue.drain(self.replayed..self.replayed + excess);
+    }
+
+    /// The next one that other connections are sent too, unless something else comes before it.
+    pub(crate) fn pop_shared(&mut self) -> Option<(Bytes, usize)> {
+        if self.needs_encoding() {
+            return None;
+        }
+        match self.pop()? {
+            Item { frame: Frame::Shared(frame), payload, .. } => Some((frame, payload)),
+            Item { frame: Frame::Own(_), .. } => None,
+        }
+    }
+
+    /// The next message, where it is to be encoded by the connection.
+    pub(crate) fn pop_own(&mut self) -> Option<Own> {
+        if self.replayed == 0
+            && let Some(notice) = &self.notice
+            && self.dropped > self.told
+        {
+            let count = self.dropped - std::mem::replace(&mut self.told, self.dropped);
+            return Some(Own::Notice(notice.clone(), count));
+        }
+        match self.queue.front() {
+            Some(Item { frame: Frame::Own(_), .. }) => {}
+            _ => return None,
+        }
+        match self.pop()?.frame {
+            Frame::Own(message) => Some(Own::Message(message)),
+            Frame::Shared(_) => None,
+        }
+    }
+
+    /// Whether what comes next is to be encoded by the connection.
+    pub(crate) fn needs_encoding(&self) -> bool {
+        match self.queue.front() {
+            None => false,
+            Some(Item { frame: Frame::Own(_), .. }) => true,
+            // Dropped publications stood behind those that were replayed.
+            Some(_) => self.replayed == 0 && self.notice.is_some() && self.dropped > self.told,
+        }
+    }
+
+    fn pop(&mut self) -> Option<Item> {
+        let item = self.queue.pop_front()?;
+        self.replayed = self.replayed.saturating_sub(1);
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+        Some(item)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How many were dropped so far.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed")
+            .field("overflow", &self.overflow)
+            .field("waiting", &self.queue.len())
+            .field("dropped", &self.dropped)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(name: &str) -> Item {
+        let key = name.chars().next().filter(char::is_ascii_uppercase).map(|key| key.to_string().into());
+        Item { frame: Frame::Own(name.into()), payload: name.len(), key }
+    }
+
+    fn drain(feed: &mut Feed) -> Vec<String> {
+        let messages = std::iter::from_fn(|| feed.pop_own()).map(Own::into_message);
+        messages.map(|message| message.as_text().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn each_policy_keeps_what_it_says() {
+        // Capacity 3; a key is a capital letter at the beginning.
+        for (overflow, replay, pushed, left, dropped) in [
+            (Overflow::Close, "", "1 2 3", "1 2 3", 0),
+            (Overflow::Close, "", "1 2 3 4", "", 0),
+            (Overflow::Close, "a b c d", "1 2 3", "a b c d 1 2 3", 0),
+            (Overflow::DropOldest, "", "1 2 3 4 5", "3 4 5", 2),
+            (Overflow::DropOldest, "a b c d", "1 2 3 4 5", "a b c d 3 4 5", 2),
+            (Overflow::KeepLatest, "", "1 2 3", "3", 2),
+            (Overflow::KeepLatest, "a b", "1 2 3", "a b 3", 2),
+            (Overflow::KeepLatest, "", "A1 B1 A2 1 B2 2", "A2 B2 2", 3),
+            (Overflow::KeepLatest, "A0", "A1 B1 A2", "A0 B1 A2", 1),
+            (Overflow::KeepLatest, "", "A1 B1 C1 D1 E1 C2", "D1 E1 C2", 3),
+        ] {
+            let mut feed = Feed::new(overflow, 3, replay.split_whitespace().map(item));
+            let results: Vec<_> = pushed.split_whitespace().map(|name| feed.push(item(name), false)).collect();
+            assert_eq!(drain(&mut feed).join(" "), left, "{overflow:?} {pushed}");
+            assert_eq!(feed.dropped(), dropped, "{overflow:?} {pushed}");
+            assert_eq!(feed.is_closed(), results.contains(&Pushed::Overflowed));
+            assert_eq!(feed.queue.capacity(), 0);
+        }
+    }
+
+    #[test]
+    fn what_was_dropped_is_told_once_and_behind_a_replay() {
+        let notice: Arc<Notice> = Arc::new(|count| format!("-{count}").into());
+        let mut feed = Feed::new(Overflow::DropOldest, 2, [item("a"), item("b")]).with_notice(Some(notice));
+        for name in ["1", "2", "3", "4"] {
+            feed.push(item(name), false);
+        }
+        assert_eq!(drain(&mut feed).join(" "), "a b -2 3 4");
+        for name in ["5", "6", "7"] {
+            feed.push(item(name), false);
+        }
+        assert_eq!(drain(&mut feed).join(" "), "-1 6 7");
+        // One that is shared waits for what tells of the ones before it.
+        let shared = |byte| Item { frame: Frame::Shared(Bytes::from(vec![byte])), payload: 1, key: None };
+        for byte in 0..3 {
+            feed.push(shared(byte), false);
+        }
+        assert!(feed.needs_encoding() && feed.pop_shared().is_none());
+        assert_eq!(drain(&mut feed).join(" "), "-1");
+        assert_eq!(feed.pop_shared().unwrap().0, [1][..]);
+        assert_eq!(feed.pop_shared().unwrap().0, [2][..]);
+        assert!(feed.pop_shared().is_none());
+    }
+
+    #[test]
+    fn where_memory_is_short_one_waits() {
+        for (overflow, left, closed) in
+            [(Overflow::Close, "", true), (Overflow::DropOldest, "2", false), (Overflow::KeepLatest, "A2", false)]
+        {
+            let mut feed = Feed::new(overflow, 3, []);
+            let names = if overflow == Overflow::KeepLatest { ["B1", "A2"] } else { ["1", "2"] };
+            for name in names {
+                feed.push(item(name), true);
+            }
+            assert_eq!(drain(&mut feed).join(" "), left);
+            assert_eq!(feed.is_closed(), closed);
+        }
+    }
+
+    #[test]
+    fn a_feed_that_overflowed_takes_nothing_more() {
+        let mut feed = Feed::new(Overflow::Close, 1, []);
+        let results = ["1", "2", "3"].map(|name| feed.push(item(name), false));
+        assert_eq!(results, [Pushed::Queued { dropped: 0 }, Pushed::Overflowed, Pushed::Overflowed]);
+        assert!(feed.is_empty());
+    }
+}

@@ -1,0 +1,139 @@
+//! What the kernel says of data that the peer has not acknowledged. Sans-I/O: the size of the queue is passed in.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::keepalive::time_for;
+
+/// Samples of the kernel's send queue, and how fast it was seen to shrink.
+#[derive(Debug, Default)]
+pub(super) struct SendQueue {
+    /// The first since the queue last grew, and the last.
+    samples: Option<(Sample, Sample)>,
+    /// Bytes per second from the first of them until it last shrank.
+    rate: u64,
+    /// When a sample was last asked for, whether or not the transport had one.
+    asked: Option<Instant>,
+    is_unknown: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    bytes: u32,
+    at: Instant,
+}
+
+impl SendQueue {
+    /// What was acknowledged before counts no more: a wait for the peer begins.
+    pub(super) fn reset(&mut self) {
+        self.samples = None;
+        self.rate = 0;
+    }
+
+    /// When the queue of a peer that has been waited for since this time is to be sampled, if that tells anything. Bytes that
+    /// were on their way when the wait began are acknowledged by the first sample.
+    pub(super) fn sample_due(&self, since: Instant) -> Option<Instant> {
+        (!self.is_unknown).then(|| self.asked.map_or(since, |asked| asked.max(since)) + SAMPLE_INTERVAL)
+    }
+
+    /// When the queue was last seen to hold data, if it was when it was last sampled.
+    pub(super) fn pending_since(&self) -> Option<Instant> {
+        self.samples.filter(|(_, last)| last.bytes > 0).map(|(_, last)| last.at)
+    }
+
+    /// Whether the last sample is recent enough to decide on. Not "of this very moment": a connection whose peer floods it comes
+    /// back to its timers later each time.
+    pub(super) fn is_sampled(&self, now: Instant) -> bool {
+        self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < RECENT)
+    }
+
+    /// The size of the queue, where the transport knows it. Whether the peer has acknowledged data since the last sample, at
+    /// `min_rate` bytes per second at least after the first seconds.
+    pub(super) fn sampled(&mut self, bytes: Option<u32>, min_rate: u64, now: Instant) -> bool {
+        self.asked = Some(now);
+        self.is_unknown = bytes.is_none();
+        let Some(bytes) = bytes else { return false };
+        let sample = Sample { bytes, at: now };
+        let Some((first, last)) = self.samples else {
+            self.samples = Some((sample, sample));
+            return false;
+        };
+        self.samples = Some((if bytes > last.bytes { sample } else { first }, sample));
+        if bytes > last.bytes {
+            self.rate = 0;
+        } else if bytes < last.bytes {
+            let elapsed = now.saturating_duration_since(first.at).as_millis() as u64;
+            self.rate = u64::from(first.bytes - bytes).saturating_mul(1000).checked_div(elapsed).unwrap_or_default();
+        }
+        let demanded = now.saturating_duration_since(last.at).saturating_sub(GRACE).as_secs().saturating_mul(min_rate);
+        let acknowledged = u64::from(last.bytes.saturating_sub(bytes));
+        acknowledged > 0 && acknowledged >= demanded
+    }
+
+    /// How long the queue may stay as it is because the peer acknowledges its data in large steps, where the queue is known
+    /// to hold data. `None`: it is empty or unknown.
+    pub(super) fn step_time(&self, min_rate: u64) -> Option<Duration> {
+        self.pending_since()?;
+        Some(time_for(STEP, self.rate.max(min_rate)))
+    }
+}
+
+/// How often the queue is sampled while a peer is waited for.
+pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+/// A sample of so long ago counts as one of now.
+const RECENT: Duration = Duration::from_millis(500);
+/// For so long after a sample no rate is demanded.
+const GRACE: Duration = Duration::from_secs(5);
+/// What a peer may read before its kernel offers a window again (RFC 9293 §3.8.6.2.2): Linux waits for a sixteenth of its
+/// receive buffer, which is 6 MiB at most unless it was made larger.
+const STEP: u64 = 384 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_shrinks_fast_enough_is_progress() {
+        let start = Instant::now();
+        for (first, second, millis, progress) in [
+            (Some(1000), Some(999), 3000, true),
+            (Some(1000), Some(1000), 3000, false),
+            (Some(1000), Some(2000), 3000, false),
+            (Some(100_000), Some(100_000 - 5 * 1024), 10_000, true),
+            (Some(100_000), Some(100_001 - 5 * 1024), 10_000, false),
+            (None, Some(1000), 3000, false),
+            (Some(1000), None, 3000, false),
+        ] {
+            let mut queue = SendQueue::default();
+            assert!(!queue.sampled(first, 1024, start));
+            let now = start + Duration::from_millis(millis);
+            assert!(!queue.is_sampled(now));
+            assert_eq!(queue.sampled(second, 1024, now), progress, "{first:?} {second:?}");
+            assert!(queue.is_sampled(now));
+        }
+    }
+
+    #[test]
+    fn a_fast_peer_is_expected_to_go_on_sooner_than_a_slow_one() {
+        let start = Instant::now();
+        let mut queue = SendQueue::default();
+        let at = |secs| start + Duration::from_secs(secs);
+        assert_eq!(queue.step_time(1024), None);
+        for (secs, bytes, expected) in [
+            (0, 1024 * 1024, Some(384)),
+            // 128 KiB/s, which it then has on average.
+            (1, 896 * 1024, Some(3)),
+            (3, 640 * 1024, Some(3)),
+            (4, 640 * 1024, Some(3)),
+            // More was written.
+            (5, 1024 * 1024, Some(384)),
+            (6, 0, None),
+        ] {
+            queue.sampled(Some(bytes), 1024, at(secs));
+            assert_eq!(queue.step_time(1024), expected.map(Duration::from_secs), "after {secs} s");
+        }
+        queue.reset();
+        assert_eq!(queue.step_time(1024), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! How much a peer may send in a second.
+
+use std::time::Duration;
+
+use crate::limits::LONGEST;
+
+/// How many messages and bytes a peer may send per second, and what happens when it sends more.
+///
+/// [`Limits::rate_limit`](crate::Limits::rate_limit) sets it for each connection. There is none by default, and then it
+/// costs nothing.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_websocket::{Excess, Limits, RateLimit, Upgrader};
+///
+/// let rate_limit = RateLimit::new().messages(50).bytes(64 * 1024).burst(Duration::from_secs(5));
+/// let upgrader = Upgrader::new().limits(Limits::default().rate_limit(rate_limit));
+/// // Or the connection ends:
+/// let rate_limit = rate_limit.on_excess(Excess::Close);
+/// ```
+///
+/// # What counts
+///
+/// A message is a data message, or a ping, which costs an answer. A byte is one that is read from the transport: it is
+/// counted before it is inflated, with the headers of frames and with control frames; those of HTTP/2 and TLS are not in it.
+/// The time between two messages is not fixed: [`burst`](Self::burst) says how much of a rate a peer may save up.
+///
+/// # While reading is paused
+///
+/// With [`Excess::Pause`], nothing more is read until the rate allows it, and TCP or HTTP/2 hold the peer up. Control frames
+/// behind the data are not seen meanwhile: neither a close frame, nor a ping, nor the pong that answers ours. So silence is not
+/// held against the peer: the keepalive's timeout stops while reading is paused, and starts anew when it goes on; and
+/// [`Limits::message_timeout`](crate::Limits::message_timeout) does not count that time. A peer that has vanished is noticed
+/// once reading goes on, which is within a second after the burst that was too much, or within the time of one message or
+/// byte at a rate below one per second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct RateLimit {
+    pub(crate) messages: Option<u32>,
+    pub(crate) bytes: Option<u32>,
+    pub(crate) burst: Duration,
+    pub(crate) excess: Excess,
+}
+
+/// What happens to a peer that sends more than its [`RateLimit`] allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Excess {
+    /// The connection is closed with 1008, and ends with
+    /// [`ErrorKind::RateLimitExceeded`](crate::ErrorKind::RateLimitExceeded). What had arrived by then, in the same read too, is
+    /// still received.
+    Close,
+    /// Reading pauses until the rate allows more.
+    #[default]
+    Pause,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { messages: None, bytes: None, burst: Duration::from_secs(1), excess: Excess::default() }
+    }
+}
+
+impl RateLimit {
+    /// No limit yet.
+    #[doc(alias = "Quota")]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many messages a peer may send per second. No limit by default.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    pub fn messages(mut self, per_second: u32) -> Self {
+        assert!(per_second > 0, "a rate of no messages would allow nothing");
+        self.messages = Some(per_second);
+        self
+    }
+
+    /// How many bytes a peer may send per second. No limit by default.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    pub fn bytes(mut self, per_second: u32) -> Self {
+        assert!(per_second > 0, "a rate of no bytes would allow nothing");
+        self.bytes = Some(per_second);
+        self
+    }
+
+    /// How much a peer that was silent may send at once: what the rate allows in so much time, and always one message. 1 s by
+    /// default.
+    pub fn burst(mut self, time: Duration) -> Self {
+        self.burst = time.min(LONGEST);
+        self
+    }
+
+    /// What happens when a peer sends more. [`Excess::Pause`] by default.
+    pub fn on_excess(mut self, excess: Excess) -> Self {
+        self.excess = excess;
+        self
+    }
+
+    /// See [`messages`](Self::messages).
+    #[must_use]
+    pub fn get_messages(&self) -> Option<u32> {
+        self.messages
+    }
+
+    /// See [`bytes`](Self::bytes).
+    #[must_use]
+    pub fn get_bytes(&self) -> Option<u32> {
+        self.bytes
+    }
+
+    /// See [`burst`](Self::burst).
+    #[must_use]
+    pub fn get_burst(&self) -> Duration {
+        self.burst
+    }
+
+    /// See [`on_excess`](Self::on_excess).
+    #[must_use]
+    pub fn get_excess(&self) -> Excess {
+        self.excess
+    }
+}

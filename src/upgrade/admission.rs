@@ -1,0 +1,204 @@
+//! The way of a request through the settings of an endpoint: admitted and counted, or refused and logged; then answered.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, Uri, Version};
+use tracing::Span;
+
+use super::io::PendingTransport;
+use super::permits::Permits;
+use super::refused::{log_lost_upgrade, log_refusal};
+use super::upgrade::Upgrade;
+use super::upgrader::Upgrader;
+use crate::connection::ConnectionConfig;
+use crate::handshake::{Accepted, Head, Protocol, Rejection, RejectionKind, StoredRequest, copied};
+use crate::log_text::{LONGEST_VALUE, shortened};
+use crate::metrics::rejected;
+use crate::role::Role;
+use crate::shutdown::Ticket;
+
+/// Without a layer.
+impl Upgrader {
+    /// Answers an opening handshake without a layer, in any handler that gets the whole request.
+    ///
+    /// Send the response, and run the [`Upgrade`] in a task of its own: it waits for the response to be out. It counts as
+    /// any other connection for [`shutdown`](Self::shutdown) and [`max_connections`](Self::max_connections).
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use tower_websocket::{Manager, Upgrader};
+    ///
+    /// fn handle<B>(upgrader: &Upgrader, mut request: Request<B>) -> Response<Full<Bytes>> {
+    ///     match upgrader.upgrade(&mut request) {
+    ///         Ok((response, upgrade)) => {
+    ///             tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
+    ///             response
+    ///         }
+    ///         Err(rejection) => upgrader.rejection_response(rejection, request.version()).map(Full::new),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// An `Upgrader` in the request's extensions means nothing here.
+    ///
+    /// # Errors
+    ///
+    /// Why the handshake is refused, and [`RejectionKind::NotWebSocket`] where the request is none;
+    /// [`rejection_response`](Self::rejection_response) makes the response that says so.
+    #[doc(alias = "Upgrade")]
+    #[doc(alias = "NewManagerWithUpgrade")]
+    #[doc(alias = "accept_hdr_async")]
+    pub fn upgrade<B, R: Default>(&self, request: &mut Request<B>) -> Result<(Response<R>, Upgrade), Rejection> {
+        let admission = self.admit(Head::from(&*request))?;
+        let transport = PendingTransport::take(request.extensions_mut())
+            .ok_or_else(|| self.refuse(Head::from(&*request), RejectionKind::NotUpgradable))?;
+        Ok(self.accept(admission, copied(&*request), transport))
+    }
+
+    /// As [`upgrade`](Self::upgrade), for what has the head of the request only, such as an extractor.
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use http::{Response, StatusCode};
+    /// use tower_websocket::{Manager, Upgrader};
+    ///
+    /// fn handle(upgrader: &Upgrader, parts: &mut Parts) -> Result<Response<String>, StatusCode> {
+    ///     let (response, upgrade) = upgrader.upgrade_parts(parts).map_err(|rejection| rejection.status())?;
+    ///     tokio::spawn(upgrade.run(|ws: Manager| async move { ws.send("welcome").await }));
+    ///     Ok(response)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`upgrade`](Self::upgrade).
+    pub fn upgrade_parts<R: Default>(&self, parts: &mut Parts) -> Result<(Response<R>, Upgrade), Rejection> {
+        let admission = self.admit(Head::from(&*parts))?;
+        let transport = PendingTransport::take(&mut parts.extensions)
+            .ok_or_else(|| self.refuse(Head::from(&*parts), RejectionKind::NotUpgradable))?;
+        Ok(self.accept(admission, parts.clone(), transport))
+    }
+
+    /// The response to a refused handshake of this HTTP version: that of [`Rejection::into_response`], or what
+    /// [`on_rejection`](Self::on_rejection) makes of it.
+    pub fn rejection_response(&self, rejection: Rejection, version: Version) -> Response<Bytes> {
+        let response = rejection.clone().into_response(version);
+        match &self.0.on_rejection {
+            Some(replace) => (replace.0)(&rejection, response),
+            None => response,
+        }
+    }
+}
+
+/// A handshake that passed all checks. Dropped, it does not count any more.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    accepted: Accepted,
+    ticket: Option<Ticket>,
+    permits: Permits,
+}
+
+#[cfg(feature = "axum")]
+impl Admission {
+    /// The subprotocol that is agreed on.
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        self.accepted.subprotocol()
+    }
+}
+
+impl Upgrader {
+    /// Decides on a handshake, and counts it. A refusal is logged.
+    pub(crate) fn admit(&self, head: Head<'_>) -> Result<Admission, Rejection> {
+        let protocol = head.protocol().ok_or_else(|| {
+            if head.has_lost_upgrade() {
+                log_lost_upgrade(head);
+            }
+            head.not_websocket()
+        })?;
+        self.admit_handshake(head, protocol)
+    }
+
+    /// The same for a request that is known to be a handshake.
+    pub(crate) fn admit_handshake(&self, head: Head<'_>, protocol: Protocol) -> Result<Admission, Rejection> {
+        let accepted = self.0.rules.check(head, protocol).inspect_err(|rejection| self.log_refusal(head, rejection))?;
+        let ticket = match &self.0.shutdown {
+            Some(shutdown) => Some(shutdown.admit().ok_or_else(|| self.refuse(head, RejectionKind::ShuttingDown))?),
+            None => None,
+        };
+        let permits = self.0.connections.admit(head).map_err(|kind| self.refuse(head, kind))?;
+        Ok(Admission { accepted, ticket, permits })
+    }
+
+    /// Refuses a handshake for a reason that does not lie in itself, and logs that.
+    pub(crate) fn refuse(&self, head: Head<'_>, kind: RejectionKind) -> Rejection {
+        let rejection = Rejection::new(kind);
+        self.log_refusal(head, &rejection);
+        rejection
+    }
+
+    fn log_refusal(&self, head: Head<'_>, rejection: &Rejection) {
+        rejected(rejection.kind());
+        let policy = &self.0.rules.origin;
+        if self.0.peer_addr.is_none() && self.0.original_uri.is_none() {
+            return log_refusal(head, rejection, policy, head.uri.path(), head.extensions.get().copied());
+        }
+        let request = copied(head);
+        log_refusal(head, rejection, policy, self.uri_of(&request).path(), self.peer_of(&request));
+    }
+
+    /// Answers a handshake that was admitted.
+    pub(crate) fn accept<R: Default>(
+        &self,
+        admission: Admission,
+        request: Parts,
+        transport: PendingTransport,
+    ) -> (Response<R>, Upgrade) {
+        let Admission { accepted, ticket, permits } = admission;
+        let compression = self.0.config.offered();
+        let deflate = compression.and_then(|compression| Some((compression, compression.accept(&request.headers)?)));
+        let subprotocol = accepted.subprotocol().map(Box::from);
+        let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
+        // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
+        let config = ConnectionConfig {
+            read_to_end: request.version >= Version::HTTP_2,
+            ..self.0.config.connection_config(Role::Server, deflate)
+        };
+        let request = StoredRequest::new(request);
+        let upgrade = Upgrade { transport, config, request, subprotocol, upgrader: self.clone(), ticket, permits };
+        (response.map(|()| R::default()), upgrade)
+    }
+
+    /// Chooses anew, for an offer that was accepted as one.
+    #[cfg(feature = "axum")]
+    pub(crate) fn choose_subprotocol(&self, admission: &mut Admission, headers: &http::HeaderMap) {
+        admission.accepted.set_subprotocol(self.0.rules.subprotocols.choose(headers).unwrap_or_default());
+    }
+
+    /// The address of the peer that sent this request, where it is known.
+    pub(super) fn peer_of(&self, request: &Parts) -> Option<SocketAddr> {
+        match &self.0.peer_addr {
+            Some(peer) => (peer.0)(request),
+            None => request.extensions.get().copied(),
+        }
+    }
+
+    /// The URI that the client sent.
+    fn uri_of<'a>(&self, request: &'a Parts) -> &'a Uri {
+        self.0.original_uri.as_ref().and_then(|original| (original.0)(request)).unwrap_or(&request.uri)
+    }
+
+    /// The tracing span of a connection. What the client has chosen is of bounded length in it.
+    pub(super) fn span(&self, request: &Parts, subprotocol: Option<&str>) -> Span {
+        tracing::info_span!(
+            target: "tower_websocket",
+            "websocket",
+            path = &*shortened(self.uri_of(request).path(), LONGEST_VALUE),
+            peer = self.peer_of(request).map(tracing::field::display),
+            subprotocol = subprotocol.map(|subprotocol| shortened(subprotocol, LONGEST_VALUE)).as_deref(),
+        )
+    }
+}

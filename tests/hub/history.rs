@@ -1,0 +1,182 @@
+//! Histories, and members that come back.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tower_websocket::{Budget, History, Hub, Message, Overflow, Position, Recovered, Topic};
+
+use crate::support::{pair, plain_pair, received, settle};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn chat(hub: &Hub) -> Topic {
+    hub.topic("chat").history(History::last(3).within(2 * MINUTE))
+}
+
+/// What a client that comes back is told and gets.
+async fn recover(topic: &Topic, position: impl Into<Option<Position>>) -> (Recovered, Vec<String>) {
+    let (client, server) = pair();
+    let recovered = topic.join_after(&server, position, Overflow::Close).unwrap();
+    settle().await;
+    let messages = received(&client);
+    topic.publish_except(server.id(), "not for the history").unwrap_or(());
+    topic.leave(&server);
+    (recovered, messages)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_gets_what_it_has_missed_or_is_told_of_a_gap() {
+    let topic = chat(&Hub::new());
+    let start = topic.position();
+    let mut positions = vec![start];
+    for number in 1..=5 {
+        topic.publish(number.to_string()).unwrap();
+        positions.push(topic.position());
+    }
+    let (client, server) = pair();
+    for (position, expected) in [
+        (positions[5], Some("")),
+        (positions[4], Some("5")),
+        (positions[2], Some("3 4 5")),
+        (positions[1], None),
+        (start, None),
+        (format!("{:x}-6", start.epoch()).parse().unwrap(), None),
+        (format!("{:x}-5", start.epoch() ^ 1).parse().unwrap(), None),
+    ] {
+        let recovered = topic.join_after(&server, position, Overflow::Close).unwrap();
+        settle().await;
+        let messages = received(&client);
+        match expected {
+            None => assert_eq!((recovered, messages.len()), (Recovered::Gap, 0), "{position}"),
+            Some(expected) => {
+                assert_eq!(recovered, Recovered::All(messages.len()), "{position}");
+                assert_eq!(messages.join(" "), expected, "{position}");
+            }
+        }
+        topic.leave(&server);
+    }
+    // Without a position it gets what there is.
+    assert_eq!(topic.join_after(&server, None, Overflow::Close).unwrap(), Recovered::All(3));
+    topic.publish("6").unwrap();
+    settle().await;
+    assert_eq!(received(&client), ["3", "4", "5", "6"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_old_is_a_gap() {
+    let topic = chat(&Hub::new());
+    let start = topic.position();
+    topic.publish("1").unwrap();
+    sleep(MINUTE).await;
+    topic.publish("2").unwrap();
+    let after_two = topic.position();
+    assert_eq!(recover(&topic, start).await.0, Recovered::All(2));
+    let topic = topic.history(History::last(10).within(MINUTE));
+    assert_eq!(recover(&topic, start).await.0, Recovered::Gap);
+    let (recovered, messages) = recover(&topic, after_two).await;
+    assert_eq!(recovered, Recovered::All(messages.len()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_stays_for_its_history_and_no_longer() {
+    let hub = Hub::new();
+    let position = {
+        let topic = chat(&hub);
+        let position = topic.position();
+        topic.publish("1").unwrap();
+        position
+    };
+    assert_eq!(hub.topics(), 1);
+    sleep(MINUTE).await;
+    chat(&hub).publish("2").unwrap();
+    sleep(MINUTE + MINUTE / 2).await;
+    // The first is gone, the second is there.
+    let topic = chat(&hub);
+    assert_eq!(topic.position().offset(), 2);
+    let (client, server) = pair();
+    assert_eq!(topic.join_after(&server, position, Overflow::Close).unwrap(), Recovered::Gap);
+    topic.leave(&server);
+    assert_eq!(topic.join_after(&server, None, Overflow::Close).unwrap(), Recovered::All(1));
+    topic.leave(&server);
+    drop(topic);
+    assert_eq!(hub.topics(), 1);
+    sleep(MINUTE).await;
+    assert_eq!(hub.topics(), 0);
+    // Another run of the topic: its offsets mean something else.
+    let topic = chat(&hub);
+    assert_ne!(topic.position().epoch(), position.epoch());
+    assert_eq!(topic.join_after(&server, position, Overflow::Close).unwrap(), Recovered::Gap);
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_is_dropped_leaves_nothing_behind() {
+    let budget = Budget::new(1_000_000);
+    let hub = Hub::with_budget(budget.clone());
+    chat(&hub).publish(vec![0; 1000]).unwrap();
+    assert!(budget.used() >= 1000);
+    drop(hub);
+    assert_eq!(budget.used(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn positions_are_told_as_the_application_likes() {
+    let topic = chat(&Hub::new())
+        .encode(|message, position| Message::text(format!("{position} {}", message.as_text().unwrap_or_default())));
+    let (client, server) = pair();
+    let (seat, recovered) = topic.resume(&server, None, Overflow::Close).unwrap();
+    assert_eq!((recovered, seat.position()), (Recovered::All(0), topic.position()));
+    topic.publish("one").unwrap();
+    topic.publish("two").unwrap();
+    settle().await;
+    let told = received(&client);
+    let (first, message) = told[0].split_once(' ').unwrap();
+    assert_eq!(message, "one");
+    let first: Position = first.parse().unwrap();
+    assert_eq!((first.epoch(), first.offset()), (topic.position().epoch(), 1));
+    drop(seat);
+    let (_seat, recovered) = topic.resume(&server, first, Overflow::Close).unwrap();
+    settle().await;
+    assert_eq!((recovered, received(&client)), (Recovered::All(1), vec![told[1].clone()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_is_no_reason_to_close_a_member() {
+    let topic = Hub::new().topic("large").history(History::last(1000)).capacity(1);
+    for number in 0..1000 {
+        topic.publish(format!("{number} {}", "x".repeat(1000))).unwrap();
+    }
+    let (client, server) = plain_pair();
+    let (seat, recovered) = topic.resume(&server, None, Overflow::Close).unwrap();
+    assert_eq!(recovered, Recovered::All(1000));
+    topic.publish("behind it").unwrap();
+    settle().await;
+    assert!(seat.lag() > 500, "{}", seat.lag());
+    for number in 0..1000 {
+        let message = client.recv().await.unwrap().unwrap();
+        assert!(message.as_text().unwrap().starts_with(&format!("{number} ")));
+    }
+    assert_eq!(client.recv().await.unwrap(), Some(Message::text("behind it")));
+    assert_eq!((seat.lag(), seat.dropped()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn histories_go_when_the_budget_is_used_up() {
+    let budget = Budget::new(100_000);
+    let hub = Hub::with_budget(budget.clone());
+    let topic = hub.topic("large").history(History::last(1000));
+    let start = topic.position();
+    let mut positions = Vec::new();
+    for _ in 0..50 {
+        topic.publish(vec![0; 10_000]).unwrap();
+        positions.push(topic.position());
+        assert!(budget.used() <= 100_000, "{budget:?}");
+    }
+    let (_client, server) = pair();
+    assert_eq!(topic.join_after(&server, start, Overflow::Close).unwrap(), Recovered::Gap);
+    topic.leave(&server);
+    assert_eq!(topic.join_after(&server, positions[49], Overflow::Close).unwrap(), Recovered::All(0));
+    drop((topic, hub, server));
+    settle().await;
+    assert_eq!(budget.used(), 0);
+}
