@@ -22,7 +22,7 @@ where
 {
     let lines = Lines::default();
     lines.subscribe();
-    let mut client = serve(layer.upgrader(quiet()).into_service());
+    let mut client = serve(layer.into_service());
     client.handshake("").await;
     peer(&mut client).await;
     drop(client);
@@ -33,7 +33,7 @@ where
 #[tokio::test(start_paused = true)]
 async fn an_ordinary_connection_is_for_debugging_alone() {
     let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) });
-    let said = life(layer, async |peer| {
+    let said = life(layer.upgrader(quiet()), async |peer| {
         peer.send(close(1000, "")).await;
         peer.expect_close(1000).await;
     })
@@ -43,7 +43,7 @@ async fn an_ordinary_connection_is_for_debugging_alone() {
     }
     assert!(!said.contains("closing"), "it was the peer that closed: {said}");
     let layer = WebSocketLayer::new(|_: Manager| async {});
-    let said = life(layer, async |peer| {
+    let said = life(layer.upgrader(quiet()), async |peer| {
         peer.expect_close(1000).await;
         peer.send(close(1000, "")).await;
     })
@@ -58,7 +58,7 @@ async fn an_ordinary_connection_is_for_debugging_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_violation_is_for_debugging_too() {
     let layer = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) });
-    let said = life(layer, async |peer| {
+    let said = life(layer.upgrader(quiet()), async |peer| {
         peer.send(text("x").rsv(0x40)).await;
         peer.expect_close(1002).await;
     })
@@ -69,7 +69,7 @@ async fn a_violation_is_for_debugging_too() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_an_error() {
     let layer = WebSocketLayer::new(|ws: Manager| async move { assert!(ws.end().is_some(), "this handler panics") });
-    let said = life(layer, async |peer| drop(peer.expect_close(1011).await)).await;
+    let said = life(layer.upgrader(quiet()), async |peer| drop(peer.expect_close(1011).await)).await;
     assert_eq!(level(&said, "handler panicked"), "ERROR");
 }
 
@@ -117,4 +117,28 @@ async fn a_shutdown_before_a_connection_is_open_is_for_debugging() {
     peer.settle().await;
     assert_eq!(shutdown.close_all(CloseCode::GOING_AWAY, "", secs(1)).await, 1);
     assert_eq!(level(&lines.take(), "aborted before it was open"), "DEBUG");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_on_end_is_an_error() {
+    let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) });
+    let layer = layer.upgrader(quiet()).on_end(|_, _, _| panic!("this report panics"));
+    let said = life(layer, async |peer| {
+        peer.send(close(1000, "")).await;
+        peer.expect_close(1000).await;
+    })
+    .await;
+    assert_eq!(level(&said, "`on_end` panicked"), "ERROR");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_violation_behind_our_close_frame_is_for_debugging_too() {
+    let layer = WebSocketLayer::new(|_: Manager| async {}).upgrader(quiet());
+    let said = life(layer, async |peer| {
+        peer.expect_close(1000).await;
+        peer.send(text("x").rsv(0x40)).await;
+        peer.expect_end().await;
+    })
+    .await;
+    assert_eq!(level(&said, "while closing"), "DEBUG");
 }

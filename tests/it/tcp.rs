@@ -53,3 +53,22 @@ async fn a_frame_that_comes_along_with_the_request_is_counted() {
     let stats = ends.recv().await.unwrap();
     assert_eq!((stats.messages_received, stats.wire_received), (1, early.len() as u64 + 8));
 }
+
+#[tokio::test]
+async fn over_tcp_our_close_frame_does_not_wait_for_the_end() {
+    let address = serve(WebSocketLayer::new(|_: Manager| async {})).await;
+    let mut times = Vec::new();
+    for _ in 0..10 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let start = Instant::now();
+        stream.write_all(Peer::request("").as_bytes()).await.unwrap();
+        let mut all = Vec::new();
+        // The peer's is awaited behind it, so that nothing else makes the kernel send it.
+        while !all.ends_with(&close(1000, "").unmasked()) {
+            assert!(stream.read_buf(&mut all).await.unwrap() > 0, "{}", all.escape_ascii());
+        }
+        times.push(start.elapsed());
+    }
+    assert!(times.iter().min() < Some(&millis(100)), "{times:?}");
+}

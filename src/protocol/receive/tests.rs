@@ -329,3 +329,17 @@ fn a_frame_of_which_little_has_arrived_gets_room_as_it_arrives() {
         arrived += room;
     }
 }
+
+#[test]
+fn a_connection_that_sleeps_leaves_the_read_buffer_to_its_thread() {
+    // A thread of its own has a buffer of its own.
+    let test = || {
+        let mut receiver = receiver(&Limits::default());
+        let (start, _) = space(&mut receiver);
+        read(&mut receiver, Intake::Accept, &frame(0x81, b"read"), |_| {});
+        assert_eq!(events(&mut receiver, Intake::Accept), [("text", b"read".to_vec())]);
+        receiver.park();
+        assert_eq!(crate::protocol::take_read_buffer().as_ptr(), start);
+    };
+    std::thread::spawn(test).join().unwrap();
+}
