@@ -111,6 +111,13 @@ mod error_chain;
 #[doc(hidden)]
 #[allow(missing_docs, clippy::must_use_candidate, reason = "for the targets in `fuzz/` alone")]
 pub mod fuzz_doors;
+// Guides have no items, and are for readers alone. Their examples and links need features.
+#[cfg(all(doc, any(not(doctest), all(feature = "axum", feature = "client", feature = "deflate", feature = "json"))))]
+#[cfg_attr(
+    not(all(feature = "axum", feature = "deflate", feature = "metrics", feature = "proxy")),
+    allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links)
+)]
+pub mod guide;
 mod handler;
 mod handshake;
 mod hub;
