@@ -80,7 +80,7 @@
 //!
 //! | status | [`RejectionKind`](crate::RejectionKind) | usual cause | metric |
 //! | --- | --- | --- | --- |
-//! | 400 | `Body` | The request has a body, or over HTTP/2 any `Content-Length`. | `body` |
+//! | 400 | `Body` | The request has a body, or over HTTP/2 any `Content-Length`. With one that is not zero, hyper ends the connection before the layer is asked. | `body` |
 //! | 400 | `HttpVersion` | A proxy speaks HTTP/1.0 to the server. | `http_version` |
 //! | 400 | `InvalidExtensions` | A client writes `Sec-WebSocket-Extensions` wrongly. | `invalid_extensions` |
 //! | 400 | `InvalidHost` | No `Host`, two, or one that is malformed; over HTTP/2 a `Host` that differs from `:authority`. | `invalid_host` |

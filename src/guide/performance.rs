@@ -83,7 +83,7 @@
 //! 3.8 KiB in place of 2.7 on the day that this was measured, and with a browser's headers about 2 KiB more.
 //!
 //! What these figures say: bursts, large messages, compression and idle connections that drop their request cost as little as
-//! in the best peer or less. A single message of 64 B or 1 KiB takes 6 % more CPU time than fastwebsockets', and a handshake 11 % more than
+//! in the best peer or less. A single message of 64 B or 1 KiB takes about 6 % more CPU time than fastwebsockets', and a handshake 11 % more than
 //! tokio-websockets' (a server that takes HTTP/2 on the same port pays about 0.7 µs for telling the versions apart). Over HTTP/2
 //! small messages cost a third of axum's, bursts an eighth, and 64 KiB 8 % more.
 //! `cargo run --release --manifest-path benches/compare/Cargo.toml` measures it on your machine, with more peers.
