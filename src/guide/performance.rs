@@ -9,7 +9,7 @@
 //! | the handler's future | what your function holds across `.await` | until it returns |
 //! | incoming message | what has arrived of it, up to [`Limits::max_message_size`](crate::Limits::max_message_size) | while it arrives |
 //! | unread messages | up to [`Limits::incoming`](crate::Limits::incoming) and one message | until they are received |
-//! | outgoing buffer | up to [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) and one message | until it is written |
+//! | outgoing buffer | up to [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) and one message; what topics send has as much again | until it is written |
 //! | publications of a [`Hub`](crate::Hub) | once for all members | until the last slow member or the history needs them no more |
 //! | compression without context takeover (the default) | none: compressors belong to threads | |
 //! | compression with context takeover | see below | from the first message on |
