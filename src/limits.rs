@@ -93,7 +93,8 @@ impl Limits {
 
     /// How many bytes may wait to be written before sending waits too. 64 KiB by default.
     ///
-    /// One message of any size is taken while less than this is waiting, so the peak is this plus one message.
+    /// One message of any size is taken while less than this is waiting, so the peak is this plus one message. What [topics](crate::Topic)
+    /// send has as much again.
     ///
     /// # Panics
     ///

@@ -16,7 +16,7 @@ use crate::role::Role;
 /// 1. What a topic delivers goes into the outgoing buffer where that has capacity and nothing waits in the feed, and else into
 ///    the feed: so each feed keeps its order.
 /// 2. The connection's task moves items from the feeds into the buffer whenever that has capacity. It alone takes them out.
-/// 3. Where handles wait for capacity too, feeds and handles take turns.
+/// 3. Feeds and handles have a capacity each, so that neither keeps the other from sending.
 /// 4. The feeds are dropped, each with its guard, as soon as nothing can be sent any more; a guard is never dropped under the lock.
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
@@ -25,8 +25,6 @@ pub(super) struct Feeds {
     next: usize,
     /// Something may wait in one of them.
     waiting: bool,
-    /// The last refill was left to handles.
-    left_out: bool,
 }
 
 #[derive(Debug)]
@@ -80,24 +78,20 @@ impl Feeds {
     }
 
     /// Moves what waits into the outgoing buffer, as far as that has capacity. Whether there is more that the connection must
-    /// encode itself. `has_senders`: handles wait for capacity, and more of it will be free later.
-    pub(super) fn refill(&mut self, sender: &mut Sender, has_senders: bool) -> bool {
-        self.left_out = has_senders && !self.left_out;
-        if self.left_out {
-            return false;
-        }
+    /// encode itself.
+    pub(super) fn refill(&mut self, sender: &mut Sender) -> bool {
         let mut own = false;
         let count = self.entries.len();
         for turn in 0..count {
             let index = (self.next + turn) % count;
             let feed = &mut self.entries[index].feed;
-            while sender.has_capacity()
+            while sender.has_topic_capacity()
                 && let Some((frame, payload)) = feed.pop_shared()
             {
                 sender.push_shared(frame, 1, payload as u64);
             }
             own |= feed.needs_encoding();
-            if !sender.has_capacity() {
+            if !sender.has_topic_capacity() {
                 self.next = index + 1;
                 return false;
             }
@@ -175,7 +169,7 @@ impl Inner {
         let mut state = self.lock();
         let state_ref = &mut *state;
         let Some(feed) = state_ref.feeds.get_mut(id) else { return delivered };
-        let has_capacity = state_ref.sender.has_capacity();
+        let has_capacity = state_ref.sender.has_topic_capacity();
         match joined {
             Some(Joined { frames, messages, payload }) if has_capacity && feed.is_empty() && !feed.is_closed() => {
                 state_ref.sender.push_shared(frames.clone(), *messages, *payload);
@@ -217,13 +211,13 @@ impl Inner {
     pub(super) fn encode_waiting(&self) {
         loop {
             let mut state = self.lock();
-            if !state.sender.has_capacity() {
+            if !state.sender.has_topic_capacity() {
                 return;
             }
             let Some(own) = state.feeds.pop_own() else { return };
             drop(state);
             // Only this task takes something out, so that nothing overtakes it.
-            if self.queue(own.into_message(), true).is_err() {
+            if self.queue_for_topic(own.into_message()).is_err() {
                 // The connection is over, and its feeds are gone.
                 return;
             }

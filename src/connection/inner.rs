@@ -138,7 +138,7 @@ impl Inner {
     /// Queues the message whether there is capacity or not.
     pub(crate) fn queue(&self, message: Message, compress: bool) -> Result<u64, Error> {
         let offset = if self.is_compressed && compress {
-            self.queue_compressed(message)?
+            self.queue_compressed(message, Source::Handle)?
         } else {
             let mut state = self.lock();
             state.lifecycle.check_writable()?;
@@ -148,15 +148,27 @@ impl Inner {
         Ok(offset)
     }
 
-    fn queue_compressed(&self, message: Message) -> Result<u64, Error> {
+    /// Queues a message of a topic that no other connection is sent in this form.
+    pub(super) fn queue_for_topic(&self, message: Message) -> Result<(), Error> {
+        self.queue_compressed(message, Source::Topic)?;
+        self.driver.notify();
+        Ok(())
+    }
+
+    /// Without permessage-deflate the message is queued as it is.
+    fn queue_compressed(&self, message: Message, source: Source) -> Result<u64, Error> {
         // This lock stays until the frame is queued.
         let mut slot = self.deflater.lock().unwrap_or_else(PoisonError::into_inner);
         let mut compressed = take_buffer();
         let smaller = slot.as_mut().is_some_and(|deflater| deflater.deflate(message.as_bytes(), &mut compressed));
         let mut state = self.lock();
+        let before = state.sender.bytes_queued();
         let queued = state.lifecycle.check_writable().map(|()| {
             if smaller { state.sender.push_compressed(&message, &compressed) } else { state.sender.push(&message) }
         });
+        if source == Source::Topic {
+            state.sender.count_as_topic(before);
+        }
         if state.lifecycle.ended().is_some() {
             // The task has found the lock taken.
             *slot = None;
@@ -442,6 +454,13 @@ fn poll_behind_end(cx: &mut Context<'_>) -> Poll<()> {
 
 /// The lock, with a waker that is to be dropped behind it.
 type Capacity<'a> = (Unused, MutexGuard<'a, State>);
+
+/// Whose capacity a message takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Handle,
+    Topic,
+}
 
 /// The number of the next connection.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);

@@ -102,8 +102,7 @@ impl State {
 
     /// Moves what topics send into the outgoing buffer. Whether there is more, which is to be encoded without the lock.
     pub(super) fn refill(&mut self) -> bool {
-        let has_senders = !self.writers.is_empty() && self.sender.has_unwritten();
-        self.feeds.refill(&mut self.sender, has_senders)
+        self.feeds.refill(&mut self.sender)
     }
 
     /// Whether a message that arrives is for somebody.

@@ -35,11 +35,6 @@ impl WakerKey {
 }
 
 impl WakerSet {
-    /// Whether nobody waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.is_empty())
-    }
-
     /// Has this waker woken at the next change. Returns the one before it.
     #[inline]
     pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) -> Unused {
@@ -180,7 +175,7 @@ mod tests {
         let mut keys: Vec<_> = (0..20).map(|_| WakerKey::default()).collect();
         keys.iter_mut().for_each(|key| drop(set.register(key, &waker)));
         assert!(keys.iter().all(WakerKey::is_registered));
-        set.remove(&mut keys[7]);
+        drop(set.remove(&mut keys[7]));
         assert!(!keys[7].is_registered());
         wake(&mut set);
         assert_eq!(count.0.load(Ordering::Relaxed), 19);

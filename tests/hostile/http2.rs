@@ -28,9 +28,9 @@ fn streams_that_are_reset_at_once_leave_nothing_behind() {
         let before = (tasks(), descriptors());
         let start = resident();
         for answered in [false, true] {
-            for _ in 0..10 {
+            for _ in 0..5 {
                 let (mut sender, connection) = client(address).await;
-                for _ in 0..500 {
+                for _ in 0..300 {
                     // The server may have had enough of this connection.
                     let Ok(ready) = sender.clone().ready().await else { break };
                     sender = ready;

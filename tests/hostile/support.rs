@@ -44,6 +44,8 @@ pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed) / 10_000;
     let socket = TcpSocket::new_v4().unwrap();
+    // What is not read shows soon.
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
     socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 1, 1 + number as u8), 0))).unwrap();
     socket.connect(address).await.unwrap()
 }

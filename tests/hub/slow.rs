@@ -37,7 +37,7 @@ async fn a_member_is_told_of_what_was_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_handler_sends_comes_through_however_much_is_published() {
-    let topic = Hub::new().topic("flood").capacity(4);
+    let topic = Hub::new().topic("flood").capacity(100);
     let (client, server) = plain_pair();
     let seat = topic.join(&server, Overflow::DropOldest).unwrap();
     let publish = || topic.publish("x".repeat(16_000)).unwrap();

@@ -229,3 +229,14 @@ async fn a_message_that_waits_behind_unread_ones_has_its_whole_time() {
     assert_eq!(kind(ws.recv().await), ErrorKind::ReadTimeout);
     assert_eq!(start.elapsed().as_secs(), 30);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_is_given_up_ends_the_connection_at_once() {
+    let (near, _peer_that_does_not_read) = duplex(16);
+    let ws = server(near);
+    let start = Instant::now();
+    assert_eq!(kind(ws.write_data(vec![0; 100], secs(1)).await), ErrorKind::WriteTimeout);
+    assert!(ws.is_closed());
+    assert_eq!(kind(ws.done().await), ErrorKind::WriteTimeout);
+    assert_eq!(start.elapsed().as_secs(), 1);
+}

@@ -18,12 +18,50 @@ pub(crate) struct Sender {
     bytes_queued: u64,
     bytes_written: u64,
     limit: u64,
-    /// Bytes queued since everything was written last, but for shared ones, which are charged where they are made.
-    unshared: u64,
+    /// What of it came from where.
+    shares: Shares,
     totals: Totals,
     charge: Charge,
     /// Nothing more will be written.
     cleared: bool,
+}
+
+/// How many bytes of each source are not written, at most. All is written in the order in which it was queued, so that what was
+/// queued before `mark` is written once as many bytes are; then the mark moves to the end.
+#[derive(Debug, Default)]
+struct Shares {
+    mark: u64,
+    /// From handles, close frames included.
+    handles: Share,
+    /// From topics, encoded for this connection.
+    topics: Share,
+    /// From topics, and shared with other connections.
+    shared: Share,
+}
+
+/// The bytes of one source that were queued before the mark, and not before the last one, and those after it.
+#[derive(Debug, Default)]
+struct Share {
+    before: u64,
+    after: u64,
+}
+
+impl Share {
+    #[inline]
+    fn bytes(&self) -> u64 {
+        self.before + self.after
+    }
+}
+
+impl Shares {
+    /// Everything before the mark is written, and so much is queued.
+    #[inline]
+    fn pass_mark(&mut self, bytes_queued: u64) {
+        self.mark = bytes_queued;
+        for share in [&mut self.handles, &mut self.topics, &mut self.shared] {
+            share.before = std::mem::take(&mut share.after);
+        }
+    }
 }
 
 /// What was sent.
@@ -42,7 +80,7 @@ impl Sender {
             bytes_queued: 0,
             bytes_written: 0,
             limit: limits.outgoing as u64,
-            unshared: 0,
+            shares: Shares::default(),
             totals: Totals::default(),
             charge: limits.budget.charge(),
             cleared: false,
@@ -59,15 +97,17 @@ impl Sender {
         self.queue.set_vectored(vectored);
     }
 
-    /// Whether another message may be queued.
+    /// Whether a handle may queue another message. What topics have queued takes nothing of its capacity, nor the reverse: a peer
+    /// that is slow to take the one is sent the other too.
     #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
-        self.bytes_queued - self.bytes_written < self.limit
+        self.unwritten_bytes().min(self.shares.handles.bytes()) < self.limit
     }
 
-    /// Whether something is queued that the transport has not taken.
-    pub(crate) fn has_unwritten(&self) -> bool {
-        self.bytes_queued > self.bytes_written
+    /// Whether a topic may queue another message.
+    #[inline]
+    pub(crate) fn has_topic_capacity(&self) -> bool {
+        self.unwritten_bytes().min(self.shares.topics.bytes() + self.shares.shared.bytes()) < self.limit
     }
 
     /// Queues a message, and says up to which byte must be written for it to be out.
@@ -90,9 +130,16 @@ impl Sender {
     #[inline]
     pub(crate) fn push_shared(&mut self, frames: Bytes, messages: u64, payload: u64) {
         self.bytes_queued += frames.len() as u64;
+        self.shares.shared.after += frames.len() as u64;
         self.queue.push_shared(frames);
         self.totals.messages += messages;
         self.totals.payload += payload;
+    }
+
+    /// What was queued behind this byte came from a topic.
+    pub(crate) fn count_as_topic(&mut self, offset: u64) {
+        self.shares.handles.after -= self.bytes_queued - offset;
+        self.shares.topics.after += self.bytes_queued - offset;
     }
 
     /// Queues a close frame.
@@ -127,6 +174,9 @@ impl Sender {
     pub(crate) fn advance(&mut self, bytes: u64, queued: u64) {
         self.totals.wire += bytes;
         self.bytes_written += queued;
+        if self.bytes_written >= self.shares.mark {
+            self.shares.pass_mark(self.bytes_queued);
+        }
     }
 
     /// Charges what waits to be written to the budget. It is in memory already, so that the budget may go over its limit:
@@ -135,11 +185,9 @@ impl Sender {
         if self.cleared {
             return;
         }
-        let unwritten = self.unwritten_bytes();
-        if unwritten == 0 {
-            self.unshared = 0;
-        }
-        let unwritten = usize::try_from(unwritten.min(self.unshared)).unwrap_or(usize::MAX);
+        // Shared frames are charged where they are made.
+        let unshared = self.shares.handles.bytes() + self.shares.topics.bytes();
+        let unwritten = usize::try_from(self.unwritten_bytes().min(unshared)).unwrap_or(usize::MAX);
         self.charge.raise_or_exceed(if unwritten > UNCHARGED { unwritten } else { 0 });
     }
 
@@ -170,7 +218,7 @@ impl Sender {
         let result = push(&mut self.queue);
         let queued = (self.queue.len() - before) as u64;
         self.bytes_queued += queued;
-        self.unshared += queued;
+        self.shares.handles.after += queued;
         result
     }
 }

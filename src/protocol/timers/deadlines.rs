@@ -108,7 +108,8 @@ impl Deadlines {
         let since = self.read_paused_since;
         set(&mut self.read_paused_since, paused, now);
         if let (false, Some(since), Some(begun)) = (paused, since, &mut self.mid_message_since) {
-            *begun += now.saturating_duration_since(since);
+            // It may have begun in this very poll, before reading was known to go on.
+            *begun += now.saturating_duration_since(since.max(*begun));
         }
     }
 
@@ -260,6 +261,15 @@ mod tests {
         deadlines.set_read_paused(false, at(40));
         assert_eq!(deadlines.poll(at(40)).unwrap(), Some(at(51)));
         assert!(matches!(deadlines.poll(at(51)), Err(Failure::MessageTimeout)));
+    }
+
+    #[test]
+    fn a_message_that_begins_when_reading_goes_on_has_its_own_time() {
+        let (mut deadlines, at) = deadlines();
+        deadlines.set_read_paused(true, at(1));
+        deadlines.set_mid_message(true, at(41));
+        deadlines.set_read_paused(false, at(41));
+        assert!(matches!(deadlines.poll(at(71)), Err(Failure::MessageTimeout)));
     }
 
     #[test]

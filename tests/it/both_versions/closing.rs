@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind, Manager, WebSocketLayer};
 
 use super::support::{
-    Frame, binary, close, code, continuation, kind, millis, open, ping, pong, quiet, said, secs, serve, status, text,
+    BIG, Frame, binary, close, code, continuation, kind, millis, open, ping, pong, quiet, said, secs, serve, status,
+    text,
 };
 
 #[tokio::test(start_paused = true)]
@@ -332,4 +333,24 @@ async fn a_slow_peer_gets_everything_before_the_close_frame() {
     assert_eq!(received[20_004..], [0x88, 2, 3, 0xe8]);
     drop(far);
     closing.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_before_the_answer_to_a_close_counts_as_written() {
+    let (report, mut flushed) = mpsc::unbounded_channel();
+    let layer = WebSocketLayer::new(move |ws: Manager| {
+        let report = report.clone();
+        async move {
+            ws.send(vec![1; BIG]).await.unwrap();
+            report.send(ws.flush().await.map_err(|error| error.kind())).unwrap();
+        }
+    });
+    let mut peer = serve(layer.upgrader(quiet()).into_service());
+    peer.handshake("").await;
+    peer.settle().await;
+    peer.send(close(1000, "")).await;
+    peer.settle().await;
+    assert_eq!(peer.recv().await.unwrap().payload.len(), BIG);
+    peer.expect_close(1000).await;
+    assert_eq!(flushed.recv().await, Some(Ok(())));
 }

@@ -1,10 +1,10 @@
 //! Topics and their members.
 
-use futures_util::FutureExt;
 use tower_websocket::{Compression, ErrorKind, Hub, Limits, Manager, Overflow, Seat, Topic, Upgrader};
 
 use super::support::{
-    BIG, DEFLATE, Inflate, Peer, close, inflate, kind, open, open_over, open_with, ping, pong, quiet, secs, tap, text,
+    BIG, DEFLATE, Inflate, Peer, binary, close, inflate, kind, open, open_over, open_with, ping, pong, quiet, secs,
+    tap, text,
 };
 
 mod slow;

@@ -14,7 +14,7 @@ use http::Response;
 use tokio::io::duplex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use tower_websocket::{Connector, ErrorKind, Manager, Message};
+use tower_websocket::{Connector, ErrorKind, Limits, Manager, Message};
 
 use super::peer::{Peer, TEXT, VERSION, flood, settle};
 use crate::net::handed_over;
@@ -130,9 +130,11 @@ async fn a_client_that_opens_no_more_streams_keeps_its_own() {
 /// What comes behind unread messages is not read, but the other direction tells of the reset.
 #[tokio::test(start_paused = true)]
 async fn a_reset_behind_unread_messages_is_noticed_without_a_keepalive() {
-    for messages in [0, 1, 2, 10] {
+    // One unread message is enough to stop reading, or none of these is.
+    for (messages, incoming) in [0, 1, 2, 10].into_iter().flat_map(|messages| [(messages, 1), (messages, 64 * 1024)]) {
         let (layer, mut handlers) = handed_over();
-        let mut peer = Peer::connect(layer.upgrader(quiet())).await;
+        let upgrader = quiet().limits(Limits::default().incoming(incoming));
+        let mut peer = Peer::connect(layer.upgrader(upgrader)).await;
         let mut stream = peer.open("http://h/", &[VERSION]).await;
         let handler = handlers.recv().await.unwrap();
         for _ in 0..messages {

@@ -8,11 +8,16 @@ async fn stalled(topic: &Topic, overflow: Overflow) -> (Seat, Manager, Peer) {
     let limits = Limits::default().max_write_buffer_size(1000);
     let (ws, mut peer) = open_over(quiet().limits(limits), "", peer, transport).await;
     let seat = topic.join(&ws, overflow).unwrap();
-    // The transport is full, and so is the buffer.
-    ws.send(vec![0; BIG]).await.unwrap();
+    fill(&ws, vec![0; BIG]);
     peer.settle().await;
-    assert!(ws.send("no room").now_or_never().is_none());
     (seat, ws, peer)
+}
+
+/// Fills the transport, and what topics may have unsent.
+fn fill(ws: &Manager, message: Vec<u8>) {
+    let topic = Hub::new().topic("large");
+    topic.join(ws, Overflow::Close).unwrap().stay();
+    topic.publish(message).unwrap();
 }
 
 async fn publish(topic: &Topic, names: &str, other: &mut Peer) {
@@ -38,7 +43,7 @@ async fn what_waits_for_a_slow_member_is_bounded_and_the_others_wait_for_nothing
         publish(&topic, "A1 B1 1 A3 3 B4 5", &mut other).await;
         assert_eq!((seat.lag(), seat.dropped()), (3, dropped), "{overflow:?}");
         assert_eq!(topic.stats().dropped, dropped);
-        slow.expect(super::super::support::binary(vec![0; BIG])).await;
+        slow.expect(binary(vec![0; BIG])).await;
         for name in left.split(' ') {
             slow.expect(text(name)).await;
         }
@@ -62,7 +67,7 @@ async fn a_member_that_is_to_miss_nothing_is_closed_with_1013() {
     publish(&topic, "4", &mut other).await;
     assert_eq!((seat.lag(), topic.members(), topic.stats().overflowed), (0, 1, 1));
     assert_eq!(kind(ws.send("late").await), ErrorKind::Closed);
-    slow.expect(super::super::support::binary(vec![0; BIG])).await;
+    slow.expect(binary(vec![0; BIG])).await;
     assert_eq!(slow.expect_close(1013).await, "too slow for a topic");
     publish(&topic, "5", &mut other).await;
 }
@@ -77,10 +82,10 @@ async fn pings_are_answered_while_publications_wait() {
     slow.send(ping("?")).await;
     slow.settle().await;
     assert_eq!(seat.lag(), 10);
-    slow.expect(super::super::support::binary(vec![0; BIG])).await;
+    slow.expect(binary(vec![0; BIG])).await;
     slow.expect(pong("?")).await;
     for number in 0..10 {
-        slow.expect(super::super::support::binary([number; 500])).await;
+        slow.expect(binary([number; 500])).await;
     }
     drop(ws);
 }
@@ -94,14 +99,16 @@ async fn a_slow_member_of_its_own_encoding_is_bounded_too() {
         .compression(Compression::default().server_context_takeover(true).threshold(0));
     let (ws, mut peer) = open_over(settings, DEFLATE, peer, transport).await;
     let seat = topic.join(&ws, Overflow::DropOldest).unwrap();
-    ws.send_uncompressed(vec![0; BIG]).await.unwrap();
+    // It does not shrink.
+    let large: Vec<u8> = (0..BIG / 8).flat_map(|_| rand::random::<u64>().to_le_bytes()).collect();
+    fill(&ws, large.clone());
     peer.settle().await;
     for number in 0..10 {
         topic.publish(format!("message {number}")).unwrap();
         peer.settle().await;
     }
     assert_eq!((seat.lag(), seat.dropped()), (3, 7));
-    peer.expect(super::super::support::binary(vec![0; BIG])).await;
+    peer.expect(binary(large)).await;
     let mut inflater = Inflate::new();
     for number in 7..10 {
         let frame = peer.recv().await.unwrap();
