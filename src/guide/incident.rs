@@ -37,7 +37,8 @@
 //! | 500 | The server performs no upgrades, or another layer has taken hyper's `OnUpgrade`. The log has the remedy at level `error`. | `serve_connection_with_upgrades` or `with_upgrades()`: see [`server`](super::server). |
 //! | 429 or 503 with `Retry-After` | [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) (429), [`max_connections`](crate::Upgrader::max_connections) (503), or a shutdown (503). | Behind a proxy, 429 for everyone means that the key is the proxy's address. Look whether handlers fail to return: a connection counts until its handler has ended. |
 //! | the handshake is answered, the handler never runs | The response did not reach the client as it was: a layer outside has replaced its status or body, or the server drops upgrades (tonic's own `Server`). | The log says which at level `warn` or `error`. |
-//! | many keepalive timeouts at once | The server's threads were blocked, or a network or proxy failed. | Look for blocking calls in handlers; compare the time with `websocket.round_trip.duration`. |
+//! | many keepalive timeouts at once | A network, a proxy or a firewall on the way failed: it drops packets without ending the connections. | Look at what these clients have in common, such as `peer` or the proxy. |
+//! | many `Disconnected` at once, and the clients report timeouts | A proxy was restarted, or handlers block the server's threads: the clients' pings are not answered meanwhile. | Look at `websocket.round_trip.duration`, and move what blocks into `spawn_blocking`. |
 //! | single keepalive timeouts | Phones that lost their network, laptops that were closed. | Nothing: the client reconnects. For slow mobile links choose a longer [`Keepalive::timeout`](crate::Keepalive::timeout). |
 //! | 1009 | A message is larger than [`Limits::max_message_size`](crate::Limits::max_message_size) (1 MiB), after inflating. A client can have such a limit too, and then closes with 1009 itself. | Send parts, or raise the limit. |
 //! | 1013 `too slow for a topic` | A member of a [`Hub`](crate::Hub) topic with [`Overflow::Close`](crate::Overflow::Close) had more than [`Topic::capacity`](crate::Topic::capacity) publications waiting. | Let the client reconnect and use a [`History`](crate::History), choose another [`Overflow`](crate::Overflow), or publish less. |
@@ -55,7 +56,7 @@
 //! | --- | --- | --- | --- |
 //! | error | `the server did not hand the upgraded connection over; ..` | The server is not set up for upgrades. | Serve with upgrades, as the line says. |
 //! | error | `the response to the handshake was not sent within the handshake time; ..` | A layer outside has kept or replaced the response. | Look at layers that change the status or the body of responses. |
-//! | error | `handshake refused: the server is not set up for upgrading connections: ..` | The request had no `OnUpgrade`: 500. | As above; or two WebSocket layers are around one route. |
+//! | error | `handshake refused: the server is not set up for upgrading connections: ..` | The request had no `OnUpgrade`: 500. | As above; or look for a layer that takes `OnUpgrade` out of the request's extensions. |
 //! | error | `handler panicked` | The peer got 1011. Other connections go on. | The panic's own message is on standard error. |
 //! | error | `` `on_end` panicked `` | Your function of [`Upgrader::on_end`](crate::Upgrader::on_end) has panicked. The connection had ended before. | Correct it. |
 //! | error | ``the function of `Topic::on_presence` panicked`` | Your function of [`Topic::on_presence`](crate::Topic::on_presence) has panicked. The change is made, without a message. | Correct it. |

@@ -80,7 +80,8 @@
 //!
 //! # Cloudflare
 //!
-//! Turn on "WebSockets" under "Network" in the dashboard. Idle connections are ended after 100 s, which pings every 3 s prevent.
+//! Turn on "WebSockets" under "Network" in the dashboard. Idle connections are ended (after 100 s, unless that was
+//! changed), which pings every 3 s prevent.
 //! When Cloudflare restarts a server, its connections end: clients must reconnect. `Host` is passed on. The peer's address is
 //! Cloudflare's; the client's is in the header `CF-Connecting-IP`, which is to be trusted only where nothing but Cloudflare can
 //! reach your server.

@@ -45,15 +45,19 @@
 //! # Tokens that expire
 //!
 //! [`Sessions::set_target`](crate::Sessions::set_target) changes the URL or the headers of the next attempt. After 401, `next`
-//! has returned an error; start new sessions with a new token:
+//! has returned an error; start new sessions with a new token, unless it was new already:
 //!
 //! ```no_run
 //! use http::Request;
-//! use tower_websocket::{Backoff, BoxError, Connector, Manager, Target};
+//! use tower_websocket::{Backoff, BoxError, Connector, Error, Manager, Target};
 //!
 //! fn target(token: &str) -> Result<Target, BoxError> {
 //!     let request = Request::get("wss://example.com/feed").header("authorization", format!("Bearer {token}"));
 //!     Ok(Target::try_from(request.body(())?)?)
+//! }
+//!
+//! fn is_unauthorized(error: &Error) -> bool {
+//!     error.response().is_some_and(|response| response.status() == 401)
 //! }
 //!
 //! # async fn new_token() -> Result<String, BoxError> { Ok(String::new()) }
@@ -62,11 +66,15 @@
 //!     loop {
 //!         let token = new_token().await?; // an error here ends the loop
 //!         let mut sessions = Connector::new().sessions(target(&token)?, Backoff::default());
+//!         let mut was_accepted = false;
 //!         loop {
 //!             match sessions.next().await {
-//!                 Ok(Some(ws)) => session(ws).await,
+//!                 Ok(Some(ws)) => {
+//!                     was_accepted = true;
+//!                     session(ws).await;
+//!                 }
 //!                 Ok(None) => return Ok(()),
-//!                 Err(error) if error.response().is_some_and(|response| response.status() == 401) => break,
+//!                 Err(error) if was_accepted && is_unauthorized(&error) => break, // the token has expired
 //!                 Err(error) => return Err(error.into()),
 //!             }
 //!         }

@@ -52,8 +52,8 @@
 //!
 //! # Who is it? Cookies
 //!
-//! A browser sends cookies with the handshake. The origin rule has made sure by then that the page is your own, so a session's
-//! cookie is enough. Another extractor that refuses is answered before the handshake is:
+//! A browser sends cookies with the handshake. The origin rule refuses pages of other sites, so the cookie of a session is
+//! enough. Where another extractor refuses, its response goes out, and no WebSocket is opened:
 //!
 //! ```
 //! use axum::Router;
