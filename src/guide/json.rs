@@ -195,6 +195,8 @@
 //! </script>
 //! ```
 //!
+//! `examples/rpc.rs` is a whole program: this protocol, requests that run side by side, and the page.
+//!
 //! # Versions
 //!
 //! Name the protocol's versions as subprotocols, such as `Upgrader::new().subprotocols(["app.v2", "app.v1"])`, and match on

@@ -169,6 +169,8 @@
 //! }
 //! ```
 //!
+//! `examples/rooms.rs` is a whole program: rooms with presence and history, and a page that comes back and misses nothing.
+//!
 //! A person with two tabs is two members. Where that matters, put the person's id into the value and count values.
 //!
 //! # Values that change
