@@ -37,8 +37,8 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) writing: WriteBuffer,
     pub(super) control_bytes: usize,
     pub(super) unflushed: Unflushed,
-    /// What the kernel takes of the transport's data was limited.
-    pub(super) unsent_limited: bool,
+    /// Bytes written, up to those from which on the kernel's share of them is limited.
+    pub(super) unlimited: usize,
     pub(super) progress: Progress,
     pub(super) timers: Timers,
     pub(super) metrics: ConnectionMetrics,
@@ -98,7 +98,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             writing: WriteBuffer::default(),
             control_bytes: 0,
             unflushed: Unflushed::default(),
-            unsent_limited: false,
+            unlimited: 0,
             progress: Progress::default(),
             timers: Timers::new(keepalive, &limits, now),
             metrics: ConnectionMetrics::new(role),

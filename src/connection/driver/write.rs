@@ -46,12 +46,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             if self.writing.is_empty() {
                 self.control_bytes = gather(&mut self.inner.lock(), &mut self.control, &mut self.writing);
             }
-            if self.writing.len() >= MUCH {
+            if self.unlimited < MUCH && self.unlimited + self.writing.len() >= MUCH {
                 self.limit_unsent();
             }
             match self.poll_write(cx) {
                 Poll::Pending => {
-                    self.limit_unsent();
                     self.timers.write_blocked(self.now);
                     break;
                 }
@@ -68,9 +67,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     /// Limits what the kernel takes of a TCP stream's data before it is on its way, once.
     fn limit_unsent(&mut self) {
-        if !std::mem::replace(&mut self.unsent_limited, true)
-            && let Some(Transport::Left(stream)) = &self.transport
-        {
+        self.unlimited = MUCH;
+        if let Some(Transport::Left(stream)) = &self.transport {
             limit_unsent(stream, MOST_UNSENT);
         }
     }
@@ -96,6 +94,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let control = written.min(self.control_bytes);
         self.control_bytes -= control;
         self.unflushed.bytes += written;
+        self.unlimited = (self.unlimited + written).min(MUCH);
         self.unflushed.queued += written - control;
         self.timers.bytes_written(written, self.now);
         if self.control_bytes == 0 && self.control.is_empty() {
@@ -194,7 +193,7 @@ fn poll_write(
 /// take nothing. It is also the most that a frame of HTTP/2 carries unless the peer allows more (RFC 9113 §4.2), with room for
 /// the longest header before a message of 16 KiB.
 const COPIED: usize = 14 + 16 * 1024;
-/// From so much to write on the kernel's share of it is limited: most connections never send so much at once, and are spared a
+/// From so many bytes on the kernel's share of what is written is limited: most connections never send so much, and are spared a
 /// system call.
 const MUCH: usize = 256 * 1024;
 /// Bytes in the kernel that are not on their way yet, where its send queue is sampled. So a message of 1 MiB goes out in one

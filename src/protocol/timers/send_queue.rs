@@ -42,9 +42,10 @@ impl SendQueue {
         self.samples.filter(|(_, last)| last.bytes > 0).map(|(_, last)| last.at)
     }
 
-    /// Whether nothing newer can be learnt at this time.
+    /// Whether the last sample is recent enough to decide on. Not "of this very moment": a connection whose peer floods it comes
+    /// back to its timers later each time.
     pub(super) fn is_sampled(&self, now: Instant) -> bool {
-        self.asked == Some(now)
+        self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < RECENT)
     }
 
     /// The size of the queue, where the transport knows it. Whether the peer has acknowledged data since the last sample, at
@@ -80,6 +81,8 @@ impl SendQueue {
 
 /// How often the queue is sampled while a peer is waited for.
 pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+/// A sample of so long ago counts as one of now.
+const RECENT: Duration = Duration::from_millis(500);
 /// For so long after a sample no rate is demanded.
 const GRACE: Duration = Duration::from_secs(5);
 /// What a peer may read before its kernel offers a window again (RFC 9293 §3.8.6.2.2): Linux waits for a sixteenth of its

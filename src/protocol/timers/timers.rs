@@ -483,6 +483,26 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_that_delays_each_look_at_the_timers_does_not_put_the_end_off() {
+        let (mut timers, at) = timers();
+        timers.set_send_queue_known();
+        timers.set_pong_due(true, at(0));
+        timers.write_blocked(at(0));
+        let samples = (0..20_000).find_map(|millis| {
+            timers.bytes_received(at(millis));
+            match timers.poll(at(millis)) {
+                Due::SampleSendQueue => {
+                    timers.send_queue_sampled(Some(1000), at(millis));
+                    None
+                }
+                Due::Failed(Failure::WriteTimeout) => Some(millis),
+                due => matches!(due, Due::Nothing(_)).then_some(()).map_or_else(|| panic!("{due:?}"), |()| None),
+            }
+        });
+        assert_eq!(samples, Some(5001));
+    }
+
+    #[test]
     fn a_close_waits_for_a_peer_that_acknowledges_data() {
         let (mut timers, at) = timers();
         timers.set_send_queue_known();
