@@ -91,23 +91,8 @@
 //!
 //! # Coming from `axum::extract::ws`
 //!
-//! | axum | here |
-//! | --- | --- |
-//! | `use axum::extract::ws::WebSocketUpgrade` | `use tower_websocket::axum::WebSocketUpgrade` |
-//! | `mut socket: WebSocket` | `ws: Manager`, which every method takes by `&self` |
-//! | `while let Some(Ok(message)) = socket.recv().await` | `while let Some(message) = ws.recv().await?`, or `while let Ok(Some(message))` where errors do not matter |
-//! | `get(handler)` | `any(handler)`, for HTTP/2 |
-//! | `socket.split()` | `ws.clone()` for each task; `StreamExt::split` works too |
-//! | `Message::Text(text)`, `Message::Binary(bytes)` | the same, and `ws.send(text)` takes any text or bytes as it is |
-//! | `Utf8Bytes`, `axum::Error` | [`Text`](crate::Text), [`Error`](crate::Error) |
-//! | `CloseFrame { code, reason }`, `close_code::NORMAL` | [`CloseFrame::new(code, reason)`](crate::CloseFrame::new), [`CloseCode::NORMAL`](crate::CloseCode::NORMAL) |
-//! | `Message::Ping`, `Message::Pong` | answered and sent by the connection; [`Manager::ping`] measures |
-//! | `Message::Close(frame)` sent | [`Manager::close_with`], or what the handler returns |
-//! | `Message::Close(frame)` received | `None` from `recv`, and [`Manager::done`] has the frame |
-//! | `socket.protocol()` | [`Manager::subprotocol`] |
-//! | `.protocols(["chat"])` | [`.subprotocols(["chat"])`](WebSocketUpgrade::subprotocols) |
-//! | `.max_message_size(n)`, `.max_write_buffer_size(n)` | [`Limits`](crate::Limits) |
-//! | `.on_failed_upgrade(f)` | logged; [`Upgrader::on_end`] is told |
+//! The guide [`migration`](crate::guide::migration) has a table of what changes; [`with_axum`](crate::guide::with_axum) is
+//! about state, authentication, and the choice between this and the layer.
 
 use std::fmt;
 use std::future::Future;

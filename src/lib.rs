@@ -38,8 +38,113 @@
 //! }
 //! ```
 //!
-//! [`HandlerOutput`] says how a connection closes when its handler returns. The README's "The server around it" says what a
-//! server sets, and why: `TCP_NODELAY` (`axum::serve` with `ListenerExt::tap_io`), limits before the handshake, HTTP/2.
+//! It needs these dependencies:
+//!
+//! ```sh
+//! cargo add tower-websocket axum
+//! cargo add tokio --features full
+//! cargo add hyper --features http1,server
+//! cargo add hyper-util --features service,tokio
+//! ```
+//!
+//! [`HandlerOutput`] says how a connection closes when its handler returns.
+//!
+//! # The four stacks
+//!
+//! **Raw hyper**: the layer goes around any tower service. [`guide::server`] has a whole server, for both versions of HTTP, and
+//! says what a server must set: upgrades, `TCP_NODELAY`, time limits before the handshake.
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use http::{Request, Response};
+//! use hyper::body::Incoming;
+//! use tower::ServiceBuilder;
+//! use tower_websocket::{Manager, WebSocketLayer};
+//!
+//! async fn page(_: Request<Incoming>) -> Result<Response<String>, Infallible> {
+//!     Ok(Response::new("a page".into()))
+//! }
+//!
+//! let hello = WebSocketLayer::new(|ws: Manager| async move { ws.send("hello").await });
+//! let service = ServiceBuilder::new().layer(hello.path("/ws")).service_fn(page);
+//! # fn check<S: tower::Service<Request<Incoming>>>(_: S) {}
+//! # check(service);
+//! ```
+//!
+//! **axum**: a route of its own, as above, or around a route that answers other requests. Use `layer`: a handshake over HTTP/2
+//! is a `CONNECT`, which `route_layer` does not see.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use tower_websocket::{Manager, WebSocketLayer};
+//!
+//! let hello = WebSocketLayer::new(|ws: Manager| async move { ws.send("hello").await });
+//! let app: Router = Router::new().route("/ws", get(|| async { "open this as a WebSocket" }).layer(hello));
+//! ```
+//!
+//! Or the extractor, with the feature `axum`, beside any other extractors: see [`guide::with_axum`].
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # mod extractor {
+//! use axum::extract::{Path, State};
+//! use axum::response::Response;
+//! use axum::{Router, routing::any};
+//! use tower_websocket::axum::WebSocketUpgrade;
+//!
+//! async fn room(ws: WebSocketUpgrade, Path(id): Path<u64>, State(greeting): State<&'static str>) -> Response {
+//!     ws.on_upgrade(move |ws| async move { ws.send(format!("{greeting} to room {id}")).await })
+//! }
+//!
+//! # fn app() -> Router {
+//! let app: Router = Router::new().route("/rooms/{id}", any(room)).with_state("welcome");
+//! # app
+//! # }
+//! # }
+//! ```
+//!
+//! **warp**: `warp::serve` takes filters only, so the layer goes around `warp::service`. Serve it as under raw hyper.
+//!
+//! ```
+//! use tower::Layer;
+//! use tower_websocket::{Manager, WebSocketLayer};
+//! use warp::Filter;
+//!
+//! let hello = WebSocketLayer::new(|ws: Manager| async move { ws.send("hello").await });
+//! let service = hello.path("/ws").layer(warp::service(warp::path::end().map(|| "a page")));
+//! ```
+//!
+//! **tonic**: gRPC and WebSockets on one port. tonic's own `Server` performs no upgrades. Serve its `Routes` as under raw hyper,
+//! or give `Routes::into_axum_router()` a route for the WebSocket.
+//!
+//! ```
+//! use tonic::service::Routes;
+//! use tower::Layer;
+//! use tower_websocket::{Manager, WebSocketLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let (_reporter, greeter) = tonic_health::server::health_reporter();
+//! let hello = WebSocketLayer::new(|ws: Manager| async move { ws.send("hello").await });
+//! let service = hello.path("/ws").layer(Routes::new(greeter).prepare());
+//! # }
+//! ```
+//!
+//! # Guides
+//!
+//! | you want to | read |
+//! | --- | --- |
+//! | find out why a connection was refused, closed or lost | [`guide::incident`] |
+//! | move a program here from axum's `ws`, tokio-tungstenite, socketioxide or Go | [`guide::migration`] |
+//! | use axum's state, extractors and authentication | [`guide::with_axum`] |
+//! | send to many connections, some of which are slow | [`guide::rooms`] |
+//! | design a protocol of JSON messages | [`guide::json`], [`guide::graphql`] |
+//! | transfer bytes, files, lines or changing values | [`guide::streams`] |
+//! | write a client that reconnects | [`guide::reconnecting`] |
+//! | set up the server, a proxy, a deployment | [`guide::server`], [`guide::proxies`], [`guide::deploying`] |
+//! | know the defaults, which attacks they defend against, and what they cost | [`guide::security`], [`guide::performance`] |
+//! | test without a socket | [`guide::testing`] |
 //!
 //! # Where things are
 //!
@@ -64,6 +169,12 @@
 //! What often comes from a configuration, such as origins, hosts, URLs and parameters of compression, is parsed where it
 //! is set, and a bad value is an [`Error`] of the kind [`ErrorKind::InvalidSetting`]. What only a program says, such as the
 //! name of a subprotocol or an interval of zero, panics with a sentence; each method that does says so.
+//!
+//! # Debugging
+//!
+//! Events go to `tracing`, with the target `tower_websocket`. `WEBSOCKET_DEBUG=1` prints them on standard error where the program
+//! has no subscriber. So does `DEBUG`, where `WEBSOCKET_DEBUG` is not set and `DEBUG` says no more than yes (such as `1` or
+//! `true`) or lists `tower_websocket`, `tower-websocket` or `*`; values for other programs, such as `express:*`, do not count.
 //!
 //! # Cancel safety
 //!
@@ -91,7 +202,7 @@
 //! | `rustls-platform-verifier` | no | the operating system's certificates for the client, as a choice |
 //! | `tungstenite` | no | conversions of messages and close frames to and from tungstenite 0.30 |
 //!
-//! Everything else, HTTP/2 included, is always there.
+//! Everything else, HTTP/2 included, is always there. Rust 1.88 or newer.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -111,6 +222,13 @@ mod error_chain;
 #[doc(hidden)]
 #[allow(missing_docs, clippy::must_use_candidate, reason = "for the targets in `fuzz/` alone")]
 pub mod fuzz_doors;
+// Guides have no items, and are for readers alone. Their examples and links need features.
+#[cfg(all(doc, any(not(doctest), all(feature = "axum", feature = "client", feature = "deflate", feature = "json"))))]
+#[cfg_attr(
+    not(all(feature = "axum", feature = "deflate", feature = "json", feature = "metrics", feature = "proxy")),
+    allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links)
+)]
+pub mod guide;
 mod handler;
 mod handshake;
 mod hub;

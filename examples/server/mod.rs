@@ -35,7 +35,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// How long a client may take from connecting to its first request.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 
-/// hyper's server. The README says why these settings are better than its defaults.
+/// hyper's server. The guide `server` says why these settings are better than its defaults.
 pub(crate) fn http() -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_TIME);

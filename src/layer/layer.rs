@@ -64,8 +64,8 @@ use crate::upgrade::Upgrader;
 ///
 /// A server has limits of its own to set, for clients that never get as far as a handshake: hyper's `timer` with
 /// `header_read_timeout` and `keep_alive_interval`, and a limit on accepting TLS. Sockets under TLS and over HTTP/2 are out of
-/// the layer's reach: the server sets `TCP_NODELAY`, which `axum::serve` does with `ListenerExt::tap_io`. The README and the
-/// examples show all of it.
+/// the layer's reach: the server sets `TCP_NODELAY`, which `axum::serve` does with `ListenerExt::tap_io`. The guide
+/// [`server`](crate::guide::server) and the examples show all of it.
 ///
 /// # Tracing
 ///

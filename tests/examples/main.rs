@@ -120,6 +120,59 @@ async fn axum_greets_with_its_state_and_the_peers_address() {
 }
 
 #[tokio::test]
+async fn rpc_answers_each_request_when_it_is_done() {
+    let example = Example::start("rpc").await;
+    let (status, _, page) = get(example.address(), "/").await;
+    assert!(status == StatusCode::OK && page.contains("new WebSocket"), "{status}: {page}");
+    let mut clients = [open(example.address(), "/ws").await, Http2::connect(example.address()).await.open("/ws").await];
+    for client in &mut clients {
+        client.send(r#"{"id": 1, "method": "sleep", "params": {"millis": 10000}}"#).await;
+        for (request, answer) in [
+            (
+                r#"{"id": 2, "method": "divide", "params": {"dividend": 6, "divisor": 3}}"#,
+                r#"{"type":"result","id":2,"value":2}"#,
+            ),
+            (
+                r#"{"id": 3, "method": "divide", "params": {"dividend": 6, "divisor": 0}}"#,
+                r#"{"type":"error","id":3,"message":"this cannot be divided"}"#,
+            ),
+            (r#"{"id": 4, "method": "echo", "params": "hello"}"#, r#"{"type":"result","id":4,"value":"hello"}"#),
+            ("{}", r#"{"type":"error","id":null,"message":"this is no request"}"#),
+        ] {
+            client.send(request).await;
+            assert_eq!(client.receive().await.to_string(), answer);
+        }
+    }
+}
+
+#[tokio::test]
+async fn rooms_tell_who_is_there_and_what_was_said() {
+    let example = Example::start("rooms").await;
+    let mut anna = open(example.address(), "/ws?room=one&name=anna").await;
+    assert_eq!(anna.receive().await.to_string(), r#"{"type":"members","names":[]}"#);
+    assert!(anna.receive().await.to_string().ends_with(r#""event":{"type":"joined","name":"anna"}}"#));
+    anna.send("hello").await;
+    let said = anna.receive().await.to_string();
+    assert!(said.ends_with(r#""event":{"type":"said","name":"anna","text":"hello"}}"#), "{said}");
+    let position = said.split('"').nth(3).expect("it has a position");
+
+    let mut other = open(example.address(), "/ws?room=two&name=carl").await;
+    assert_eq!(other.receive().await.to_string(), r#"{"type":"members","names":[]}"#);
+
+    // What came after the position, and no more.
+    let path = format!("/ws?room=one&name=bert&after={position}");
+    let mut bert = Http2::connect(example.address()).await.open(&path).await;
+    assert_eq!(bert.receive().await.to_string(), r#"{"type":"members","names":["anna"]}"#);
+    for client in [&mut anna, &mut bert] {
+        let joined = client.receive().await.to_string();
+        assert!(joined.ends_with(r#""event":{"type":"joined","name":"bert"}}"#), "{joined}");
+    }
+    drop(anna);
+    let left = bert.receive().await.to_string();
+    assert!(left.ends_with(r#""event":{"type":"left","name":"anna"}}"#), "{left}");
+}
+
+#[tokio::test]
 async fn warp_serves_its_filters_and_a_websocket() {
     let example = Example::start("warp").await;
     serves(&example, "/", "A page of warp's. The WebSocket is at /ws.\n").await;

@@ -21,7 +21,7 @@ pub(crate) fn alone<T>(test: impl Future<Output = T>) -> T {
     runtime.block_on(async { timeout(secs(120), test).await.expect("the test ends in time") })
 }
 
-/// Serves this layer's WebSockets over both versions of HTTP, as the README sets it up.
+/// Serves this layer's WebSockets over both versions of HTTP, as the guide `server` sets it up.
 pub(crate) async fn serve<H, F>(layer: WebSocketLayer<H>) -> SocketAddr
 where
     H: Fn(Manager) -> F + Send + Sync + 'static,

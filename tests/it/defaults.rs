@@ -1,4 +1,4 @@
-//! The defaults that the README and the documentation name.
+//! The defaults that the guides and the documentation name.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

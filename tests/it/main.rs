@@ -15,6 +15,7 @@ mod corners;
 mod debugging;
 mod defaults;
 mod getters;
+mod guides;
 mod handshake;
 mod http2;
 mod join;

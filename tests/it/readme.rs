@@ -1,4 +1,4 @@
-//! What the README says beside its code.
+//! What the README and the guides say beside their code.
 
 use std::future::pending;
 use std::task::Poll;
@@ -13,7 +13,7 @@ use tower_websocket::{Error, ErrorKind, Manager, Message, WebSocketLayer};
 
 use crate::support::Lines;
 
-/// The first JSON example.
+/// The example with time limits of the guide `json`.
 async fn rpc(ws: Manager) -> Result<(), Error> {
     loop {
         match ws.read_json::<i64>(Duration::from_secs(10)).await {
@@ -91,7 +91,7 @@ async fn connections_that_ask_for_no_websocket_are_not_counted() {
     assert!(ws.end().is_none());
 }
 
-/// Fewer than a browser's tabs may want: when this fails, the README names another number.
+/// Fewer than a browser's tabs may want: when this fails, the guide `server` names another number.
 #[tokio::test(start_paused = true)]
 async fn hyper_allows_200_streams_unless_it_is_told_otherwise() {
     let (near, far) = tokio::io::duplex(4096);

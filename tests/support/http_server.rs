@@ -16,7 +16,7 @@ pub(crate) fn http_server() -> auto::Builder<TokioExecutor> {
     server
 }
 
-/// A server as the README sets it up.
+/// A server as the guide `server` sets it up.
 pub(crate) fn http_server_with_windows() -> auto::Builder<TokioExecutor> {
     let mut server = http_server();
     // hyper's default is 1 MiB for a stream and for the whole connection. A handler that does not read then stops all

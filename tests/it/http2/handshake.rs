@@ -53,7 +53,7 @@ async fn refusals_have_a_status_and_a_body() {
     assert_eq!(peer.open("https://h/ws", &[("origin", "https://h:8443"), VERSION]).await.response.status(), 200);
 }
 
-/// The layer is never asked: the README says so. When this fails, hyper has learnt to refuse the one request.
+/// The layer is never asked: the guide `incident` says so. When this fails, hyper has learnt to refuse the one request.
 #[tokio::test(start_paused = true)]
 async fn hyper_ends_the_connection_for_a_handshake_that_announces_a_body() {
     let mut peer = Peer::connect(WebSocketLayer::new(echo).upgrader(quiet())).await;

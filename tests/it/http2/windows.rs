@@ -78,7 +78,7 @@ async fn of_a_large_message_only_a_part_waits_in_hyper() {
     assert!(sent <= 64 * 1024 + 100, "{sent}");
 }
 
-/// hyper cannot reset the streams of such a peer, and its keepalive waits for the peer too: the README says what helps.
+/// hyper cannot reset the streams of such a peer, and its keepalive waits for the peer too: the guide `server` says what helps.
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_nobody_reads_is_ended_by_a_write_timeout() {
     let (layer, mut handlers) = handed_over();
@@ -180,7 +180,7 @@ async fn many_unread_sockets_with_small_messages_stop_no_other() {
     }
 }
 
-/// Why `http_server_with_windows` is there, and why the README says so.
+/// Why `http_server_with_windows` is there, and why the guide `server` says so.
 #[tokio::test(start_paused = true)]
 async fn with_the_windows_of_hyper_handlers_that_do_not_read_stop_all_others() {
     let (layer, mut handlers) = handed_over();
@@ -205,5 +205,5 @@ async fn with_the_windows_of_hyper_handlers_that_do_not_read_stop_all_others() {
     settle().await;
     busy.send(TEXT, b"quick");
     let answer = tokio::time::timeout(Duration::from_secs(60), busy.expect(TEXT, b"quick")).await;
-    assert!(answer.is_err(), "hyper has better windows now: say so in the README");
+    assert!(answer.is_err(), "hyper has better windows now: say so in the guide `server`");
 }

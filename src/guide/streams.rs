@@ -1,0 +1,141 @@
+//! Streams of bytes, uploads, tails of files, changing values, and proxies.
+//!
+//! # Lines: the tail of a log
+//!
+//! [`copy_text_lines`](crate::Manager::copy_text_lines) sends one message for each line of any `AsyncRead`.
+//! [`ignore_incoming`](crate::Manager::ignore_incoming) beside it notices at once when the client leaves.
+//!
+//! ```no_run
+//! use std::process::Stdio;
+//! use tokio::process::Command;
+//! use tower_websocket::{BoxError, Manager};
+//!
+//! async fn tail(ws: Manager) -> Result<(), BoxError> {
+//!     let mut child = Command::new("tail")
+//!         .args(["-n", "10", "-F", "/var/log/app.log"])
+//!         .stdout(Stdio::piped())
+//!         .kill_on_drop(true)
+//!         .spawn()?;
+//!     let Some(output) = child.stdout.take() else { return Err("no output".into()) };
+//!     tokio::select! {
+//!         copied = ws.copy_text_lines(output) => drop(copied?),
+//!         end = ws.ignore_incoming() => drop(end?),
+//!     }
+//!     Ok(())
+//! }
+//! # let _ = tower_websocket::WebSocketLayer::new(tail);
+//! ```
+//!
+//! A slow client slows the copy down; nothing is dropped. [`copy_json_stream`](crate::Manager::copy_json_stream) does the same
+//! for JSON values, however the reads split them.
+//!
+//! # Bytes in both directions
+//!
+//! [`reader`](crate::Manager::reader) and [`writer`](crate::Manager::writer) are tokio's `AsyncRead` and `AsyncWrite`. The
+//! boundaries of messages do not count for the reader; it ends when the connection is closed.
+//!
+//! ```no_run
+//! use tokio::net::TcpStream;
+//! use tower_websocket::{Manager, MessageKind};
+//!
+//! /// A tunnel to a TCP server.
+//! async fn tunnel(ws: Manager) -> std::io::Result<()> {
+//!     let (mut from, mut to) = TcpStream::connect("127.0.0.1:5900").await?.into_split();
+//!     let (mut reader, mut writer) = (ws.reader(), ws.writer(MessageKind::Binary));
+//!     tokio::select! {
+//!         copied = tokio::io::copy(&mut reader, &mut to) => copied?,
+//!         copied = tokio::io::copy(&mut from, &mut writer) => copied?,
+//!     };
+//!     Ok(())
+//! }
+//! # let _ = tower_websocket::WebSocketLayer::new(tunnel);
+//! ```
+//!
+//! # Uploads
+//!
+//! A WebSocket has no end of one direction: say how much comes, or where it ends. Here the first message is the size, and
+//! the answer says that all has arrived. A client that sends faster than the file is written is slowed down.
+//!
+//! ```
+//! use tokio::io::{AsyncWrite, AsyncWriteExt};
+//! use tower_websocket::{CloseCode, CloseFrame, Error, Manager, Message, Upgrader, testing};
+//!
+//! const LARGEST: u64 = 100 * 1024 * 1024;
+//!
+//! async fn upload(ws: &Manager, mut file: impl AsyncWrite + Unpin) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//!     let Some(size) = ws.recv_json::<u64>().await? else { return Ok(()) };
+//!     if size > LARGEST {
+//!         return Err(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, "100 MiB at most").into());
+//!     }
+//!     let mut left = size;
+//!     while left > 0 {
+//!         let Some(part) = ws.recv().await? else { return Err("the client has left".into()) };
+//!         left = left.checked_sub(part.len() as u64).ok_or("more than was announced")?;
+//!         file.write_all(part.as_bytes()).await?;
+//!     }
+//!     file.flush().await?;
+//!     Ok(ws.send_json(&size).await?)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let (client, server) = testing::pair(Upgrader::new());
+//! let uploaded = tokio::spawn(async move {
+//!     let mut file = Vec::new();
+//!     upload(&server, &mut file).await.map(|()| file)
+//! });
+//! client.send("12").await?;
+//! client.send(&b"hello, "[..]).await?;
+//! client.send(&b"world"[..]).await?;
+//! assert_eq!(client.recv().await?, Some(Message::text("12")));
+//! assert_eq!(uploaded.await.expect("it does not panic").expect("it arrives"), b"hello, world");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In the page: `ws.send(String(file.size))`, then `ws.send(file.slice(start, start + 65536))` for each part while
+//! `ws.bufferedAmount` is small. A part may have up to [`Limits::max_message_size`](crate::Limits::max_message_size) (1 MiB).
+//!
+//! # Values that change
+//!
+//! [`WebSocketLayer::periodic`](crate::WebSocketLayer#method.periodic) is a whole endpoint: the first value at once, later ones when they have
+//! changed. [`Manager::periodic_write`](crate::Manager::periodic_write) is the same within a handler, and
+//! [`Topic::periodic`](crate::Topic::periodic) asks for the value once for all clients.
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use std::time::Duration;
+//! use tower_websocket::testing::TestClient;
+//! use tower_websocket::{Error, Message, WebSocketLayer};
+//!
+//! async fn load() -> Result<f64, Infallible> {
+//!     Ok(0.5)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let layer = WebSocketLayer::periodic(Duration::from_secs(5), load);
+//! let ws = TestClient::new(layer.into_service()).connect("/").await.expect("the handshake is accepted");
+//! assert_eq!(ws.recv().await?, Some(Message::text("0.5")));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A proxy
+//!
+//! [`join`](crate::Manager::join) passes all messages on in both directions, no faster than either side takes them, and the
+//! close frame:
+//!
+//! ```
+//! use tower_websocket::{CloseFrame, Error, Manager};
+//!
+//! async fn proxy(ws: Manager) -> Result<CloseFrame, Error> {
+//!     let upstream = Manager::connect("ws://10.0.0.2:3000/ws").await?;
+//!     ws.join(&upstream).await
+//! }
+//! # let _ = tower_websocket::WebSocketLayer::new(proxy);
+//! ```
+//!
+//! This answers the handshake before it connects to the upstream; the documentation of `join` has a proxy that connects first
+//! and passes the subprotocol on. What another connection was closed with is never passed on unasked: a handler that returns
+//! the error of its upstream closes with 1011.

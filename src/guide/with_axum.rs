@@ -1,0 +1,207 @@
+//! axum with state, extractors and authentication.
+//!
+//! ```sh
+//! cargo add tower-websocket --features axum
+//! ```
+//!
+//! # A route with state
+//!
+//! The extractor [`WebSocketUpgrade`](crate::axum::WebSocketUpgrade) stands beside axum's own. Use `any`, not `get`: over
+//! HTTP/2 a handshake is a `CONNECT`.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicU64, Ordering};
+//!
+//! use axum::Router;
+//! use axum::extract::{Path, State};
+//! use axum::response::Response;
+//! use axum::routing::any;
+//! use tower_websocket::axum::WebSocketUpgrade;
+//! use tower_websocket::testing::TestClient;
+//! use tower_websocket::{Error, Manager, Message};
+//!
+//! #[derive(Clone, Default)]
+//! struct App {
+//!     visits: Arc<AtomicU64>,
+//! }
+//!
+//! async fn room(ws: WebSocketUpgrade, Path(name): Path<String>, State(app): State<App>) -> Response {
+//!     ws.on_upgrade(move |ws| greet(ws, name, app))
+//! }
+//!
+//! async fn greet(ws: Manager, name: String, app: App) -> Result<(), Error> {
+//!     let visit = app.visits.fetch_add(1, Ordering::Relaxed) + 1;
+//!     ws.send(format!("visit {visit}, to {name}")).await
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let app: Router = Router::new().route("/rooms/{name}", any(room)).with_state(App::default());
+//!
+//! let ws = TestClient::new(app).connect("/rooms/kitchen").await.expect("the handshake is accepted");
+//! assert_eq!(ws.recv().await?, Some(Message::text("visit 1, to kitchen")));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Settings of an endpoint
+//!
+//! They are an [`Upgrader`](crate::Upgrader). Put it into the router's state and name it as the extractor's type, as
+//! [`crate::axum`] shows, or put it into the request's extensions with `axum::Extension`. Without either the defaults hold.
+//!
+//! # Who is it? Cookies
+//!
+//! A browser sends cookies with the handshake. The origin rule refuses pages of other sites, so the cookie of a session is
+//! enough. Where another extractor refuses, its response goes out, and no WebSocket is opened:
+//!
+//! ```
+//! use axum::Router;
+//! use axum::extract::FromRequestParts;
+//! use axum::http::request::Parts;
+//! use axum::http::{Request, StatusCode, header};
+//! use axum::response::Response;
+//! use axum::routing::any;
+//! use tower_websocket::axum::WebSocketUpgrade;
+//! use tower_websocket::testing::TestClient;
+//! use tower_websocket::{Error, Manager, Message};
+//!
+//! struct User(String);
+//!
+//! impl<S: Sync> FromRequestParts<S> for User {
+//!     type Rejection = (StatusCode, &'static str);
+//!
+//!     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+//!         let cookies = parts.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+//!         let session = cookies.flat_map(|line| line.split("; ")).find_map(|pair| pair.strip_prefix("session="));
+//!         match session {
+//!             Some("s3cret") => Ok(User("anna".into())), // the application's own check
+//!             _ => Err((StatusCode::UNAUTHORIZED, "sign in first\n")),
+//!         }
+//!     }
+//! }
+//!
+//! async fn account(user: User, ws: WebSocketUpgrade) -> Response {
+//!     ws.on_upgrade(move |ws: Manager| async move { ws.send(format!("hello, {}", user.0)).await })
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let client = TestClient::new(Router::new().route("/ws", any(account)));
+//! assert_eq!(client.connect("/ws").await.unwrap_err().status(), 401);
+//!
+//! let request = Request::get("/ws").header("cookie", "theme=dark; session=s3cret").body(axum::body::Body::empty());
+//! let ws = client.open(request.expect("it is valid")).await.expect("the handshake is accepted");
+//! assert_eq!(ws.recv().await?, Some(Message::text("hello, anna")));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Who is it? Tokens
+//!
+//! A page cannot add an `Authorization` header to a handshake. It can name subprotocols:
+//! `new WebSocket(url, ["chat.v1", "bearer." + token])`. Check the token before the handshake is answered, answer with
+//! `chat.v1` only, and end the session with the token. The token must be a token of HTTP: base64url without `=` is.
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//!
+//! use axum::Router;
+//! use axum::extract::Request;
+//! use axum::http::StatusCode;
+//! use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
+//! use axum::middleware::{Next, from_fn};
+//! use axum::response::{IntoResponse, Response};
+//! use tower_websocket::testing::TestClient;
+//! use tower_websocket::{CloseCode, CloseFrame, Error, Manager, Message, Upgrader, WebSocketLayer};
+//!
+//! #[derive(Clone)]
+//! struct Session {
+//!     user: &'static str,
+//!     expires: Instant,
+//! }
+//!
+//! fn verify(token: &str) -> Option<Session> {
+//!     let expires = Instant::now() + Duration::from_secs(3600);
+//!     (token == "YW5uYQ").then_some(Session { user: "anna", expires }) // the application's own check
+//! }
+//!
+//! async fn authenticate(mut request: Request, next: Next) -> Response {
+//!     let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|line| line.to_str().ok());
+//!     let token = offers.flat_map(|line| line.split(',')).find_map(|offer| offer.trim().strip_prefix("bearer."));
+//!     match token.and_then(verify) {
+//!         Some(session) => {
+//!             request.extensions_mut().insert(session);
+//!             next.run(request).await
+//!         }
+//!         None => StatusCode::UNAUTHORIZED.into_response(),
+//!     }
+//! }
+//!
+//! async fn chat(ws: Manager) -> Result<(), Error> {
+//!     let Some(session) = ws.request().extensions.get::<Session>().cloned() else {
+//!         return Err(CloseFrame::from(CloseCode::POLICY_VIOLATION).into());
+//!     };
+//!     // Another call renews it.
+//!     ws.set_deadline(session.expires, CloseFrame::new(CloseCode::POLICY_VIOLATION, "token expired"));
+//!     ws.send(format!("hello, {}", session.user)).await?;
+//!     while let Some(message) = ws.recv().await? {
+//!         ws.send(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let chat = WebSocketLayer::new(chat).upgrader(Upgrader::new().subprotocols(["chat.v1"]));
+//! let app: Router = Router::new().route_service("/ws", chat.into_service()).layer(from_fn(authenticate));
+//!
+//! let client = TestClient::new(app);
+//! assert_eq!(client.connect("/ws").await.unwrap_err().status(), 401);
+//!
+//! let request = Request::get("/ws").header("sec-websocket-protocol", "chat.v1, bearer.YW5uYQ");
+//! let request = request.body(axum::body::Body::empty()).expect("it is valid");
+//! let ws = client.open(request).await.expect("the handshake is accepted");
+//! assert_eq!(ws.subprotocol(), Some("chat.v1"));
+//! assert_eq!(ws.recv().await?, Some(Message::text("hello, anna")));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/token.rs` is a whole program with a page. A token in the URL works too, and then stands in the logs of servers
+//! and proxies: make it short-lived and valid once.
+//!
+//! # A layer or the extractor?
+//!
+//! | | `WebSocketLayer` | `WebSocketUpgrade` |
+//! | --- | --- | --- |
+//! | works with | every tower service | axum 0.8, feature `axum` |
+//! | the handler finds values of the request in | [`Manager::request`](crate::Manager::request) | arguments |
+//! | settings | [`WebSocketLayer::upgrader`](crate::WebSocketLayer::upgrader), request extensions | router state, request extensions |
+//! | a page and a WebSocket at one path | the inner service answers other requests | `Option<WebSocketUpgrade>` |
+//!
+//! With the layer, use [`Router::layer`] or `MethodRouter::layer`, which are around all that the route answers; `route_layer`
+//! does not see the `CONNECT` of HTTP/2. In a nested router, [`path`](crate::WebSocketLayer::path) and
+//! `ws.request().uri` are without the prefix; axum's `OriginalUri`, in the request's extensions, has it.
+//!
+//! [`Router::layer`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
+//!
+//! # The peer's address
+//!
+//! The server alone knows it. A plain `SocketAddr` in the request's extensions is the `peer` in the log, the address of
+//! [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies), and tells which WebSockets share an HTTP/2
+//! connection. axum's `ConnectInfo` is a type of its own; pass it on:
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use axum::extract::{ConnectInfo, Request};
+//! use axum::{Router, middleware::map_request};
+//!
+//! async fn pass_on(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
+//!     request.extensions_mut().insert(peer);
+//!     request
+//! }
+//!
+//! let app: Router = Router::new().layer(map_request(pass_on));
+//! let service = app.into_make_service_with_connect_info::<SocketAddr>(); // for `axum::serve`
+//! ```
