@@ -93,7 +93,7 @@ pub(crate) fn log_failure(error: &BoxError, end: Option<Result<CloseFrame, Error
     }
 }
 
-/// Whether a connection ended in a way that is nobody's mistake.
+/// Whether a connection ended in a way that is no error.
 pub(crate) fn is_ordinary(end: &Result<CloseFrame, Error>) -> bool {
     let is_ordinary = |kind| {
         use ErrorKind::{Aborted, Disconnected, KeepaliveTimeout, LifetimeExceeded};

@@ -29,7 +29,7 @@ use crate::limits::LONGEST;
 ///
 /// With [`Excess::Pause`], nothing more is read until the rate allows it, and TCP or HTTP/2 hold the peer up. Control frames
 /// behind the data are not seen meanwhile: neither a close frame, nor a ping, nor the pong that answers ours. So silence is not
-/// held against the peer: the keepalive's timeout stops while reading is paused, and starts anew when it goes on; and
+/// held against the peer: the keepalive's timeout stops while reading is paused, and starts again when it goes on; and
 /// [`Limits::message_timeout`](crate::Limits::message_timeout) does not count that time. A peer that has vanished is noticed
 /// once reading goes on, which is within a second after the burst that was too much, or within the time of one message or
 /// byte at a rate below one per second.

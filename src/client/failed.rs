@@ -36,7 +36,7 @@ impl fmt::Display for StreamReset {
 
 impl StdError for StreamReset {}
 
-/// Whether the server says that it has not looked at the request, which may be sent again (RFC 9113 §8.7).
+/// Whether the server says that it has not processed the request, which may be sent again (RFC 9113 §8.7).
 pub(super) fn is_unprocessed(error: &Error) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref());
     matches!(source, Some(StreamReset(Reason::REFUSED_STREAM)))

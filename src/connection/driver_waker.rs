@@ -32,7 +32,7 @@ const ASLEEP: u8 = 2;
 
 impl Default for DriverWaker {
     fn default() -> Self {
-        // Until the task is polled for the first time there is nobody to wake.
+        // Until the task is polled for the first time there is no task to wake.
         Self { state: AtomicU8::new(NOTIFIED), waker: Mutex::new(None) }
     }
 }

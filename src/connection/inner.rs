@@ -381,7 +381,7 @@ impl Inner {
     pub(crate) fn drop_handles(&self) {
         let mut state = self.lock();
         state.handles_dropped = true;
-        // Nobody is left to receive them.
+        // No handle is left to receive them.
         state.incoming.clear();
         self.changed(state);
     }
@@ -406,7 +406,7 @@ impl Inner {
         }
     }
 
-    /// Releases the lock after a change of the lifecycle, and tells everybody who waits, the task included.
+    /// Releases the lock after a change of the lifecycle, and wakes all waiters, the task included.
     pub(super) fn changed(&self, mut state: MutexGuard<'_, State>) {
         let wakers = state.take_all_wakers();
         let ended = state.lifecycle.ended().is_some();
@@ -446,7 +446,7 @@ impl Inner {
     }
 }
 
-/// Ready at once, but for a caller that asks again and again: one that ignores the end in a loop lets other tasks have a turn.
+/// Ready at once, but for a caller that asks again and again: one that ignores the end in a loop yields to other tasks.
 #[cold]
 fn poll_behind_end(cx: &mut Context<'_>) -> Poll<()> {
     pin!(consume_budget()).poll(cx)

@@ -105,7 +105,7 @@ impl State {
         self.feeds.refill(&mut self.sender)
     }
 
-    /// Whether a message that arrives is for somebody.
+    /// Whether a message that arrives is to be received.
     #[inline]
     pub(super) fn is_wanted(&self) -> bool {
         self.lifecycle.is_receiving() && self.ignoring == 0 && !self.handles_dropped
@@ -133,7 +133,7 @@ mod tests {
     use crate::close::CloseCode;
 
     #[test]
-    fn a_message_is_for_somebody_who_may_receive_it_and_ignores_none() {
+    fn a_message_is_to_be_received_where_a_handle_can_and_ignores_none() {
         for (ignoring, handles_dropped, closes, wanted) in [
             (0, false, false, true),
             (1, false, false, false),

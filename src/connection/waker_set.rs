@@ -77,7 +77,7 @@ impl WakerSet {
         }
     }
 
-    /// Takes the wakers of all who wait. The entries stay until their futures remove them.
+    /// Takes the wakers of all waiters. The entries stay until their futures remove them.
     #[inline]
     pub(super) fn take(&mut self, wakers: &mut Wakers) {
         let first = self.first.as_mut().and_then(Option::take);
@@ -87,7 +87,7 @@ impl WakerSet {
 }
 
 /// Wakers to be called once the lock is released. Most often there is one or none.
-#[must_use = "somebody waits for them"]
+#[must_use = "the waiters are woken by them"]
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     first: Option<Waker>,
@@ -112,7 +112,7 @@ impl Wakers {
     }
 }
 
-/// Room for so many entries is kept while nobody waits.
+/// Room for so many entries is kept while there are no waiters.
 const SPARE: usize = 4;
 
 #[cfg(test)]

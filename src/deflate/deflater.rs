@@ -35,7 +35,7 @@ impl Deflater {
     pub(crate) fn new(negotiated: &Negotiated, role: Role, settings: &Compression) -> Self {
         let window_bits = negotiated.window_bits(role);
         let context = if !WINDOW_BITS.contains(&window_bits) {
-            // A server may demand 8 of a client (RFC 7692 §7.1.2.2). zlib cannot, but nobody has to compress.
+            // A server may demand 8 of a client (RFC 7692 §7.1.2.2). zlib cannot, but compressing is optional.
             Context::Unsupported
         } else if negotiated.context_takeover(role) {
             Context::Takeover(None)

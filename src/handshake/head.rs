@@ -12,7 +12,7 @@ use super::rejection::{Rejection, RejectionKind};
 ///
 /// Over HTTP/1.1 it has `websocket` among the tokens of `Upgrade` and `upgrade` among those of `Connection` (RFC 6455
 /// §4.2.1); over HTTP/2 it is a `CONNECT` whose `:protocol` is `websocket` (RFC 8441 §4), which hyper reports as
-/// [`hyper::ext::Protocol`] in the extensions. Nothing else is looked at: a request with another method, version or key
+/// [`hyper::ext::Protocol`] in the extensions. Nothing else is checked: a request with another method, version or key
 /// is still one that asks for a WebSocket, and is refused with the reason.
 ///
 /// It costs two look-ups at most and allocates nothing.

@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use super::compact::compact;
 
-/// A request's head, for those who ask for it later. It is made compact before it is given to anybody, but not at once: many
+/// A request's head, for later calls of `Manager::request`. It is made compact before it is returned, but not at once: many
 /// handlers drop it first, and making it so takes a tenth of our part of a handshake (`benches/handshake.rs`).
 #[derive(Debug)]
 pub(crate) struct StoredRequest(Place);
@@ -73,7 +73,7 @@ impl StoredRequest {
 
 impl Kept {
     fn compact(&mut self) -> &Arc<Parts> {
-        // Nobody else has it before.
+        // It is shared only after this.
         if !self.is_compact
             && let Some(request) = Arc::get_mut(&mut self.request)
         {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asks_gets_the_headers_of_http1_whether_or_not_it_was_compact_before() {
+    fn the_headers_are_those_of_http1_whether_or_not_it_was_compact_before() {
         for before in [false, true] {
             let request = Request::connect("https://a.example/").version(Version::HTTP_2);
             let request = request.header("cookie", "a=1").header("cookie", "b=2").body(()).unwrap();
@@ -170,7 +170,7 @@ mod tests {
                 (&first.headers["host"], &first.headers["cookie"]),
                 (&"a.example".parse().unwrap(), &"a=1; b=2".parse().unwrap())
             );
-            // What somebody has is left alone.
+            // A request that is shared is left alone.
             kept.compact();
             assert!(Arc::ptr_eq(&first, &kept.get()));
             kept.clear();

@@ -97,7 +97,7 @@ where
     let mut last: Option<T> = None;
     while topic.has_hub() {
         if topic.is_empty() {
-            // Whoever comes gets a fresh value.
+            // The next member gets a fresh value.
             last = None;
             topic.wait_for_members(period).await;
             ticks.reset_immediately();

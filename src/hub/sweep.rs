@@ -165,9 +165,9 @@ fn join(publications: &[Arc<Publication>], encoding: Encoding, budget: &Budget) 
     Some(Joined { frames, messages: publications.len() as u64, payload })
 }
 
-/// How many members are delivered to before other tasks have a turn, such as those of these members.
+/// How many members are delivered to before the task yields to others, such as those of these members.
 const CHUNK: usize = 32;
-/// How many members are looked at under the lock.
+/// How many members are visited under one lock.
 const MOST_VISITED: usize = 1024;
 /// How many batches are kept for the next members.
 const KEPT_BATCHES: usize = 4;

@@ -278,7 +278,7 @@ impl Topic {
         self.0.lock().present.list()
     }
 
-    /// How many publications wait for the slowest member. Each member is looked at.
+    /// How many publications wait for the slowest member. Each member is visited.
     #[must_use]
     pub fn lag(&self) -> usize {
         let state = self.0.lock();

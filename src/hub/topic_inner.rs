@@ -255,7 +255,7 @@ impl TopicInner {
         }
     }
 
-    /// Whether nobody is there. Then the latest value of a periodic update is forgotten.
+    /// Whether there are no members. Then the latest value of a periodic update is forgotten.
     #[cfg(feature = "json")]
     pub(super) fn is_empty(&self) -> bool {
         let mut state = self.lock();
@@ -266,7 +266,7 @@ impl TopicInner {
         is_empty
     }
 
-    /// Waits until somebody joins, and at most for so long.
+    /// Waits until a member joins, and at most for so long.
     #[cfg(feature = "json")]
     pub(super) async fn wait_for_members(&self, time: Duration) {
         let joined = self.joined.notified();

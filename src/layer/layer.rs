@@ -117,7 +117,7 @@ where
 }
 
 impl<H> WebSocketLayer<H> {
-    /// Takes only handshakes for exactly this path. The query is not looked at.
+    /// Takes only handshakes for exactly this path. The query does not count.
     ///
     /// It is the path that reaches the layer: in a nested router of axum, without the prefix of that router.
     pub fn path(self, path: impl Into<String>) -> Self {

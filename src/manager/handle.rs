@@ -65,7 +65,7 @@ impl Drop for Shared {
     }
 }
 
-/// A request that is to be made compact once its handler has had a turn.
+/// A request that is to be made compact once its handler was polled.
 pub(crate) struct RequestToCompact(Weak<Shared>);
 
 impl RequestToCompact {

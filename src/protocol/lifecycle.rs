@@ -101,7 +101,7 @@ impl Lifecycle {
         matches!(self, Self::Open)
     }
 
-    /// Whether messages that arrive are for somebody.
+    /// Whether messages that arrive are to be received.
     pub(crate) fn is_receiving(&self) -> bool {
         matches!(self, Self::Open | Self::WriteFailed(_))
     }
@@ -215,7 +215,7 @@ impl Lifecycle {
 }
 
 impl Phase {
-    /// Whether messages that arrive are for somebody.
+    /// Whether messages that arrive are to be received.
     pub(crate) fn is_receiving(self) -> bool {
         matches!(self, Self::Open | Self::WriteFailed)
     }

@@ -172,7 +172,7 @@ impl Upgrader {
         (response.map(|()| R::default()), upgrade)
     }
 
-    /// Chooses anew, for an offer that was accepted as one.
+    /// Chooses again, for an offer that was accepted as one.
     #[cfg(feature = "axum")]
     pub(crate) fn choose_subprotocol(&self, admission: &mut Admission, headers: &http::HeaderMap) {
         admission.accepted.set_subprotocol(self.0.rules.subprotocols.choose(headers).unwrap_or_default());

@@ -91,7 +91,7 @@ pub(crate) enum PendingTransport {
     Memory(Option<DuplexStream>),
 }
 
-/// Stands in a request's extensions where hyper's [`OnUpgrade`] would, which nobody but hyper can make.
+/// Stands in a request's extensions where hyper's [`OnUpgrade`] would, which only hyper can make.
 #[derive(Clone, Debug)]
 pub(crate) struct MemoryUpgrade(Arc<Mutex<Option<DuplexStream>>>);
 
@@ -102,7 +102,7 @@ impl MemoryUpgrade {
 }
 
 impl PendingTransport {
-    /// Takes the promise out of a request's extensions. Only for a request that is accepted: nobody else can upgrade it
+    /// Takes the promise out of a request's extensions. Only for a request that is accepted: nothing else can upgrade it
     /// afterwards.
     pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
         match extensions.remove() {

@@ -88,7 +88,8 @@ impl fmt::Display for Shown<'_> {
 
 const PASS_HOST_ON: &str = "; if the page is this server's own, a proxy has replaced its Host: pass it on (nginx: \
     `proxy_set_header Host $host`), or see `OriginPolicy::trusted_proxies`";
-const NO_ADDRESS: &str = "; no proxy is trusted here: the request's extensions have no `SocketAddr` for     `OriginPolicy::trusted_proxies` (`trusted_proxies_by` takes another type)";
+const NO_ADDRESS: &str = "; no proxy is trusted here: the request's extensions have no `SocketAddr` for \
+    `OriginPolicy::trusted_proxies` (`trusted_proxies_by` takes another type)";
 const NO_UPGRADES: &str = "a WebSocket handshake came without hyper's `OnUpgrade` in its extensions: either the server \
     performs no upgrades, or another layer has taken it before";
 const LOST_UPGRADE: &str = "a request that looks like a WebSocket handshake is none: a proxy has not passed its Connection and \

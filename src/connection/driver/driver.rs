@@ -42,7 +42,7 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) progress: Progress,
     pub(super) timers: Timers,
     pub(super) metrics: ConnectionMetrics,
-    /// The lifecycle's phase when it was last looked at.
+    /// The lifecycle's phase when it was last read.
     pub(super) phase: Phase,
     /// Whether another message may be received: there is room for it, and the rate limit allows it.
     pub(super) has_capacity: bool,
@@ -59,7 +59,7 @@ pub(in crate::connection) struct Driver<Io> {
     aborted: bool,
     /// How many messages had been received when the timer last fired behind a failed write.
     pub(super) received_before: u64,
-    /// How many more frames may be looked at in this poll.
+    /// How many more frames may be handled in this poll.
     pub(super) budget: usize,
     /// The timer knows this task's waker.
     pub(in crate::connection) timer_registered: bool,
@@ -138,7 +138,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
         self.transport = Some(transport);
         self.metrics.opened(self.now);
-        // What handles have changed before was not looked at.
+        // What handles have changed before was not read.
         self.inner.driver.notify_without_lock();
     }
 
@@ -163,7 +163,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             if self.aborted || (self.transport.is_none() && handler.is_done()) {
                 return Poll::Ready(());
             }
-            // A handler that has woken itself lets others have a turn.
+            // Where the handler has woken itself, the task yields.
             if self.budget == 0 || std::mem::take(&mut self.handler_yielded) {
                 return self.poll_later(timer, cx);
             }
@@ -177,7 +177,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
     }
 
-    /// Lets other tasks have a turn, and comes back. The runtime looks at its timers and sockets before that.
+    /// Yields to other tasks. The runtime polls its timers and sockets before it polls this task again.
     fn poll_later(&mut self, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         self.drive_timers(timer, cx);
         self.receiver.park();
@@ -365,6 +365,6 @@ impl<Io> Drop for Driver<Io> {
     }
 }
 
-/// How many frames are looked at before other tasks have a turn: all messages of 64 bytes in one read, so that their answers
+/// How many frames are handled before the task yields: all messages of 64 bytes in one read, so that their answers
 /// leave in one write, and a part of smaller ones.
 const FRAMES_PER_POLL: usize = 1024;

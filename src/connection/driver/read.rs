@@ -177,7 +177,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                     self.timers.set_closing(self.now);
                 }
             }
-            // What was received before it is looked at first.
+            // What was received before it is handled first.
             Err(error) => self.receiver.input_ended(Some(error)),
         }
         Poll::Ready(())

@@ -77,7 +77,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
         if !self.timer_registered || timer.is_elapsed() {
             self.timer_registered = true;
-            // Without tokio's budget: used up, it would answer for the timer, which then wakes nobody.
+            // Without tokio's budget: used up, it would answer for the timer, which then registers no waker.
             if pin!(unconstrained(timer)).poll(cx).is_ready() {
                 self.now = Instant::now();
                 return true;
@@ -93,7 +93,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 }
 
-/// How often a stream that is not read is looked at.
+/// How often a stream that is not read is checked.
 const STREAM_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Where the timer stands when there is nothing to wait for.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);

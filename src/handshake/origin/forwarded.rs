@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_believes_a_trusted_proxy_and_nobody_else() {
+    fn a_policy_believes_a_trusted_proxy_alone() {
         let trusted =
             |policy: OriginPolicy| policy.trusted_proxies(ForwardedHeader::XForwarded, ["10.0.0.0/8"]).unwrap();
         let same_host = trusted(OriginPolicy::same_host());

@@ -129,7 +129,7 @@ impl OriginPolicy {
 
     /// Accepts every origin: any web page can then act as its visitor.
     ///
-    /// Neither the value of `Origin` nor `Sec-Fetch-Site` is looked at. Right for public data, and where the
+    /// Neither the value of `Origin` nor `Sec-Fetch-Site` is checked. Right for public data, and where the
     /// connection's first message must hold something that pages of others cannot know.
     pub fn insecure_any() -> Self {
         Policy::Any.into()

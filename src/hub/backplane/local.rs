@@ -11,7 +11,7 @@ use crate::hub::topic_inner::TopicInner;
 pub(in crate::hub) struct Local;
 
 impl Local {
-    /// Each time that a topic is made its offsets begin anew, so that positions of an earlier run must not fit.
+    /// Each time that a topic is made its offsets begin again, so that positions of an earlier run must not fit.
     pub(super) fn epoch(&self) -> u64 {
         rand::random()
     }

@@ -13,7 +13,7 @@ use crate::manager::Manager;
 impl Manager {
     /// The payloads of the messages that arrive, text and binary, one behind the other.
     ///
-    /// A buffer of any size will do: what does not fit is returned by the next read. Empty messages are passed over.
+    /// A buffer of any size will do: what does not fit is returned by the next read. Empty messages are skipped.
     /// The stream ends once the connection is closed, by whatever close code; [`done`](Self::done) tells which.
     ///
     /// ```

@@ -11,7 +11,7 @@ pub(super) struct Utf8Tail {
 }
 
 impl Utf8Tail {
-    /// The text up to the last whole character of the chunk; what is left waits for the next one. An error takes nothing.
+    /// The text up to the last whole character of the chunk; what is left waits for the next one. On an error nothing is consumed.
     pub(super) fn join(&mut self, chunk: &[u8]) -> Result<String, NotUtf8> {
         let mut first = [0; 4];
         first[..self.len].copy_from_slice(&self.bytes[..self.len]);

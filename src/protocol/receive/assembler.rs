@@ -275,7 +275,7 @@ mod tests {
                 let checked = kind == MessageKind::Text && !compressed;
                 assert_eq!(wrong, wrong_in.filter(|_| checked), "{fragments:?}");
                 if checked && wrong.is_none() {
-                    // Each byte is looked at once, but for those of a character that was cut.
+                    // Each byte is checked once, but for those of a character that was cut.
                     assert_eq!(assembler.checked, fragments.concat().len());
                     assert_eq!(assembler.finish().unwrap().as_bytes(), fragments.concat());
                 }
@@ -328,6 +328,37 @@ mod tests {
                 assert_eq!(buffer_pool::take_buffer().capacity() > 0, copied, "{len}");
             };
             std::thread::spawn(test).join().unwrap();
+        }
+    }
+
+    /// What was gathered stays in memory until it is inflated.
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn both_forms_of_a_compressed_message_in_fragments_are_charged() {
+        let negotiated = crate::deflate::Negotiated {
+            server_no_context_takeover: true,
+            client_no_context_takeover: true,
+            server_max_window_bits: None,
+            client_max_window_bits: None,
+        };
+        // Stored blocks (RFC 1951 section 3.2.4) of 35,000 bytes.
+        const BLOCK: u16 = 35_000;
+        for (allowed, fits) in [(250_000, true), (180_000, false)] {
+            let budget = Budget::new(allowed);
+            let inflater = Inflater::new(&negotiated, crate::role::Role::Server);
+            let mut assembler = Assembler::new(&Limits::default().budget(budget.clone()), Some(inflater));
+            assembler.begin(MessageKind::Binary, true);
+            for _ in 0..2 {
+                let [low, high] = BLOCK.to_le_bytes();
+                assembler.push(&[0, low, high, !low, !high]).unwrap();
+                assembler.push(&[7; BLOCK as usize]).unwrap();
+            }
+            assembler.push(&[0]).unwrap();
+            match assembler.finish() {
+                Ok(message) => assert!(fits && message.len() == 2 * usize::from(BLOCK)),
+                Err(failure) => assert!(!fits && matches!(failure, Failure::BudgetExceeded), "{failure:?}"),
+            }
+            assert_eq!(budget.used(), 0);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The receiving half that a connection shares with its handles: messages that nobody has received yet.
+//! The receiving half that a connection shares with its handles: messages that are not received yet.
 
 use std::collections::VecDeque;
 
@@ -81,13 +81,13 @@ impl Incoming {
         self.charge.raise_or_exceed(if self.bytes > UNCHARGED { self.bytes } else { 0 })
     }
 
-    /// Counts a message that nobody wants.
+    /// Counts a message that is discarded.
     pub(crate) fn count(&mut self, len: usize) {
         self.messages_received += 1;
         self.payload_received += len as u64;
     }
 
-    /// Forgets all messages: nobody is left to receive them.
+    /// Drops all messages: no handle is left to receive them.
     pub(crate) fn clear(&mut self) {
         self.first = None;
         self.rest = VecDeque::new();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_is_left_to_receive_is_given_back() {
+    fn the_charge_of_dropped_messages_is_given_back() {
         let budget = Budget::new(10_000);
         let mut incoming = Incoming::new(&Limits::default().incoming(1).budget(budget.clone()));
         for _ in 0..2 {

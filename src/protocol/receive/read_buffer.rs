@@ -1,4 +1,4 @@
-//! Bytes that were read and not yet looked at.
+//! Bytes that were read and not yet parsed.
 
 use bytes::buf::Limit;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -9,7 +9,7 @@ use crate::protocol::buffer_pool::{self, READ_SIZE};
 #[derive(Debug, Default)]
 pub(super) struct ReadBuffer {
     buffer: BytesMut,
-    /// How much of the buffer has been looked at. Counted here, because moving the beginning of a `BytesMut` costs each
+    /// How much of the buffer has been parsed. Counted here, because moving the beginning of a `BytesMut` costs each
     /// frame about 90 instructions, a twentieth of a small message's (`benches/echo.rs`).
     consumed: usize,
     borrowed: bool,

@@ -39,7 +39,7 @@ pub(crate) enum Intake {
     Accept,
     /// They are discarded.
     Discard,
-    /// No new one begins. Control frames are still looked at, up to the next data frame.
+    /// No new one begins. Control frames are still handled, up to the next data frame.
     Pause,
 }
 

@@ -164,7 +164,7 @@ fn each_frame_takes_one_of_the_budget() {
     for (intake, input, frames, events) in [
         (Intake::Accept, frame(0x81, b"whole"), 1, 4),
         (Intake::Accept, frame(0x89, b"ping"), 1, 4),
-        // The payload of the fourth has not been looked at.
+        // The payload of the fourth has not been parsed.
         (Intake::Accept, [frame(0x01, b"frag"), frame(0x80, b"ments")].concat(), 2, 1),
         (Intake::Discard, frame(0x81, b"whole"), 1, 0),
     ] {

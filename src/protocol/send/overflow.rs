@@ -5,7 +5,7 @@
 /// A member is slow while its outgoing buffer is full
 /// ([`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size)). What is published then waits in a queue of its
 /// own, up to [`Topic::capacity`](crate::Topic::capacity), which neither the publisher nor the other members wait for.
-/// Pings, pongs and close frames pass it by. A member that takes nothing at all is found by
+/// Pings, pongs and close frames pass it by. A member that accepts no data is found by
 /// [`Limits::write_timeout`](crate::Limits::write_timeout), as on every connection.
 ///
 /// ```

@@ -31,7 +31,7 @@ impl Pings {
     pub(crate) fn answered(&mut self, number: u64, now: Instant) -> Option<Duration> {
         let newest = self.latest.or(self.oldest)?;
         if number > newest.number {
-            // Nobody asked: a heartbeat of the peer's.
+            // An unsolicited pong: a heartbeat of the peer's.
             return None;
         }
         let ping = [self.oldest, self.latest].into_iter().flatten().find(|ping| ping.number == number);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asked_for_changes_nothing() {
+    fn an_unsolicited_pong_changes_nothing() {
         check(&[], &[(1, 1, None)]);
         check(&[0, 1], &[(0, 2, None), (u64::MAX, 2, None), (1, 3, Some(3)), (2, 3, Some(2))]);
     }
