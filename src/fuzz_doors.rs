@@ -159,11 +159,11 @@ pub fn close_payload(frame: &CloseFrame) -> Vec<u8> {
 
 /// A client's handshake that waits for its answer.
 #[derive(Debug)]
-pub struct Opening(handshake::Opening);
+pub struct ClientHandshake(handshake::ClientHandshake);
 
-impl Opening {
+impl ClientHandshake {
     pub fn new<B>(request: &mut Request<B>) -> Self {
-        Self(handshake::Opening::new(request, None))
+        Self(handshake::ClientHandshake::new(request, None))
     }
 
     /// The subprotocol, or why the answer is refused.

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use libfuzzer_sys::fuzz_target;
 use sha1::{Digest, Sha1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-use tower_websocket::fuzz_doors::Opening;
+use tower_websocket::fuzz_doors::ClientHandshake;
 use tower_websocket::{Connector, ErrorKind};
 
 #[derive(Arbitrary, Debug)]
@@ -57,7 +57,7 @@ fn response(http2: bool, old: bool, status: u16, is_usual: bool, more: &[(u8, Va
     let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
     let mut request =
         Request::get("/").version(version).header("sec-websocket-protocol", "a, b").body(()).unwrap();
-    let opening = Opening::new(&mut request);
+    let opening = ClientHandshake::new(&mut request);
     let accept = request.headers().get("sec-websocket-key").map(|key| derive_accept_key(key.as_bytes()));
     let accept = accept.unwrap_or_default();
     let mut response = Response::new(());
