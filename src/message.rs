@@ -90,7 +90,7 @@ impl Message {
 
 macro_rules! text_messages {
     ($($text:ty),*) => {$(
-        /// A text message. Of owned values nothing is copied but texts below 32 bytes, of borrowed ones everything, once.
+        /// A text message. Of owned values nothing is copied but the shortest texts, of borrowed ones everything, once.
         impl From<$text> for Message {
             #[inline]
             fn from(text: $text) -> Self {
