@@ -43,7 +43,10 @@ fn streams_that_are_reset_at_once_leave_nothing_behind() {
                 drop(sender);
                 connection.await.unwrap();
             }
-            until("nothing is left", || shutdown.connections() == 0 && (tasks(), descriptors()) == before).await;
+            until("nothing is left", || {
+                shutdown.connections() == 0 && tasks() <= before.0 && descriptors() <= before.1
+            })
+            .await;
         }
         assert!(grown(start) < 32, "{} MiB more", grown(start));
     });
@@ -70,6 +73,6 @@ fn as_many_streams_as_there_may_be_end_with_their_connection() {
             until("nothing is left", || shutdown.connections() == 0).await;
             drop((streams, sender));
         }
-        until("nothing is left", || (tasks(), descriptors()) == before).await;
+        until("nothing is left", || tasks() <= before.0 && descriptors() <= before.1).await;
     });
 }

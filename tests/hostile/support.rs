@@ -97,7 +97,7 @@ pub(crate) fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
-/// Open descriptors of the process.
+/// Open descriptors of the process. Those of tests that run beside this one come and go: compare with `<=`.
 pub(crate) fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
