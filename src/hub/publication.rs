@@ -69,8 +69,8 @@ impl Publication {
     }
 }
 
-/// Bytes that are charged to the budget until the last of those who share them is done with them. They are in memory already,
-/// so that the budget may go over its limit.
+/// Bytes that are charged to the budget until their last reference is dropped. They are in memory already, so that the budget may
+/// go over its limit.
 pub(super) fn charged(bytes: Vec<u8>, budget: &Budget) -> Bytes {
     let mut charge = budget.charge();
     charge.raise_or_exceed(bytes.len());

@@ -80,7 +80,7 @@ impl Manager {
 ///
 /// # Memory
 ///
-/// At most one message is held, in the buffer it was received in.
+/// At most one message, in the buffer it was received in.
 pub struct Reader {
     ws: Manager,
     rest: Bytes,

@@ -200,7 +200,7 @@ fn deflate_bound(len: usize) -> usize {
 const LARGE: usize = 64 * 1024;
 /// From here on a message stays in the read buffer, which may keep that alive with up to three times as much beside it.
 const WORTH_KEEPING: usize = 16 * 1024;
-/// The least room that a direct read gets: so little that a bare header takes nothing of the budget.
+/// The least room that a direct read gets: so little that a bare header is not charged to the budget.
 const MIN_ROOM: usize = LARGE;
 
 #[cfg(test)]

@@ -97,8 +97,8 @@ impl Sender {
         self.queue.set_vectored(vectored);
     }
 
-    /// Whether a handle may queue another message. What topics have queued takes nothing of its capacity, nor the reverse: a peer
-    /// that is slow to take the one is sent the other too.
+    /// Whether a handle may queue another message. Handles and topics have a capacity each: neither keeps the other
+    /// waiting where the peer is slow.
     #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
         self.unwritten_bytes().min(self.shares.handles.bytes()) < self.limit
