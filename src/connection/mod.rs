@@ -25,6 +25,7 @@ mod driver_waker;
 mod feeds;
 mod future;
 mod inner;
+mod sending;
 mod state;
 mod transport;
 mod waiter;

@@ -1,0 +1,158 @@
+//! How handles queue what is sent, and wait until it is written.
+
+use std::sync::{MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use super::inner::{Inner, poll_behind_end};
+use super::state::State;
+use super::waker_set::{Unused, WakerKey};
+use crate::error::Error;
+use crate::message::Message;
+use crate::protocol::{give_buffer, take_buffer};
+
+impl Inner {
+    /// Capacity for another message.
+    pub(crate) fn poll_ready(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_capacity(key, cx).map_ok(|(_unused, state)| drop(state))
+    }
+
+    #[inline]
+    fn poll_capacity(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<Capacity<'_>, Error>> {
+        let _unused;
+        let mut state = self.lock();
+        let writable = state.lifecycle.check_writable();
+        if writable.is_ok() && !state.sender.has_capacity() {
+            _unused = state.writers.register(key, cx.waker());
+            return Poll::Pending;
+        }
+        let unused = state.writers.remove(key);
+        if let Err(error) = writable {
+            _unused = unused;
+            drop(state);
+            ready!(poll_behind_end(cx));
+            return Poll::Ready(Err(error));
+        }
+        Poll::Ready(Ok((unused, state)))
+    }
+
+    /// Queues the message once there is capacity, and says up to which byte must be written for it to be out.
+    #[inline]
+    pub(crate) fn poll_send(
+        &self,
+        message: &mut Option<Message>,
+        compress: bool,
+        key: &mut WakerKey,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<u64, Error>> {
+        let (_unused, mut state) = ready!(self.poll_capacity(key, cx))?;
+        Poll::Ready(match message.take() {
+            None => Ok(state.sender.bytes_queued()),
+            Some(message) if !self.is_compressed || !compress => {
+                let offset = state.sender.push(&message);
+                // The message is dropped without the lock: its payload may be the user's.
+                drop(state);
+                self.driver.notify();
+                Ok(offset)
+            }
+            Some(message) => {
+                drop(state);
+                self.queue(message, true)
+            }
+        })
+    }
+
+    /// Queues the message whether there is capacity or not.
+    pub(crate) fn queue(&self, message: Message, compress: bool) -> Result<u64, Error> {
+        let offset = if self.is_compressed && compress {
+            self.queue_compressed(message, Source::Handle)?
+        } else {
+            let mut state = self.lock();
+            state.lifecycle.check_writable()?;
+            state.sender.push(&message)
+        };
+        self.driver.notify();
+        Ok(offset)
+    }
+
+    /// Queues a message of a topic that no other connection is sent in this form.
+    pub(super) fn queue_for_topic(&self, message: Message) -> Result<(), Error> {
+        self.queue_compressed(message, Source::Topic)?;
+        self.driver.notify();
+        Ok(())
+    }
+
+    /// Without permessage-deflate the message is queued as it is.
+    fn queue_compressed(&self, message: Message, source: Source) -> Result<u64, Error> {
+        // This lock stays until the frame is queued.
+        let mut slot = self.deflater.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut compressed = take_buffer();
+        let smaller = slot.as_mut().is_some_and(|deflater| deflater.deflate(message.as_bytes(), &mut compressed));
+        let mut state = self.lock();
+        let before = state.sender.bytes_queued();
+        let queued = state.lifecycle.check_writable().map(|()| {
+            if smaller { state.sender.push_compressed(&message, &compressed) } else { state.sender.push(&message) }
+        });
+        if source == Source::Topic {
+            state.sender.count_as_topic(before);
+        }
+        if state.lifecycle.ended().is_some() {
+            // The task has found the lock taken.
+            *slot = None;
+        }
+        drop(slot);
+        drop(state);
+        give_buffer(compressed);
+        queued
+    }
+
+    /// Queues the message if there is capacity. Otherwise it comes back, with the reason where the connection is over.
+    pub(crate) fn try_queue(&self, message: Message, compress: bool) -> Result<(), (Message, Option<Error>)> {
+        let mut state = self.lock();
+        if let Err(error) = state.lifecycle.check_writable() {
+            return Err((message, Some(error)));
+        }
+        if !state.sender.has_capacity() {
+            return Err((message, None));
+        }
+        if self.is_compressed && compress {
+            drop(state);
+            // Cloning copies no payload that is worth mentioning.
+            return self.queue(message.clone(), true).map(drop).map_err(|error| (message, Some(error)));
+        }
+        state.sender.push(&message);
+        drop(state);
+        self.driver.notify();
+        Ok(())
+    }
+
+    /// Waits until the transport has everything up to `offset`.
+    pub(crate) fn poll_written(
+        &self,
+        offset: u64,
+        key: &mut WakerKey,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        let _unused;
+        let mut state = self.lock();
+        let written = if state.sender.is_written(offset) {
+            Ok(())
+        } else if let Some(error) = state.lifecycle.write_error() {
+            Err(error)
+        } else {
+            _unused = state.writers.register(key, cx.waker());
+            return Poll::Pending;
+        };
+        _unused = state.writers.remove(key);
+        Poll::Ready(written)
+    }
+}
+
+/// The lock, with a waker that is to be dropped behind it.
+type Capacity<'a> = (Unused, MutexGuard<'a, State>);
+
+/// Whose capacity a message takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Handle,
+    Topic,
+}
