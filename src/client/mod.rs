@@ -3,6 +3,8 @@
 #[cfg(feature = "client")]
 mod backoff;
 #[cfg(feature = "client")]
+mod connect;
+#[cfg(feature = "client")]
 mod connector;
 #[cfg(feature = "client")]
 mod dial;
