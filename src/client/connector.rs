@@ -105,8 +105,8 @@ impl Connector {
 
     /// Offers these subprotocols, the preferred one first (RFC 6455 §4.1). None by default.
     ///
-    /// The server may choose one or none: [`Manager::subprotocol`](crate::Manager::subprotocol) tells. A proxy that passes a client's offer on, which may be
-    /// of any form, gives it to [`header`](Self::header) instead.
+    /// The server may choose one or none: [`Manager::subprotocol`](crate::Manager::subprotocol) tells. A proxy that passes a
+    /// client's offer on, which may be of any form, gives it to [`header`](Self::header) instead.
     ///
     /// # Panics
     ///
