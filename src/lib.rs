@@ -197,7 +197,9 @@
 //! | `deflate` | yes | permessage-deflate (RFC 7692) and its settings, `Compression` |
 //! | `json` | yes | JSON messages, `copy_json_stream`, and periodic updates |
 //! | `metrics` | no | counters of connections, messages, bytes and durations by the `metrics` facade; the module of that name lists them |
+//! | `nats` | no | `Nats`: hubs on several servers, by NATS JetStream |
 //! | `proxy` | no | `Proxy`: the client's way through HTTP and SOCKS5 proxies |
+//! | `redis` | no | `Redis`: hubs on several servers, by Redis |
 //! | `rustls` | no | `wss://` URLs, by rustls with Mozilla's root certificates |
 //! | `rustls-platform-verifier` | no | the operating system's certificates for the client, as a choice |
 //! | `tungstenite` | no | conversions of messages and close frames to and from tungstenite 0.30 |

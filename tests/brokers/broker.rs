@@ -5,12 +5,12 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use tower_websocket::{Hub, Nats, Redis};
 
 use crate::PATIENCE;
+use crate::programs::{find, free_port, is_listening};
 use crate::skipped::skipped;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Broker {
         std::fs::create_dir_all(directory.join("data")).unwrap();
         // A port that was free a moment ago may be taken: then with another.
         for _ in 0..10 {
-            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let port = free_port();
             let mut child = spawn(kind, &program, port, &directory);
             if is_listening(&mut child, port).await {
                 return Some(Self { kind, program, port, directory, child });
@@ -152,25 +152,5 @@ fn copy(from: &Path, to: &Path) {
         } else {
             std::fs::copy(entry.path(), to).unwrap();
         }
-    }
-}
-
-fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    // Where Debian has servers, which is in no user's path.
-    let directories = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
-    directories.map(|directory| directory.join(name)).find(|program| program.is_file())
-}
-
-/// Whether it listens. It does not where it has ended.
-async fn is_listening(child: &mut Child, port: u16) -> bool {
-    let connected = async {
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::select! {
-        connected = timeout(PATIENCE, connected) => connected.is_ok(),
-        _ = child.wait() => false,
     }
 }

@@ -8,6 +8,8 @@ mod cut;
 mod failures;
 mod many_servers;
 mod member;
+#[path = "../support/programs.rs"]
+mod programs;
 #[path = "../support/skipped.rs"]
 mod skipped;
 
