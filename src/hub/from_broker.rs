@@ -1,7 +1,8 @@
 //! What a broker does with a topic.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use super::history::Gap;
 use super::position::Position;
 use super::publication::Draft;
-use super::topic_inner::TopicInner;
+use super::topic_inner::{State, TopicInner};
 
 /// One publication as the broker keeps it.
 #[derive(Debug)]
@@ -42,15 +43,12 @@ impl Retention {
 }
 
 impl TopicInner {
-    /// Calls this at once, unless members wait for the broker's answer: then after it, so that they get what is published now.
-    pub(super) fn publish_in_order<T>(&self, draft: Draft, publish: impl FnOnce(Draft, Retention) -> T) -> Option<T> {
-        let mut state = self.lock();
-        if !state.is_ready && !state.members.is_empty() {
-            state.unpublished.push(draft);
-            return None;
-        }
-        let retention = retention(&state.log);
-        Some(publish(draft, retention))
+    /// Calls this while no other publication comes between. `hold_back`, its second argument: members wait for the broker's
+    /// answer, and are to get what is published now, so that it must come behind that.
+    pub(super) fn publish_in_order<T>(&self, publish: impl FnOnce(Retention, bool) -> T) -> T {
+        let state = self.lock();
+        let hold_back = !state.is_ready && !state.members.is_empty();
+        publish(retention(&state.log), hold_back)
     }
 
     /// Whether it is to be followed from now on. `false`: it is already.
@@ -74,44 +72,59 @@ impl TopicInner {
     }
 
     /// What the broker keeps is known, and members that wait get theirs. Then this publishes what was held back for them.
-    pub(super) fn load(self: &Arc<Self>, loaded: Loaded, mut publish: impl FnMut(Draft, Retention)) {
-        let now = Instant::now();
+    pub(super) fn load(self: &Arc<Self>, loaded: Loaded, release: impl FnOnce()) {
         let mut state = self.lock();
         state.log.skip_to(loaded.start);
-        for Kept { position, draft, age } in loaded.kept {
-            state.append(position, draft, now.checked_sub(age).unwrap_or(now), false);
+        for kept in loaded.kept {
+            let position = kept.position;
+            if !self.append_or_report(&mut state, kept, false) {
+                state.log.skip_to(position);
+            }
         }
         state.is_ready = true;
         state.replay_to_waiting(&self.budget);
-        let retention = retention(&state.log);
-        for draft in std::mem::take(&mut state.unpublished) {
-            publish(draft, retention);
-        }
+        release();
         self.distribute(state);
         self.ready.notify_waiters();
     }
 
     /// Puts a publication at the end of the order.
-    pub(super) fn append_kept(self: &Arc<Self>, Kept { position, draft, age }: Kept) {
-        let now = Instant::now();
+    pub(super) fn append_kept(self: &Arc<Self>, kept: Kept) {
         let mut state = self.lock();
-        let has_members = !state.members.is_empty();
-        state.append(position, draft, now.checked_sub(age).unwrap_or(now), has_members);
+        let (position, has_members) = (kept.position, !state.members.is_empty());
+        if !self.append_or_report(&mut state, kept, has_members) {
+            return self.skip_over(state, position);
+        }
         self.counters.published.fetch_add(1, Ordering::Relaxed);
         self.distribute(state);
     }
 
+    /// `false`: it is lost, as the user's function that encodes it panicked. Then nothing has changed.
+    fn append_or_report(&self, state: &mut State, Kept { position, draft, age }: Kept, has_members: bool) -> bool {
+        let now = Instant::now();
+        let published = now.checked_sub(age).unwrap_or(now);
+        let append = || state.append(position, draft, published, has_members);
+        let is_appended = catch_unwind(AssertUnwindSafe(append)).is_ok();
+        if !is_appended {
+            tracing::error!(topic = &*self.name, %position, "the function of `Topic::encode` panicked");
+        }
+        is_appended
+    }
+
     /// The broker has lost what comes before this position. Members are told, if they are to be.
     pub(super) fn skip_to(self: &Arc<Self>, position: Position) {
-        let mut state = self.lock();
+        self.skip_over(self.lock(), position);
+    }
+
+    fn skip_over(self: &Arc<Self>, mut state: MutexGuard<'_, State>, position: Position) {
         let gap = Gap { after: state.log.position(), up_to: position };
         tracing::warn!(topic = &*self.name, after = %gap.after, up_to = %gap.up_to, "publications are lost");
         self.counters.gaps.fetch_add(1, Ordering::Relaxed);
         state.log.skip_to(position);
-        if let Some(notice) = state.gap_notice.clone()
-            && !state.members.is_empty()
+        if !state.members.is_empty()
+            && let Some(message) = state.tell_gap(gap)
         {
-            state.log.append_notice(notice(gap), Instant::now());
+            state.log.append_notice(message, Instant::now());
         }
         self.distribute(state);
     }

@@ -1,6 +1,6 @@
 //! Who is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -48,24 +48,46 @@ pub enum PresenceChange {
 /// Makes the message, if there is to be one, that members get of a change.
 pub(super) type OnPresence = dyn Fn(&PresenceChange) -> Option<Message> + Send + Sync;
 
-/// Those who say who they are, in the order in which they joined.
+/// Those who say who they are, in the order in which they joined, and what has changed but is not announced yet.
 #[derive(Debug, Default)]
-pub(super) struct Present(BTreeMap<FeedId, Presence>);
+pub(super) struct Present {
+    list: BTreeMap<FeedId, Presence>,
+    changes: VecDeque<PresenceChange>,
+    /// A change is being announced.
+    announcing: bool,
+}
 
 impl Present {
-    pub(super) fn set(&mut self, id: FeedId, presence: Presence) -> PresenceChange {
-        match self.0.insert(id, presence.clone()) {
+    pub(super) fn set(&mut self, id: FeedId, presence: Presence) {
+        self.changes.push_back(match self.list.insert(id, presence.clone()) {
             None => PresenceChange::Joined(presence),
             Some(_) => PresenceChange::Updated(presence),
-        }
+        });
     }
 
-    pub(super) fn remove(&mut self, id: FeedId) -> Option<PresenceChange> {
-        self.0.remove(&id).map(PresenceChange::Left)
+    pub(super) fn remove(&mut self, id: FeedId) {
+        self.changes.extend(self.list.remove(&id).map(PresenceChange::Left));
+    }
+
+    /// The next change to announce, once the one before it [is announced](Self::announced).
+    pub(super) fn next_change(&mut self) -> Option<PresenceChange> {
+        if self.announcing {
+            return None;
+        }
+        let change = self.changes.pop_front();
+        self.announcing = change.is_some();
+        if change.is_none() {
+            self.changes = VecDeque::new();
+        }
+        change
+    }
+
+    pub(super) fn announced(&mut self) {
+        self.announcing = false;
     }
 
     pub(super) fn list(&self) -> Vec<Presence> {
-        self.0.values().cloned().collect()
+        self.list.values().cloned().collect()
     }
 }
 

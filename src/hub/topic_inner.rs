@@ -1,6 +1,7 @@
 //! What all handles of a topic share: the heart of the hub.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 #[cfg(feature = "json")]
@@ -15,7 +16,7 @@ use super::history::{Gap, GapNotice, History, Recovered};
 use super::log::Log;
 use super::members::{Member, Members, Replay, on_drop};
 use super::position::Position;
-use super::presence::{self, OnPresence, Presence, PresenceChange, Present};
+use super::presence::{self, OnPresence, Presence, Present};
 use super::publication::Draft;
 use super::registry::Registry;
 use super::seat::Seat;
@@ -71,13 +72,10 @@ pub(super) struct State {
     encode: Option<Arc<Encode>>,
     on_presence: Option<Arc<OnPresence>>,
     dropped_notice: Option<Arc<Notice>>,
-    pub(super) gap_notice: Option<Arc<GapNotice>>,
+    gap_notice: Option<Arc<GapNotice>>,
     capacity: usize,
     /// The log has what the broker kept. Without a broker it is always so.
     pub(super) is_ready: bool,
-    /// What is published until then, as members that wait are to get it.
-    #[cfg(any(feature = "nats", feature = "redis"))]
-    pub(super) unpublished: Vec<Draft>,
     /// The broker was asked for it.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(super) is_followed: bool,
@@ -102,8 +100,6 @@ impl TopicInner {
             gap_notice: None,
             capacity: DEFAULT_CAPACITY,
             is_ready: start.is_some(),
-            #[cfg(any(feature = "nats", feature = "redis"))]
-            unpublished: Vec::new(),
             #[cfg(any(feature = "nats", feature = "redis"))]
             is_followed: false,
         };
@@ -243,12 +239,10 @@ impl TopicInner {
     fn leave(self: &Arc<Self>, id: FeedId) {
         let mut state = self.lock();
         let left = state.members.remove(id);
-        let change = state.present.remove(id);
+        state.present.remove(id);
         drop(state);
         drop(left);
-        if let Some(change) = change {
-            self.announce(&change);
-        }
+        self.announce_changes();
     }
 
     /// A member says who it is. Nothing happens where it has left.
@@ -257,17 +251,24 @@ impl TopicInner {
         if !state.members.contains(id) {
             return;
         }
-        let change = state.present.set(id, presence);
+        state.present.set(id, presence);
         drop(state);
-        self.announce(&change);
+        self.announce_changes();
     }
 
-    fn announce(self: &Arc<Self>, change: &PresenceChange) {
-        let on_presence = self.lock().on_presence.clone();
-        let message = on_presence.and_then(|on_presence| presence::announce(&*on_presence, change));
-        if let Some(message) = message {
-            // The backplane reports what it could not publish.
-            let _ = self.backplane.publish(self, Draft { message, key: None, except: None, latest: false });
+    /// Announces who comes and goes, one after the other: what changes meanwhile comes behind it.
+    fn announce_changes(self: &Arc<Self>) {
+        loop {
+            let mut state = self.lock();
+            let Some(change) = state.present.next_change() else { return };
+            let on_presence = state.on_presence.clone();
+            drop(state);
+            let message = on_presence.and_then(|on_presence| presence::announce(&*on_presence, &change));
+            let draft = message.map(|message| Draft { message, key: None, except: None, latest: false });
+            if let Some(Err(error)) = draft.map(|draft| self.backplane.publish(self, draft)) {
+                tracing::warn!(topic = &*self.name, %error, "a change of presence is not published");
+            }
+            self.lock().present.announced();
         }
     }
 
@@ -348,13 +349,19 @@ impl State {
         let mut items: Vec<_> = replayed.iter().map(|publication| publication.item(encoding, budget)).collect();
         if recovered == Recovered::Gap
             && let Replay::After(after) = replay
-            && let Some(notice) = &self.gap_notice
+            && let Some(message) = self.tell_gap(Gap { after, up_to: self.log.position() })
         {
-            let message = notice(Gap { after, up_to: self.log.position() });
             let payload = message.len();
             items.insert(0, Item { frame: Frame::Own(message), payload, key: None });
         }
         (recovered, items)
+    }
+
+    /// What members are told of a gap. The function is the user's: where it panics, others that wait get theirs all the same.
+    pub(super) fn tell_gap(&self, gap: Gap) -> Option<Message> {
+        let notice = self.gap_notice.as_ref()?;
+        let message = catch_unwind(AssertUnwindSafe(|| notice(gap)));
+        message.inspect_err(|_| tracing::error!("the function of `Topic::tell_gap` panicked")).ok()
     }
 }
 

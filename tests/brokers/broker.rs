@@ -5,6 +5,8 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use tower_websocket::{Hub, Nats, Redis};
@@ -20,7 +22,7 @@ pub(crate) enum Kind {
 }
 
 pub(crate) struct Broker {
-    kind: Kind,
+    pub(crate) kind: Kind,
     program: PathBuf,
     pub(crate) port: u16,
     directory: PathBuf,
@@ -80,6 +82,29 @@ impl Broker {
     /// Ends it at once.
     pub(crate) async fn kill(&mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Says something to it in its own way, and returns what it answers first.
+    pub(crate) async fn command(&self, command: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let command = match self.kind {
+            Kind::Redis => format!("{command}\r\n"),
+            Kind::Nats => {
+                let (subject, payload) = command.split_once(' ').unwrap_or((command, ""));
+                let len = payload.len();
+                format!(
+                    "CONNECT {{\"verbose\":false}}\r\nSUB answers 1\r\nPUB {subject} answers {len}\r\n{payload}\r\n"
+                )
+            }
+        };
+        stream.write_all(command.as_bytes()).await.unwrap();
+        let mut lines = BufReader::new(stream).lines();
+        loop {
+            let line = timeout(PATIENCE, lines.next_line()).await.expect("an answer").unwrap().unwrap();
+            if self.kind == Kind::Redis || line.starts_with('{') {
+                return line;
+            }
+        }
     }
 
     /// Starts it again, with the data that it had.

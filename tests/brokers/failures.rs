@@ -20,14 +20,14 @@ for_each_broker! {
 }
 
 /// Publishes these numbers as texts.
-fn publish(topic: &Topic, numbers: std::ops::Range<usize>) {
+pub(crate) fn publish(topic: &Topic, numbers: std::ops::Range<usize>) {
     for number in numbers {
         topic.publish(number.to_string()).unwrap();
     }
 }
 
 /// The texts of these numbers.
-fn numbers(numbers: std::ops::Range<usize>) -> Vec<String> {
+pub(crate) fn numbers(numbers: std::ops::Range<usize>) -> Vec<String> {
     numbers.map(|number| number.to_string()).collect()
 }
 

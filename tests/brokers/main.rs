@@ -3,11 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
 
+mod before_ready;
 mod broker;
+mod changes;
 mod cut;
 mod failures;
+mod functions;
 mod many_servers;
 mod member;
+mod once;
 #[path = "../support/programs.rs"]
 mod programs;
 #[path = "../support/skipped.rs"]
@@ -21,22 +25,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Makes a test of each function for each broker.
 macro_rules! for_each_broker {
     ($($test:ident)*) => {
-        mod redis {
+        crate::for_broker!(redis Redis $($test)*);
+        crate::for_broker!(nats Nats $($test)*);
+    };
+}
+/// Makes a test of each function for one broker.
+macro_rules! for_broker {
+    ($module:ident $kind:ident $($test:ident)*) => {
+        mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                if let Some(broker) = crate::broker::Broker::start(crate::broker::Kind::Redis).await {
-                    super::$test(broker).await;
-                }
-            })*
-        }
-        mod nats {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                if let Some(broker) = crate::broker::Broker::start(crate::broker::Kind::Nats).await {
+                if let Some(broker) = crate::broker::Broker::start(crate::broker::Kind::$kind).await {
                     super::$test(broker).await;
                 }
             })*
         }
     };
 }
-use for_each_broker;
+use {for_broker, for_each_broker};

@@ -67,3 +67,24 @@ async fn a_change_need_not_be_told_and_a_panic_harms_nobody() {
     settle().await;
     assert_eq!(received(&watcher), ["after it"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_while_it_is_told_that_it_joins_leaves_afterwards() {
+    let hub = Hub::new();
+    let (watcher, watching) = pair();
+    let (_client, server) = pair();
+    let (again, leaving) = (hub.clone(), server.clone());
+    let topic = hub.topic("room").on_presence(move |change| match change {
+        PresenceChange::Joined(who) => {
+            again.topic("room").leave(&leaving);
+            Some(Message::text(format!("{who} joins")))
+        }
+        PresenceChange::Left(who) => Some(Message::text(format!("{who} leaves"))),
+        _ => None,
+    });
+    topic.join(&watching, Overflow::Close).unwrap().stay();
+    topic.join_as(&server, Overflow::Close, "Ann").unwrap().stay();
+    settle().await;
+    assert!(topic.presence().is_empty());
+    assert_eq!(received(&watcher), ["Ann joins", "Ann leaves"]);
+}

@@ -83,6 +83,8 @@ impl Nats {
             .connection_timeout(CONNECT_TIMEOUT)
             .request_timeout(Some(RESPONSE_TIMEOUT))
             .ping_interval(PING_INTERVAL)
+            // One round of the servers is enough, as each session has a client of its own: none is to try for ever by itself.
+            .max_reconnects(self.url.split(',').count())
             .event_callback(move |event| {
                 // What it did not tell meanwhile, nothing else tells: the session ends, and the next one reads the log.
                 if !matches!(event, Event::Connected) {

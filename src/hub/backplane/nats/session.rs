@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, Event, Message, Subscriber};
 use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::stream::{Stream, parse_message};
@@ -34,12 +37,20 @@ impl Session for NatsSession {
         let mut epochs = self.client.subscribe(self.stream.subjects.epoch()).await?;
         let following = Following { client: &self.client, stream: &self.stream, link, followers, live: Live::new() };
         tokio::select! {
+            biased;
+            event = self.ends.recv() => Err(event.map_or("closed".to_owned(), |event| event.to_string()).into()),
+            // Before anything of the new epoch is taken for one of the old one.
+            () = another_epoch(&mut epochs, &self.stream) => Err("the stream has a new epoch".into()),
             end = publish(&self.stream, link) => end,
             end = following.run() => end,
-            event = self.ends.recv() => Err(event.map_or("closed".to_owned(), |event| event.to_string()).into()),
-            _ = next(Pin::new(&mut epochs)) => Err("the stream has a new epoch".into()),
         }
     }
+}
+
+/// Waits until somebody tells of an epoch that is not the stream's as this session knows it.
+async fn another_epoch(epochs: &mut Subscriber, stream: &Stream) {
+    let known = stream.epoch.description();
+    while next(Pin::new(&mut *epochs)).await.is_some_and(|message| *message.payload == *known.as_bytes()) {}
 }
 
 /// Publishes what waits.
@@ -57,7 +68,7 @@ async fn publish(stream: &Stream, link: &Link) -> Result<(), BoxError> {
             };
             match answer {
                 Ok(()) => {}
-                Err(error) if matches!(error.kind(), PublishErrorKind::MaxPayloadExceeded) => {
+                Err(error) if is_too_large(&error) => {
                     tracing::error!(topic = &*outgoing.topic, %error, "a publication is refused");
                 }
                 Err(error) => return Err(error.into()),
@@ -65,6 +76,13 @@ async fn publish(stream: &Stream, link: &Link) -> Result<(), BoxError> {
             link.done();
         }
     }
+}
+
+/// For the server, or for the stream. It would be so for ever.
+fn is_too_large(error: &PublishError) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
+    matches!(error.kind(), PublishErrorKind::MaxPayloadExceeded)
+        || source.is_some_and(|error| error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
 }
 
 /// The topics that are followed, and how they hear of what is published.
@@ -82,14 +100,18 @@ impl Following<'_> {
         for name in self.followers.names() {
             self.follow(&name).await?;
         }
+        let mut beats = interval(BEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 requests = self.link.requests() => {
-                    for request in requests {
-                        match self.followers.change(request) {
-                            Some(Ok(name)) => self.follow(&name).await?,
-                            Some(Err(name)) => self.live.remove(&name),
-                            None => {}
+                    // All of them are taken before anything can fail: the next session follows what this one does not.
+                    let changes: Vec<_> = requests.into_iter().filter_map(|request| self.followers.change(request)).collect();
+                    for change in changes {
+                        match change {
+                            Ok(name) => self.follow(&name).await?,
+                            Err(name) if self.followers.get_mut(&name).is_none() => self.live.remove(&name),
+                            Err(_) => {}
                         }
                     }
                 }
@@ -102,6 +124,8 @@ impl Following<'_> {
                         }
                     }
                 }
+                // Whether it was deleted, and maybe made again by somebody else.
+                _ = beats.tick() => drop(self.stream.info().await?),
             }
         }
     }
@@ -111,7 +135,7 @@ impl Following<'_> {
         let Some(newest) = self.followers.newest(self.stream.epoch.number) else { return Ok(()) };
         let sequence = newest.position.offset();
         let is_lost = self.stream.last_sequence < sequence
-            || self.stream.get(sequence).await?.is_some_and(|envelope| !newest.is(envelope));
+            || self.stream.get(sequence).await?.is_some_and(|envelope| !newest.is(&envelope));
         if is_lost {
             // The next session begins with it.
             self.stream.begin_epoch().await?;
@@ -195,5 +219,7 @@ impl Live {
     }
 }
 
+/// How often the stream is looked at.
+const BEAT: Duration = Duration::from_secs(5);
 /// How many messages wait here. More wait in the subscriptions.
 const CAPACITY: usize = 256;

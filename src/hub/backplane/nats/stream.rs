@@ -42,16 +42,20 @@ impl Stream {
     pub(super) async fn open(client: &Client, subjects: Subjects) -> Result<Self, BoxError> {
         let mut context = jetstream::new(client.clone());
         context.set_timeout(RESPONSE_TIMEOUT);
-        let handle = context.get_or_create_stream(config(&subjects)).await?;
+        let existing = context.get_stream(&subjects.prefix).await;
+        let is_new = existing.is_err();
+        let handle = match existing {
+            Ok(handle) => handle,
+            Err(_) => context.get_or_create_stream(config(&subjects)).await?,
+        };
         let info = handle.get_info().await?;
-        Ok(Self {
-            client: client.clone(),
-            context,
-            handle,
-            subjects,
-            epoch: epoch(&info),
-            last_sequence: info.state.last_sequence,
-        })
+        let (epoch, last_sequence) = (epoch(&info), info.state.last_sequence);
+        let stream = Self { client: client.clone(), context, handle, subjects, epoch, last_sequence };
+        if is_new {
+            // There may be servers that know an earlier one.
+            stream.tell_epoch(epoch).await?;
+        }
+        Ok(stream)
     }
 
     /// Publishes, unless it was published already.
@@ -81,14 +85,25 @@ impl Stream {
         let number = u64::try_from(now)?.max(epoch(&info).number + 1);
         let next = Epoch { number, after: info.state.last_sequence };
         self.context.update_stream(Config { description: Some(next.description()), ..info.config }).await?;
-        self.client.publish(self.subjects.epoch(), Bytes::new()).await?;
+        self.tell_epoch(next).await
+    }
+
+    /// Tells all servers which epoch there is.
+    async fn tell_epoch(&self, epoch: Epoch) -> Result<(), BoxError> {
+        self.client.publish(self.subjects.epoch(), epoch.description().into()).await?;
         self.client.flush().await?;
         Ok(())
     }
 
+    /// What it has, unless it has a new epoch.
+    pub(super) async fn info(&self) -> Result<Info, BoxError> {
+        let info = self.handle.get_info().await?;
+        if epoch(&info) == self.epoch { Ok(info) } else { Err("the stream has a new epoch".into()) }
+    }
+
     /// Where it ends.
     pub(super) async fn end(&self) -> Result<Read, BoxError> {
-        let last = self.handle.get_info().await?.state.last_sequence;
+        let last = self.info().await?.state.last_sequence;
         let position = Position::new(self.epoch.number, last.max(self.epoch.after));
         Ok(Read { start: position, entries: Vec::new(), position })
     }
@@ -97,7 +112,7 @@ impl Stream {
     pub(super) async fn read(&self, topic: &str, from: u64) -> Result<Read, BoxError> {
         let Epoch { number, after } = self.epoch;
         let position = |sequence| Position::new(number, sequence);
-        let before = self.handle.get_info().await?;
+        let before = self.info().await?;
         let config = pull::Config {
             filter_subject: self.subjects.log(topic),
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from.max(after + 1) },
@@ -125,12 +140,11 @@ impl Stream {
                 entries.push(Entry { position, previous, envelope: message.payload.clone(), age });
             }
             if is_empty {
-                // The rest has expired meanwhile.
-                break;
+                return Err("a part of the log has gone while it was read".into());
             }
         }
         self.handle.delete_consumer(&consumer.cached_info().name).await?;
-        let info = self.handle.get_info().await?;
+        let info = self.info().await?;
         let limit = u64::try_from(info.config.max_messages_per_subject).unwrap_or(u64::MAX);
         let first = entries.first().map(|entry| entry.position.offset());
         let start = match first {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use sha1::{Digest, Sha1};
+
 #[derive(Clone, Debug)]
 pub(super) struct Subjects {
     /// The stream's name.
@@ -40,7 +42,7 @@ impl Subjects {
 }
 
 /// The name as one token of a subject: what is not a letter or digit of ASCII, a hyphen or an underscore is `=` and its bytes in
-/// hexadecimal digits. The empty name is `=`.
+/// hexadecimal digits. The empty name is `=`. What would be too long for a server is `=-` and its SHA-1.
 fn token(name: &str) -> String {
     let mut token = String::with_capacity(name.len());
     for byte in name.bytes() {
@@ -50,8 +52,15 @@ fn token(name: &str) -> String {
             let _ = write!(token, "={byte:02x}");
         }
     }
-    if token.is_empty() { "=".to_owned() } else { token }
+    match token.len() {
+        0 => "=".to_owned(),
+        1..=LONGEST => token,
+        _ => Sha1::digest(name).iter().fold("=-".to_owned(), |token, byte| token + &format!("{byte:02x}")),
+    }
 }
+
+/// Servers take lines of up to 4 KiB, in which a subject may stand more than once.
+const LONGEST: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -69,5 +78,8 @@ mod tests {
         ] {
             assert_eq!(token(name), expected);
         }
+        let long = "x".repeat(LONGEST);
+        assert_eq!(token(&long), long);
+        assert_eq!(token(&format!("{long}x")), "=-0796067748b6b0c2af864656a399f7722ef9283a");
     }
 }

@@ -33,10 +33,8 @@ pub(super) struct Read {
 
 impl Scripts {
     pub(super) fn new() -> Self {
-        let id = Envelope::ID;
-        // Lua counts from 1, and to the last one.
-        let publish = PUBLISH.replace("ID", &format!("{}, {}", id.start + 1, id.end));
-        Self { publish: script(&publish), read: script(READ) }
+        let read = READ.replace("ID_END", &Envelope::ID.end.to_string());
+        Self { publish: script(PUBLISH), read: script(&read) }
     }
 
     pub(super) async fn load(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
@@ -48,34 +46,36 @@ impl Scripts {
 
     /// Publishes, unless it was published already.
     pub(super) fn publish(&self, key: &str, outgoing: &Outgoing, known: Option<Position>) -> Cmd {
-        let Outgoing { envelope, retention, is_repeated, .. } = outgoing;
-        let mut cmd = self.call(&self.publish, key, known, *retention);
-        cmd.arg(&envelope[..]).arg(u8::from(*is_repeated));
+        let Outgoing { id, envelope, retention, .. } = outgoing;
+        // No topic is meant to have such a name.
+        let published = format!("{key}\0{:016x}", id.hub);
+        let mut cmd = self.call(&self.publish, &[key, &published], known, *retention);
+        cmd.arg(&envelope[..]).arg(id.number).arg(milliseconds(REMEMBERED));
         cmd
     }
 
     /// Reads the log from the last publication on, and without one the last `count`.
     pub(super) fn read(&self, key: &str, last: Option<Last>, count: usize, retention: Retention) -> Cmd {
-        let mut cmd = self.call(&self.read, key, last.map(|last| last.position), retention);
+        let mut cmd = self.call(&self.read, &[key], last.map(|last| last.position), retention);
         cmd.arg(if last.is_some() { PAGE } else { count.max(1) });
         cmd
     }
 
     /// Begins a new epoch: what the stream has counts as behind.
     pub(super) fn begin_epoch(&self, key: &str, epoch: u64, retention: Retention) -> Cmd {
-        let mut cmd = self.call(&self.read, key, Some(Position::new(epoch, LAST_OFFSET)), retention);
+        let mut cmd = self.call(&self.read, &[key], Some(Position::new(epoch, LAST_OFFSET)), retention);
         cmd.arg(1);
         cmd
     }
 
-    fn call(&self, script: &Script, key: &str, known: Option<Position>, retention: Retention) -> Cmd {
+    fn call(&self, script: &Script, keys: &[&str], known: Option<Position>, retention: Retention) -> Cmd {
         let mut cmd = cmd("EVALSHA");
-        cmd.arg(script.get_hash()).arg(1).arg(key);
+        cmd.arg(script.get_hash()).arg(keys.len()).arg(keys);
         match known {
             Some(position) => cmd.arg(position.epoch()).arg(position.offset()),
             None => cmd.arg(-1).arg(0),
         };
-        cmd.arg(retention.count).arg(u64::try_from(retention.within.as_millis()).unwrap_or(u64::MAX));
+        cmd.arg(retention.count).arg(milliseconds(retention.within));
         cmd
     }
 }
@@ -108,12 +108,19 @@ fn parse_id(id: &str) -> Result<Position, BoxError> {
     Ok(Position::new(epoch.parse()?, offset.parse()?))
 }
 
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn script(code: &str) -> Script {
     Script::new(&format!("{LAST}{code}"))
 }
 
 /// How many entries are read at once.
 const PAGE: usize = 128;
+/// For so long it is known up to which number a server has published to a topic. What was sent before a connection broke may come
+/// later than what is sent by the next one, as long as TCP sends it again.
+const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 /// Numbers of Lua are exact up to here.
 const LAST_OFFSET: u64 = 1 << 53;
 
@@ -145,14 +152,11 @@ end
 ";
 
 const PUBLISH: &str = r"
-local envelope = ARGV[5]
-if ARGV[6] == '1' then
-    for _, entry in ipairs(redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1000)) do
-        if string.sub(entry[2][2], ID) == string.sub(envelope, ID) then return 0 end
-    end
-end
+local envelope, number, remembered = ARGV[5], ARGV[6], ARGV[7]
+if tonumber(number) <= tonumber(redis.call('GET', KEYS[2]) or '-1') then return 0 end
 offset = offset + 1
 add(envelope)
+redis.call('SET', KEYS[2], number, 'PX', remembered)
 keep()
 return 1
 ";
@@ -167,8 +171,12 @@ else
     found = redis.call('XRANGE', key, string.format('%.0f-%.0f', known_epoch, known_offset), '+', 'COUNT', ARGV[5])
 end
 local entries = {}
+local known = string.format('%.0f-%.0f', known_epoch, known_offset)
 for _, entry in ipairs(found) do
-    entries[#entries + 1] = { entry[1], tonumber(entry[2][4]) or 0, entry[2][2] }
+    local envelope = entry[2][2]
+    -- The caller has it, and compares who it is.
+    if entry[1] == known then envelope = string.sub(envelope, 1, ID_END) end
+    entries[#entries + 1] = { entry[1], tonumber(entry[2][4]) or 0, envelope }
 end
 return { now, id(), entries }
 ";

@@ -62,8 +62,9 @@ impl Log {
     async fn publish(&self, mut commands: MultiplexedConnection, link: &Link) -> Result<(), BoxError> {
         loop {
             let batch = link.batch().await;
+            // In one step: what the server refuses for a while, it refuses for all, so that nothing overtakes it.
             let mut pipe = pipe();
-            pipe.ignore_errors();
+            pipe.atomic().ignore_errors();
             for outgoing in &batch {
                 pipe.add_command(self.scripts.publish(&self.key(&outgoing.topic), outgoing, outgoing.known_position()));
             }
@@ -96,7 +97,12 @@ fn is_temporary(error: &RedisError) -> bool {
         "READONLY",
         "TRYAGAIN",
     ];
-    error.is_io_error() || error.code().is_none_or(|code| CODES.contains(&code))
+    let is_temporary = |code| match code {
+        // Before version 7, the error of a command in a script is in the script's.
+        "ERR" => CODES.iter().any(|code| error.to_string().contains(&format!("-{code} "))),
+        code => CODES.contains(&code),
+    };
+    error.is_io_error() || error.code().is_none_or(is_temporary)
 }
 
 /// The topics that are followed, and how they hear of what is published.
@@ -122,7 +128,7 @@ impl Following<'_> {
                     self.follow(&followed).await?;
                     for name in changes.into_iter().filter_map(Result::err) {
                         if self.followers.get_mut(&name).is_none() {
-                            self.subscriptions.unsubscribe(self.log.key(&name)).await?;
+                            timeout(RESPONSE_TIMEOUT, self.subscriptions.unsubscribe(self.log.key(&name))).await??;
                         }
                     }
                 }
@@ -147,7 +153,7 @@ impl Following<'_> {
     async fn follow(&mut self, names: &[Arc<str>]) -> Result<(), BoxError> {
         for names in names.chunks(CHUNK) {
             let channels: Vec<_> = names.iter().map(|name| self.log.key(name)).collect();
-            self.subscriptions.subscribe(channels).await?;
+            timeout(RESPONSE_TIMEOUT, self.subscriptions.subscribe(channels)).await??;
             self.read(names).await?;
         }
         Ok(())
@@ -158,6 +164,7 @@ impl Following<'_> {
         let mut behind = names.to_vec();
         while !behind.is_empty() {
             let mut pipe = pipe();
+            pipe.ignore_errors();
             let mut asked = Vec::new();
             for name in behind.drain(..) {
                 if let Some(follower) = self.followers.get_mut(&name)
@@ -178,7 +185,15 @@ impl Following<'_> {
             }
             let answers: Vec<Value> = pipe.query_async(&mut self.commands).await?;
             for (name, answer) in asked.into_iter().zip(answers) {
-                let mut read = parse_read(answer)?;
+                let read = answer.extract_error().map_err(BoxError::from).and_then(parse_read);
+                let mut read = match read {
+                    Ok(read) => read,
+                    Err(error) if error.downcast_ref().is_some_and(is_temporary) => return Err(error),
+                    Err(error) => {
+                        tracing::error!(topic = &*name, %error, "the log of a topic cannot be read");
+                        continue;
+                    }
+                };
                 let Some(follower) = self.followers.get_mut(&name) else { continue };
                 if follower.last().is_none() {
                     read.entries.reverse();
@@ -222,3 +237,26 @@ impl Following<'_> {
 const BEAT: Duration = Duration::from_secs(5);
 /// How many topics are asked for at once.
 const CHUNK: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use ::redis::parse_redis_value;
+
+    use super::*;
+
+    #[test]
+    fn what_a_server_refuses_for_a_while_is_told_from_what_it_refuses_for_good() {
+        for (answer, expected) in [
+            ("-OOM command not allowed when used memory > 'maxmemory'.", true),
+            ("-NOSCRIPT No matching script. Please use EVAL.", true),
+            ("-ERR Error running script (call to f_0a): @user_script:7: -OOM command not allowed when", true),
+            ("-ERR Error running script (call to f_0a): @user_script:7: -READONLY You can't write", true),
+            ("-ERR Error running script (call to f_0a): @user_script:7: WRONGTYPE Operation against a key", false),
+            ("-WRONGTYPE Operation against a key holding the wrong kind of value", false),
+            ("-ERR value is out of range", false),
+        ] {
+            let error = parse_redis_value(format!("{answer}\r\n").as_bytes()).unwrap().extract_error().unwrap_err();
+            assert_eq!(is_temporary(&error), expected, "{answer}");
+        }
+    }
+}

@@ -20,8 +20,20 @@ pub(in crate::hub::backplane) struct Envelope {
 /// Which publication, of all that all hubs have made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::hub::backplane) struct EnvelopeId {
-    pub(super) hub: u64,
-    pub(super) number: u64,
+    pub(in crate::hub::backplane) hub: u64,
+    /// Of two publications of a hub to a topic, the later one has the larger number.
+    pub(in crate::hub::backplane) number: u64,
+}
+
+impl EnvelopeId {
+    /// Of an envelope, or of its beginning up to the end of [`Envelope::ID`].
+    pub(super) fn of(mut envelope: &[u8]) -> Option<Self> {
+        if envelope.try_get_u8().ok()? != VERSION {
+            return None;
+        }
+        envelope.try_get_u8().ok()?;
+        Some(Self { hub: envelope.try_get_u64().ok()?, number: envelope.try_get_u64().ok()? })
+    }
 }
 
 impl Envelope {
@@ -62,12 +74,9 @@ impl Envelope {
 
     /// `None`: it is from something else.
     pub(super) fn decode(mut bytes: Bytes) -> Option<Self> {
-        if bytes.try_get_u8().ok()? != VERSION {
-            return None;
-        }
-        let flags = bytes.try_get_u8().ok()?;
-        let hub = bytes.try_get_u64().ok()?;
-        let number = bytes.try_get_u64().ok()?;
+        let id = EnvelopeId::of(&bytes)?;
+        let flags = bytes[1];
+        bytes.advance(Self::ID.end);
         let except = if flags & EXCEPT != 0 { Some(bytes.try_get_u64().ok()?) } else { None };
         let key = if flags & KEY != 0 {
             let len = usize::try_from(bytes.try_get_u32().ok()?).ok()?;
@@ -78,7 +87,7 @@ impl Envelope {
         };
         let message = if flags & BINARY != 0 { Message::binary(bytes) } else { Text::try_from(bytes).ok()?.into() };
         let draft = Draft { message, key, except, latest: flags & LATEST != 0 };
-        Some(Self { id: EnvelopeId { hub, number }, draft })
+        Some(Self { id, draft })
     }
 }
 

@@ -1,7 +1,6 @@
 //! Which topics hear of what the broker has, and up to where they have.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -121,13 +120,7 @@ impl Follower {
             }
         }
         self.last = Some(last);
-        guarded(&topic, |topic| {
-            topic.load(loaded, |draft, retention| {
-                if let Err(error) = link.push(topic, draft, retention) {
-                    tracing::warn!(topic = &*topic.name, %error, "a publication is lost");
-                }
-            });
-        });
+        topic.load(loaded, || link.release(&topic.name));
     }
 
     /// A publication that was just made. `false`: others come before it, and the log is to be read.
@@ -149,7 +142,7 @@ impl Follower {
         for entry in entries {
             let Some(last) = self.last else { return Ok(()) };
             if entry.position == last.position {
-                if !last.is(entry.envelope) {
+                if !last.is(&entry.envelope) {
                     return Err(Diverged);
                 }
             } else if !self.receive(link, entry.clone()) {
@@ -166,7 +159,7 @@ impl Follower {
     pub(in crate::hub::backplane) fn skip_to(&mut self, position: Position) {
         self.last = Some(Last { position, id: None });
         if let Some(topic) = self.topic() {
-            guarded(&topic, |topic| topic.skip_to(position));
+            topic.skip_to(position);
         }
     }
 
@@ -179,27 +172,20 @@ impl Follower {
         self.last = Some(Last { position, id: Some(envelope.id) });
         let draft = link.own(envelope);
         if let Some(topic) = self.topic() {
-            guarded(&topic, |topic| topic.append_kept(Kept { position, draft, age }));
+            topic.append_kept(Kept { position, draft, age });
         }
     }
 }
 
 impl Last {
-    /// Whether this is it, as far as is known.
-    pub(in crate::hub::backplane) fn is(&self, envelope: Bytes) -> bool {
-        self.id.is_none() || Envelope::decode(envelope).map(|envelope| envelope.id) == self.id
+    /// Whether this is it, or its beginning, as far as is known.
+    pub(in crate::hub::backplane) fn is(&self, envelope: &[u8]) -> bool {
+        self.id.is_none() || EnvelopeId::of(envelope) == self.id
     }
 }
 
 impl Entry {
     pub(in crate::hub::backplane) fn before(&self) -> Position {
         Position::new(self.position.epoch(), self.previous)
-    }
-}
-
-/// The functions of a topic are the user's, and may panic.
-fn guarded(topic: &Arc<TopicInner>, call: impl FnOnce(&Arc<TopicInner>)) {
-    if catch_unwind(AssertUnwindSafe(|| call(topic))).is_err() {
-        tracing::error!(topic = &*topic.name, "a function of the topic panicked, and a publication is lost");
     }
 }

@@ -79,10 +79,9 @@ impl Remote {
         Self { link, closed }
     }
 
-    /// Hands a publication over. An error of what members wait for is only logged.
+    /// Hands a publication over.
     pub(in crate::hub::backplane) fn publish(&self, topic: &Arc<TopicInner>, draft: Draft) -> Result<(), Error> {
-        let publish = |draft, retention| self.link.push(topic, draft, retention);
-        topic.publish_in_order(draft, publish).unwrap_or(Ok(()))
+        topic.publish_in_order(|retention, hold_back| self.link.push(topic, draft, retention, hold_back))
     }
 
     pub(in crate::hub::backplane) fn follow(&self, topic: &Arc<TopicInner>) {
@@ -92,6 +91,8 @@ impl Remote {
     }
 
     pub(in crate::hub::backplane) fn unfollow(&self, topic: &TopicInner) {
+        // Nobody waits for the broker's answer any more.
+        self.link.release(&topic.name);
         self.link.request(Request::Unfollow { name: (*topic.name).into(), topic: std::ptr::from_ref(topic).addr() });
     }
 }
@@ -107,14 +108,21 @@ impl Link {
     }
 
     /// Has a publication wait for the broker. The topic may be locked: it alone decides what is before what.
-    pub(super) fn push(&self, topic: &Arc<TopicInner>, draft: Draft, retention: Retention) -> Result<(), Error> {
-        let number = self.published.fetch_add(1, Ordering::Relaxed);
-        let envelope = Envelope::new(EnvelopeId { hub: self.hub, number }, draft).encode();
+    /// `hold_back`: until [`release`](Self::release).
+    fn push(&self, topic: &Arc<TopicInner>, draft: Draft, retention: Retention, hold_back: bool) -> Result<(), Error> {
+        let id = EnvelopeId { hub: self.hub, number: self.published.fetch_add(1, Ordering::Relaxed) };
+        let envelope = Envelope::new(id, draft).encode();
         let (name, inner) = ((*topic.name).into(), Arc::downgrade(topic));
-        let outgoing = Outgoing { topic: name, inner, envelope, retention, is_repeated: false };
-        self.lock().outbox.push(outgoing)?;
+        let outgoing = Outgoing { topic: name, inner, id, envelope, retention };
+        self.lock().outbox.push(outgoing, hold_back)?;
         self.outgoing.notify_one();
         Ok(())
+    }
+
+    /// What this topic has held back can be published.
+    pub(super) fn release(&self, topic: &str) {
+        self.lock().outbox.release(topic);
+        self.outgoing.notify_one();
     }
 
     /// This connection's publication, if it is one of this hub's.

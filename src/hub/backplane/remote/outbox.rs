@@ -1,10 +1,11 @@
 //! What waits for the broker.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
+use super::envelope::EnvelopeId;
 use crate::budget::{Budget, Charge};
 use crate::error::{Error, ErrorKind};
 use crate::hub::from_broker::Retention;
@@ -15,6 +16,8 @@ use crate::hub::topic_inner::TopicInner;
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: VecDeque<Outgoing>,
+    /// Those of topics whose members wait for the broker's answer, as they are to come behind it: by topic.
+    held_back: HashMap<Arc<str>, Vec<Outgoing>>,
     size: usize,
     charge: Charge,
 }
@@ -24,10 +27,9 @@ pub(super) struct Outbox {
 pub(in crate::hub::backplane) struct Outgoing {
     pub(in crate::hub::backplane) topic: Arc<str>,
     pub(super) inner: Weak<TopicInner>,
+    pub(in crate::hub::backplane) id: EnvelopeId,
     pub(in crate::hub::backplane) envelope: Bytes,
     pub(in crate::hub::backplane) retention: Retention,
-    /// An earlier session may have published it.
-    pub(in crate::hub::backplane) is_repeated: bool,
 }
 
 impl Outgoing {
@@ -43,35 +45,44 @@ impl Outgoing {
 
 impl Outbox {
     pub(super) fn new(budget: &Budget) -> Self {
-        Self { queue: VecDeque::new(), size: 0, charge: budget.charge() }
+        Self { queue: VecDeque::new(), held_back: HashMap::new(), size: 0, charge: budget.charge() }
     }
 
-    pub(super) fn push(&mut self, outgoing: Outgoing) -> Result<(), Error> {
+    /// Takes a publication. `hold_back`: until [`release`](Self::release), as are those of the topic that come behind it.
+    pub(super) fn push(&mut self, outgoing: Outgoing, hold_back: bool) -> Result<(), Error> {
         let size = self.size + outgoing.size();
         if (size > MAX && self.size > 0) || !self.charge.raise(size) {
             self.charge.lower(self.size);
             return Err(Error::with_source(ErrorKind::BudgetExceeded, "too much waits for the broker"));
         }
         self.size = size;
-        self.queue.push_back(outgoing);
+        if let Some(held_back) = self.held_back.get_mut(&outgoing.topic) {
+            held_back.push(outgoing);
+        } else if hold_back {
+            self.held_back.insert(outgoing.topic.clone(), vec![outgoing]);
+        } else {
+            self.queue.push_back(outgoing);
+        }
         Ok(())
     }
 
+    /// What this topic has held back can be published.
+    pub(super) fn release(&mut self, topic: &str) {
+        self.queue.extend(self.held_back.remove(topic).into_iter().flatten());
+        if self.held_back.is_empty() {
+            self.held_back = HashMap::new();
+        }
+    }
+
     /// The first ones, which stay.
-    pub(super) fn batch(&mut self) -> Vec<Outgoing> {
+    pub(super) fn batch(&self) -> Vec<Outgoing> {
         let mut size = 0;
-        let is_within = |outgoing: &&mut Outgoing| {
+        let is_within = |outgoing: &&Outgoing| {
             let fits = size < BATCH_BYTES;
             size += outgoing.size();
             fits
         };
-        let first = self.queue.iter_mut().take(BATCH).take_while(is_within);
-        first
-            .map(|outgoing| Outgoing {
-                is_repeated: std::mem::replace(&mut outgoing.is_repeated, true),
-                ..outgoing.clone()
-            })
-            .collect()
+        self.queue.iter().take(BATCH).take_while(is_within).cloned().collect()
     }
 
     /// The first one is done with.
@@ -85,6 +96,7 @@ impl Outbox {
         }
     }
 
+    /// Whether nothing can be published now.
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
@@ -102,12 +114,16 @@ mod tests {
     use super::*;
 
     fn outgoing(size: usize) -> Outgoing {
+        of_topic("topic", size)
+    }
+
+    fn of_topic(topic: &str, size: usize) -> Outgoing {
         Outgoing {
-            topic: "topic".into(),
+            topic: topic.into(),
             inner: Weak::new(),
+            id: EnvelopeId { hub: 1, number: 1 },
             envelope: vec![0; size].into(),
             retention: Retention { count: 1, within: std::time::Duration::ZERO },
-            is_repeated: false,
         }
     }
 
@@ -116,19 +132,19 @@ mod tests {
         let budget = Budget::new(100 * 1024 * 1024);
         let mut outbox = Outbox::new(&budget);
         // One is taken whatever its size.
-        outbox.push(outgoing(2 * MAX)).unwrap();
-        assert_eq!(outbox.push(outgoing(1)).unwrap_err().kind(), ErrorKind::BudgetExceeded);
+        outbox.push(outgoing(2 * MAX), false).unwrap();
+        assert_eq!(outbox.push(outgoing(1), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
         outbox.pop();
         assert_eq!(budget.used(), 0);
         for _ in 0..15 {
-            outbox.push(outgoing(1024 * 1024)).unwrap();
+            outbox.push(outgoing(1024 * 1024), false).unwrap();
         }
-        assert_eq!(outbox.push(outgoing(1024 * 1024)).unwrap_err().kind(), ErrorKind::BudgetExceeded);
+        assert_eq!(outbox.push(outgoing(1024 * 1024), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
         assert!((15..16).contains(&(budget.used() / (1024 * 1024))), "{}", budget.used());
         // The process has no more.
         let budget = Budget::new(1000);
         let mut outbox = Outbox::new(&budget);
-        assert_eq!(outbox.push(outgoing(1000)).unwrap_err().kind(), ErrorKind::BudgetExceeded);
+        assert_eq!(outbox.push(outgoing(1000), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
         assert_eq!(budget.used(), 0);
     }
 
@@ -136,15 +152,36 @@ mod tests {
     fn a_batch_stays_until_it_is_done_with() {
         let mut outbox = Outbox::new(&Budget::new(usize::MAX));
         for _ in 0..BATCH + 1 {
-            outbox.push(outgoing(1)).unwrap();
+            outbox.push(outgoing(1), false).unwrap();
         }
-        assert!(outbox.batch().iter().all(|outgoing| !outgoing.is_repeated));
-        assert_eq!(outbox.batch().iter().filter(|outgoing| outgoing.is_repeated).count(), BATCH);
+        assert_eq!(outbox.batch().len(), BATCH);
+        assert_eq!(outbox.batch().len(), BATCH);
         for _ in 0..BATCH {
             outbox.pop();
         }
-        assert_eq!(outbox.batch().iter().map(|outgoing| outgoing.is_repeated).collect::<Vec<_>>(), [false]);
+        assert_eq!(outbox.batch().len(), 1);
         outbox.pop();
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_is_held_back_is_charged_and_comes_in_its_order() {
+        let budget = Budget::new(usize::MAX);
+        let mut outbox = Outbox::new(&budget);
+        for (topic, size, hold_back) in [("a", 1, true), ("b", 2, false), ("a", 3, false), ("c", 4, true)] {
+            outbox.push(of_topic(topic, size), hold_back).unwrap();
+        }
+        let waiting =
+            |outbox: &Outbox| outbox.batch().iter().map(|outgoing| outgoing.envelope.len()).collect::<Vec<_>>();
+        assert_eq!(waiting(&outbox), [2]);
+        outbox.release("a");
+        outbox.push(of_topic("a", 5), false).unwrap();
+        assert_eq!(waiting(&outbox), [2, 1, 3, 5]);
+        outbox.release("c");
+        for _ in 0..5 {
+            assert!(budget.used() > 0);
+            outbox.pop();
+        }
+        assert_eq!(budget.used(), 0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::broker::{Connect, Session};
 use super::follower::Followers;
@@ -18,8 +18,12 @@ pub(super) async fn run(broker: impl Connect, link: &Link) {
             Err(elapsed) => elapsed.into(),
             Ok(Err(error)) => error,
             Ok(Ok(session)) => {
+                let start = Instant::now();
                 let end = session.serve(link, &mut followers).await;
-                failures = 0;
+                // One that fails at once, whatever often it is tried, is no better than none.
+                if start.elapsed() > LONGEST {
+                    failures = 0;
+                }
                 match end {
                     Ok(()) => continue,
                     Err(error) => error,
