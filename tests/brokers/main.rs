@@ -14,6 +14,7 @@ mod member;
 mod once;
 #[path = "../support/programs.rs"]
 mod programs;
+mod reading;
 #[path = "../support/skipped.rs"]
 mod skipped;
 

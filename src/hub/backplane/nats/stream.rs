@@ -78,6 +78,15 @@ impl Stream {
         }
     }
 
+    /// The sequence number of the first publication of a topic that the stream still has in this epoch.
+    async fn oldest(&self, topic: &str) -> Result<Option<u64>, BoxError> {
+        match self.handle.get_first_raw_message_by_subject(self.subjects.log(topic), self.epoch.after + 1).await {
+            Ok(message) => Ok(Some(message.sequence)),
+            Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Begins a new epoch, and tells all servers.
     pub(super) async fn begin_epoch(&self) -> Result<(), BoxError> {
         let info = self.handle.get_info().await?;
@@ -146,18 +155,27 @@ impl Stream {
         self.handle.delete_consumer(&consumer.cached_info().name).await?;
         let info = self.info().await?;
         let limit = u64::try_from(info.config.max_messages_per_subject).unwrap_or(u64::MAX);
-        let first = entries.first().map(|entry| entry.position.offset());
-        let start = match first {
-            // Some before it were dropped, as there were too many.
-            Some(first) if entries.len() as u64 >= limit => first - 1,
-            // Only those are missing that are too old.
-            _ => info.state.first_sequence.saturating_sub(1).max(after),
+        let too_old = info.state.first_sequence.saturating_sub(1).max(after);
+        let start = match self.oldest(topic).await? {
+            // Everything behind it was there all the time.
+            Some(oldest) if oldest <= from => from,
+            Some(oldest) => {
+                // What was dropped while it was read may be missing among what was read before it.
+                let is_full = entries.len() as u64 >= limit
+                    || entries.first().is_some_and(|first| first.position.offset() < oldest);
+                entries.retain(|entry| entry.position.offset() >= oldest);
+                if is_full { oldest - 1 } else { too_old.min(oldest - 1) }
+            }
+            None => {
+                entries.clear();
+                too_old
+            }
         };
         if let Some(first) = entries.first_mut() {
             first.previous = start;
         }
         // What is told from now on may be what was read, but not what came before.
-        let last = entries.last().map_or(0, |last| last.position.offset()).max(before.state.last_sequence).max(after);
+        let last = entries.last().map_or(0, |last| last.position.offset()).max(before.state.last_sequence).max(start);
         Ok(Read { start: position(start), entries, position: position(last) })
     }
 }

@@ -20,8 +20,8 @@ pub(super) async fn run(broker: impl Connect, link: &Link) {
             Ok(Ok(session)) => {
                 let start = Instant::now();
                 let end = session.serve(link, &mut followers).await;
-                // One that fails at once, whatever often it is tried, is no better than none.
-                if start.elapsed() > LONGEST {
+                // One that fails at once, however often it is tried, is no better than none.
+                if start.elapsed() > limit(failures) {
                     failures = 0;
                 }
                 match end {
@@ -38,8 +38,11 @@ pub(super) async fn run(broker: impl Connect, link: &Link) {
 
 /// At random, so that the servers of a broker that went away do not all come back at the same moment.
 fn delay(failures: u32) -> Duration {
-    let limit = SHORTEST.saturating_mul(1 << failures.min(10)).min(LONGEST);
-    SHORTEST.max(limit.mul_f64(rand::random()))
+    SHORTEST.max(limit(failures).mul_f64(rand::random()))
+}
+
+fn limit(failures: u32) -> Duration {
+    SHORTEST.saturating_mul(1 << failures.min(10)).min(LONGEST)
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
