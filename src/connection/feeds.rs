@@ -79,6 +79,11 @@ impl Feeds {
         !self.waiting
     }
 
+    /// How many publications wait.
+    pub(super) fn publications(&self) -> usize {
+        self.entries.iter().map(|entry| entry.feed.len()).sum()
+    }
+
     /// Moves what waits into the outgoing buffer, as far as that has capacity. Whether there is more that the connection must
     /// encode itself.
     pub(super) fn refill(&mut self, sender: &mut Sender) -> bool {

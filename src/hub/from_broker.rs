@@ -1,7 +1,6 @@
 //! What a broker does with a topic.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -97,7 +96,7 @@ impl TopicInner {
         let mut state = self.lock();
         let has_members = !state.members.is_empty();
         state.append(position, draft, now.checked_sub(age).unwrap_or(now), has_members);
-        self.counters.published.fetch_add(1, Ordering::Relaxed);
+        self.counters.published();
         self.distribute(state);
     }
 
@@ -106,7 +105,7 @@ impl TopicInner {
         let mut state = self.lock();
         let gap = Gap { after: state.log.position(), up_to: position };
         tracing::warn!(topic = &*self.name, after = %gap.after, up_to = %gap.up_to, "publications are lost");
-        self.counters.gaps.fetch_add(1, Ordering::Relaxed);
+        self.counters.gap();
         state.log.skip_to(position);
         if let Some(notice) = state.gap_notice.clone()
             && !state.members.is_empty()

@@ -1,5 +1,7 @@
 //! `cluster`: two servers behind a proxy that are restarted one after the other, and clients that lose nothing.
 
+#![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
+
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
