@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Uri;
-use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::proxy::SocksV5;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
@@ -16,6 +16,7 @@ use tower_service::Service;
 use super::dial::dial;
 use super::failed::proxy_failed;
 use super::observed::{Failure, Observed};
+use super::tunnel::{ByteWise, open_tunnel};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// The proxies that a client connects through.
@@ -23,6 +24,11 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// An HTTP proxy is asked for a tunnel (`CONNECT`, RFC 9110 §9.3.6), for `ws://` as well as for `wss://` URLs, as WebSockets
 /// demand (RFC 6455 §4.1). A SOCKS5 proxy (RFC 1928) is too; with `socks5h` it resolves the server's name itself, with
 /// `socks5` the client does. User name and password stand in the URL.
+///
+/// A proxy that cannot be reached, or refuses, is [`ErrorKind::Connect`]. It is no reason to try again
+/// ([`Error::is_retryable`]) where the proxy wants another password or does not lead to this server: a status but 408,
+/// 425, 429, 500, 502, 503 and 504, or SOCKS5's "connection not allowed". The source is then an [`io::Error`] of the kind
+/// [`PermissionDenied`](io::ErrorKind::PermissionDenied).
 ///
 /// ```
 /// use tower_websocket::{Connector, Proxy};
@@ -114,34 +120,30 @@ impl Route {
         let proxy = self.proxy.uri().clone();
         let stream = match proxy.scheme_str() {
             Some("http") => {
-                let (proxy_stream, failure) = self.reach(80).await?;
-                let mut tunnel = Tunnel::new(proxy, proxy_stream);
-                if let Some(auth) = self.proxy.basic_auth() {
-                    tunnel = tunnel.with_auth(auth.clone());
-                }
-                tunnel.call(self.server.clone()).await.map_err(|error| refused(error, &failure))?
+                let (stream, failure) = self.reach(80).await?;
+                let server = self.server.authority().ok_or(io::ErrorKind::InvalidInput)?;
+                open_tunnel(stream, &failure, server, self.proxy.basic_auth()).await?
             }
             Some(scheme @ ("socks5" | "socks5h")) => {
                 let server = if scheme == "socks5" { self.resolved().await? } else { self.server.clone() };
-                let (proxy_stream, failure) = self.reach(1080).await?;
-                let mut socks = SocksV5::new(proxy, proxy_stream);
+                let (stream, failure) = self.reach(1080).await?;
+                let mut socks = SocksV5::new(proxy, Connected(Some(TokioIo::new(ByteWise(stream)))));
                 if let Some((user, password)) = self.proxy.raw_auth() {
                     socks = socks.with_auth(user.to_owned(), password.to_owned());
                 }
-                socks.call(server).await.map_err(|error| refused(error, &failure))?
+                socks.call(server).await.map_err(|error| refused(error, &failure))?.into_inner().0
             }
             _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "the proxy is neither HTTP nor SOCKS5")),
         };
-        Ok(stream.into_inner().into_inner())
+        Ok(stream.into_inner())
     }
 
     /// Connects to the proxy itself. How that connection fails later is seen there, as hyper-util's errors do not say it.
-    async fn reach(&self, default_port: u16) -> io::Result<(Connected, Failure)> {
+    async fn reach(&self, default_port: u16) -> io::Result<(Observed<TcpStream>, Failure)> {
         let proxy = self.proxy.uri();
         let host = proxy.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let stream = dial(host, proxy.port_u16().unwrap_or(default_port)).await.map_err(proxy_failed)?;
-        let (stream, failure) = Observed::new(stream);
-        Ok((Connected(Some(TokioIo::new(stream))), failure))
+        Ok(Observed::new(stream))
     }
 
     /// The server by its address. hyper-util would resolve the name itself, but block the thread.
@@ -155,10 +157,12 @@ impl Route {
 
 /// A connection to the proxy, for the one who asks first.
 #[derive(Debug)]
-struct Connected(Option<TokioIo<Observed<TcpStream>>>);
+struct Connected(Option<SocksIo>);
+
+type SocksIo = TokioIo<ByteWise<Observed<TcpStream>>>;
 
 impl Service<Uri> for Connected {
-    type Response = TokioIo<Observed<TcpStream>>;
+    type Response = SocksIo;
     type Error = io::Error;
     type Future = Ready<io::Result<Self::Response>>;
 
@@ -175,18 +179,18 @@ const SCHEMES: [&str; 3] = ["http", "socks5", "socks5h"];
 /// It is matched against and never connected to.
 const ANY_PROXY: &str = "http://proxy.invalid";
 
-/// What a proxy has refused, or how its connection failed. hyper-util tells in words alone that it wants another user or
-/// password.
+/// What a SOCKS5 proxy has refused, or how its connection failed. hyper-util tells in words alone that it wants another user or
+/// password, or does not lead to this server.
 fn refused(error: impl fmt::Display + Into<BoxError>, failure: &Failure) -> io::Error {
     let said = error.to_string();
-    if REFUSED_USERS.iter().any(|refused| said.contains(refused)) {
+    if REFUSED.iter().any(|refused| said.contains(refused)) {
         return io::Error::new(io::ErrorKind::PermissionDenied, error);
     }
     failure.take_or_end().map_or_else(|| io::Error::other(error), proxy_failed)
 }
 
-/// In hyper-util's errors of HTTP and SOCKS5 proxies. `tests/clients` holds it to these.
-const REFUSED_USERS: [&str; 3] = ["authorization required", "authentication", "credentials not accepted"];
+/// In hyper-util's errors. `tests/clients` holds it to these.
+const REFUSED: [&str; 3] = ["authentication", "credentials not accepted", "connection not allowed"];
 
 #[cfg(test)]
 mod tests {

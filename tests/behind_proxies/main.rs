@@ -4,10 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
 
 mod backend;
-mod certificate;
 mod haproxy;
 mod nginx;
+#[path = "../support/program.rs"]
 mod program;
+mod proxy;
 #[path = "../support/skipped.rs"]
 mod skipped;
 
