@@ -3,6 +3,7 @@
 mod client;
 mod dashboard;
 mod debug;
+mod hosts;
 mod process;
 mod silence;
 mod tls;
