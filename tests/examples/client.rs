@@ -173,6 +173,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Debug> Socket<Io> {
         assert_eq!(self.closed().await, None, "the echo of a close frame without a code");
     }
 
+    /// Closes with this code and reason.
+    pub(crate) async fn leaves(mut self, code: u16, reason: &'static str) {
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
+        within(self.0.close(Some(frame))).await.expect("the connection is open");
+        self.closed().await;
+    }
+
     /// Waits for the end, and tells the peer's close frame.
     pub(crate) async fn closed(mut self) -> Option<(u16, String)> {
         let mut closed = None;

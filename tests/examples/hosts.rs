@@ -17,10 +17,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("dashboard", &["/ws/status", "/ws/peers", "/ws/echo"]),
     ("echo", &["/ws"]),
     ("fanout", &["/sub", "/pub"]),
+    ("graphql_transport_ws", &["/ws"]),
     ("hyper", &["/ws"]),
     ("rooms", &["/ws"]),
     ("rpc", &["/ws"]),
     ("tonic", &["/ws"]),
+    ("upload", &["/ws"]),
     ("warp", &["/ws"]),
 ];
 
@@ -41,6 +43,26 @@ async fn a_page_of_another_name_reaches_no_example() {
                 let response = Http2::over(stream, host).await.handshake(path).await;
                 assert_eq!(response.status(), http2, "{name} {path} as {host} over HTTP/2");
             }
+        }
+    }
+}
+
+/// Those that need to be told something first.
+#[tokio::test]
+async fn a_page_of_another_name_reaches_neither_tail_nor_proxy() {
+    let mut tail = command("tail", "127.0.0.1:0");
+    tail.arg(file!());
+    let mut examples = vec![("tail", Example::run("tail", tail).await)];
+    let echo = Example::start("echo").await;
+    if cfg!(feature = "axum") {
+        let mut proxy = command("proxy", "127.0.0.1:0");
+        proxy.env("UPSTREAM", format!("ws://{}/ws", echo.address()));
+        examples.push(("proxy", Example::run("proxy", proxy).await));
+    }
+    for (name, example) in examples {
+        for (host, status) in [("localhost", StatusCode::OK), ("evil.example", StatusCode::FORBIDDEN)] {
+            let stream = TcpStream::connect(example.address()).await.expect("the example listens");
+            assert_eq!(Http2::over(stream, host).await.handshake("/ws").await.status(), status, "{name} as {host}");
         }
     }
 }

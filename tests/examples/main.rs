@@ -5,6 +5,7 @@ mod dashboard;
 mod debug;
 mod hosts;
 mod process;
+mod programs;
 mod silence;
 mod tls;
 

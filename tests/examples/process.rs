@@ -60,6 +60,7 @@ impl Example {
 
     /// Stops the process without a word, as a network does that loses everything.
     #[cfg(unix)]
+    #[allow(dead_code, reason = "only the tests in a browser do")]
     pub(crate) async fn freeze(&self) {
         self.signal("STOP").await;
     }
