@@ -78,3 +78,64 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for ByteWise<Io> {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::client::observed::Observed;
+
+    /// Asks a proxy that answers with this. What it was asked, and what became of the transport.
+    async fn asked(server: &str, answer: &str) -> (String, io::Result<Observed<DuplexStream>>) {
+        let (client, mut proxy) = duplex(1024);
+        let (io, failure) = Observed::new(client);
+        let (server, authorization) = (server.parse().unwrap(), HeaderValue::from_static("Basic dXNlcjpwYXNz"));
+        let answering = async {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(proxy.read_u8().await.unwrap());
+            }
+            proxy.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8(request).unwrap()
+        };
+        tokio::join!(answering, open_tunnel(io, &failure, &server, Some(&authorization)))
+    }
+
+    #[tokio::test]
+    async fn what_follows_the_answer_stays_in_the_transport() {
+        for server in ["server.example:80", "192.0.2.1:443", "[::1]:8080"] {
+            for head in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.0 204 x\r\nVia: a proxy\r\n\r\n"] {
+                let (request, io) = asked(server, &format!("{head}the server's")).await;
+                let expected = format!(
+                    "CONNECT {server} HTTP/1.1\r\nHost: {server}\r\nProxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n"
+                );
+                assert_eq!(request, expected);
+                let mut rest = [0; 12];
+                io.unwrap().read_exact(&mut rest).await.unwrap();
+                assert_eq!(&rest, b"the server's");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_lasting_unless_its_status_says_that_it_is_not() {
+        use io::ErrorKind::{Other, PermissionDenied};
+
+        for (status, kind) in [
+            ("302 Found", PermissionDenied),
+            ("401 Unauthorized", PermissionDenied),
+            ("403 Forbidden", PermissionDenied),
+            ("407 Proxy Authentication Required", PermissionDenied),
+            ("429 Too Many Requests", Other),
+            ("500 Internal Server Error", Other),
+            ("502 Bad Gateway", Other),
+            ("503 Service Unavailable", Other),
+            ("504 Gateway Timeout", Other),
+        ] {
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 4\r\n\r\nwhy?");
+            let error = asked("server.example:80", &answer).await.1.unwrap_err();
+            assert_eq!((error.kind(), error.to_string()), (kind, format!("the proxy answered {status}")));
+        }
+    }
+}

@@ -210,6 +210,7 @@ impl Topic {
     /// # Errors
     ///
     /// None where the hub has no broker.
+    #[doc(alias = "PreparedMessage")]
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.send(Draft { message: message.into(), key: None, except: None, latest: false })
     }

@@ -18,14 +18,14 @@ struct Folder(PathBuf);
 impl Folder {
     fn new(name: &str) -> Self {
         let folder = env::temp_dir().join(format!("tower-websocket-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(&folder).expect("the folder is new");
         Self(folder)
     }
 
     /// The names of its files, sorted.
     fn files(&self) -> Vec<String> {
-        let files = fs::read_dir(&self.0).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-        let mut files: Vec<_> = files.collect();
+        let files = fs::read_dir(&self.0).expect("the folder is there").map_while(Result::ok);
+        let mut files: Vec<_> = files.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
         files.sort();
         files
     }
