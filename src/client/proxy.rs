@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Ready, ready};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -23,7 +24,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 ///
 /// An HTTP proxy is asked for a tunnel (`CONNECT`, RFC 9110 §9.3.6), for `ws://` as well as for `wss://` URLs, as WebSockets
 /// demand (RFC 6455 §4.1). A SOCKS5 proxy (RFC 1928) is too; with `socks5h` it resolves the server's name itself, with
-/// `socks5` the client does. User name and password stand in the URL.
+/// `socks5` the client does, and asks for one address after the other. User name and password stand in the URL.
 ///
 /// A proxy that cannot be reached, or refuses, is [`ErrorKind::Connect`]. It is no reason to try again
 /// ([`Error::is_retryable`]) where the proxy wants another password or does not lead to this server: a status but 408,
@@ -117,25 +118,46 @@ pub(super) struct Route {
 impl Route {
     /// Opens a tunnel to the server.
     pub(super) async fn connect(&self) -> io::Result<TcpStream> {
-        let proxy = self.proxy.uri().clone();
-        let stream = match proxy.scheme_str() {
+        match self.proxy.uri().scheme_str() {
             Some("http") => {
                 let (stream, failure) = self.reach(80).await?;
                 let server = self.server.authority().ok_or(io::ErrorKind::InvalidInput)?;
-                open_tunnel(stream, &failure, server, self.proxy.basic_auth()).await?
+                Ok(open_tunnel(stream, &failure, server, self.proxy.basic_auth()).await?.into_inner())
             }
-            Some(scheme @ ("socks5" | "socks5h")) => {
-                let server = if scheme == "socks5" { self.resolved().await? } else { self.server.clone() };
-                let (stream, failure) = self.reach(1080).await?;
-                let mut socks = SocksV5::new(proxy, Connected(Some(TokioIo::new(ByteWise(stream)))));
-                if let Some((user, password)) = self.proxy.raw_auth() {
-                    socks = socks.with_auth(user.to_owned(), password.to_owned());
-                }
-                socks.call(server).await.map_err(|error| refused(error, &failure))?.into_inner().0
+            Some("socks5") => self.resolved().await,
+            Some("socks5h") => self.socks5(self.server.clone()).await,
+            _ => Err(io::Error::new(io::ErrorKind::Unsupported, "the proxy is neither HTTP nor SOCKS5")),
+        }
+    }
+
+    /// To the server by its address. hyper-util would resolve the name itself, but block the thread.
+    async fn resolved(&self) -> io::Result<TcpStream> {
+        let authority = self.server.authority().map_or("", |authority| authority.as_str());
+        self.first_of(lookup_host(authority).await?).await
+    }
+
+    /// To the first address that the proxy reaches: it may have no route to the others, as where it has no IPv6.
+    async fn first_of(&self, addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            let server = Uri::try_from(format!("http://{address}/")).map_err(io::Error::other)?;
+            match self.socks5(server).await {
+                // Another user or password it does not want for any address.
+                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => failure = error,
+                connected => return connected,
             }
-            _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "the proxy is neither HTTP nor SOCKS5")),
-        };
-        Ok(stream.into_inner())
+        }
+        Err(failure)
+    }
+
+    async fn socks5(&self, server: Uri) -> io::Result<TcpStream> {
+        let (stream, failure) = self.reach(1080).await?;
+        let mut socks = SocksV5::new(self.proxy.uri().clone(), Connected(Some(TokioIo::new(ByteWise(stream)))));
+        if let Some((user, password)) = self.proxy.raw_auth() {
+            socks = socks.with_auth(user.to_owned(), password.to_owned());
+        }
+        let stream = socks.call(server).await.map_err(|error| refused(error, &failure))?;
+        Ok(stream.into_inner().0.into_inner())
     }
 
     /// Connects to the proxy itself. How that connection fails later is seen there, as hyper-util's errors do not say it.
@@ -144,14 +166,6 @@ impl Route {
         let host = proxy.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let stream = dial(host, proxy.port_u16().unwrap_or(default_port)).await.map_err(proxy_failed)?;
         Ok(Observed::new(stream))
-    }
-
-    /// The server by its address. hyper-util would resolve the name itself, but block the thread.
-    async fn resolved(&self) -> io::Result<Uri> {
-        let authority = self.server.authority().map_or("", |authority| authority.as_str());
-        let address = lookup_host(authority).await?.next();
-        let address = address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))?;
-        Uri::try_from(format!("http://{address}/")).map_err(io::Error::other)
     }
 }
 
@@ -238,6 +252,39 @@ mod tests {
             assert_eq!(proxy.intercept(host, 80, false).unwrap().is_none(), direct, "{host}");
         }
         assert!(proxy.no_proxy("*").intercept("a.example", 80, false).unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_where_the_proxy_does_not_reach_the_first() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("socks5://{}", listener.local_addr().unwrap());
+        let route = Proxy::all(&proxy).unwrap().intercept("server.example", 80, false).unwrap().unwrap();
+        let addresses = ["[2001:db8::1]:80", "192.0.2.1:80", "192.0.2.2:80"].map(|address| address.parse().unwrap());
+        for (answers, expected) in [
+            // Network unreachable, then success.
+            (&[3, 0][..], Ok(())),
+            // Connection refused by all.
+            (&[5, 5, 5], Err(io::ErrorKind::Other)),
+            // Not allowed: that is said once.
+            (&[2], Err(io::ErrorKind::PermissionDenied)),
+        ] {
+            let serving = async {
+                for answer in answers {
+                    let (mut client, _) = listener.accept().await.unwrap();
+                    client.read_exact(&mut [0; 3]).await.unwrap();
+                    client.write_all(&[5, 0]).await.unwrap();
+                    let mut request = [0; 4];
+                    client.read_exact(&mut request).await.unwrap();
+                    let rest = if request[3] == 4 { 18 } else { 6 };
+                    client.read_exact(&mut vec![0; rest]).await.unwrap();
+                    client.write_all(&[5, *answer, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+                }
+            };
+            let (connected, ()) = tokio::join!(route.first_of(addresses.into_iter()), serving);
+            assert_eq!(connected.map(drop).map_err(|error| error.kind()), expected, "{answers:?}");
+        }
     }
 
     #[test]
