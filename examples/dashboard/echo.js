@@ -26,12 +26,12 @@ export function showEcho(text) {
   const rtt = performance.now() - sent.at;
   chart.push(rtt);
   chart.max = niceMax(chart.most());
+  say($("echo-rtt"), millis(rtt));
   if (!sent.text) return;
   const reply = $("echo-reply");
   reply.value = text;
   reply.dataset.rtt = rtt;
   reply.dataset.count = Number(reply.dataset.count ?? 0) + 1;
-  say($("echo-rtt"), millis(rtt));
 }
 
 export function drawEchoes() {
