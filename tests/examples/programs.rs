@@ -172,7 +172,7 @@ async fn tail_sends_the_last_lines_and_those_that_come() {
     // A page that leaves while nothing is written is noticed.
     let [first, _second] = sockets;
     first.leaves(4000, "enough").await;
-    assert_eq!(example.line().await, "a page has left: code 4000, enough");
+    assert_eq!(example.line().await, "a page has left after 12 lines: code 4000, enough");
 }
 
 #[cfg(feature = "axum")]
