@@ -273,7 +273,15 @@ pub use crate::handler::HandlerOutput;
 pub use crate::handshake::{
     ForwardedHeader, OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request,
 };
-pub use crate::hub::{History, Hub, Position, Presence, PresenceChange, Recovered, Seat, Topic, TopicStats};
+#[cfg(any(feature = "nats", feature = "redis"))]
+pub use crate::hub::Broker;
+#[cfg(feature = "nats")]
+#[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
+pub use crate::hub::Nats;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use crate::hub::Redis;
+pub use crate::hub::{Gap, History, Hub, Position, Presence, PresenceChange, Recovered, Seat, Topic, TopicStats};
 pub use crate::layer::{EmptyBody, NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
 pub use crate::limits::Limits;
 pub use crate::manager::{ConnectionId, Manager, Reader, TrySendError, Writer};

@@ -10,6 +10,8 @@ pub struct TopicStats {
     pub dropped: u64,
     /// Publications handed to members: one for each member.
     pub delivered: u64,
+    /// How often publications were lost, by a broker or on the way from it.
+    pub gaps: u64,
     /// How many members there are now.
     pub members: usize,
     /// Members whose connections were closed as they were too slow.
@@ -24,6 +26,7 @@ pub(super) struct Counters {
     delivered: AtomicU64,
     dropped: AtomicU64,
     overflowed: AtomicU64,
+    pub(super) gaps: AtomicU64,
 }
 
 impl Counters {
@@ -38,6 +41,7 @@ impl Counters {
         TopicStats {
             dropped: load(&self.dropped),
             delivered: load(&self.delivered),
+            gaps: load(&self.gaps),
             members,
             overflowed: load(&self.overflowed),
             published: load(&self.published),
