@@ -2,6 +2,7 @@
 //!
 //! Where there is no Chromium they say so and pass. `CHROMIUM` names one that is not on the `PATH`.
 
+mod appearance;
 mod compression;
 mod dashboard;
 mod driver;

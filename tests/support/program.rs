@@ -1,6 +1,5 @@
-//! A proxy as a process of its own, with its files in a directory that goes with it.
+//! A proxy or another server as a process of its own, with its files in a directory that goes with it.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,25 +10,21 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 use crate::PATIENCE;
-use crate::certificate::Certificate;
 use crate::skipped::skipped;
 
 pub(crate) struct Program {
     pub(crate) port: u16,
-    pub(crate) certificate: Certificate,
-    directory: PathBuf,
+    /// Where its files are.
+    pub(crate) directory: PathBuf,
+    program: PathBuf,
+    arguments: Vec<String>,
     child: Child,
 }
 
 impl Program {
-    /// Runs a proxy with this configuration, in which `PORT`, `BACKEND`, `PEM` and `DIRECTORY` stand for what they are. `None`,
-    /// and a sentence, where it is not installed.
-    pub(crate) async fn start(
-        name: &str,
-        arguments: impl Fn(&Path) -> Vec<String>,
-        configuration: &str,
-        backend: SocketAddr,
-    ) -> Option<Self> {
+    /// Runs a program with these arguments and files. In both, `PORT` stands for the port where it is to listen, and
+    /// `DIRECTORY` for where its files are. `None`, and a sentence, where it is not installed.
+    pub(crate) async fn start(name: &str, arguments: &[&str], files: &[(&str, &str)]) -> Option<Self> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
         let Some(program) = find(name) else {
@@ -39,27 +34,40 @@ impl Program {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("tower-websocket-{name}-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        let certificate = Certificate::new(&directory);
-        let file = directory.join("configuration");
         // A port that was free a moment ago may be taken: then with another.
         for _ in 0..10 {
             let port = free_port();
-            let configuration = configuration
-                .replace("PORT", &port.to_string())
-                .replace("BACKEND", &backend.to_string())
-                .replace("PEM", certificate.pem.to_str().unwrap())
-                .replace("DIRECTORY", directory.to_str().unwrap());
-            std::fs::write(&file, configuration).unwrap();
-            let mut command = Command::new(&program);
-            command.args(arguments(&file)).current_dir(&directory).kill_on_drop(true);
-            command.stdin(Stdio::null()).stdout(Stdio::null());
-            let mut child = command.spawn().unwrap();
+            let filled =
+                |text: &str| text.replace("PORT", &port.to_string()).replace("DIRECTORY", directory.to_str().unwrap());
+            for (file, text) in files {
+                std::fs::write(directory.join(file), filled(text)).unwrap();
+            }
+            let arguments: Vec<_> = arguments.iter().map(|argument| filled(argument)).collect();
+            let mut child = spawn(&program, &arguments, &directory);
             if is_listening(&mut child, port).await {
-                return Some(Self { port, certificate, directory, child });
+                return Some(Self { port, directory, program, arguments, child });
             }
         }
         panic!("{name} does not start; what it says stands above");
     }
+
+    /// Ends it at once.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Starts it again, with the files that it had.
+    pub(crate) async fn restart(&mut self) {
+        self.child = spawn(&self.program, &self.arguments, &self.directory);
+        assert!(is_listening(&mut self.child, self.port).await, "it starts again");
+    }
+}
+
+fn spawn(program: &Path, arguments: &[String], directory: &Path) -> Child {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(directory).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.spawn().unwrap()
 }
 
 impl Drop for Program {
@@ -76,7 +84,8 @@ fn find(name: &str) -> Option<PathBuf> {
     directories.map(|directory| directory.join(name)).find(|program| program.is_file())
 }
 
-fn free_port() -> u16 {
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
