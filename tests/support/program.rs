@@ -33,14 +33,14 @@ impl Program {
         };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("tower-websocket-{name}-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::create_dir_all(&directory).expect("there is room");
         // A port that was free a moment ago may be taken: then with another.
         for _ in 0..10 {
             let port = free_port();
             let filled =
-                |text: &str| text.replace("PORT", &port.to_string()).replace("DIRECTORY", directory.to_str().unwrap());
+                |text: &str| text.replace("PORT", &port.to_string()).replace("DIRECTORY", &directory.to_string_lossy());
             for (file, text) in files {
-                std::fs::write(directory.join(file), filled(text)).unwrap();
+                std::fs::write(directory.join(file), filled(text)).expect("there is room");
             }
             let arguments: Vec<_> = arguments.iter().map(|argument| filled(argument)).collect();
             let mut child = spawn(&program, &arguments, &directory);
@@ -53,7 +53,7 @@ impl Program {
 
     /// Ends it at once.
     pub(crate) async fn kill(&mut self) {
-        self.child.kill().await.unwrap();
+        self.child.kill().await.expect("it runs");
     }
 
     /// Starts it again, with the files that it had.
@@ -67,7 +67,7 @@ fn spawn(program: &Path, arguments: &[String], directory: &Path) -> Child {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(directory).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::null());
-    command.spawn().unwrap()
+    command.spawn().expect("it can be run")
 }
 
 impl Drop for Program {
@@ -86,7 +86,8 @@ fn find(name: &str) -> Option<PathBuf> {
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
 }
 
 /// Whether it listens. It does not where it has ended.
