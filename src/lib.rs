@@ -235,6 +235,7 @@ mod hub;
 mod layer;
 mod limits;
 mod log_text;
+mod longest;
 mod manager;
 mod message;
 #[cfg(feature = "metrics")]
@@ -254,8 +255,9 @@ mod text;
 mod tungstenite;
 mod upgrade;
 
-// Behind `manager`, whose methods come first in the documentation of `Manager`.
+// Behind `manager` and `error`, whose methods come first in the documentation of `Manager` and `Error`.
 mod client;
+mod close_error;
 
 pub use crate::budget::Budget;
 #[cfg(feature = "proxy")]

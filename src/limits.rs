@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::budget::Budget;
+pub(crate) use crate::longest::LONGEST;
 use crate::rate_limit::RateLimit;
 
 /// Bounds on the memory and the time that one connection can take.
@@ -244,6 +245,3 @@ impl Limits {
         &self.budget
     }
 }
-
-/// As good as for ever, and far from what a clock can hold.
-pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

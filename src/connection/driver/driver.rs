@@ -12,13 +12,13 @@ use tokio::time::{Instant, Sleep};
 
 use super::handler::Handler;
 use super::write::{Unflushed, gather};
+use crate::close::CloseFrame;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::inner::Inner;
 use crate::connection::state::{State, Waiting};
 use crate::connection::transport::{Transport, has_send_queue};
 use crate::connection::waker_set::Wakers;
 use crate::error::Error;
-use crate::handler::HandlerOutput;
 use crate::log_text::OneLine;
 use crate::metrics::ConnectionMetrics;
 use crate::protocol::{Assembler, CloseReason, ControlFrames, Failure, Intake, Phase, Receiver, Timers, WriteBuffer};
@@ -150,7 +150,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         cx: &mut Context<'_>,
     ) -> Poll<()>
     where
-        H: Future<Output: HandlerOutput>,
+        H: Future<Output = CloseFrame>,
     {
         self.now = Instant::now();
         self.set_waker(cx.waker());

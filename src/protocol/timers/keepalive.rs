@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::limits::LONGEST;
+use crate::longest::LONGEST;
 
 /// How a connection is kept alive, and how the end of a peer is noticed.
 ///
