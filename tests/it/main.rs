@@ -40,5 +40,6 @@ mod stacks;
 mod tcp;
 mod tonic_server;
 mod visitor;
+mod written;
 
 use over_http1::both_versions::support;
