@@ -6,8 +6,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tower_websocket::{Compression, Manager, Shutdown, Upgrader, WebSocketLayer};
 
-use crate::shared::{binary, close, echo, text};
-use crate::support::{alone, connect, descriptors, open, request, resident, serve, tasks, until};
+use crate::shared::{binary, close, echo, request, text};
+use crate::support::{alone, connect, descriptors, open, resident, serve, tasks, until};
 
 /// How far a client comes before it goes.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +42,8 @@ async fn abandon(address: SocketAddr, phase: Phase, reset: bool) {
     };
     let bytes = match phase {
         Phase::Connected | Phase::Idle => Vec::new(),
-        Phase::MidRequest => request("")[..60].into(),
-        Phase::Requested => request(OFFER).into(),
+        Phase::MidRequest => request("localhost", "/", "")[..60].into(),
+        Phase::Requested => request("localhost", "/", OFFER).into(),
         Phase::MidHeader => binary([0; 300]).masked()[..3].to_vec(),
         Phase::MidMessage => [text("whole").masked(), binary([0; 90_000]).announce(100_000), vec![0; 70_000]].concat(),
         Phase::Unread => text("hello ".repeat(2000)).masked().repeat(20),

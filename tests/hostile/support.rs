@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::time::{sleep, timeout};
 use tower_websocket::{HandlerOutput, Manager, WebSocketLayer};
 
-use crate::shared::{http_server_with_windows, millis, secs, serve_connection};
+use crate::shared::{http_server_with_windows, millis, request, secs, serve_connection};
 
 /// Runs a test while no other of this program runs: what the process uses is then the test's own.
 pub(crate) fn alone<T>(test: impl Future<Output = T>) -> T {
@@ -50,18 +50,10 @@ pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
     socket.connect(address).await.unwrap()
 }
 
-/// A request for a WebSocket with these header lines.
-pub(crate) fn request(more: &str) -> String {
-    format!(
-        "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
-    )
-}
-
 /// An open WebSocket.
 pub(crate) async fn open(address: SocketAddr, more: &str) -> TcpStream {
     let mut stream = connect(address).await;
-    stream.write_all(request(more).as_bytes()).await.unwrap();
+    stream.write_all(request("localhost", "/", more).as_bytes()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
