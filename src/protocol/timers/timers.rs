@@ -153,6 +153,7 @@ impl Timers {
     /// The transport has accepted so many bytes.
     #[inline]
     pub(crate) fn bytes_written(&mut self, bytes: usize, now: Instant) {
+        let puts_off = self.write_puts_off();
         if self.deadlines.write_accepted(now) {
             // A peer that takes data is alive, even where our ping waits behind that.
             self.liveness.seen(now);
@@ -170,6 +171,14 @@ impl Timers {
         if self.deadlines.is_closing() {
             self.deadlines.set_closing(now);
         }
+        self.is_earlier |= puts_off && !self.is_write_blocked();
+    }
+
+    /// Whether a blocked write puts something off that is due earlier once it is not blocked any more: the end of a silent
+    /// peer, or of the closing handshake.
+    #[inline]
+    fn write_puts_off(&self) -> bool {
+        self.is_write_blocked() && (self.deadlines.is_closing() || self.liveness.expiry().is_some())
     }
 
     /// The transport accepts no data.
@@ -213,8 +222,7 @@ impl Timers {
     /// Everything is written and passed on.
     #[inline]
     pub(crate) fn write_done(&mut self) {
-        self.is_earlier |=
-            self.deadlines.has_made_progress() || (self.deadlines.is_closing() && self.is_write_blocked());
+        self.is_earlier |= self.deadlines.has_made_progress() || self.write_puts_off();
         self.deadlines.write_done();
     }
 
@@ -250,8 +258,9 @@ impl Timers {
     }
 
     /// Whether the transport accepts no data, or passes none on.
+    #[inline]
     pub(crate) fn is_write_blocked(&self) -> bool {
-        self.deadlines.write_due().is_some()
+        self.deadlines.is_write_blocked()
     }
 
     /// The connection is to be closed at this time, or at none.
@@ -593,7 +602,7 @@ mod tests {
     fn what_may_be_due_earlier_is_said_once() {
         const RATE: usize = 1024;
         type Step = fn(&mut Timers, Instant);
-        let steps: [(&str, Step, bool); 6] = [
+        let steps: [(&str, Step, bool); 10] = [
             ("life behind little", |timers, now| timers.bytes_received(now), false),
             (
                 "life behind much",
@@ -618,6 +627,41 @@ mod tests {
                     timers.set_closing(now);
                     timers.write_blocked(now);
                     timers.write_done();
+                },
+                true,
+            ),
+            (
+                "all is written before a ping is awaited",
+                |timers, now| {
+                    timers.write_blocked(now);
+                    timers.write_done();
+                },
+                false,
+            ),
+            (
+                "all is written behind a ping, whose answer had more time until then",
+                |timers, now| {
+                    timers.liveness.pinged(now);
+                    timers.write_blocked(now);
+                    timers.write_done();
+                },
+                true,
+            ),
+            (
+                "data is accepted behind a ping, at once",
+                |timers, now| {
+                    timers.liveness.pinged(now);
+                    timers.write_blocked(now);
+                    timers.bytes_written(1, now);
+                },
+                true,
+            ),
+            (
+                "data is accepted while closing, at once",
+                |timers, now| {
+                    timers.set_closing(now);
+                    timers.write_blocked(now);
+                    timers.bytes_written(1, now);
                 },
                 true,
             ),
