@@ -22,7 +22,7 @@ pub(crate) use frame::{Frame, binary, close, continuation, masked, ping, pong, t
 pub(crate) use h2_client::{handshake, websocket_request};
 pub(crate) use h2_stream::join;
 pub(crate) use handed_over::handed_over;
-pub(crate) use http_server::{http_server, http_server_with_windows, serve_connection};
+pub(crate) use http_server::{REQUEST_TIME, http_server, http_server_with_windows, serve_connection};
 pub(crate) use peer::Peer;
 pub(crate) use request::{ACCEPT, KEY, request};
 pub(crate) use settings::quiet;
