@@ -118,6 +118,11 @@ impl Limits {
     ///
     /// The connection then ends without a close frame, as there is no way to send one.
     ///
+    /// A peer that was seen to take data slowly since writing was first blocked has at least 5 s for its next step. Over TCP on
+    /// Linux, where the kernel says what the peer has acknowledged, it has the time that 384 KiB take at the rate at which it was
+    /// seen to take data, up to 29 s: kernels open a window again in steps of that size. So a peer that vanishes behind a link
+    /// that is slow, or that others use up, is found within 29 s.
+    ///
     /// Over HTTP/2 a peer is seen to take something when it opens its window again, which most do when half of it is free.
     #[doc(alias = "SetWriteDeadline")]
     pub fn write_timeout(mut self, time: Duration) -> Self {
