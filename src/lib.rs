@@ -244,6 +244,7 @@ pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 #[path = "no_metrics.rs"]
 mod metrics;
+mod panic_payload;
 mod protocol;
 mod rate_limit;
 mod role;

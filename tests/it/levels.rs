@@ -123,13 +123,26 @@ async fn a_shutdown_before_a_connection_is_open_is_for_debugging() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_on_end_is_an_error() {
     let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) });
-    let layer = layer.upgrader(quiet()).on_end(|_, _, _| panic!("this report panics"));
-    let said = life(layer, async |peer| {
-        peer.send(close(1000, "")).await;
-        peer.expect_close(1000).await;
-    })
-    .await;
-    assert_eq!(level(&said, "`on_end` panicked"), "ERROR");
+    let layer = layer.upgrader(quiet());
+    let with_text = layer.clone().on_end(|_, _, _| panic!("this report panics"));
+    let with_bomb = layer.on_end(|_, _, _| std::panic::panic_any(Bomb));
+    for layer in [with_text, with_bomb] {
+        let said = life(layer, async |peer| {
+            peer.send(close(1000, "")).await;
+            peer.expect_close(1000).await;
+        })
+        .await;
+        assert_eq!(level(&said, "`on_end` panicked"), "ERROR");
+    }
+}
+
+/// Panics when it is dropped, but not within a panic, which would end the process.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "dropped");
+    }
 }
 
 #[tokio::test(start_paused = true)]
