@@ -258,6 +258,10 @@ impl Timers {
         self.0.set_closing(now);
     }
 
+    pub fn set_write_failed(&mut self, now: Instant) {
+        self.0.set_write_failed(now);
+    }
+
     pub fn is_write_blocked(&self) -> bool {
         self.0.is_write_blocked()
     }

@@ -60,6 +60,7 @@ enum Event {
     SendQueue(Option<u16>),
     WriteBlocked,
     WriteDone,
+    WriteFailed,
     Written(u16),
 }
 
@@ -95,6 +96,8 @@ struct Connection {
     send_queue: Option<u32>,
     pings: u64,
     is_closing: bool,
+    /// Nothing is written any more, and what arrives is received.
+    has_write_failed: bool,
     has_ended: bool,
     /// When it next looks by itself.
     timer: Instant,
@@ -144,6 +147,7 @@ impl Connection {
             send_queue: None,
             pings: 0,
             is_closing: false,
+            has_write_failed: false,
             has_ended: false,
             timer: start,
             is_eager,
@@ -168,6 +172,13 @@ impl Connection {
 
     fn happens(&mut self, event: Event) {
         let now = self.now;
+        let writes = matches!(
+            event,
+            Event::FlushBlocked | Event::PongDue(_) | Event::WriteBlocked | Event::WriteDone | Event::Written(_)
+        );
+        if (writes && self.has_write_failed) || (self.is_closing && matches!(event, Event::WriteFailed)) {
+            return;
+        }
         self.model.happens(event, now);
         match event {
             Event::Close => self.close(),
@@ -182,10 +193,19 @@ impl Connection {
                 assert!(self.timers.most_bytes(now) > 0);
                 self.timers.bytes_received(now);
                 self.timers.count_bytes(bytes.into(), now);
+                if self.has_write_failed {
+                    self.timers.set_closing(now);
+                }
             }
             Event::SendQueue(bytes) => self.send_queue = bytes.map(u32::from),
             Event::WriteBlocked => self.timers.write_blocked(now),
             Event::WriteDone => self.timers.write_done(),
+            Event::WriteFailed => {
+                (self.is_closing, self.has_write_failed) = (true, true);
+                self.timers.write_done();
+                self.timers.set_pong_due(false, now);
+                self.timers.set_write_failed(now);
+            }
             // Enough of them for seconds at the slowest rate.
             Event::Written(bytes) => self.timers.bytes_written(usize::from(bytes) * 16, now),
         }
@@ -235,6 +255,7 @@ impl Connection {
         self.told.push((self.now - self.start, due.clone()));
         match due {
             Due::Close => self.has_ended = true,
+            Due::Deadline | Due::Failed(_) if self.has_write_failed => self.has_ended = true,
             Due::Failed(failure) if failure == "KeepaliveTimeout" && self.timers.is_write_blocked() => {
                 self.has_ended = true
             }
@@ -252,6 +273,7 @@ impl Connection {
 
     /// The end begins, once.
     fn close(&mut self) {
+        self.has_ended |= self.has_write_failed;
         if !std::mem::replace(&mut self.is_closing, true) {
             self.timers.stop_rate_limit();
             self.timers.set_read_paused(false, self.now);

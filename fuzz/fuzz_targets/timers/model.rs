@@ -37,6 +37,8 @@ pub(super) struct Model {
     pong_due: Option<Instant>,
     deadline: Option<Instant>,
     closing: Option<Instant>,
+    /// It closes, and receives until then.
+    has_write_failed: bool,
 }
 
 /// The generic cell rate algorithm.
@@ -86,6 +88,7 @@ impl Model {
             pong_due: None,
             deadline: None,
             closing: None,
+            has_write_failed: false,
         }
     }
 
@@ -116,6 +119,13 @@ impl Model {
                     self.backlog = 0;
                 }
                 self.arrives(bytes.into(), true, now);
+                if self.has_write_failed {
+                    self.closing = Some(now);
+                }
+            }
+            Event::WriteFailed => {
+                (self.blocked, self.refused, self.is_slow, self.pong_due) = (None, false, false, None);
+                (self.closing, self.has_write_failed) = (Some(now), true);
             }
             Event::Written(bytes) => {
                 if std::mem::take(&mut self.refused)
@@ -160,13 +170,14 @@ impl Model {
     pub(super) fn is_due(&mut self, due: &Due, now: Instant) {
         self.count_message_time(now);
         let open = self.closing.is_none();
+        let receives = open || self.has_write_failed;
         match due {
             Due::Close => assert!(self.close_time().is_some_and(|(earliest, _)| earliest <= now)),
-            Due::Deadline => assert!(open && self.deadline.take().is_some_and(|deadline| deadline <= now)),
+            Due::Deadline => assert!(receives && self.deadline.take().is_some_and(|deadline| deadline <= now)),
             Due::Failed(failure) => {
-                assert!(open, "{failure} while closing");
+                assert!(receives, "{failure} while closing");
                 let is_due = match failure.as_str() {
-                    "KeepaliveTimeout" => self.silence().is_some_and(|(earliest, _)| earliest <= now),
+                    "KeepaliveTimeout" => open && self.silence().is_some_and(|(earliest, _)| earliest <= now),
                     "WriteTimeout" => {
                         self.write_time().is_some_and(|(earliest, _)| earliest <= now)
                             || self.pong_time().is_some_and(|due| due <= now)
@@ -201,17 +212,20 @@ impl Model {
         }
         if self.closing.is_some() {
             assert!(!is_late(latest(self.close_time())), "the end is late");
+        }
+        if self.closing.is_none() || self.has_write_failed {
+            assert!(!is_late(self.end_of_life), "the end of life is late");
+            assert!(!is_late(self.deadline), "the deadline is late");
+            let is_whole = self.mid_message.is_none_or(|(time, _)| time < self.message);
+            assert!(is_whole || self.read_paused, "half a message is noticed late");
+        }
+        if self.closing.is_some() {
             return;
         }
         assert!(!is_late(latest(self.silence())), "silence is noticed late");
         assert!(!is_late(latest(self.write_time())), "a peer that takes nothing is noticed late");
         assert!(!is_late(self.pong_time()), "a pong that does not leave is noticed late");
-        assert!(!is_late(self.end_of_life), "the end of life is late");
-        assert!(!is_late(self.deadline), "the deadline is late");
         assert!(!is_late(self.ping_time()), "a ping is late");
-        if !self.read_paused {
-            assert!(self.mid_message.is_none_or(|(time, _)| time < self.message), "half a message is noticed late");
-        }
     }
 
     fn lives(&mut self, now: Instant) {

@@ -281,7 +281,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             Phase::WriteFailed => {
                 self.stop_writing();
                 self.inner.release();
-                self.timers.set_closing(self.now);
+                self.timers.set_write_failed(self.now);
             }
             Phase::Closing | Phase::Draining { .. } => {
                 self.receiver.discard();

@@ -36,6 +36,8 @@ pub(crate) struct Timers {
     is_later: bool,
     /// The least that a peer takes, in bytes per second.
     min_data_rate: u64,
+    /// Nothing is written any more, but messages are received until the end: the limits of an open connection count too.
+    has_write_failed: bool,
 }
 
 /// What is due.
@@ -70,6 +72,7 @@ impl Timers {
             is_earlier: false,
             is_later: false,
             min_data_rate: limits.min_data_rate.into(),
+            has_write_failed: false,
         }
     }
 
@@ -257,6 +260,13 @@ impl Timers {
         self.deadlines.set_closing(now);
     }
 
+    /// The end of the connection begins, for a write has failed: what the peer has sent is still received.
+    pub(crate) fn set_write_failed(&mut self, now: Instant) {
+        self.has_write_failed = true;
+        self.is_earlier = true;
+        self.set_closing(now);
+    }
+
     /// Whether the transport accepts no data, or passes none on.
     #[inline]
     pub(crate) fn is_write_blocked(&self) -> bool {
@@ -343,24 +353,34 @@ impl Timers {
         if let Some(close) =
             self.deadlines.close_due(self.backlog, self.min_data_rate, self.step_time(), self.liveness.is_read_paused())
         {
-            return if close <= now { Due::Close } else { Due::Nothing(Some(close)) };
+            if close <= now {
+                return Due::Close;
+            }
+            let open = if self.has_write_failed { self.open_due(now) } else { Ok(None) };
+            return open.map_or_else(|due| due, |next| Due::Nothing(Some(next.map_or(close, |next| next.min(close)))));
         }
         let expiry = self.expiry();
         if expiry.is_some_and(|expiry| expiry <= now) {
             return Due::Failed(Failure::KeepaliveTimeout);
         }
-        let next = match self.deadlines.poll(now) {
+        let next = match self.open_due(now) {
             Ok(next) => next,
-            Err(failure) => return Due::Failed(failure),
+            Err(due) => return due,
         };
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return Due::Deadline;
-        }
         let ping = self.liveness.ping_due();
         if ping.is_some_and(|ping| ping <= now) {
             return Due::Ping;
         }
-        Due::Nothing([expiry, next, self.deadline, ping].into_iter().flatten().min())
+        Due::Nothing([expiry, next, ping].into_iter().flatten().min())
+    }
+
+    /// What is due of the limits that count for as long as messages are received, or when the next of them is.
+    fn open_due(&self, now: Instant) -> Result<Option<Instant>, Due> {
+        let next = self.deadlines.poll(now).map_err(Due::Failed)?;
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(Due::Deadline);
+        }
+        Ok([next, self.deadline].into_iter().flatten().min())
     }
 
     /// How long the peer may take for its next step, while it is known not to have acknowledged everything.
