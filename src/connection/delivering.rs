@@ -41,6 +41,20 @@ impl Inner {
         self.driver.notify_without_lock();
     }
 
+    /// Begins a feed, which is empty, with a replay.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(crate) fn replay(&self, id: FeedId, items: Vec<Item>) {
+        let mut state = self.lock();
+        if items.is_empty() {
+            return;
+        }
+        let Some(feed) = state.feeds.get_mut(id) else { return };
+        feed.replay(items);
+        state.feeds.set_waiting();
+        drop(state);
+        self.driver.notify();
+    }
+
     /// Removes a feed with what waits in it.
     pub(crate) fn remove_feed(&self, id: FeedId) {
         let mut state = self.lock();

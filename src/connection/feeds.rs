@@ -61,6 +61,11 @@ impl Feeds {
         !self.waiting
     }
 
+    /// How many publications wait.
+    pub(super) fn publications(&self) -> usize {
+        self.entries.iter().map(|entry| entry.feed.len()).sum()
+    }
+
     /// Something was pushed into one of them.
     pub(super) fn set_waiting(&mut self) {
         self.waiting = true;
