@@ -4,8 +4,6 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::close::{CloseFrame, EndedBy};
-
 /// Any error, as handlers return them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -90,48 +88,10 @@ impl Error {
         Self { kind, source: Some(source.into().into()) }
     }
 
-    /// The connection was closed with this frame.
-    pub(crate) fn ended_by(frame: CloseFrame) -> Self {
-        Self::with_source(ErrorKind::Closed, EndedBy(frame))
-    }
-
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
-    }
-
-    /// The close frame behind an error of the kind [`ErrorKind::Closed`]: the peer's or our own, whichever came first.
-    ///
-    /// A handler that returns this error does not close its connection with this frame, which may be another
-    /// connection's. To pass it on, return a clone of the frame:
-    ///
-    /// ```
-    /// use tower_websocket::{Error, Manager};
-    ///
-    /// async fn proxy(ws: Manager, upstream: Manager) -> Result<(), Error> {
-    ///     while let Some(message) = ws.recv().await? {
-    ///         upstream.send(message).await.map_err(|error| match error.close_frame() {
-    ///             Some(frame) => frame.clone().into(), // our peer is told what the upstream has told us
-    ///             None => error,                       // 1011
-    ///         })?;
-    ///     }
-    ///     Ok(())
-    /// }
-    /// ```
-    #[doc(alias = "CloseError")]
-    #[doc(alias = "IsCloseError")]
-    #[must_use]
-    pub fn close_frame(&self) -> Option<&CloseFrame> {
-        let source = self.source.as_deref()?;
-        source.downcast_ref().or_else(|| source.downcast_ref().map(|EndedBy(frame)| frame))
-    }
-}
-
-/// The frame that a handler ends its connection with.
-impl From<CloseFrame> for Error {
-    fn from(frame: CloseFrame) -> Self {
-        Self::with_source(ErrorKind::Closed, frame.chosen())
     }
 }
 

@@ -65,7 +65,7 @@ fn every_refusal_has_its_row_with_its_status_and_its_label() {
 #[test]
 fn every_log_line_of_the_guide_is_in_the_code() {
     let sources = [
-        include_str!("../../src/connection/driver/handler.rs"),
+        include_str!("../../src/connection/panicked.rs"),
         include_str!("../../src/handler.rs"),
         include_str!("../../src/hub/backplane/redis/session.rs"),
         include_str!("../../src/hub/backplane/remote/follower.rs"),

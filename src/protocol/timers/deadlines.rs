@@ -157,6 +157,11 @@ impl Deadlines {
         self.write_blocked_since.max(self.close_since)
     }
 
+    /// Whether the transport accepts no data, or has not passed on what it accepted.
+    pub(super) fn is_write_blocked(&self) -> bool {
+        self.write_blocked_since.is_some()
+    }
+
     /// When the transport must have accepted data.
     pub(super) fn write_due(&self) -> Option<Instant> {
         let since = self.write_blocked_since?;
