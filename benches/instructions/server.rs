@@ -13,7 +13,7 @@ use http_body_util::Full;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, Service, service_fn};
-use tower_websocket::{Error, Hub, Manager, Overflow, WebSocketLayer};
+use tower_websocket::{Error, Hub, Keepalive, Manager, Overflow, Upgrader, WebSocketLayer};
 
 use crate::rows::{Kind, Row};
 use crate::support;
@@ -50,7 +50,10 @@ async fn accept(kind: Kind, listener: TcpListener) {
             Kind::Publish(_) => {
                 let hub = published.clone();
                 let member = move |ws| publish(ws, hub.clone());
-                support::serve(stream, WebSocketLayer::new(member).into_service());
+                // Members are silent for as long as the row takes: pings would count on a machine that is slow alone.
+                let keepalive = Keepalive::default().interval(LONG).timeout(LONG);
+                let layer = WebSocketLayer::new(member).upgrader(Upgrader::new().keepalive(keepalive));
+                support::serve(stream, layer.into_service());
             }
         }
     }
@@ -71,7 +74,7 @@ async fn write_json(ws: Manager) -> Result<(), Error> {
     let status = Status::of(1);
     while let Some(order) = ws.recv().await? {
         for _ in 0..support::ordered(order.as_bytes()) {
-            ws.write_json(&status, Duration::from_secs(60)).await?;
+            ws.write_json(&status, LONG).await?;
         }
     }
     Ok(())
@@ -110,5 +113,6 @@ fn call(turns: u64) {
     println!();
 }
 
+const LONG: Duration = Duration::from_secs(60);
 /// The turns of the longer run.
 const MOST_CALLS: usize = 2000;

@@ -81,6 +81,16 @@ impl Progress {
     pub(super) fn is_some(&self) -> bool {
         self.bytes_read > 0 || self.bytes_written > 0
     }
+
+    /// Reports it.
+    #[inline]
+    pub(super) fn report(&mut self, state: &mut State) {
+        let Self { bytes_read, bytes_written, queued_written } = std::mem::take(self);
+        state.wire_received += bytes_read;
+        if bytes_written > 0 {
+            state.sender.advance(bytes_written, queued_written);
+        }
+    }
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
@@ -178,6 +188,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// Yields to other tasks. The runtime polls its timers and sockets before it polls this task again.
+    #[cold]
     fn poll_later(&mut self, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         self.drive_timers(timer, cx);
         self.receiver.park();
@@ -209,12 +220,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         self.inner.driver.run();
         let mut wakers = Wakers::default();
         let mut state = self.inner.lock();
-        let Progress { bytes_read, bytes_written, queued_written } = std::mem::take(&mut self.progress);
-        state.wire_received += bytes_read;
-        if bytes_written > 0 {
-            state.sender.advance(bytes_written, queued_written);
+        if self.progress.bytes_written > 0 {
             state.take_wakers(Waiting::Writer, &mut wakers);
         }
+        self.progress.report(&mut state);
         if state.pings.requested > self.pings_sent {
             self.pings_sent = state.pings.requested;
             self.timers.ping_sent(self.pings_sent, self.now);
@@ -289,6 +298,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// Fails the connection (RFC 6455 §7.1.7).
+    #[cold]
     pub(super) fn fail(&mut self, failure: Failure) {
         if !self.phase.is_receiving() {
             // The closing handshake cannot be completed any more.
@@ -315,6 +325,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// The transport is of no use any more.
+    #[cold]
     pub(super) fn end_transport(&mut self, error: Error) {
         self.sync_progress();
         self.change(|state| state.lifecycle.transport_closed(error));
@@ -323,10 +334,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     /// Reports what was written before the connection ends: it counts as written.
     fn sync_progress(&mut self) {
-        let Progress { bytes_read, bytes_written, queued_written } = std::mem::take(&mut self.progress);
-        let mut state = self.inner.lock();
-        state.wire_received += bytes_read;
-        state.sender.advance(bytes_written, queued_written);
+        self.progress.report(&mut self.inner.lock());
     }
 
     /// Frees everything that the connection holds but its unread messages.
@@ -352,9 +360,7 @@ impl<Io> Drop for Driver<Io> {
     /// A task that is dropped before its time, at a shutdown's deadline or with its runtime, takes the connection along.
     fn drop(&mut self) {
         let mut state = self.inner.lock();
-        let Progress { bytes_read, bytes_written, queued_written } = std::mem::take(&mut self.progress);
-        state.wire_received += bytes_read;
-        state.sender.advance(bytes_written, queued_written);
+        self.progress.report(&mut state);
         state.lifecycle.transport_closed(Failure::Disconnected(None).into_error());
         self.inner.changed(state);
         self.inner.release();
