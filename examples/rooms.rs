@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tower_websocket::{
     CloseCode, CloseFrame, Error, History, Hub, Manager, Message, OriginPolicy, Overflow, Position, PresenceChange,
-    Recovered, Topic, Upgrader, WebSocketLayer,
+    Topic, Upgrader, WebSocketLayer,
 };
 
 #[allow(dead_code, reason = "an example uses a part of it")]
@@ -35,11 +35,7 @@ enum Event<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 enum Notice {
-    /// Older messages than the history reaches back are lost to this client.
-    Gap,
-    Members {
-        names: Vec<String>,
-    },
+    Members { names: Vec<String> },
 }
 
 fn room(hub: &Hub, name: &str) -> Topic {
@@ -48,6 +44,8 @@ fn room(hub: &Hub, name: &str) -> Topic {
         .encode(|event, position| {
             Message::text(format!(r#"{{"position":"{position}","event":{}}}"#, event.as_text().unwrap_or("null")))
         })
+        // Older messages than the history reaches back are lost to a client.
+        .tell_gap(|_| r#"{"type":"gap"}"#.into())
         .on_presence(|change| {
             let (PresenceChange::Joined(member) | PresenceChange::Left(member)) = change else { return None };
             let name = member.value().as_text()?;
@@ -71,10 +69,7 @@ async fn chat(ws: Manager, hub: Hub) -> Result<(), Error> {
     let names = room.presence().iter().filter_map(|member| member.value().as_text().map(str::to_owned)).collect();
     ws.send_json(&Notice::Members { names }).await?;
     // A client that is too slow is closed with 1013; it comes back, and catches up.
-    let (seat, recovered) = room.resume(&ws, last_seen, Overflow::Close)?;
-    if recovered == Recovered::Gap {
-        ws.send_json(&Notice::Gap).await?;
-    }
+    let (seat, _) = room.resume(&ws, last_seen, Overflow::Close)?;
     seat.set_presence(name.as_str());
     while let Some(message) = ws.recv().await? {
         if let Some(text) = message.as_text() {

@@ -197,7 +197,9 @@
 //! | `deflate` | yes | permessage-deflate (RFC 7692) and its settings, `Compression` |
 //! | `json` | yes | JSON messages, `copy_json_stream`, and periodic updates |
 //! | `metrics` | no | counters of connections, messages, bytes and durations by the `metrics` facade; the module of that name lists them |
+//! | `nats` | no | `Nats`: hubs on several servers, by NATS JetStream |
 //! | `proxy` | no | `Proxy`: the client's way through HTTP and SOCKS5 proxies |
+//! | `redis` | no | `Redis`: hubs on several servers, by Redis |
 //! | `rustls` | no | `wss://` URLs, by rustls with Mozilla's root certificates |
 //! | `rustls-platform-verifier` | no | the operating system's certificates for the client, as a choice |
 //! | `tungstenite` | no | conversions of messages and close frames to and from tungstenite 0.30 |
@@ -273,7 +275,15 @@ pub use crate::handler::HandlerOutput;
 pub use crate::handshake::{
     ForwardedHeader, OriginPolicy, OriginRequest, Rejection, RejectionKind, is_websocket_request,
 };
-pub use crate::hub::{History, Hub, Position, Presence, PresenceChange, Recovered, Seat, Topic, TopicStats};
+#[cfg(any(feature = "nats", feature = "redis"))]
+pub use crate::hub::Broker;
+#[cfg(feature = "nats")]
+#[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
+pub use crate::hub::Nats;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use crate::hub::Redis;
+pub use crate::hub::{Gap, History, Hub, Position, Presence, PresenceChange, Recovered, Seat, Topic, TopicStats};
 pub use crate::layer::{EmptyBody, NotWebSocket, ResponseBody, ResponseFuture, WebSocketLayer, WebSocketService};
 pub use crate::limits::Limits;
 pub use crate::manager::{ConnectionId, Manager, Reader, TrySendError, Writer};

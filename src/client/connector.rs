@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 #[cfg(feature = "deflate")]
 use crate::deflate::Compression;
+#[cfg(feature = "rustls-platform-verifier")]
 use crate::error::{Error, ErrorKind};
 use crate::handshake::{elements, token};
 use crate::limits::Limits;
@@ -136,7 +137,7 @@ impl Connector {
     /// WebSockets run over it, a second connection is opened with HTTP/1.1, within the same time limit. `ws://` has no way
     /// to ask: the server must be known to speak HTTP/2. A server that answers with `HTTP_1_1_REQUIRED` (RFC 9113 §7) gets
     /// such a second connection in either case. Where the second connection is lost, that is the error, which another attempt
-    /// may cure; where the server refuses it for good, the error is [`ErrorKind::Handshake`] and says both.
+    /// may cure; where the server refuses it for good, the error is [`ErrorKind::Handshake`](crate::ErrorKind::Handshake) and says both.
     ///
     /// Each WebSocket has a TCP connection of its own in either version.
     pub fn http2(mut self) -> Self {

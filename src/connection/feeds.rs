@@ -79,6 +79,11 @@ impl Feeds {
         !self.waiting
     }
 
+    /// How many publications wait.
+    pub(super) fn publications(&self) -> usize {
+        self.entries.iter().map(|entry| entry.feed.len()).sum()
+    }
+
     /// Moves what waits into the outgoing buffer, as far as that has capacity. Whether there is more that the connection must
     /// encode itself.
     pub(super) fn refill(&mut self, sender: &mut Sender) -> bool {
@@ -144,6 +149,20 @@ impl Inner {
     /// Has the task send what waits in a feed that was added.
     pub(crate) fn start_feed(&self) {
         self.driver.notify_without_lock();
+    }
+
+    /// Begins a feed, which is empty, with a replay.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(crate) fn replay(&self, id: FeedId, items: Vec<Item>) {
+        let mut state = self.lock();
+        if items.is_empty() {
+            return;
+        }
+        let Some(feed) = state.feeds.get_mut(id) else { return };
+        feed.replay(items);
+        state.feeds.waiting = true;
+        drop(state);
+        self.driver.notify();
     }
 
     /// Removes a feed with what waits in it.

@@ -64,6 +64,12 @@
 //! | warn | `handshake refused: ..` with 403, 429 or 503 | Origin, host, or too many connections. `origin`, `host`, `policy` and `peer` are fields of the line. | See the statuses below. |
 //! | warn | `the connection ended before the response was out, or a layer outside has replaced the response` | The client left early, or an outer layer replaced the 101. | Nothing, if it is rare. |
 //! | warn | `many WebSockets share one HTTP/2 connection: ..` | 100 WebSockets on one HTTP/2 connection. | See the symptoms above. |
+//! | warn | `no connection to the broker` | A hub's broker cannot be reached, or the connection to it has ended. It is tried again. | `error` has the cause. While it lasts, publications wait: see [`brokers`](super::brokers). |
+//! | warn | `publications are lost` | A broker has lost its data or the end of them, or a server was away for longer than the broker keeps publications. | Members are told by [`Topic::tell_gap`](crate::Topic::tell_gap). Look at how the broker stores its data. |
+//! | error | `a publication is refused` | The broker will never take it, for example because it is too large. Nobody gets it. | `error` has the cause. |
+//! | warn | `the log of a topic has something that is no publication` | Something else writes to the broker under the hub's prefix, or a newer version of this crate. | Use another prefix. |
+//! | warn | `a publication is lost` | More waited for the broker than may wait. | See `no connection to the broker`. |
+//! | error | `a function of the topic panicked, and a publication is lost` | `encode` or `tell_gap` has panicked. | The panic's message is on standard error. |
 //! | warn | `no value for a periodic update` | The `get` function of [`Topic::periodic`](crate::Topic::periodic) has failed. The next tick tries again. | `error` has the cause. |
 //! | warn | `no periodic update` | Its value could not be serialised or published. | `error` has the cause. |
 //! | info | `handshake refused: ..` with another status | A request that is no valid handshake, or a shutdown. | Nothing, unless it is your own client. |
@@ -160,4 +166,6 @@
 //! | `websocket.queue.size`, `transmit` | Clients are slower than what is sent to them. |
 //! | `websocket.queue.size`, `receive` | Handlers are slower than what arrives. |
 //! | `websocket.round_trip.duration` | Slow links, queued data before the pings, or threads that are blocked. |
+//! | `websocket.hub.queue.length`, `websocket.hub.drops` | Members of topics are slower than what is published to them. |
+//! | `websocket.hub.gaps` | A broker loses data: see [`brokers`](super::brokers). |
 //! | `websocket.budget.usage` | Large messages; at the budget's end, connections get 1013. |

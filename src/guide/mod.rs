@@ -6,6 +6,7 @@
 //! | move a program here from axum's `ws`, tokio-tungstenite, socketioxide or Go | [`migration`] |
 //! | use axum's state, extractors and authentication | [`with_axum`] |
 //! | send to many connections, some of which are slow | [`rooms`] |
+//! | have several servers with the same topics, by Redis or NATS | [`brokers`] |
 //! | design a protocol of JSON messages | [`json`] |
 //! | write a client that reconnects | [`reconnecting`] |
 //! | set up hyper, TCP, HTTP/2 and the limits before the handshake | [`server`] |
@@ -17,6 +18,7 @@
 //! | transfer streams of bytes, files, lines or changing values | [`streams`] |
 //! | serve `graphql-transport-ws` | [`graphql`] |
 
+pub mod brokers;
 pub mod deploying;
 pub mod graphql;
 pub mod incident;

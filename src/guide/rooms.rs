@@ -101,17 +101,16 @@
 //! ```
 //! use std::time::Duration;
 //! use tower_websocket::testing::TestClient;
-//! use tower_websocket::{Error, History, Hub, Manager, Message, Overflow, Position, Recovered, WebSocketLayer};
+//! use tower_websocket::{Error, History, Hub, Manager, Message, Overflow, Position, WebSocketLayer};
 //!
 //! async fn chat(ws: Manager, hub: Hub) -> Result<(), Error> {
 //!     let last_seen: Option<Position> = ws.request().uri.query().and_then(|position| position.parse().ok());
 //!     let room = hub
 //!         .topic("room")
 //!         .history(History::last(50).within(Duration::from_secs(120)))
-//!         .encode(|message, position| Message::text(format!("{position} {}", message.as_text().unwrap_or_default())));
-//!     if room.join_after(&ws, last_seen, Overflow::Close)? == Recovered::Gap {
-//!         ws.send("some messages are lost").await?; // the page loads the whole state again
-//!     }
+//!         .encode(|message, position| Message::text(format!("{position} {}", message.as_text().unwrap_or_default())))
+//!         .tell_gap(|_| "some messages are lost".into()); // the page loads the whole state again
+//!     room.join_after(&ws, last_seen, Overflow::Close)?;
 //!     while let Some(message) = ws.recv().await? {
 //!         room.publish(message)?;
 //!     }
@@ -140,8 +139,9 @@
 //! # }
 //! ```
 //!
-//! What was missed comes first, then what is published from then on, each publication once. A `Gap` means that the history
+//! What was missed comes first, then what is published from then on, each publication once. A gap means that the history
 //! does not reach back so far, or that the server has restarted: positions are valid for one run of a topic.
+//! [`tell_gap`](crate::Topic::tell_gap) tells the client before everything else.
 //!
 //! # Presence: who is here
 //!
@@ -180,5 +180,5 @@
 //!
 //! # Several servers
 //!
-//! A hub is within one process. To connect several, let each server publish to its own hub what it receives from a broker.
-//! Positions are then valid for one server only: a client that reaches another one gets `Recovered::Gap`.
+//! With a broker the hub is on all of them, and so are positions: see [`brokers`](super::brokers). Without one, positions are valid
+//! for one server only, and a client that reaches another one gets a gap.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::position::Position;
 use crate::limits::LONGEST;
+use crate::message::Message;
 
 /// Which publications a topic keeps for members that come back. By default a topic keeps none.
 ///
@@ -39,11 +41,42 @@ impl History {
 
 /// What [`Topic::join_after`](crate::Topic::join_after) could recover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Recovered {
     /// Everything that was published after the position: so many publications, which are sent before later ones. Those that
     /// leave this connection out are not counted.
     All(usize),
     /// Some of it is not kept any more, or the position is not of this run of the topic. Nothing is replayed: the client needs
-    /// its state afresh. It gets everything that is published from now on.
+    /// its state afresh. It gets everything that is published from now on, and before that what
+    /// [`Topic::tell_gap`](crate::Topic::tell_gap) makes.
     Gap,
+    /// A broker has yet to be asked. What it keeps is sent before later publications; a gap is told by
+    /// [`Topic::tell_gap`](crate::Topic::tell_gap). It never happens in a hub without a broker, nor after
+    /// [`Topic::ready`](crate::Topic::ready).
+    Pending,
 }
+
+/// Publications that are lost: a client that should have had them needs its state afresh. See
+/// [`Topic::tell_gap`](crate::Topic::tell_gap).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub(super) after: Position,
+    pub(super) up_to: Position,
+}
+
+impl Gap {
+    /// The last position that the client, or the topic on this server, is known to have had.
+    #[must_use]
+    pub fn after(self) -> Position {
+        self.after
+    }
+
+    /// What is published after this position comes next. It may be of another epoch.
+    #[must_use]
+    pub fn up_to(self) -> Position {
+        self.up_to
+    }
+}
+
+/// Makes the message that tells members of a gap.
+pub(super) type GapNotice = dyn Fn(Gap) -> Message + Send + Sync;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::backplane::Backplane;
+#[cfg(any(feature = "nats", feature = "redis"))]
+use super::backplane::Broker;
 use super::registry::Registry;
 use super::topic::Topic;
 use crate::budget::Budget;
@@ -56,6 +58,42 @@ impl Hub {
     #[must_use]
     pub fn with_budget(budget: Budget) -> Self {
         Self(Arc::new(Registry::new(budget, Backplane::local())))
+    }
+
+    /// A hub on many servers: all that have the same broker have the same topics. Publications get their order and their positions
+    /// from the broker, so that a client may come back to another server. They are charged to [`Budget::process`].
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "redis")]
+    /// # async fn example() -> Result<(), tower_websocket::Error> {
+    /// use tower_websocket::{Hub, Redis};
+    ///
+    /// let hub = Hub::with(Redis::connect("redis://127.0.0.1/").await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # While the broker is away
+    ///
+    /// Connections and memberships stay. What is published waits, up to 16 MiB, and what others publish comes later. Once the
+    /// broker is back, members get everything that it has kept. What it has lost is a gap: [`Topic::tell_gap`] tells members
+    /// in its place, and [`TopicStats::gaps`](crate::TopicStats::gaps) counts.
+    ///
+    /// # What is of this server alone
+    ///
+    /// [`Topic::members`], [`Topic::presence`] and [`TopicStats`](crate::TopicStats). What
+    /// [`Topic::on_presence`] publishes reaches all.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    #[cfg_attr(docsrs, doc(cfg(any(feature = "nats", feature = "redis"))))]
+    #[must_use]
+    pub fn with(broker: impl Broker) -> Self {
+        let budget = Budget::process();
+        let backplane = Backplane::of(broker, &budget);
+        Self(Arc::new(Registry::new(budget, backplane)))
     }
 
     /// The topic of this name.

@@ -5,22 +5,28 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::history::History;
+use super::history::{History, Recovered};
+use super::members::Replay;
 use super::position::Position;
 use super::publication::{Draft, Publication};
 use crate::budget::{Budget, Charge};
+#[cfg(any(feature = "nats", feature = "redis"))]
+use crate::message::Message;
 
 /// The publications of a topic that members have yet to be sent, or that its history keeps. Sans-I/O: the time is passed in.
 ///
-/// 1. Offsets grow from publication to publication. `head` is the last one; zero is before the first.
-/// 2. Every publication behind `lost` is in `entries`, in order.
+/// 1. Each entry has the next number. Numbers are of this process; positions are what clients know, and of the broker if there
+///    is one. Within an epoch their offsets grow.
+/// 2. Everything of the present epoch behind the offset `lost` is in `entries`, in order.
 /// 3. An entry leaves from the front, once it is delivered and the history does not keep it.
 #[derive(Debug)]
 pub(super) struct Log {
-    epoch: u64,
-    head: u64,
+    /// Of the last publication.
+    position: Position,
     lost: u64,
-    /// All members have been sent everything up to here.
+    /// The number of the last entry; zero is before the first.
+    head: u64,
+    /// All members have been sent everything up to this number.
     delivered: u64,
     entries: VecDeque<Arc<Publication>>,
     history: Option<History>,
@@ -31,11 +37,11 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(epoch: u64, budget: &Budget) -> Self {
+    pub(super) fn new(position: Position, budget: &Budget) -> Self {
         Self {
-            epoch,
+            position,
+            lost: position.offset(),
             head: 0,
-            lost: 0,
             delivered: 0,
             entries: VecDeque::new(),
             history: None,
@@ -50,19 +56,19 @@ impl Log {
         self.trim(now);
     }
 
-    /// The offset of the last publication.
+    /// The number of the last entry.
     pub(super) fn head(&self) -> u64 {
         self.head
     }
 
     /// The position of the last publication.
     pub(super) fn position(&self) -> Position {
-        Position::new(self.epoch, self.head)
+        self.position
     }
 
-    /// The position that the next publication gets.
+    /// The position that the next publication gets where this log gives the order.
     pub(super) fn next_position(&self) -> Position {
-        Position::new(self.epoch, self.head + 1)
+        Position::new(self.position.epoch(), self.position.offset() + 1)
     }
 
     /// Whether anything is kept for members that come back.
@@ -76,23 +82,28 @@ impl Log {
         self.charge.lower(self.size);
     }
 
-    /// Appends a publication.
-    pub(super) fn append(&mut self, draft: Draft, has_members: bool, now: Instant) {
-        self.head += 1;
+    /// Appends a publication, which stands at this position.
+    pub(super) fn append(&mut self, position: Position, draft: Draft, has_members: bool, published: Instant) {
+        debug_assert!(position.epoch() == self.position.epoch() && position.offset() > self.position.offset());
+        self.position = position;
+        if !has_members && self.history.is_none() {
+            self.lost = position.offset();
+            return;
+        }
+        self.push(Publication::new(self.head + 1, position, draft, published), has_members, published);
+    }
+
+    fn push(&mut self, mut publication: Publication, has_members: bool, now: Instant) {
+        self.head = publication.number;
         if !has_members {
             self.delivered = self.head;
-            if self.history.is_none() {
-                self.lost = self.head;
-                return;
-            }
         }
-        let mut publication = Publication::new(self.head, draft, now);
         let size = self.size + publication.size();
         publication.scarce = !self.charge.raise(size);
         let scarce = publication.scarce;
         if scarce {
             // Histories are what can be done without.
-            while self.entries.front().is_some_and(|entry| entry.offset <= self.delivered) {
+            while self.entries.front().is_some_and(|entry| entry.number <= self.delivered) {
                 self.evict();
             }
         }
@@ -109,48 +120,68 @@ impl Log {
         self.charge.raise_or_exceed(self.size);
     }
 
-    /// All members have been sent everything up to this offset.
-    pub(super) fn set_delivered(&mut self, offset: u64, now: Instant) {
-        self.delivered = offset;
+    /// All members have been sent everything up to this number.
+    pub(super) fn set_delivered(&mut self, number: u64, now: Instant) {
+        self.delivered = number;
         self.trim(now);
         self.charge.lower(self.size);
     }
 
-    /// Up to which offset all members have been sent everything.
+    /// Up to which number all members have been sent everything.
     pub(super) fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// The publications after this offset, up to [`BATCH`] bytes and at least one. They must be there still.
+    /// The entries behind this number, up to [`BATCH`] bytes and at least one. They must be there still.
     pub(super) fn batch(&self, after: u64) -> impl Iterator<Item = &Arc<Publication>> {
         let mut size = 0;
-        self.entries.range(self.index_after(after)..).take_while(move |entry| {
+        self.entries.range(self.index_behind(after)..).take_while(move |entry| {
             let fits = size < BATCH;
             size += entry.draft.message.len();
             fits
         })
     }
 
+    /// What this connection gets when it joins.
+    pub(super) fn replay(&self, replay: Replay, connection: u64, now: Instant) -> (Recovered, Vec<Arc<Publication>>) {
+        let (found, seen) = match replay {
+            Replay::Nothing => (Some(Vec::new()), None),
+            Replay::All => (Some(self.kept(now)), None),
+            Replay::After(position) => {
+                let found = self.after(position, now);
+                let seen = found.is_some().then_some(position);
+                (found, seen)
+            }
+        };
+        let is_for = |publication: &Arc<Publication>| publication.is_for(connection);
+        let found = found.map(|found| found.into_iter().filter(is_for).collect::<Vec<_>>());
+        let recovered = found.as_ref().map_or(Recovered::Gap, |found| Recovered::All(found.len()));
+        (recovered, self.with_latest(seen, found.unwrap_or_default()))
+    }
+
     /// What was published after this position, if all of it is kept.
-    pub(super) fn after(&self, position: Position, now: Instant) -> Option<Vec<Arc<Publication>>> {
+    fn after(&self, position: Position, now: Instant) -> Option<Vec<Arc<Publication>>> {
         let first = self.first_kept(now);
-        let lost = first.checked_sub(1).map_or(self.lost, |last| self.entries[last].offset);
-        if position.epoch() != self.epoch || !(lost..=self.head).contains(&position.offset()) {
+        let lost = first.checked_sub(1).map_or(self.lost, |last| self.lost_with(&self.entries[last]));
+        if position.epoch() != self.position.epoch() || !(lost..=self.position.offset()).contains(&position.offset()) {
             return None;
         }
-        Some(self.entries.range(self.index_after(position.offset())..).cloned().collect())
+        // Those of the present epoch are the last ones.
+        let missed = self.entries.partition_point(|entry| !entry.is_after(position));
+        Some(self.entries.range(missed..).filter(|entry| !entry.is_notice).cloned().collect())
     }
 
     /// What the history keeps.
-    pub(super) fn kept(&self, now: Instant) -> Vec<Arc<Publication>> {
-        self.entries.range(self.first_kept(now)..).cloned().collect()
+    fn kept(&self, now: Instant) -> Vec<Arc<Publication>> {
+        self.entries.range(self.first_kept(now)..).filter(|entry| !entry.is_notice).cloned().collect()
     }
 
     /// What a member gets that joins now, has been sent everything up to `seen`, and is replayed this.
-    pub(super) fn with_latest(&self, seen: u64, mut replayed: Vec<Arc<Publication>>) -> Vec<Arc<Publication>> {
-        if let Some(latest) = self.latest.as_ref().filter(|latest| latest.offset > seen) {
-            let index = replayed.partition_point(|entry| entry.offset < latest.offset);
-            if replayed.get(index).is_none_or(|entry| entry.offset != latest.offset) {
+    fn with_latest(&self, seen: Option<Position>, mut replayed: Vec<Arc<Publication>>) -> Vec<Arc<Publication>> {
+        let is_unseen = |latest: &&Arc<Publication>| seen.is_none_or(|seen| latest.is_after(seen));
+        if let Some(latest) = self.latest.as_ref().filter(is_unseen) {
+            let index = replayed.partition_point(|entry| entry.number < latest.number);
+            if replayed.get(index).is_none_or(|entry| entry.number != latest.number) {
                 replayed.insert(index, latest.clone());
             }
         }
@@ -177,14 +208,20 @@ impl Log {
         self.history.map(|history| last.published + history.within)
     }
 
-    fn index_after(&self, offset: u64) -> usize {
-        self.entries.partition_point(|entry| entry.offset <= offset)
+    fn index_behind(&self, number: u64) -> usize {
+        self.entries.partition_point(|entry| entry.number <= number)
+    }
+
+    /// Up to which offset of the present epoch everything is lost without this entry and those before it.
+    fn lost_with(&self, entry: &Publication) -> u64 {
+        let offset = if entry.position.epoch() == self.position.epoch() { entry.position.offset() } else { 0 };
+        self.lost.max(offset)
     }
 
     /// Forgets what is delivered and not kept.
     fn trim(&mut self, now: Instant) {
         let old = self.first_kept(now);
-        let done = self.index_after(self.delivered);
+        let done = self.index_behind(self.delivered);
         for _ in 0..old.min(done) {
             self.evict();
         }
@@ -192,7 +229,7 @@ impl Log {
 
     fn evict(&mut self) {
         if let Some(entry) = self.entries.pop_front() {
-            self.lost = entry.offset;
+            self.lost = self.lost_with(&entry);
             self.size -= entry.size();
         }
         if self.entries.is_empty() && self.entries.capacity() > SPARE {
@@ -201,6 +238,32 @@ impl Log {
     }
 }
 
+/// With a broker.
+#[cfg(any(feature = "nats", feature = "redis"))]
+impl Log {
+    /// What new members may be replayed.
+    pub(super) fn history(&self) -> Option<History> {
+        self.history
+    }
+
+    /// What was published up to this position may be lost, but for what is here already.
+    pub(super) fn skip_to(&mut self, position: Position) {
+        self.position = position;
+        self.lost = position.offset();
+    }
+
+    /// Appends what members are told, and what no later member is.
+    pub(super) fn append_notice(&mut self, message: Message, now: Instant) {
+        let draft = Draft { message, key: Some(NOTICE.into()), except: None, latest: false };
+        let mut publication = Publication::new(self.head + 1, self.position, draft, now);
+        publication.is_notice = true;
+        self.push(publication, true, now);
+    }
+}
+
+/// The key of notices: none of a user's.
+#[cfg(any(feature = "nats", feature = "redis"))]
+const NOTICE: &str = "\0notice";
 /// How much a member is sent at once: as much as it may have unsent would make its buffer overflow.
 const BATCH: usize = 32 * 1024;
 /// Room for so many publications is kept while there is none.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::position::Position;
 use crate::connection::{FeedId, Inner};
 use crate::protocol::Encoding;
 
@@ -16,8 +17,14 @@ pub(super) struct Members(BTreeMap<FeedId, Member>);
 pub(super) struct Member {
     pub(super) connection: Arc<Inner>,
     pub(super) encoding: Encoding,
-    /// Everything up to this offset was sent.
+    /// Everything up to this number was sent.
     pub(super) sent: u64,
+    /// It waits for this until the broker has answered.
+    #[cfg_attr(
+        not(any(feature = "nats", feature = "redis")),
+        expect(dead_code, reason = "without a broker nobody waits")
+    )]
+    pub(super) waits_for: Option<Replay>,
 }
 
 impl Members {
@@ -45,11 +52,30 @@ impl Members {
         self.0.iter().map(|(id, member)| (*id, member))
     }
 
+    /// Those that wait for the broker, with what they wait for.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) fn take_waiting(&mut self) -> impl Iterator<Item = (FeedId, &mut Member, Replay)> {
+        self.0.iter_mut().filter_map(|(id, member)| {
+            let replay = member.waits_for.take()?;
+            Some((*id, member, replay))
+        })
+    }
+
     /// Those behind this one, in order.
     pub(super) fn behind(&mut self, last: Option<FeedId>) -> impl Iterator<Item = (FeedId, &mut Member)> {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);
         self.0.range_mut((from, Bound::Unbounded)).map(|(id, member)| (*id, member))
     }
+}
+
+/// What a new member gets first.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Replay {
+    /// What was published after this position.
+    After(Position),
+    /// Everything that the history keeps.
+    All,
+    Nothing,
 }
 
 /// Makes a guard for [`Inner::add_feed`] that calls this once it is dropped.

@@ -9,6 +9,9 @@
 
 mod backplane;
 mod distributor;
+#[cfg(any(feature = "nats", feature = "redis"))]
+#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "some of it is for Redis alone"))]
+mod from_broker;
 mod history;
 #[expect(clippy::module_inception, reason = "the type that the folder is named after")]
 mod hub;
@@ -26,7 +29,13 @@ mod sweep;
 mod topic;
 mod topic_inner;
 
-pub use self::history::{History, Recovered};
+#[cfg(any(feature = "nats", feature = "redis"))]
+pub use self::backplane::Broker;
+#[cfg(feature = "nats")]
+pub use self::backplane::Nats;
+#[cfg(feature = "redis")]
+pub use self::backplane::Redis;
+pub use self::history::{Gap, History, Recovered};
 pub use self::hub::Hub;
 pub use self::position::Position;
 pub use self::presence::{Presence, PresenceChange};

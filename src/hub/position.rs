@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind};
 ///
 /// A client may send any position: one that it made up gets it nothing but
 /// [`Recovered::Gap`](crate::Recovered::Gap), or publications that the topic keeps for its members anyway.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Position {
     epoch: u64,
     offset: u64,

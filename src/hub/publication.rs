@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::position::Position;
 use crate::budget::{Budget, Charge};
 use crate::message::Message;
 use crate::protocol::{Encoding, Frame, Item};
@@ -24,17 +25,27 @@ pub(super) struct Draft {
 /// A message at its place in a topic. It is encoded once for each way in which connections encode.
 #[derive(Debug)]
 pub(super) struct Publication {
-    pub(super) offset: u64,
+    /// Its number in the log of this process.
+    pub(super) number: u64,
+    /// What clients know it by.
+    pub(super) position: Position,
     pub(super) draft: Draft,
     pub(super) published: Instant,
     /// Memory is short.
     pub(super) scarce: bool,
+    /// It tells the members of now that something is lost, and is not replayed to others.
+    pub(super) is_notice: bool,
     frames: Mutex<Vec<(Encoding, Bytes)>>,
 }
 
 impl Publication {
-    pub(super) fn new(offset: u64, draft: Draft, published: Instant) -> Self {
-        Self { offset, draft, published, scarce: false, frames: Mutex::default() }
+    pub(super) fn new(number: u64, position: Position, draft: Draft, published: Instant) -> Self {
+        Self { number, position, draft, published, scarce: false, is_notice: false, frames: Mutex::default() }
+    }
+
+    /// Whether it was published after this position, of the same epoch.
+    pub(super) fn is_after(&self, position: Position) -> bool {
+        self.position.epoch() == position.epoch() && self.position.offset() > position.offset()
     }
 
     /// Whether this connection gets it.

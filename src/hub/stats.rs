@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::metrics::hub;
+
 /// Counters of one topic since it was first used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,6 +12,8 @@ pub struct TopicStats {
     pub dropped: u64,
     /// Publications handed to members: one for each member.
     pub delivered: u64,
+    /// How often publications were lost, by a broker or on the way from it.
+    pub gaps: u64,
     /// How many members there are now.
     pub members: usize,
     /// Members whose connections were closed as they were too slow.
@@ -20,10 +24,11 @@ pub struct TopicStats {
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    pub(super) published: AtomicU64,
+    published: AtomicU64,
     delivered: AtomicU64,
     dropped: AtomicU64,
     overflowed: AtomicU64,
+    gaps: AtomicU64,
 }
 
 impl Counters {
@@ -31,6 +36,19 @@ impl Counters {
         self.delivered.fetch_add(delivered, Ordering::Relaxed);
         self.dropped.fetch_add(dropped, Ordering::Relaxed);
         self.overflowed.fetch_add(overflowed, Ordering::Relaxed);
+        hub::delivered(delivered, dropped);
+    }
+
+    pub(super) fn published(&self) {
+        self.published.fetch_add(1, Ordering::Relaxed);
+        hub::published();
+    }
+
+    /// Publications were lost.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) fn gap(&self) {
+        self.gaps.fetch_add(1, Ordering::Relaxed);
+        hub::gap();
     }
 
     pub(super) fn stats(&self, members: usize) -> TopicStats {
@@ -38,6 +56,7 @@ impl Counters {
         TopicStats {
             dropped: load(&self.dropped),
             delivered: load(&self.delivered),
+            gaps: load(&self.gaps),
             members,
             overflowed: load(&self.overflowed),
             published: load(&self.published),

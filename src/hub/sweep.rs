@@ -45,7 +45,7 @@ struct Visit {
 struct Batch {
     after: u64,
     up_to: u64,
-    /// The offset of the log's last publication when this was made.
+    /// The number of the log's last entry when this was made.
     head: u64,
     publications: Vec<Arc<Publication>>,
     joined: JoinedBatch,
@@ -70,7 +70,7 @@ impl Sweep {
                         *self = Self::default();
                         return false;
                     }
-                    let delivers = log.batch(log.delivered()).last().map_or(log.head(), |last| last.offset);
+                    let delivers = log.batch(log.delivered()).last().map_or(log.head(), |last| last.number);
                     self.round.insert(Round { visited: None, delivers })
                 }
             };
@@ -131,7 +131,7 @@ impl Sweep {
 impl Batch {
     fn new<'a>(after: u64, head: u64, publications: impl Iterator<Item = &'a Arc<Publication>>) -> Self {
         let publications: Vec<_> = publications.cloned().collect();
-        let up_to = publications.last().map_or(head, |last| last.offset);
+        let up_to = publications.last().map_or(head, |last| last.number);
         Self { after, up_to, head, publications, joined: JoinedBatch::default() }
     }
 }

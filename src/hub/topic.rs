@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::history::{History, Recovered};
+use super::history::{Gap, History, Recovered};
+use super::members::Replay;
 use super::position::Position;
 use super::presence::{Presence, PresenceChange};
 use super::publication::Draft;
 use super::seat::Seat;
 use super::stats::TopicStats;
-use super::topic_inner::{Replay, TopicInner};
+use super::topic_inner::TopicInner;
 use crate::error::Error;
 use crate::manager::{ConnectionId, Manager};
 use crate::message::Message;
@@ -76,6 +77,22 @@ impl Topic {
         self
     }
 
+    /// What a member is told when publications are lost for it: in their place, before everything that comes behind them. By
+    /// default nothing. See [`Recovered::Gap`] and [`History`]; with a broker also where that has lost something.
+    ///
+    /// It must not use the topic itself.
+    ///
+    /// ```
+    /// use tower_websocket::{Hub, Message};
+    ///
+    /// let chat = Hub::new().topic("chat").tell_gap(|gap| Message::text(format!("lost: {} to {}", gap.after(), gap.up_to())));
+    /// ```
+    #[must_use]
+    pub fn tell_gap(self, notice: impl Fn(Gap) -> Message + Send + Sync + 'static) -> Self {
+        self.0.set_gap_notice(Arc::new(notice));
+        self
+    }
+
     /// Called whenever a member says who it is ([`join_as`](Self::join_as)), says something else, or leaves. The message that
     /// is returned, if any, is published to all members.
     ///
@@ -123,6 +140,19 @@ impl Topic {
         &self.0.name
     }
 
+    /// Waits until the broker, if the hub has one, has said what it keeps of the topic. Where a member has joined that is so
+    /// after a round trip to the broker; before that, this has it asked.
+    ///
+    /// From then on, members that come back are told at once what could be [`Recovered`], and what other servers publish
+    /// reaches the members of this one. Without a broker it does not wait. It waits for as long as the broker is away.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped leaves nothing behind; the broker is asked all the same.
+    pub async fn ready(&self) {
+        self.0.wait_until_ready().await;
+    }
+
     /// Makes a connection a member: it gets what is published from now on. What becomes of it while it is slow says
     /// `overflow`.
     ///
@@ -158,9 +188,10 @@ impl Topic {
     ///
     /// async fn chat(ws: Manager, hub: Hub, position: Option<Position>) -> Result<(), Error> {
     ///     let chat = hub.topic("chat").history(History::last(50).within(Duration::from_secs(120)));
+    ///     let chat = chat.tell_gap(|_| "some messages are lost".into());
     ///     match chat.join_after(&ws, position, Overflow::Close)? {
     ///         Recovered::All(missed) => println!("{missed} messages are sent again"),
-    ///         Recovered::Gap => ws.send("some messages are lost").await?,
+    ///         _ => println!("the client is told by `tell_gap`"),
     ///     }
     ///     while let Some(message) = ws.recv().await? {
     ///         chat.publish(message)?;
@@ -207,9 +238,12 @@ impl Topic {
     /// Of publishers that publish at the same time, one is first for all members. Outside of a tokio runtime the message is
     /// delivered before this returns, and else by a task.
     ///
+    /// Where the hub has a broker, the message is handed to that, and reaches the members from there.
+    ///
     /// # Errors
     ///
-    /// None where the hub has no broker.
+    /// None where the hub has no broker. With one [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), when too
+    /// much waits for it.
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.send(Draft { message: message.into(), key: None, except: None, latest: false })
     }
@@ -260,7 +294,8 @@ impl Topic {
         self.0.backplane.publish(&self.0, draft)
     }
 
-    /// The position of the last publication.
+    /// The position of the last publication that this server knows of. With a broker it is `0-0` before
+    /// [`ready`](Self::ready).
     #[must_use]
     pub fn position(&self) -> Position {
         self.0.lock().log.position()

@@ -11,12 +11,12 @@ use tokio::time::Instant;
 
 use super::backplane::Backplane;
 use super::distributor;
-use super::history::{History, Recovered};
+use super::history::{Gap, GapNotice, History, Recovered};
 use super::log::Log;
-use super::members::{Member, Members, on_drop};
+use super::members::{Member, Members, Replay, on_drop};
 use super::position::Position;
 use super::presence::{self, OnPresence, Presence, PresenceChange, Present};
-use super::publication::{Draft, Publication};
+use super::publication::Draft;
 use super::registry::Registry;
 use super::seat::Seat;
 use super::stats::Counters;
@@ -26,7 +26,8 @@ use crate::connection::{FeedId, Inner};
 use crate::error::Error;
 use crate::manager::Manager;
 use crate::message::Message;
-use crate::protocol::{Feed, Notice, Overflow};
+use crate::metrics::hub;
+use crate::protocol::{Encoding, Feed, Frame, Item, Notice, Overflow};
 
 /// One topic.
 ///
@@ -44,7 +45,7 @@ use crate::protocol::{Feed, Notice, Overflow};
 /// delivered, compressed or woken. Publishers take it alone, so that no publisher waits for members.
 pub(super) struct TopicInner {
     pub(super) name: Box<str>,
-    budget: Budget,
+    pub(super) budget: Budget,
     pub(super) backplane: Arc<Backplane>,
     /// It may keep this topic, and is not kept by it.
     registry: Weak<Registry>,
@@ -53,6 +54,8 @@ pub(super) struct TopicInner {
     sweep: Mutex<Sweep>,
     /// Told of each join.
     joined: Notify,
+    /// Told when the broker has answered.
+    pub(super) ready: Notify,
     pub(super) counters: Counters,
 }
 
@@ -69,25 +72,25 @@ pub(super) struct State {
     encode: Option<Arc<Encode>>,
     on_presence: Option<Arc<OnPresence>>,
     dropped_notice: Option<Arc<Notice>>,
+    pub(super) gap_notice: Option<Arc<GapNotice>>,
     capacity: usize,
+    /// The log has what the broker kept. Without a broker it is always so.
+    pub(super) is_ready: bool,
+    /// What is published until then, as members that wait are to get it.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) unpublished: Vec<Draft>,
+    /// The broker was asked for it.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) is_followed: bool,
 }
 
 /// Makes the message that members get of a publication and its position.
 pub(super) type Encode = dyn Fn(Message, Position) -> Message + Send + Sync;
 
-/// What a new member gets first.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Replay {
-    /// What was published after this position.
-    After(Position),
-    /// Everything that the history keeps.
-    All,
-    Nothing,
-}
-
 impl TopicInner {
     pub(super) fn new(name: &str, registry: &Arc<Registry>) -> Arc<Self> {
-        let log = Log::new(registry.backplane.epoch(), &registry.budget);
+        let start = registry.backplane.start();
+        let log = Log::new(start.unwrap_or_default(), &registry.budget);
         let state = State {
             log,
             members: Members::default(),
@@ -97,7 +100,13 @@ impl TopicInner {
             encode: None,
             on_presence: None,
             dropped_notice: None,
+            gap_notice: None,
             capacity: DEFAULT_CAPACITY,
+            is_ready: start.is_some(),
+            #[cfg(any(feature = "nats", feature = "redis"))]
+            unpublished: Vec::new(),
+            #[cfg(any(feature = "nats", feature = "redis"))]
+            is_followed: false,
         };
         Arc::new(Self {
             name: name.into(),
@@ -107,6 +116,7 @@ impl TopicInner {
             state: Mutex::new(state),
             sweep: Mutex::default(),
             joined: Notify::new(),
+            ready: Notify::new(),
             counters: Counters::default(),
         })
     }
@@ -132,25 +142,30 @@ impl TopicInner {
         self.lock().dropped_notice = Some(notice);
     }
 
+    pub(super) fn set_gap_notice(&self, notice: Arc<GapNotice>) {
+        self.lock().gap_notice = Some(notice);
+    }
+
     pub(super) fn set_capacity(&self, capacity: usize) {
         self.lock().capacity = capacity;
     }
 
-    /// Puts a publication at the end of the order. Called by the backplane.
-    pub(super) fn append(self: &Arc<Self>, mut draft: Draft) {
-        let now = Instant::now();
+    /// Puts a publication at the end of the order, at the next position. Called by the backplane of this process.
+    pub(super) fn append(self: &Arc<Self>, draft: Draft) {
         let mut state = self.lock();
+        let position = state.log.next_position();
         let has_members = !state.members.is_empty();
-        if (has_members || state.log.has_history())
-            && let Some(encode) = state.encode.clone()
-        {
-            draft.message = encode(draft.message, state.log.next_position());
-        }
-        state.log.append(draft, has_members, now);
-        let start = has_members && !std::mem::replace(&mut state.distributing, true);
+        state.append(position, draft, Instant::now(), has_members);
+        self.counters.published();
+        self.distribute(state);
+    }
+
+    /// Has what was appended delivered, and the topic kept for its history.
+    pub(super) fn distribute(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let has_more = state.log.delivered() != state.log.head();
+        let start = has_more && !state.members.is_empty() && !std::mem::replace(&mut state.distributing, true);
         let retain = state.log.expires().filter(|_| !std::mem::replace(&mut state.retained, true));
         drop(state);
-        self.counters.published.fetch_add(1, Ordering::Relaxed);
         if let Some(expires) = retain
             && let Some(registry) = self.registry.upgrade()
         {
@@ -172,23 +187,8 @@ impl TopicInner {
         let encoding = connection.encoding();
         let budget = &self.budget;
         let now = Instant::now();
-        let find = |log: &Log| {
-            let (found, seen) = match replay {
-                Replay::Nothing => (Some(Vec::new()), 0),
-                Replay::All => (Some(log.kept(now)), 0),
-                Replay::After(position) => {
-                    let found = log.after(position, now);
-                    let seen = found.as_ref().map_or(0, |_| position.offset());
-                    (found, seen)
-                }
-            };
-            let is_for = |publication: &Arc<Publication>| publication.is_for(connection.id());
-            let found = found.map(|found| found.into_iter().filter(is_for).collect::<Vec<_>>());
-            let recovered = found.as_ref().map_or(Recovered::Gap, |found| Recovered::All(found.len()));
-            (recovered, log.with_latest(seen, found.unwrap_or_default()))
-        };
         // Encoding takes time: what is encoded here need not be under the lock.
-        let (_, replayed) = find(&self.lock().log);
+        let (_, replayed) = self.lock().log.replay(replay, connection.id(), now);
         for publication in &replayed {
             publication.frame(encoding, budget);
         }
@@ -197,21 +197,39 @@ impl TopicInner {
         let guard = on_drop(move || topic.leave(id));
 
         let mut state = self.lock();
-        let (recovered, replayed) = find(&state.log);
-        let items = replayed.iter().map(|publication| publication.item(encoding, budget));
+        let is_ready = state.is_ready;
+        let (recovered, items) = if is_ready {
+            state.replay(replay, connection, encoding, budget)
+        } else {
+            (Recovered::Pending, Vec::new())
+        };
         let feed = Feed::new(overflow, state.capacity, items).with_notice(state.dropped_notice.clone());
         let joined = connection.add_feed(id, feed, guard);
         let position = state.log.position();
         if joined.is_ok() {
             let sent = state.log.head();
-            state.members.insert(id, Member { connection: connection.clone(), encoding, sent });
+            let waits_for = (!is_ready).then_some(replay);
+            state.members.insert(id, Member { connection: connection.clone(), encoding, sent, waits_for });
         }
         drop(state);
         // A guard takes the lock.
         joined.map_err(|(error, _)| error)?;
+        hub::joined();
         connection.start_feed();
         self.joined.notify_waiters();
+        if !is_ready {
+            self.backplane.follow(self);
+        }
         Ok((Seat::new(self.clone(), connection.clone(), id, position), recovered))
+    }
+
+    /// Waits until the broker has answered. Without one it is ready.
+    pub(super) async fn wait_until_ready(self: &Arc<Self>) {
+        let ready = self.ready.notified();
+        if !self.lock().is_ready {
+            self.backplane.follow(self);
+            ready.await;
+        }
     }
 
     /// Ends all memberships of this connection.
@@ -229,6 +247,9 @@ impl TopicInner {
         let left = state.members.remove(id);
         let change = state.present.remove(id);
         drop(state);
+        if left.is_some() {
+            hub::left();
+        }
         drop(left);
         if let Some(change) = change {
             self.announce(&change);
@@ -297,11 +318,57 @@ impl TopicInner {
     }
 }
 
+impl State {
+    /// Puts a publication at the end of the order, with the message that members get.
+    pub(super) fn append(&mut self, position: Position, mut draft: Draft, published: Instant, has_members: bool) {
+        if (has_members || self.log.has_history())
+            && let Some(encode) = self.encode.clone()
+        {
+            draft.message = encode(draft.message, position);
+        }
+        self.log.append(position, draft, has_members, published);
+    }
+
+    /// Gives members that wait for the broker what they asked for.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) fn replay_to_waiting(&mut self, budget: &Budget) {
+        let mut members = std::mem::take(&mut self.members);
+        for (id, member, replay) in members.take_waiting() {
+            let (_, items) = self.replay(replay, &member.connection, member.encoding, budget);
+            member.sent = self.log.head();
+            member.connection.replay(id, items);
+        }
+        self.members = members;
+    }
+
+    /// What a member gets that joins now.
+    fn replay(
+        &self,
+        replay: Replay,
+        connection: &Inner,
+        encoding: Encoding,
+        budget: &Budget,
+    ) -> (Recovered, Vec<Item>) {
+        let (recovered, replayed) = self.log.replay(replay, connection.id(), Instant::now());
+        let mut items: Vec<_> = replayed.iter().map(|publication| publication.item(encoding, budget)).collect();
+        if recovered == Recovered::Gap
+            && let Replay::After(after) = replay
+            && let Some(notice) = &self.gap_notice
+        {
+            let message = notice(Gap { after, up_to: self.log.position() });
+            let payload = message.len();
+            items.insert(0, Item { frame: Frame::Own(message), payload, key: None });
+        }
+        (recovered, items)
+    }
+}
+
 impl Drop for TopicInner {
     fn drop(&mut self) {
         if let Some(registry) = self.registry.upgrade() {
             registry.forget(&self.name);
         }
+        self.backplane.unfollow(self);
     }
 }
 

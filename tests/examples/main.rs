@@ -1,10 +1,18 @@
 //! Every example is started and used, over HTTP/1.1 and HTTP/2, by clients that are not this crate's own.
 
 mod client;
+#[cfg(feature = "redis")]
+mod cluster;
 mod dashboard;
 mod debug;
 mod process;
+#[cfg(feature = "redis")]
+#[path = "../support/programs.rs"]
+mod programs;
 mod silence;
+#[cfg(feature = "redis")]
+#[path = "../support/skipped.rs"]
+mod skipped;
 mod tls;
 
 use std::io::{self, Read};

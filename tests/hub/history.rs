@@ -63,6 +63,34 @@ async fn a_client_gets_what_it_has_missed_or_is_told_of_a_gap() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_gap_is_told_before_what_is_published_behind_it() {
+    let topic =
+        chat(&Hub::new()).tell_gap(|gap| format!("{} to {}", gap.after().offset(), gap.up_to().offset()).into());
+    let start = topic.position();
+    for number in 1..=5 {
+        topic.publish(number.to_string()).unwrap();
+    }
+    let (client, server) = pair();
+    let (_seat, recovered) = topic.resume(&server, start, Overflow::Close).unwrap();
+    topic.publish("6").unwrap();
+    settle().await;
+    assert_eq!((recovered, received(&client).join(", ")), (Recovered::Gap, "0 to 5, 6".to_owned()));
+    // Nothing is lost for a member that joins afresh, nor for one that gets all that it has missed.
+    for position in [None, Some(format!("{:x}-4", start.epoch()).parse().unwrap())] {
+        assert!(matches!(recover(&topic, position).await.0, Recovered::All(_)));
+    }
+    // A slow member is told of it first.
+    let (client, server) = pair();
+    topic.join_after(&server, start, Overflow::KeepLatest).unwrap();
+    let gap = format!("0 to {}", topic.position().offset());
+    for number in 7..=9 {
+        topic.publish(number.to_string()).unwrap();
+    }
+    settle().await;
+    assert_eq!(received(&client)[0], gap);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_too_old_is_a_gap() {
     let topic = chat(&Hub::new());
     let start = topic.position();

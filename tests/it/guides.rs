@@ -67,6 +67,10 @@ fn every_log_line_of_the_guide_is_in_the_code() {
     let sources = [
         include_str!("../../src/connection/driver/handler.rs"),
         include_str!("../../src/handler.rs"),
+        include_str!("../../src/hub/backplane/redis/session.rs"),
+        include_str!("../../src/hub/backplane/remote/follower.rs"),
+        include_str!("../../src/hub/backplane/remote/reconnect.rs"),
+        include_str!("../../src/hub/from_broker.rs"),
         include_str!("../../src/hub/periodic.rs"),
         include_str!("../../src/hub/presence.rs"),
         include_str!("../../src/upgrade/hooks.rs"),

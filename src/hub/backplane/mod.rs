@@ -1,22 +1,41 @@
 //! Where the order of publications comes from: the log of this process, or that of a broker.
 
 mod local;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "nats", feature = "redis"))]
+#[cfg_attr(not(feature = "redis"), expect(dead_code, unused_imports, reason = "some of it is for Redis alone"))]
+mod remote;
 
 use std::sync::Arc;
 
 use self::local::Local;
+#[cfg(feature = "nats")]
+pub use self::nats::Nats;
+#[cfg(feature = "redis")]
+pub use self::redis::Redis;
+#[cfg(any(feature = "nats", feature = "redis"))]
+pub use self::remote::Broker;
+#[cfg(any(feature = "nats", feature = "redis"))]
+use self::remote::Remote;
+use super::position::Position;
 use super::publication::Draft;
 use super::topic_inner::TopicInner;
 use crate::error::Error;
 
 /// What gives publications their order and their positions.
 ///
-/// [`publish`](Self::publish) does not wait. The backplane calls [`TopicInner::append`] for each publication, in its order: at
-/// once where the log is in this process, and later, from a task of its own, where it is a broker's.
+/// [`publish`](Self::publish) does not wait. The backplane appends each publication to its topic, in its order: at once where the
+/// log is in this process, and later, from a task of its own, where it is a broker's.
 #[derive(Debug)]
 pub(super) enum Backplane {
     /// One process.
     Local(Local),
+    /// Many, and a broker.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    Remote(Remote),
 }
 
 impl Backplane {
@@ -24,10 +43,37 @@ impl Backplane {
         Self::Local(Local)
     }
 
-    /// The epoch of a topic that is made now.
-    pub(super) fn epoch(&self) -> u64 {
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) fn of(broker: impl Broker, budget: &crate::Budget) -> Self {
+        Self::Remote(Remote::start(broker, budget))
+    }
+
+    /// Where a topic begins that is made now. `None`: only the broker knows, and [`follow`](Self::follow) asks it.
+    pub(super) fn start(&self) -> Option<Position> {
         match self {
-            Self::Local(local) => local.epoch(),
+            Self::Local(local) => Some(local.start()),
+            #[cfg(any(feature = "nats", feature = "redis"))]
+            Self::Remote(_) => None,
+        }
+    }
+
+    /// Has a topic of which a member waits made ready, and told of what is published to it.
+    #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "it is always ready"))]
+    pub(super) fn follow(&self, topic: &Arc<TopicInner>) {
+        match self {
+            Self::Local(_) => {}
+            #[cfg(any(feature = "nats", feature = "redis"))]
+            Self::Remote(remote) => remote.follow(topic),
+        }
+    }
+
+    /// The topic is dropped.
+    #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "nothing knows it"))]
+    pub(super) fn unfollow(&self, topic: &TopicInner) {
+        match self {
+            Self::Local(_) => {}
+            #[cfg(any(feature = "nats", feature = "redis"))]
+            Self::Remote(remote) => remote.unfollow(topic),
         }
     }
 
@@ -35,6 +81,8 @@ impl Backplane {
     pub(super) fn publish(&self, topic: &Arc<TopicInner>, draft: Draft) -> Result<(), Error> {
         match self {
             Self::Local(local) => local.publish(topic, draft),
+            #[cfg(any(feature = "nats", feature = "redis"))]
+            Self::Remote(remote) => remote.publish(topic, draft),
         }
     }
 }

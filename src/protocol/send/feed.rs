@@ -83,6 +83,14 @@ impl Feed {
         Self { overflow, capacity, queue, replayed, dropped: 0, told: 0, notice: None, closed: false }
     }
 
+    /// Begins with this, where nothing was pushed yet.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(crate) fn replay(&mut self, items: Vec<Item>) {
+        debug_assert!(self.is_empty());
+        self.replayed = items.len();
+        self.queue = items.into();
+    }
+
     /// What tells the member of dropped publications.
     pub(crate) fn with_notice(self, notice: Option<Arc<Notice>>) -> Self {
         Self { notice, ..self }

@@ -1,0 +1,199 @@
+//! One connection: what it publishes, and what it is told.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::{Client, Event, Message, Subscriber};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::stream::{Stream, parse_message};
+use crate::error::BoxError;
+use crate::hub::backplane::remote::{Followers, Link, Session, next};
+use crate::hub::position::Position;
+
+/// A connection, and the stream.
+#[expect(missing_debug_implementations, reason = "the type is unreachable")]
+pub struct NatsSession {
+    client: Client,
+    stream: Stream,
+    ends: mpsc::UnboundedReceiver<Event>,
+}
+
+impl NatsSession {
+    pub(super) fn new(client: Client, stream: Stream, ends: mpsc::UnboundedReceiver<Event>) -> Self {
+        Self { client, stream, ends }
+    }
+}
+
+impl Session for NatsSession {
+    #[expect(private_interfaces, reason = "the trait is sealed by being unreachable")]
+    async fn serve(mut self, link: &Link, followers: &mut Followers) -> Result<(), BoxError> {
+        let mut epochs = self.client.subscribe(self.stream.subjects.epoch()).await?;
+        let following = Following { client: &self.client, stream: &self.stream, link, followers, live: Live::new() };
+        tokio::select! {
+            end = publish(&self.stream, link) => end,
+            end = following.run() => end,
+            event = self.ends.recv() => Err(event.map_or("closed".to_owned(), |event| event.to_string()).into()),
+            _ = next(Pin::new(&mut epochs)) => Err("the stream has a new epoch".into()),
+        }
+    }
+}
+
+/// Publishes what waits.
+async fn publish(stream: &Stream, link: &Link) -> Result<(), BoxError> {
+    loop {
+        let batch = link.batch().await;
+        let mut answers = Vec::with_capacity(batch.len());
+        for outgoing in &batch {
+            answers.push(stream.publish(outgoing).await);
+        }
+        for (outgoing, answer) in batch.iter().zip(answers) {
+            let answer = match answer {
+                Ok(answer) => answer.await.map(drop),
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(()) => {}
+                Err(error) if matches!(error.kind(), PublishErrorKind::MaxPayloadExceeded) => {
+                    tracing::error!(topic = &*outgoing.topic, %error, "a publication is refused");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            link.done();
+        }
+    }
+}
+
+/// The topics that are followed, and how they hear of what is published.
+struct Following<'a> {
+    client: &'a Client,
+    stream: &'a Stream,
+    link: &'a Link,
+    followers: &'a mut Followers,
+    live: Live,
+}
+
+impl Following<'_> {
+    async fn run(mut self) -> Result<(), BoxError> {
+        self.check().await?;
+        for name in self.followers.names() {
+            self.follow(&name).await?;
+        }
+        loop {
+            tokio::select! {
+                requests = self.link.requests() => {
+                    for request in requests {
+                        match self.followers.change(request) {
+                            Some(Ok(name)) => self.follow(&name).await?,
+                            Some(Err(name)) => self.live.remove(&name),
+                            None => {}
+                        }
+                    }
+                }
+                message = self.live.next() => {
+                    let (name, message) = message;
+                    if let Some(follower) = self.followers.get_mut(&name) {
+                        let entry = parse_message(self.stream.epoch, message.headers.as_ref(), message.payload)?;
+                        if !follower.receive(self.link, entry) {
+                            self.read(&name).await?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the stream still has what this server has seen of it. Where it has not, positions would mean two things.
+    async fn check(&mut self) -> Result<(), BoxError> {
+        let Some(newest) = self.followers.newest(self.stream.epoch.number) else { return Ok(()) };
+        let sequence = newest.position.offset();
+        let is_lost = self.stream.last_sequence < sequence
+            || self.stream.get(sequence).await?.is_some_and(|envelope| !newest.is(envelope));
+        if is_lost {
+            // The next session begins with it.
+            self.stream.begin_epoch().await?;
+            return Err("the stream has lost its end".into());
+        }
+        Ok(())
+    }
+
+    /// Listens to a topic, and then reads what was published until then.
+    async fn follow(&mut self, name: &Arc<str>) -> Result<(), BoxError> {
+        let subscriber = self.client.subscribe(self.stream.subjects.live(name)).await?;
+        // The server must have it before the stream is read.
+        self.client.flush().await?;
+        self.live.insert(name.clone(), subscriber);
+        self.read(name).await
+    }
+
+    /// Reads what a topic has missed.
+    async fn read(&mut self, name: &Arc<str>) -> Result<(), BoxError> {
+        let epoch = self.stream.epoch;
+        let Some(follower) = self.followers.get_mut(name) else { return Ok(()) };
+        if follower.last().is_some_and(|last| last.position.epoch() != epoch.number) {
+            follower.skip_to(Position::new(epoch.number, epoch.after));
+        }
+        match follower.last() {
+            None => {
+                let keeps = follower.topic().map_or(0, |topic| topic.replayable());
+                let mut read = if keeps == 0 { self.stream.end().await? } else { self.stream.read(name, 0).await? };
+                let excess = read.entries.len().saturating_sub(keeps);
+                if let Some(last) = read.entries.drain(..excess).next_back() {
+                    read.start = last.position;
+                }
+                follower.load(self.link, read.start, read.entries, read.position);
+            }
+            Some(last) => {
+                let read = self.stream.read(name, last.position.offset()).await?;
+                // The stream is not in doubt any more; others may have found that it was, meanwhile.
+                follower.catch_up(self.link, read.entries).map_err(|_| "the stream has diverged")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The subscriptions, each to one topic: their messages come out in one place.
+struct Live {
+    topics: HashMap<Arc<str>, AbortOnDropHandle<()>>,
+    sender: mpsc::Sender<(Arc<str>, Message)>,
+    receiver: mpsc::Receiver<(Arc<str>, Message)>,
+}
+
+impl Live {
+    fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(CAPACITY);
+        Self { topics: HashMap::new(), sender, receiver }
+    }
+
+    fn insert(&mut self, name: Arc<str>, mut subscriber: Subscriber) {
+        let sender = self.sender.clone();
+        let topic = name.clone();
+        let forwarding = tokio::spawn(async move {
+            while let Some(message) = next(Pin::new(&mut subscriber)).await {
+                if sender.send((topic.clone(), message)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        self.topics.insert(name, AbortOnDropHandle::new(forwarding));
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.topics.remove(name);
+    }
+
+    async fn next(&mut self) -> (Arc<str>, Message) {
+        match self.receiver.recv().await {
+            Some(message) => message,
+            // There is a sender above.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// How many messages wait here. More wait in the subscriptions.
+const CAPACITY: usize = 256;

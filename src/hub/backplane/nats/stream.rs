@@ -1,0 +1,189 @@
+//! The stream that keeps what is published.
+
+use std::time::{Duration, SystemTime};
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::context::{Context, PublishAckFuture};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Config, Info, RawMessageErrorKind, Republish, Stream as Handle};
+use async_nats::jetstream::{self};
+use async_nats::{Client, HeaderMap, header};
+use bytes::Bytes;
+
+use super::RESPONSE_TIMEOUT;
+use super::epoch::Epoch;
+use super::subjects::Subjects;
+use crate::error::BoxError;
+use crate::hub::backplane::remote::{Entry, Envelope, Outgoing, next};
+use crate::hub::position::Position;
+
+pub(super) struct Stream {
+    client: Client,
+    context: Context,
+    handle: Handle,
+    pub(super) subjects: Subjects,
+    pub(super) epoch: Epoch,
+    /// What it had when it was opened.
+    pub(super) last_sequence: u64,
+}
+
+/// What the stream has of a topic.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Everything up to here is lost.
+    pub(super) start: Position,
+    pub(super) entries: Vec<Entry>,
+    /// What comes now comes behind this.
+    pub(super) position: Position,
+}
+
+impl Stream {
+    /// Finds the stream, or makes it.
+    pub(super) async fn open(client: &Client, subjects: Subjects) -> Result<Self, BoxError> {
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(RESPONSE_TIMEOUT);
+        let handle = context.get_or_create_stream(config(&subjects)).await?;
+        let info = handle.get_info().await?;
+        Ok(Self {
+            client: client.clone(),
+            context,
+            handle,
+            subjects,
+            epoch: epoch(&info),
+            last_sequence: info.state.last_sequence,
+        })
+    }
+
+    /// Publishes, unless it was published already.
+    pub(super) async fn publish(
+        &self,
+        outgoing: &Outgoing,
+    ) -> Result<PublishAckFuture, jetstream::context::PublishError> {
+        let envelope = outgoing.envelope.clone();
+        let id: String = envelope[Envelope::ID].iter().map(|byte| format!("{byte:02x}")).collect();
+        let message = PublishMessage::build().payload(envelope).message_id(id);
+        self.context.send_publish(self.subjects.log(&outgoing.topic), message).await
+    }
+
+    /// What has this sequence number.
+    pub(super) async fn get(&self, sequence: u64) -> Result<Option<Bytes>, BoxError> {
+        match self.handle.get_raw_message(sequence).await {
+            Ok(message) => Ok(Some(message.payload)),
+            Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Begins a new epoch, and tells all servers.
+    pub(super) async fn begin_epoch(&self) -> Result<(), BoxError> {
+        let info = self.handle.get_info().await?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();
+        let number = u64::try_from(now)?.max(epoch(&info).number + 1);
+        let next = Epoch { number, after: info.state.last_sequence };
+        self.context.update_stream(Config { description: Some(next.description()), ..info.config }).await?;
+        self.client.publish(self.subjects.epoch(), Bytes::new()).await?;
+        self.client.flush().await?;
+        Ok(())
+    }
+
+    /// Where it ends.
+    pub(super) async fn end(&self) -> Result<Read, BoxError> {
+        let last = self.handle.get_info().await?.state.last_sequence;
+        let position = Position::new(self.epoch.number, last.max(self.epoch.after));
+        Ok(Read { start: position, entries: Vec::new(), position })
+    }
+
+    /// Reads the publications of a topic from this sequence number on.
+    pub(super) async fn read(&self, topic: &str, from: u64) -> Result<Read, BoxError> {
+        let Epoch { number, after } = self.epoch;
+        let position = |sequence| Position::new(number, sequence);
+        let before = self.handle.get_info().await?;
+        let config = pull::Config {
+            filter_subject: self.subjects.log(topic),
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from.max(after + 1) },
+            ack_policy: AckPolicy::None,
+            inactive_threshold: RESPONSE_TIMEOUT,
+            memory_storage: true,
+            ..Default::default()
+        };
+        let consumer = self.handle.create_consumer(config).await?;
+        let pending = usize::try_from(consumer.cached_info().num_pending)?;
+        let mut entries: Vec<Entry> = Vec::with_capacity(pending);
+        while entries.len() < pending {
+            let batch = consumer.fetch().max_messages((pending - entries.len()).min(BATCH)).messages().await?;
+            let mut batch = std::pin::pin!(batch);
+            let mut is_empty = true;
+            while let Some(message) = next(batch.as_mut()).await {
+                is_empty = false;
+                let message = message?;
+                let info = message.info()?;
+                let published = Duration::from_nanos(nanoseconds(info.published.unix_timestamp_nanos()));
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+                // The first one's is set below.
+                let previous = entries.last().map_or(0, |last| last.position.offset());
+                let (position, age) = (position(info.stream_sequence), now.saturating_sub(published));
+                entries.push(Entry { position, previous, envelope: message.payload.clone(), age });
+            }
+            if is_empty {
+                // The rest has expired meanwhile.
+                break;
+            }
+        }
+        self.handle.delete_consumer(&consumer.cached_info().name).await?;
+        let info = self.handle.get_info().await?;
+        let limit = u64::try_from(info.config.max_messages_per_subject).unwrap_or(u64::MAX);
+        let first = entries.first().map(|entry| entry.position.offset());
+        let start = match first {
+            // Some before it were dropped, as there were too many.
+            Some(first) if entries.len() as u64 >= limit => first - 1,
+            // Only those are missing that are too old.
+            _ => info.state.first_sequence.saturating_sub(1).max(after),
+        };
+        if let Some(first) = entries.first_mut() {
+            first.previous = start;
+        }
+        // What is told from now on may be what was read, but not what came before.
+        let last = entries.last().map_or(0, |last| last.position.offset()).max(before.state.last_sequence).max(after);
+        Ok(Read { start: position(start), entries, position: position(last) })
+    }
+}
+
+/// What a topic's subject tells.
+pub(super) fn parse_message(epoch: Epoch, headers: Option<&HeaderMap>, payload: Bytes) -> Result<Entry, BoxError> {
+    let number = |name| -> Result<u64, BoxError> {
+        let value = headers.and_then(|headers| headers.get(name)).ok_or("a message without its sequence number")?;
+        Ok(value.as_str().parse()?)
+    };
+    let previous = number(header::NATS_LAST_SEQUENCE)?.max(epoch.after);
+    let position = Position::new(epoch.number, number(header::NATS_SEQUENCE)?);
+    Ok(Entry { position, previous, envelope: payload, age: Duration::ZERO })
+}
+
+fn config(subjects: &Subjects) -> Config {
+    Config {
+        name: subjects.prefix.clone(),
+        subjects: vec![subjects.logs()],
+        max_messages_per_subject: KEPT,
+        max_age: KEPT_WITHIN,
+        // Within this time what is published again is known.
+        duplicate_window: Duration::from_secs(120),
+        republish: Some(Republish { source: subjects.logs(), destination: subjects.all_live(), headers_only: false }),
+        ..Config::default()
+    }
+}
+
+fn epoch(info: &Info) -> Epoch {
+    Epoch::of(nanoseconds(info.created.unix_timestamp_nanos()), info.config.description.as_deref())
+}
+
+/// As the crate's times count, which can be before 1970.
+fn nanoseconds(time: i128) -> u64 {
+    u64::try_from(time).unwrap_or(0)
+}
+
+/// How many publications of a topic are kept.
+const KEPT: i64 = 1000;
+/// And how long.
+const KEPT_WITHIN: Duration = Duration::from_secs(300);
+/// How many are read at once.
+const BATCH: usize = 256;

@@ -1,0 +1,174 @@
+//! What the server does in one step.
+//!
+//! The identifier of a stream's entry is the position: the epoch, which is the time in milliseconds at which it began, and the
+//! offset. So a later epoch comes behind an earlier one, and readers that know only that one see it at once.
+
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{Cmd, RedisResult, Script, Value, cmd, from_redis_value};
+use bytes::Bytes;
+
+use crate::error::BoxError;
+use crate::hub::backplane::remote::{Entry, Envelope, Last, Outgoing};
+use crate::hub::from_broker::Retention;
+use crate::hub::position::Position;
+
+/// The scripts by their hashes.
+#[derive(Clone)]
+pub(super) struct Scripts {
+    publish: Script,
+    read: Script,
+}
+
+/// What the log of a topic has.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Of the last publication.
+    pub(super) position: Position,
+    pub(super) entries: Vec<Entry>,
+    /// There may be more.
+    pub(super) is_full: bool,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        let id = Envelope::ID;
+        // Lua counts from 1, and to the last one.
+        let publish = PUBLISH.replace("ID", &format!("{}, {}", id.start + 1, id.end));
+        Self { publish: script(&publish), read: script(READ) }
+    }
+
+    pub(super) async fn load(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        for script in [&self.publish, &self.read] {
+            script.load_async(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes, unless it was published already.
+    pub(super) fn publish(&self, key: &str, outgoing: &Outgoing, known: Option<Position>) -> Cmd {
+        let Outgoing { envelope, retention, is_repeated, .. } = outgoing;
+        let mut cmd = self.call(&self.publish, key, known, *retention);
+        cmd.arg(&envelope[..]).arg(u8::from(*is_repeated));
+        cmd
+    }
+
+    /// Reads the log from the last publication on, and without one the last `count`.
+    pub(super) fn read(&self, key: &str, last: Option<Last>, count: usize, retention: Retention) -> Cmd {
+        let mut cmd = self.call(&self.read, key, last.map(|last| last.position), retention);
+        cmd.arg(if last.is_some() { PAGE } else { count.max(1) });
+        cmd
+    }
+
+    /// Begins a new epoch: what the stream has counts as behind.
+    pub(super) fn begin_epoch(&self, key: &str, epoch: u64, retention: Retention) -> Cmd {
+        let mut cmd = self.call(&self.read, key, Some(Position::new(epoch, LAST_OFFSET)), retention);
+        cmd.arg(1);
+        cmd
+    }
+
+    fn call(&self, script: &Script, key: &str, known: Option<Position>, retention: Retention) -> Cmd {
+        let mut cmd = cmd("EVALSHA");
+        cmd.arg(script.get_hash()).arg(1).arg(key);
+        match known {
+            Some(position) => cmd.arg(position.epoch()).arg(position.offset()),
+            None => cmd.arg(-1).arg(0),
+        };
+        cmd.arg(retention.count).arg(u64::try_from(retention.within.as_millis()).unwrap_or(u64::MAX));
+        cmd
+    }
+}
+
+/// What [`Scripts::read`] brings.
+pub(super) fn parse_read(value: Value) -> Result<Read, BoxError> {
+    let (now, last, entries): (u64, String, Vec<(String, u64, Bytes)>) = from_redis_value(value)?;
+    let is_full = entries.len() >= PAGE;
+    let entries = entries.into_iter().map(|(id, published, envelope)| {
+        let position = parse_id(&id)?;
+        let age = Duration::from_millis(now.saturating_sub(published));
+        Ok(entry(position, envelope, age))
+    });
+    Ok(Read { position: parse_id(&last)?, entries: entries.collect::<Result<_, BoxError>>()?, is_full })
+}
+
+/// What the channel of a topic tells.
+pub(super) fn parse_message(payload: Bytes) -> Result<Entry, BoxError> {
+    let space = memchr::memchr(b' ', &payload).ok_or("a message without a position")?;
+    let position = parse_id(std::str::from_utf8(&payload[..space])?)?;
+    Ok(entry(position, payload.slice(space + 1..), Duration::ZERO))
+}
+
+fn entry(position: Position, envelope: Bytes, age: Duration) -> Entry {
+    Entry { position, previous: position.offset().saturating_sub(1), envelope, age }
+}
+
+fn parse_id(id: &str) -> Result<Position, BoxError> {
+    let (epoch, offset) = id.split_once('-').ok_or("an identifier without an offset")?;
+    Ok(Position::new(epoch.parse()?, offset.parse()?))
+}
+
+fn script(code: &str) -> Script {
+    Script::new(&format!("{LAST}{code}"))
+}
+
+/// How many entries are read at once.
+const PAGE: usize = 128;
+/// Numbers of Lua are exact up to here.
+const LAST_OFFSET: u64 = 1 << 53;
+
+/// Where the stream ends. Where that is before what the caller knows, the server has lost something: an epoch begins that is
+/// later than any before.
+const LAST: &str = r"
+local key, known_epoch, known_offset = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
+local count, time_to_live = ARGV[3], tonumber(ARGV[4])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local epoch, offset = -1, 0
+local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+if last then
+    local last_epoch, last_offset = string.match(last[1], '(%d+)-(%d+)')
+    epoch, offset = tonumber(last_epoch), tonumber(last_offset)
+end
+local is_new = epoch < 0 or epoch < known_epoch or (epoch == known_epoch and offset < known_offset)
+if is_new then
+    epoch, offset = math.max(now, known_epoch + 1, epoch + 1), 0
+end
+local function id() return string.format('%.0f-%.0f', epoch, offset) end
+local function add(envelope)
+    redis.call('XADD', key, 'MAXLEN', '~', count, id(), 'e', envelope, 't', string.format('%.0f', now))
+    redis.call('PUBLISH', key, id() .. ' ' .. envelope)
+end
+local function keep()
+    if redis.call('PTTL', key) < time_to_live then redis.call('PEXPIRE', key, time_to_live) end
+end
+";
+
+const PUBLISH: &str = r"
+local envelope = ARGV[5]
+if ARGV[6] == '1' then
+    for _, entry in ipairs(redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1000)) do
+        if string.sub(entry[2][2], ID) == string.sub(envelope, ID) then return 0 end
+    end
+end
+offset = offset + 1
+add(envelope)
+keep()
+return 1
+";
+
+const READ: &str = r"
+if is_new then add('') end
+keep()
+local found
+if known_epoch < 0 then
+    found = redis.call('XREVRANGE', key, '+', '-', 'COUNT', ARGV[5])
+else
+    found = redis.call('XRANGE', key, string.format('%.0f-%.0f', known_epoch, known_offset), '+', 'COUNT', ARGV[5])
+end
+local entries = {}
+for _, entry in ipairs(found) do
+    entries[#entries + 1] = { entry[1], tonumber(entry[2][4]) or 0, entry[2][2] }
+end
+return { now, id(), entries }
+";

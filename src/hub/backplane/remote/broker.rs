@@ -1,0 +1,30 @@
+//! What a broker is for the rest.
+
+use std::future::Future;
+
+use super::{Followers, Link};
+use crate::error::BoxError;
+
+/// What orders and keeps the publications of a hub on many servers: [`Redis`](crate::Redis) or [`Nats`](crate::Nats), as the
+/// features have it. See [`Hub::with`](crate::Hub::with).
+///
+/// It is sealed: the ways of a broker are not part of the crate's interface.
+#[cfg_attr(docsrs, doc(cfg(any(feature = "nats", feature = "redis"))))]
+pub trait Broker: Connect {}
+
+/// Opens sessions, one after the other.
+pub trait Connect: Send + Sync + 'static {
+    /// An open session.
+    type Session: Session;
+
+    /// Connects to the broker.
+    fn connect(&self) -> impl Future<Output = Result<Self::Session, BoxError>> + Send;
+}
+
+/// A connection to a broker.
+pub trait Session: Send {
+    /// Publishes what waits, and brings what is published to the topics that are followed, until something fails. What is then
+    /// not yet known to be published is published again in the next session.
+    #[expect(private_interfaces, reason = "the trait is sealed by being unreachable")]
+    fn serve(self, link: &Link, followers: &mut Followers) -> impl Future<Output = Result<(), BoxError>> + Send;
+}

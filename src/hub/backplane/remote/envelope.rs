@@ -1,0 +1,120 @@
+//! A publication as the broker keeps it.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::hub::publication::Draft;
+use crate::message::{Message, MessageKind};
+use crate::text::Text;
+
+/// A publication, who published it, and a number that this hub gives no other.
+///
+/// ```text
+/// version u8, flags u8, hub u64, number u64, [connection that does not get it u64], [length u32, key], message
+/// ```
+#[derive(Debug)]
+pub(in crate::hub::backplane) struct Envelope {
+    pub(in crate::hub::backplane) id: EnvelopeId,
+    pub(super) draft: Draft,
+}
+
+/// Which publication, of all that all hubs have made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub::backplane) struct EnvelopeId {
+    pub(super) hub: u64,
+    pub(super) number: u64,
+}
+
+impl Envelope {
+    /// The bytes with which all envelopes of one publication begin, and no others.
+    pub(in crate::hub::backplane) const ID: std::ops::Range<usize> = 2..18;
+
+    pub(super) fn new(id: EnvelopeId, draft: Draft) -> Self {
+        Self { id, draft }
+    }
+
+    pub(super) fn encode(&self) -> Bytes {
+        let Draft { message, key, except, latest } = &self.draft;
+        let key_len = key.as_ref().map_or(0, |key| size_of::<u32>() + key.len());
+        let mut bytes = BytesMut::with_capacity(Self::ID.end + size_of::<u64>() + key_len + message.len());
+        let mut flags = 0;
+        for (flag, is_set) in [
+            (BINARY, message.kind() == MessageKind::Binary),
+            (LATEST, *latest),
+            (EXCEPT, except.is_some()),
+            (KEY, key.is_some()),
+        ] {
+            flags |= if is_set { flag } else { 0 };
+        }
+        bytes.put_u8(VERSION);
+        bytes.put_u8(flags);
+        bytes.put_u64(self.id.hub);
+        bytes.put_u64(self.id.number);
+        if let Some(except) = except {
+            bytes.put_u64(*except);
+        }
+        if let Some(key) = key {
+            bytes.put_u32(u32::try_from(key.len()).unwrap_or(u32::MAX));
+            bytes.put_slice(key.as_bytes());
+        }
+        bytes.put_slice(message.as_bytes());
+        bytes.freeze()
+    }
+
+    /// `None`: it is from something else.
+    pub(super) fn decode(mut bytes: Bytes) -> Option<Self> {
+        if bytes.try_get_u8().ok()? != VERSION {
+            return None;
+        }
+        let flags = bytes.try_get_u8().ok()?;
+        let hub = bytes.try_get_u64().ok()?;
+        let number = bytes.try_get_u64().ok()?;
+        let except = if flags & EXCEPT != 0 { Some(bytes.try_get_u64().ok()?) } else { None };
+        let key = if flags & KEY != 0 {
+            let len = usize::try_from(bytes.try_get_u32().ok()?).ok()?;
+            let key = (len <= bytes.len()).then(|| bytes.split_to(len))?;
+            Some(std::str::from_utf8(&key).ok()?.into())
+        } else {
+            None
+        };
+        let message = if flags & BINARY != 0 { Message::binary(bytes) } else { Text::try_from(bytes).ok()?.into() };
+        let draft = Draft { message, key, except, latest: flags & LATEST != 0 };
+        Some(Self { id: EnvelopeId { hub, number }, draft })
+    }
+}
+
+const VERSION: u8 = 1;
+const BINARY: u8 = 1;
+const LATEST: u8 = 2;
+const EXCEPT: u8 = 4;
+const KEY: u8 = 8;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(
+            text in proptest::option::of(".{0,40}"), bytes: Vec<u8>, key in proptest::option::of(".{0,9}"), except: Option<u64>,
+            latest: bool, hub: u64, number: u64,
+        ) {
+            let message = text.map_or_else(|| Message::binary(bytes), Message::text);
+            let draft = Draft { message, key: key.map(Into::into), except, latest };
+            let encoded = Envelope::new(EnvelopeId { hub, number }, draft.clone()).encode();
+            let decoded = Envelope::decode(encoded.clone()).unwrap();
+            prop_assert_eq!(decoded.id, EnvelopeId { hub, number });
+            prop_assert_eq!(format!("{:?}", decoded.draft), format!("{draft:?}"));
+            // Cut off anywhere in front of the message it is none.
+            for len in 0..Envelope::ID.end {
+                prop_assert!(Envelope::decode(encoded.slice(..len)).is_none());
+            }
+        }
+
+        #[test]
+        fn nothing_panics(bytes: Vec<u8>) {
+            let _ = Envelope::decode([vec![VERSION], bytes].concat().into());
+        }
+    }
+}

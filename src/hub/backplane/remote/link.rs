@@ -1,0 +1,183 @@
+//! What topics and the session have between them.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::broker::Connect;
+use super::envelope::{Envelope, EnvelopeId};
+use super::outbox::{Outbox, Outgoing};
+use super::reconnect;
+use crate::budget::Budget;
+use crate::error::Error;
+use crate::hub::from_broker::Retention;
+use crate::hub::publication::Draft;
+use crate::hub::topic_inner::TopicInner;
+
+/// The hub's end of the link to a broker. When this is dropped, the task publishes what waits, and ends.
+pub(in crate::hub) struct Remote {
+    link: Arc<Link>,
+    closed: CancellationToken,
+}
+
+/// What the hub has for the broker.
+pub(in crate::hub::backplane) struct Link {
+    /// Connections' numbers are those of this hub alone.
+    hub: u64,
+    published: AtomicU64,
+    state: Mutex<State>,
+    outgoing: Notify,
+    drained: Notify,
+    requested: Notify,
+}
+
+struct State {
+    outbox: Outbox,
+    requests: Vec<Request>,
+}
+
+/// Which topics are to be followed.
+#[derive(Debug)]
+pub(in crate::hub::backplane) enum Request {
+    Follow(Weak<TopicInner>),
+    Unfollow { name: Arc<str>, topic: usize },
+}
+
+impl Remote {
+    /// Starts the task.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub(in crate::hub::backplane) fn start(broker: impl Connect, budget: &Budget) -> Self {
+        let link = Arc::new(Link {
+            hub: rand::random(),
+            published: AtomicU64::new(0),
+            state: Mutex::new(State { outbox: Outbox::new(budget), requests: Vec::new() }),
+            outgoing: Notify::new(),
+            drained: Notify::new(),
+            requested: Notify::new(),
+        });
+        let closed = CancellationToken::new();
+        let serving = (link.clone(), closed.clone());
+        tokio::spawn(async move {
+            let (link, closed) = serving;
+            let dropped = async {
+                closed.cancelled().await;
+                let _ = timeout(LAST_WORDS, link.drained()).await;
+            };
+            tokio::select! {
+                () = dropped => {}
+                () = reconnect::run(broker, &link) => {}
+            }
+        });
+        Self { link, closed }
+    }
+
+    /// Hands a publication over. An error of what members wait for is only logged.
+    pub(in crate::hub::backplane) fn publish(&self, topic: &Arc<TopicInner>, draft: Draft) -> Result<(), Error> {
+        let publish = |draft, retention| self.link.push(topic, draft, retention);
+        topic.publish_in_order(draft, publish).unwrap_or(Ok(()))
+    }
+
+    pub(in crate::hub::backplane) fn follow(&self, topic: &Arc<TopicInner>) {
+        if topic.start_following() {
+            self.link.request(Request::Follow(Arc::downgrade(topic)));
+        }
+    }
+
+    pub(in crate::hub::backplane) fn unfollow(&self, topic: &TopicInner) {
+        self.link.request(Request::Unfollow { name: (*topic.name).into(), topic: std::ptr::from_ref(topic).addr() });
+    }
+}
+
+impl Link {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn request(&self, request: Request) {
+        self.lock().requests.push(request);
+        self.requested.notify_one();
+    }
+
+    /// Has a publication wait for the broker. The topic may be locked: it alone decides what is before what.
+    pub(super) fn push(&self, topic: &Arc<TopicInner>, draft: Draft, retention: Retention) -> Result<(), Error> {
+        let number = self.published.fetch_add(1, Ordering::Relaxed);
+        let envelope = Envelope::new(EnvelopeId { hub: self.hub, number }, draft).encode();
+        let (name, inner) = ((*topic.name).into(), Arc::downgrade(topic));
+        let outgoing = Outgoing { topic: name, inner, envelope, retention, is_repeated: false };
+        self.lock().outbox.push(outgoing)?;
+        self.outgoing.notify_one();
+        Ok(())
+    }
+
+    /// This connection's publication, if it is one of this hub's.
+    pub(super) fn own(&self, envelope: Envelope) -> Draft {
+        let Envelope { id, mut draft } = envelope;
+        draft.except = draft.except.filter(|_| id.hub == self.hub);
+        draft
+    }
+
+    /// Waits for requests, and takes them. Cancel-safe.
+    pub(in crate::hub::backplane) async fn requests(&self) -> Vec<Request> {
+        loop {
+            let requests = std::mem::take(&mut self.lock().requests);
+            if !requests.is_empty() {
+                return requests;
+            }
+            self.requested.notified().await;
+        }
+    }
+
+    /// Waits for publications. They stay until [`done`](Self::done). Cancel-safe.
+    pub(in crate::hub::backplane) async fn batch(&self) -> Vec<Outgoing> {
+        loop {
+            let batch = self.lock().outbox.batch();
+            if !batch.is_empty() {
+                return batch;
+            }
+            self.outgoing.notified().await;
+        }
+    }
+
+    /// Waits until nothing waits.
+    async fn drained(&self) {
+        loop {
+            let drained = self.drained.notified();
+            if self.lock().outbox.is_empty() {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// The first publication that waits is published, or refused for good.
+    pub(in crate::hub::backplane) fn done(&self) {
+        let mut state = self.lock();
+        state.outbox.pop();
+        if state.outbox.is_empty() {
+            self.drained.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote").field("hub", &self.link.hub).finish_non_exhaustive()
+    }
+}
+
+/// How long what was published may take once the hub is dropped.
+const LAST_WORDS: Duration = Duration::from_secs(5);

@@ -1,0 +1,59 @@
+//! One session after the other.
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::broker::{Connect, Session};
+use super::follower::Followers;
+use super::link::Link;
+use crate::error_chain::Causes;
+
+/// Connects, serves, and connects again, each time a little later while it fails. It never ends.
+pub(super) async fn run(broker: impl Connect, link: &Link) {
+    let mut followers = Followers::default();
+    let mut failures = 0;
+    loop {
+        let error = match timeout(CONNECT_TIMEOUT, broker.connect()).await {
+            Err(elapsed) => elapsed.into(),
+            Ok(Err(error)) => error,
+            Ok(Ok(session)) => {
+                let end = session.serve(link, &mut followers).await;
+                failures = 0;
+                match end {
+                    Ok(()) => continue,
+                    Err(error) => error,
+                }
+            }
+        };
+        tracing::warn!(error = %Causes(&*error), "no connection to the broker");
+        sleep(delay(failures)).await;
+        failures += 1;
+    }
+}
+
+/// At random, so that the servers of a broker that went away do not all come back at the same moment.
+fn delay(failures: u32) -> Duration {
+    let limit = SHORTEST.saturating_mul(1 << failures.min(10)).min(LONGEST);
+    SHORTEST.max(limit.mul_f64(rand::random()))
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const SHORTEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_up_to_a_limit() {
+        for (failures, longest) in
+            [(0, SHORTEST), (2, SHORTEST * 4), (5, SHORTEST * 32), (7, LONGEST), (u32::MAX, LONGEST)]
+        {
+            for _ in 0..100 {
+                assert!((SHORTEST..=longest).contains(&delay(failures)));
+            }
+        }
+    }
+}
