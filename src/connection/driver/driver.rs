@@ -84,7 +84,7 @@ impl Progress {
 
     /// Reports it. Whether something was written.
     #[inline]
-    fn report(&mut self, state: &mut State) -> bool {
+    pub(super) fn report(&mut self, state: &mut State) -> bool {
         let Self { bytes_read, bytes_written, queued_written } = std::mem::take(self);
         state.wire_received += bytes_read;
         if bytes_written > 0 {
@@ -189,6 +189,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// Yields to other tasks. The runtime polls its timers and sockets before it polls this task again.
+    #[cold]
     fn poll_later(&mut self, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         self.drive_timers(timer, cx);
         self.receiver.park();
@@ -297,6 +298,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// Fails the connection (RFC 6455 §7.1.7).
+    #[cold]
     pub(super) fn fail(&mut self, failure: Failure) {
         if !self.phase.is_receiving() {
             // The closing handshake cannot be completed any more.
@@ -324,6 +326,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// The transport is of no use any more.
+    #[cold]
     pub(super) fn end_transport(&mut self, error: Error) {
         self.change(|state| state.lifecycle.transport_closed(error));
         self.close_transport();

@@ -15,7 +15,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// Polls the handler if it was woken. Whether it was.
     #[inline]
     pub(super) fn drive_handler<H: Future<Output = CloseFrame>>(&mut self, handler: &mut Handler<'_, H>) -> bool {
-        if !self.inner.take_handler_woken() {
+        if !self.inner.is_handler_woken() || !self.inner.take_handler_woken() {
             return false;
         }
         if let Poll::Ready(frame) = handler.poll(&mut Context::from_waker(&self.handler_waker)) {

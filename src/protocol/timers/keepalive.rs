@@ -131,6 +131,7 @@ impl Liveness {
     }
 
     /// Something arrived.
+    #[inline]
     pub(crate) fn seen(&mut self, now: Instant) {
         self.last_seen = now;
         self.first_ping = None;
@@ -162,6 +163,7 @@ impl Liveness {
     }
 
     /// Whether a ping was sent, and nothing has arrived since then.
+    #[inline]
     pub(crate) fn awaits_answer(&self) -> bool {
         self.first_ping.is_some()
     }

@@ -30,6 +30,8 @@ pub(crate) struct Timers {
     backlog_since: Option<Instant>,
     /// When the caller wants the connection to be closed.
     deadline: Option<Instant>,
+    /// What is due next was found with time for a backlog in it.
+    has_allowance: bool,
     /// Something may be due earlier than it was.
     is_earlier: bool,
     /// The peer has answered a ping: what would have been due without the answer is far from what is due now.
@@ -69,6 +71,7 @@ impl Timers {
             backlog: 0,
             backlog_since: None,
             deadline: None,
+            has_allowance: false,
             is_earlier: false,
             is_later: false,
             min_data_rate: limits.min_data_rate.into(),
@@ -88,7 +91,7 @@ impl Timers {
         self.liveness.seen(now);
         // A peer that is to close shows by pings that it is there, not that it has come to our close frame.
         if !self.deadlines.is_closing() {
-            self.is_earlier |= self.backlog >= self.min_data_rate;
+            self.is_earlier |= self.has_allowance;
             self.backlog = 0;
             self.backlog_since = None;
             if let Some(queue) = &mut self.send_queue {
@@ -106,6 +109,7 @@ impl Timers {
         }
     }
 
+    #[inline]
     pub(crate) fn is_read_paused(&self) -> bool {
         self.liveness.is_read_paused()
     }
@@ -124,6 +128,7 @@ impl Timers {
     }
 
     /// Counts bytes that were read. Whether more may be read now.
+    #[inline]
     pub(crate) fn count_bytes(&mut self, bytes: usize, now: Instant) -> bool {
         let is_within = self.rate_limiter.as_mut().is_none_or(|limiter| limiter.bytes_received(bytes, now));
         self.is_earlier |= !is_within;
@@ -333,6 +338,7 @@ impl Timers {
             }
             Due::Ping => self.liveness.pinged(now),
             Due::Nothing(next) => {
+                self.has_allowance = self.backlog >= self.min_data_rate;
                 let resumes_at = self.rate_limiter.as_ref().and_then(|limiter| limiter.resumes_at());
                 return Due::Nothing([next, sample_due, resumes_at].into_iter().flatten().min());
             }
@@ -628,9 +634,19 @@ mod tests {
                 "life behind much",
                 |timers, now| {
                     timers.bytes_written(RATE, now);
+                    assert!(matches!(timers.poll(now), Due::Nothing(_)));
                     timers.bytes_received(now);
                 },
                 true,
+            ),
+            (
+                "life behind much that was written since the timer was set",
+                |timers, now| {
+                    assert!(matches!(timers.poll(now), Due::Nothing(_)));
+                    timers.bytes_written(RATE, now);
+                    timers.bytes_received(now);
+                },
+                false,
             ),
             ("all is written", |timers, _| timers.write_done(), false),
             (
