@@ -4,13 +4,14 @@
 //! All compress at level 1. Settings are as one would choose them: without context takeover the default ones, by which
 //! 200 B go back as they are; yawc has no threshold. Whole servers over sockets: `benches/compare`.
 
+#[path = "support/records.rs"]
+mod records;
 mod support;
 
 use std::convert::Infallible;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
-use flate2::{Compress, FlushCompress};
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response};
 use http_body_util::Empty;
@@ -20,6 +21,7 @@ use tower::service_fn;
 use tower_websocket::{Compression, Upgrader};
 use yawc::{CompressionLevel, DeflatePool, OpCode, Options, WebSocket};
 
+use records::{NO_TAKEOVER, deflate, json};
 use support::{Client, TEXT};
 
 fn main() {
@@ -96,39 +98,5 @@ fn serve_yawc_with(io: DuplexStream, options: Options) {
     support::serve(io, service_fn(upgrade));
 }
 
-/// Records as an API returns them.
-fn json(len: usize) -> Vec<u8> {
-    let record = |id: usize| {
-        let city = ["Berlin", "Lagos", "Osaka", "Quito", "Perth"][id * id % 5];
-        let price = id * 7919 % 10_000;
-        format!(
-            r#"{{"id":{id},"name":"customer {id}","city":"{city}","price":{price}.5,"active":{}}},"#,
-            id.is_multiple_of(3)
-        )
-    };
-    let mut json: String = (0..len)
-        .map(record)
-        .scan(0, |total, record| {
-            let is_needed = *total < len;
-            *total += record.len();
-            is_needed.then_some(record)
-        })
-        .collect();
-    json.truncate(len);
-    json.into_bytes()
-}
-
-/// One message without a context (RFC 7692 §7.2.1).
-fn deflate(message: &[u8]) -> Vec<u8> {
-    let mut compressed = Vec::with_capacity(message.len() + 64);
-    let mut compressor = Compress::new(flate2::Compression::fast(), false);
-    compressor.compress_vec(message, &mut compressed, FlushCompress::Sync).expect("there is room");
-    assert!(compressed.ends_with(&[0, 0, 0xff, 0xff]));
-    compressed.truncate(compressed.len() - 4);
-    compressed
-}
-
 const PLAIN: &str = "";
-const NO_TAKEOVER: &str = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
-    client_no_context_takeover\r\n";
 const TAKEOVER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";

@@ -106,7 +106,13 @@ impl Charge {
 
     /// Charges `bytes` in all, more or less than now. `false`: that is more than the budget has, and it is charged all the
     /// same, as these bytes are in memory already.
+    #[inline]
     pub(crate) fn raise_or_exceed(&mut self, bytes: usize) -> bool {
+        // Most often nothing, and nothing before.
+        bytes == self.bytes || self.change(bytes)
+    }
+
+    fn change(&mut self, bytes: usize) -> bool {
         self.lower(bytes);
         if self.raise(bytes) {
             return true;

@@ -238,19 +238,6 @@ impl Eq for CloseFrame {}
 
 impl std::error::Error for CloseFrame {}
 
-/// The frame that ended a connection, as the source of its errors. It is a type of its own, so that a handler that fails with
-/// another connection's error does not seem to have chosen that connection's frame.
-#[derive(Debug)]
-pub(crate) struct EndedBy(pub(crate) CloseFrame);
-
-impl fmt::Display for EndedBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for EndedBy {}
-
 const MAX_REASON: usize = 123;
 
 #[cfg(test)]

@@ -4,8 +4,6 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::close::{CloseFrame, EndedBy};
-
 /// Any error, as handlers return them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -64,6 +62,7 @@ pub enum ErrorKind {
     /// The connection reached the lifetime that its limits allow (answered with 1001).
     LifetimeExceeded,
     /// The peer's message is larger than the limit (answered with 1009).
+    #[doc(alias = "ErrReadLimit")]
     MessageTooBig,
     /// The peer broke the protocol (answered with 1002, or 1007 for text that is not UTF-8).
     Protocol,
@@ -71,10 +70,12 @@ pub enum ErrorKind {
     RateLimitExceeded,
     /// No message arrived in the time that the caller gave, or a message stayed unfinished too long. After the former the
     /// connection stays usable; after the latter it ends (answered with 1008).
+    #[doc(alias = "ErrReadTimeout")]
     ReadTimeout,
     /// What a `get` function or a source of bytes reported; the source is that error. The connection stays usable.
     Source,
     /// The peer did not take the data in time. A part of it may be on the wire, so the connection ends.
+    #[doc(alias = "ErrWriteTimeout")]
     WriteTimeout,
 }
 
@@ -87,46 +88,10 @@ impl Error {
         Self { kind, source: Some(source.into().into()) }
     }
 
-    /// The connection was closed with this frame.
-    pub(crate) fn ended_by(frame: CloseFrame) -> Self {
-        Self::with_source(ErrorKind::Closed, EndedBy(frame))
-    }
-
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
-    }
-
-    /// The close frame behind an error of the kind [`ErrorKind::Closed`]: the peer's or our own, whichever came first.
-    ///
-    /// A handler that returns this error does not close its connection with this frame, which may be another
-    /// connection's. To pass it on, return a clone of the frame:
-    ///
-    /// ```
-    /// use tower_websocket::{Error, Manager};
-    ///
-    /// async fn proxy(ws: Manager, upstream: Manager) -> Result<(), Error> {
-    ///     while let Some(message) = ws.recv().await? {
-    ///         upstream.send(message).await.map_err(|error| match error.close_frame() {
-    ///             Some(frame) => frame.clone().into(), // our peer is told what the upstream has told us
-    ///             None => error,                       // 1011
-    ///         })?;
-    ///     }
-    ///     Ok(())
-    /// }
-    /// ```
-    #[must_use]
-    pub fn close_frame(&self) -> Option<&CloseFrame> {
-        let source = self.source.as_deref()?;
-        source.downcast_ref().or_else(|| source.downcast_ref().map(|EndedBy(frame)| frame))
-    }
-}
-
-/// The frame that a handler ends its connection with.
-impl From<CloseFrame> for Error {
-    fn from(frame: CloseFrame) -> Self {
-        Self::with_source(ErrorKind::Closed, frame.chosen())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, Bytes};
 use http::{HeaderMap, HeaderValue, Request, Response};
+use tokio::time::Instant;
 
 use crate::close::CloseFrame;
 use crate::deflate::{Compression, Deflater, InflateError, Inflater};
@@ -9,7 +10,7 @@ use crate::error::Error;
 use crate::handshake;
 use crate::limits::Limits;
 use crate::message::Message;
-use crate::protocol::{self, Assembler, Intake};
+use crate::protocol::{self, Assembler, Intake, Keepalive};
 use crate::role::Role;
 
 /// What arrived.
@@ -169,5 +170,127 @@ impl ClientHandshake {
     /// The subprotocol, or why the answer is refused.
     pub fn confirm<B>(&self, response: &Response<B>) -> Result<Option<Box<str>>, Error> {
         self.0.confirm(response)
+    }
+}
+
+/// The timers of one connection.
+#[derive(Debug)]
+pub struct Timers(protocol::Timers);
+
+/// What a timer has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Due {
+    Close,
+    Deadline,
+    Failed(String),
+    Nothing(Option<Instant>),
+    Ping,
+    ResumeReading,
+    SampleSendQueue,
+}
+
+impl Timers {
+    pub fn new(keepalive: Keepalive, limits: &Limits, now: Instant) -> Self {
+        Self(protocol::Timers::new(keepalive, limits, now))
+    }
+
+    pub fn set_send_queue_known(&mut self) {
+        self.0.set_send_queue_known();
+    }
+
+    pub fn bytes_received(&mut self, now: Instant) {
+        self.0.bytes_received(now);
+    }
+
+    pub fn set_read_paused(&mut self, paused: bool, now: Instant) {
+        self.0.set_read_paused(paused, now);
+    }
+
+    pub fn count_message(&mut self, now: Instant) -> bool {
+        self.0.count_message(now)
+    }
+
+    pub fn count_bytes(&mut self, bytes: usize, now: Instant) -> bool {
+        self.0.count_bytes(bytes, now)
+    }
+
+    pub fn most_bytes(&self, now: Instant) -> usize {
+        self.0.most_bytes(now)
+    }
+
+    pub fn is_rate_paused(&self) -> bool {
+        self.0.is_rate_paused()
+    }
+
+    pub fn stop_rate_limit(&mut self) {
+        self.0.stop_rate_limit();
+    }
+
+    pub fn bytes_written(&mut self, bytes: usize, now: Instant) {
+        self.0.bytes_written(bytes, now);
+    }
+
+    pub fn write_blocked(&mut self, now: Instant) {
+        self.0.write_blocked(now);
+    }
+
+    pub fn flush_blocked(&mut self, now: Instant) {
+        self.0.flush_blocked(now);
+    }
+
+    pub fn write_done(&mut self) {
+        self.0.write_done();
+    }
+
+    pub fn send_queue_sampled(&mut self, bytes: Option<u32>, now: Instant) -> bool {
+        self.0.send_queue_sampled(bytes, now)
+    }
+
+    pub fn set_pong_due(&mut self, due: bool, now: Instant) {
+        self.0.set_pong_due(due, now);
+    }
+
+    pub fn set_mid_message(&mut self, mid_message: bool, now: Instant) {
+        self.0.set_mid_message(mid_message, now);
+    }
+
+    pub fn set_closing(&mut self, now: Instant) {
+        self.0.set_closing(now);
+    }
+
+    pub fn set_write_failed(&mut self, now: Instant) {
+        self.0.set_write_failed(now);
+    }
+
+    pub fn is_write_blocked(&self) -> bool {
+        self.0.is_write_blocked()
+    }
+
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.0.set_deadline(deadline);
+    }
+
+    pub fn running(&self) -> u8 {
+        self.0.running()
+    }
+
+    pub fn take_earlier(&mut self) -> bool {
+        self.0.take_earlier()
+    }
+
+    pub fn take_later(&mut self) -> bool {
+        self.0.take_later()
+    }
+
+    pub fn poll(&mut self, now: Instant) -> Due {
+        match self.0.poll(now) {
+            protocol::Due::Close => Due::Close,
+            protocol::Due::Deadline => Due::Deadline,
+            protocol::Due::Failed(failure) => Due::Failed(format!("{failure:?}")),
+            protocol::Due::Nothing(next) => Due::Nothing(next),
+            protocol::Due::Ping => Due::Ping,
+            protocol::Due::ResumeReading => Due::ResumeReading,
+            protocol::Due::SampleSendQueue => Due::SampleSendQueue,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What a handler may return, and what the peer and the log are told of it.
 
-use crate::close::{CloseCode, CloseFrame, EndedBy};
+use crate::close::{CloseCode, CloseFrame};
+use crate::close_error::EndedBy;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::error_chain::{Causes, causes};
 
@@ -70,8 +71,8 @@ impl<E: Into<BoxError>> HandlerOutput for Result<CloseFrame, E> {
 }
 
 /// The close frame for what a handler returned.
-pub(crate) fn close_frame(output: impl HandlerOutput) -> CloseFrame {
-    match output.into_result() {
+pub(crate) fn close_frame(output: Result<CloseFrame, BoxError>) -> CloseFrame {
+    match output {
         Ok(frame) => frame,
         Err(error) => {
             // What came from a peer is sent where it is the error, and not where another error merely has it.
@@ -135,7 +136,7 @@ mod tests {
             (Err(BoxError::from(std::sync::Arc::new(Error::ended_by(policy())))), CloseCode::INTERNAL_ERROR),
         ] {
             let output: Result<(), BoxError> = output;
-            let frame = close_frame(output);
+            let frame = close_frame(output.into_result());
             assert_eq!(frame.code(), code);
             assert!(!frame.reason().contains("secret"));
         }

@@ -237,6 +237,7 @@ mod hub;
 mod layer;
 mod limits;
 mod log_text;
+mod longest;
 mod manager;
 mod message;
 #[cfg(feature = "metrics")]
@@ -245,6 +246,7 @@ pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 #[path = "no_metrics.rs"]
 mod metrics;
+mod panic_payload;
 mod protocol;
 mod rate_limit;
 mod role;
@@ -256,8 +258,9 @@ mod text;
 mod tungstenite;
 mod upgrade;
 
-// Behind `manager`, whose methods come first in the documentation of `Manager`.
+// Behind `manager` and `error`, whose methods come first in the documentation of `Manager` and `Error`.
 mod client;
+mod close_error;
 
 pub use crate::budget::Budget;
 #[cfg(feature = "proxy")]

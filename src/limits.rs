@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::budget::Budget;
+pub(crate) use crate::longest::LONGEST;
 use crate::rate_limit::RateLimit;
 
 /// Bounds on the memory and the time that one connection can take.
@@ -116,6 +117,11 @@ impl Limits {
     /// How long the peer may take nothing of what we write. 10 s by default.
     ///
     /// The connection then ends without a close frame, as there is no way to send one.
+    ///
+    /// A peer that was seen to take data slowly since writing was first blocked has at least 5 s for its next step. Over TCP on
+    /// Linux, where the kernel says what the peer has acknowledged, it has the time that 384 KiB take at the rate at which it was
+    /// seen to take data, up to 29 s: kernels open a window again in steps of that size. So a peer that vanishes behind a link
+    /// that is slow, or that others use up, is found within 29 s.
     ///
     /// Over HTTP/2 a peer is seen to take something when it opens its window again, which most do when half of it is free.
     #[doc(alias = "SetWriteDeadline")]
@@ -244,6 +250,3 @@ impl Limits {
         &self.budget
     }
 }
-
-/// As good as for ever, and far from what a clock can hold.
-pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

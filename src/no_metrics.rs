@@ -47,3 +47,17 @@ pub(crate) fn budget_changed(_: isize) {}
 
 /// With the feature, how many opening handshakes are refused.
 pub(crate) fn rejected(_: RejectionKind) {}
+
+/// With the feature, what the topics of all hubs do.
+pub(crate) mod hub {
+    pub(crate) fn delivered(_: u64, _: u64) {}
+
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(crate) fn gap() {}
+
+    pub(crate) fn joined() {}
+
+    pub(crate) fn left() {}
+
+    pub(crate) fn published() {}
+}

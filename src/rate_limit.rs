@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits::LONGEST;
+use crate::longest::LONGEST;
 
 /// How many messages and bytes a peer may send per second, and what happens when it sends more.
 ///

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::connection::Inner as Connection;
-use crate::limits::LONGEST;
+use crate::longest::LONGEST;
 use crate::text::Text;
 
 /// Closes the connections of one or more layers politely.

@@ -1,6 +1,6 @@
 //! What a connection has carried.
 
-/// Bytes that wait at the moment.
+/// What waits at the moment, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "the metrics alone read them"))]
 pub(crate) struct QueueSizes {
@@ -8,6 +8,8 @@ pub(crate) struct QueueSizes {
     pub(crate) unread: u64,
     /// To be written.
     pub(crate) unwritten: u64,
+    /// How many publications are not yet among those, as the connection is slow.
+    pub(crate) publications: usize,
 }
 
 /// Counters of one connection since it was opened.

@@ -1,14 +1,12 @@
 //! What works with any features, and without all of them.
 
-use tower_websocket::testing::{TestClient, pair};
-use tower_websocket::{Error, Manager, Message, Upgrader, WebSocketLayer};
+#[path = "support/echo.rs"]
+mod echo;
 
-async fn echo(ws: Manager) -> Result<(), Error> {
-    while let Some(message) = ws.recv().await? {
-        ws.send(message).await?;
-    }
-    Ok(())
-}
+use tower_websocket::testing::{TestClient, pair};
+use tower_websocket::{Message, Upgrader, WebSocketLayer};
+
+use echo::echo;
 
 #[tokio::test]
 async fn messages_are_echoed_and_compressed_only_with_the_feature() {

@@ -274,10 +274,7 @@ pub(crate) fn ordered(message: &[u8]) -> u64 {
 
 /// A client's opening handshake.
 pub(crate) fn handshake(headers: &str) -> String {
-    format!(
-        "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
-    )
+    shared::request("localhost", "/ws", headers)
 }
 
 /// The next frame of a server, if all of it is there.

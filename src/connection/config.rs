@@ -12,9 +12,9 @@ use super::inner::Inner;
 use super::state::Waiting;
 use super::transport::Transport;
 use super::waiter::Waiter;
+use crate::close::{CloseCode, CloseFrame};
 use crate::debug::with_debug_output;
 use crate::deflate::{Deflater, Inflater};
-use crate::handler::HandlerOutput;
 use crate::limits::Limits;
 use crate::protocol::{Assembler, Keepalive};
 use crate::role::Role;
@@ -39,7 +39,7 @@ pub(crate) struct ConnectionConfig {
 pub(crate) fn prepare<Io, H>(mut config: ConnectionConfig) -> (ConnectionFuture<Io, H>, Arc<Inner>)
 where
     Io: AsyncRead + AsyncWrite + Unpin,
-    H: Future<Output: HandlerOutput>,
+    H: Future<Output = CloseFrame>,
 {
     let (deflater, inflater) = config.deflate.take().unzip();
     let inner = Inner::new(config.role, &config.limits, deflater);
@@ -62,7 +62,8 @@ where
 }
 
 /// The handler of a connection that has none.
-async fn until_handles_are_dropped(inner: Arc<Inner>) {
+async fn until_handles_are_dropped(inner: Arc<Inner>) -> CloseFrame {
     let mut waiter = Waiter::new(&inner, Waiting::Watcher);
     poll_fn(|cx| waiter.poll(cx, Inner::poll_handles_dropped)).await;
+    CloseCode::NORMAL.into()
 }

@@ -12,9 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::driver::{Driver, Handler, panicked};
+use super::driver::{Driver, Handler};
+use super::panicked::panicked;
 use super::transport::Transport;
-use crate::handler::HandlerOutput;
+use crate::close::CloseFrame;
 
 pin_project! {
     /// A connection with its handler, in one piece of memory.
@@ -32,7 +33,7 @@ pin_project! {
 impl<Io, H> ConnectionFuture<Io, H>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
-    H: Future<Output: HandlerOutput>,
+    H: Future<Output = CloseFrame>,
 {
     /// A connection that waits for its transport.
     #[inline]
@@ -72,7 +73,7 @@ where
 impl<Io, H> Future for ConnectionFuture<Io, H>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
-    H: Future<Output: HandlerOutput>,
+    H: Future<Output = CloseFrame>,
 {
     type Output = ();
 

@@ -229,7 +229,11 @@ impl Inner {
     /// What waits to be received and to be written.
     pub(super) fn queue_sizes(&self) -> QueueSizes {
         let state = self.lock();
-        QueueSizes { unread: state.incoming.unread_bytes() as u64, unwritten: state.sender.unwritten_bytes() }
+        QueueSizes {
+            unread: state.incoming.unread_bytes() as u64,
+            unwritten: state.sender.unwritten_bytes(),
+            publications: state.feeds.publications(),
+        }
     }
 
     /// A token that is cancelled when the connection ends. Made when it is first asked for.

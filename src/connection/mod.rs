@@ -20,11 +20,13 @@
 //! user's crate, where the handler's type puts the task (`benches/echo.rs`, a fifteenth of the instructions of a burst).
 
 mod config;
+mod delivering;
 mod driver;
 mod driver_waker;
 mod feeds;
 mod future;
 mod inner;
+mod panicked;
 mod sending;
 mod state;
 mod transport;
@@ -32,7 +34,8 @@ mod waiter;
 mod waker_set;
 
 pub(crate) use self::config::{ConnectionConfig, prepare, spawn};
-pub(crate) use self::feeds::{FeedId, FeedStatus, Joined};
+pub(crate) use self::delivering::{FeedStatus, Joined};
+pub(crate) use self::feeds::FeedId;
 pub(crate) use self::future::{ConnectionFuture, OpenError};
 pub(crate) use self::inner::Inner;
 pub(crate) use self::state::Waiting;

@@ -20,13 +20,14 @@ impl Inner {
     fn poll_capacity(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<Capacity<'_>, Error>> {
         let _unused;
         let mut state = self.lock();
-        let writable = state.lifecycle.check_writable();
-        if writable.is_ok() && !state.sender.has_capacity() {
+        if state.lifecycle.is_writable() && !state.sender.has_capacity() {
             _unused = state.writers.register(key, cx.waker());
             return Poll::Pending;
         }
         let unused = state.writers.remove(key);
-        if let Err(error) = writable {
+        if !state.lifecycle.is_writable()
+            && let Err(error) = state.lifecycle.check_writable()
+        {
             _unused = unused;
             drop(state);
             ready!(poll_behind_end(cx));

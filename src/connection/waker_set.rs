@@ -63,6 +63,11 @@ impl WakerSet {
     /// Removes an entry: its future waits no longer. Returns its waker.
     #[inline]
     pub(super) fn remove(&mut self, key: &mut WakerKey) -> Unused {
+        // Most often there is none.
+        if key.is_registered() { self.remove_entry(key) } else { None }
+    }
+
+    fn remove_entry(&mut self, key: &mut WakerKey) -> Unused {
         match key.0.take()? {
             FIRST => self.first.take().flatten(),
             number => {
@@ -80,9 +85,12 @@ impl WakerSet {
     /// Takes the wakers of all waiters. The entries stay until their futures remove them.
     #[inline]
     pub(super) fn take(&mut self, wakers: &mut Wakers) {
-        let first = self.first.as_mut().and_then(Option::take);
-        let rest = self.rest.iter_mut().flat_map(|rest| rest.iter_mut()).filter_map(|(_, entry)| entry.take());
-        first.into_iter().chain(rest).for_each(|waker| wakers.push(waker));
+        if let Some(waker) = self.first.as_mut().and_then(Option::take) {
+            wakers.push(waker);
+        }
+        if let Some(rest) = &mut self.rest {
+            rest.iter_mut().filter_map(|(_, entry)| entry.take()).for_each(|waker| wakers.push(waker));
+        }
     }
 }
 
@@ -95,6 +103,7 @@ pub(super) struct Wakers {
 }
 
 impl Wakers {
+    #[inline]
     fn push(&mut self, waker: Waker) {
         if self.first.is_none() {
             self.first = Some(waker);
@@ -105,10 +114,14 @@ impl Wakers {
 
     #[inline]
     pub(super) fn wake(self) {
-        if let Some(waker) = self.first {
-            waker.wake();
-            self.rest.into_iter().for_each(Waker::wake);
+        // Most often there is none.
+        if self.first.is_some() {
+            self.wake_all();
         }
+    }
+
+    fn wake_all(self) {
+        self.first.into_iter().chain(self.rest).for_each(Waker::wake);
     }
 }
 

@@ -166,4 +166,6 @@
 //! | `websocket.queue.size`, `transmit` | Clients are slower than what is sent to them. |
 //! | `websocket.queue.size`, `receive` | Handlers are slower than what arrives. |
 //! | `websocket.round_trip.duration` | Slow links, queued data before the pings, or threads that are blocked. |
+//! | `websocket.hub.queue.length`, `websocket.hub.drops` | Members of topics are slower than what is published to them. |
+//! | `websocket.hub.gaps` | A broker loses data: see [`brokers`](super::brokers). |
 //! | `websocket.budget.usage` | Large messages; at the budget's end, connections get 1013. |

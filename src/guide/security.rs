@@ -11,7 +11,7 @@
 //! | unread messages | 64 KiB, and always one; then reading stops, and TCP or HTTP/2 pushes back | behind so many, a peer that leaves is noticed by the next ping | `Limits::incoming` |
 //! | outgoing buffer | 64 KiB; then `send` waits | this and one message more at most | `Limits::max_write_buffer_size` |
 //! | half a message | 30 s; then 1008 | | `Limits::message_timeout` |
-//! | a peer that accepts no data | 10 s; then the end | | `Limits::write_timeout` |
+//! | a peer that accepts no data | 10 s, and up to 29 s where it took data slowly before; then the end | | `Limits::write_timeout` |
 //! | closing handshake | 5 s, and up to 29 s for a peer that may be busy with what was sent | | `Limits::close_timeout`, `min_data_rate` |
 //! | messages and bytes per second | no limit | nothing while there is none | `Limits::rate_limit` |
 //! | large messages of the process | 1 GiB, of those beyond 64 KiB; then 1013 | | `Limits::budget` |

@@ -5,13 +5,20 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// The elements of a comma-separated list over all lines of a header, without the empty ones (RFC 9110 §5.6.1).
 pub(crate) fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(name).into_iter();
-    let elements = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+    lines.flat_map(|line| split(line.as_bytes())).filter(|element| !element.is_empty())
+}
+
+/// The elements of one line, the empty ones too.
+fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 /// Whether a list has this token, in any case.
 pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
+    // Most often it is the whole line.
+    let lines = headers.get_all(name).into_iter();
+    lines.map(HeaderValue::as_bytes).any(|line| is_token(line) || split(line).any(is_token))
 }
 
 /// The value of a header that may stand once.

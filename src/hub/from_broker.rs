@@ -1,7 +1,6 @@
 //! What a broker does with a topic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
@@ -95,7 +94,7 @@ impl TopicInner {
         if !self.append_or_report(&mut state, kept, has_members) {
             return self.skip_over(state, position);
         }
-        self.counters.published.fetch_add(1, Ordering::Relaxed);
+        self.counters.published();
         self.distribute(state);
     }
 
@@ -119,7 +118,7 @@ impl TopicInner {
     fn skip_over(self: &Arc<Self>, mut state: MutexGuard<'_, State>, position: Position) {
         let gap = Gap { after: state.log.position(), up_to: position };
         tracing::warn!(topic = &*self.name, after = %gap.after, up_to = %gap.up_to, "publications are lost");
-        self.counters.gaps.fetch_add(1, Ordering::Relaxed);
+        self.counters.gap();
         state.log.skip_to(position);
         if !state.members.is_empty()
             && let Some(message) = state.tell_gap(gap)

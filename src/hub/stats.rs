@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::metrics::hub;
+
 /// Counters of one topic since it was first used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,11 +24,11 @@ pub struct TopicStats {
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    pub(super) published: AtomicU64,
+    published: AtomicU64,
     delivered: AtomicU64,
     dropped: AtomicU64,
     overflowed: AtomicU64,
-    pub(super) gaps: AtomicU64,
+    gaps: AtomicU64,
 }
 
 impl Counters {
@@ -34,6 +36,19 @@ impl Counters {
         self.delivered.fetch_add(delivered, Ordering::Relaxed);
         self.dropped.fetch_add(dropped, Ordering::Relaxed);
         self.overflowed.fetch_add(overflowed, Ordering::Relaxed);
+        hub::delivered(delivered, dropped);
+    }
+
+    pub(super) fn published(&self) {
+        self.published.fetch_add(1, Ordering::Relaxed);
+        hub::published();
+    }
+
+    /// Publications were lost.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) fn gap(&self) {
+        self.gaps.fetch_add(1, Ordering::Relaxed);
+        hub::gap();
     }
 
     pub(super) fn stats(&self, members: usize) -> TopicStats {

@@ -27,6 +27,7 @@ use crate::connection::{FeedId, Inner};
 use crate::error::Error;
 use crate::manager::Manager;
 use crate::message::Message;
+use crate::metrics::hub;
 use crate::protocol::{Encoding, Feed, Frame, Item, Notice, Overflow};
 
 /// One topic.
@@ -151,7 +152,7 @@ impl TopicInner {
         let position = state.log.next_position();
         let has_members = !state.members.is_empty();
         state.append(position, draft, Instant::now(), has_members);
-        self.counters.published.fetch_add(1, Ordering::Relaxed);
+        self.counters.published();
         self.distribute(state);
     }
 
@@ -209,6 +210,7 @@ impl TopicInner {
         drop(state);
         // A guard takes the lock.
         joined.map_err(|(error, _)| error)?;
+        hub::joined();
         connection.start_feed();
         self.joined.notify_waiters();
         if !is_ready {
@@ -241,6 +243,9 @@ impl TopicInner {
         let left = state.members.remove(id);
         state.present.remove(id);
         drop(state);
+        if left.is_some() {
+            hub::left();
+        }
         drop(left);
         self.announce_changes();
     }

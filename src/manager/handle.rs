@@ -42,11 +42,19 @@ use crate::message::Message;
 #[doc(alias = "Conn")]
 pub struct Manager {
     pub(super) shared: Arc<Shared>,
-    /// As a [`Stream`](futures_core::Stream), it has returned the last item.
+    /// Most handles are not polled themselves, and need no memory for it: handlers often have more than one copy.
+    polled: Option<Box<Polled>>,
+}
+
+/// The state of a handle that is polled as a [`Stream`](futures_core::Stream), as a [`Sink`](futures_sink::Sink) or by a byte
+/// adapter.
+#[derive(Default)]
+pub(super) struct Polled {
+    /// The stream has returned its last item.
     pub(super) stream_over: bool,
-    /// As a [`Sink`](futures_sink::Sink), it waits until everything up to this byte is written.
+    /// The sink waits until everything up to this byte is written.
     pub(super) flushing: Option<u64>,
-    /// What it waits for as a [`Stream`](futures_core::Stream) and as a [`Sink`](futures_sink::Sink).
+    /// What it waits for.
     reading: WakerKey,
     writing: WakerKey,
     pub(super) closing: WakerKey,
@@ -83,14 +91,12 @@ impl Manager {
     }
 
     fn of(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            stream_over: false,
-            flushing: None,
-            reading: WakerKey::default(),
-            writing: WakerKey::default(),
-            closing: WakerKey::default(),
-        }
+        Self { shared, polled: None }
+    }
+
+    /// The connection, and the state of this handle as it is polled.
+    pub(super) fn polled(&mut self) -> (&Inner, &mut Polled) {
+        (&self.shared.connection, self.polled.get_or_insert_default())
     }
 
     /// A handle to a connection without a handler: it runs until its last handle is gone.
@@ -136,7 +142,9 @@ impl Clone for Manager {
     fn clone(&self) -> Self {
         let mut clone = Self::of(self.shared.clone());
         // A clone of an ended stream has ended too.
-        clone.stream_over = self.stream_over;
+        if self.polled.as_ref().is_some_and(|polled| polled.stream_over) {
+            clone.polled().1.stream_over = true;
+        }
         clone
     }
 }
@@ -154,11 +162,13 @@ impl fmt::Debug for Manager {
 /// For the byte adapters, which poll: what one task waits for at a time.
 impl Manager {
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.shared.connection.poll_recv(&mut self.reading, cx)
+        let (connection, polled) = self.polled();
+        connection.poll_recv(&mut polled.reading, cx)
     }
 
     pub(crate) fn poll_capacity(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.connection.poll_ready(&mut self.writing, cx)
+        let (connection, polled) = self.polled();
+        connection.poll_ready(&mut polled.writing, cx)
     }
 
     /// Sends a message whether there is capacity or not, and says up to which byte must be written for it to be out.
@@ -167,15 +177,18 @@ impl Manager {
     }
 
     pub(crate) fn poll_written(&mut self, offset: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.connection.poll_written(offset, &mut self.writing, cx)
+        let (connection, polled) = self.polled();
+        connection.poll_written(offset, &mut polled.writing, cx)
     }
 }
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        let connection = &self.shared.connection;
-        connection.deregister(Waiting::Reader, &mut self.reading);
-        connection.deregister(Waiting::Writer, &mut self.writing);
-        connection.deregister(Waiting::Watcher, &mut self.closing);
+        if let Some(polled) = &mut self.polled {
+            let connection = &self.shared.connection;
+            connection.deregister(Waiting::Reader, &mut polled.reading);
+            connection.deregister(Waiting::Writer, &mut polled.writing);
+            connection.deregister(Waiting::Watcher, &mut polled.closing);
+        }
     }
 }

@@ -17,11 +17,11 @@ impl Stream for Manager {
     /// The last item is the end, or one error: unlike [`Manager::recv`], a stream does not repeat it, and neither does that
     /// of a clone that is made afterwards. A clone that was made before tells the error once too.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.stream_over {
+        if self.polled().1.stream_over {
             return Poll::Ready(None);
         }
         let item = ready!(self.poll_recv(cx)).transpose();
-        self.stream_over = !matches!(item, Some(Ok(_)));
+        self.polled().1.stream_over = !matches!(item, Some(Ok(_)));
         Poll::Ready(item)
     }
 }
@@ -39,18 +39,18 @@ impl Sink<Message> for Manager {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         // What others send meanwhile is not waited for.
-        let offset = self.flushing.unwrap_or_else(|| self.shared.connection.bytes_queued());
-        self.flushing = Some(offset);
+        let (connection, polled) = self.polled();
+        let offset = *polled.flushing.get_or_insert_with(|| connection.bytes_queued());
         let written = ready!(self.poll_written(offset, cx));
-        self.flushing = None;
+        self.polled().1.flushing = None;
         Poll::Ready(written)
     }
 
     /// Closes the connection with 1000, for all handles: what is still to come from the peer is discarded, and every other
     /// handle sees the end. To end only this handle's part, drop it; to have all written, flush.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, closing, .. } = &mut *self;
-        shared.connection.close(CloseFrame::new(CloseCode::NORMAL, ""));
-        shared.connection.poll_ended(closing, cx).map_ok(drop)
+        let (connection, polled) = self.polled();
+        connection.close(CloseFrame::new(CloseCode::NORMAL, ""));
+        connection.poll_ended(&mut polled.closing, cx).map_ok(drop)
     }
 }

@@ -60,6 +60,9 @@ impl ConnectionMetrics {
             handles.received.add(received, old_queues.unread, queues.unread);
             handles.sent.add(sent, old_queues.unwritten, queues.unwritten);
         });
+        if queues.publications != old_queues.publications {
+            super::handles::hub_queue_changed(queues.publications as f64 - old_queues.publications as f64);
+        }
     }
 
     /// The connection has ended, and its handler too.

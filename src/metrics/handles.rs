@@ -8,8 +8,8 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use super::labels;
 use super::names::{
     ACTIVE_CONNECTIONS, BUDGET_USAGE, CLOSE_CODE, CLOSED_CONNECTIONS, DIRECTION, ERROR_TYPE, HANDLER_DURATION,
-    MESSAGES, NETWORK_IO, OPENED_CONNECTIONS, PAYLOAD_IO, QUEUE_SIZE, REJECTED_CONNECTIONS, ROLE, ROUND_TRIP_DURATION,
-    describe,
+    HUB_QUEUE_LENGTH, MESSAGES, NETWORK_IO, OPENED_CONNECTIONS, PAYLOAD_IO, QUEUE_SIZE, REJECTED_CONNECTIONS, ROLE,
+    ROUND_TRIP_DURATION, describe,
 };
 use crate::close::CloseFrame;
 use crate::error::Error;
@@ -37,6 +37,7 @@ pub(super) struct Direction {
 struct Common {
     budget: Gauge,
     handler: Histogram,
+    hub_queue: Gauge,
 }
 
 thread_local! {
@@ -71,6 +72,11 @@ pub(super) fn handler_ended(time: Duration) {
 /// So many bytes were charged to the process's budget, or given back where that is less than zero.
 pub(crate) fn budget_changed(bytes: isize) {
     with_common(|common| common.budget.increment(bytes as f64));
+}
+
+/// So many more publications wait for slow members of topics.
+pub(super) fn hub_queue_changed(publications: f64) {
+    with_common(|common| common.hub_queue.increment(publications));
 }
 
 /// An opening handshake was refused.
@@ -111,6 +117,10 @@ impl Handles {
 impl Common {
     fn new() -> Self {
         describe();
-        Self { budget: gauge!(BUDGET_USAGE), handler: histogram!(HANDLER_DURATION) }
+        Self {
+            budget: gauge!(BUDGET_USAGE),
+            handler: histogram!(HANDLER_DURATION),
+            hub_queue: gauge!(HUB_QUEUE_LENGTH),
+        }
     }
 }

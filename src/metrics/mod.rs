@@ -20,6 +20,12 @@
 //! | `websocket.queue.size` | `websocket_queue_size_bytes` | gauge, bytes | `websocket.role`, `network.io.direction` | what waits to be written, and what waits to be received by handlers |
 //! | `websocket.round_trip.duration` | `websocket_round_trip_duration_seconds` | histogram, seconds | `websocket.role` | from a ping to its pong |
 //! | `websocket.handler.duration` | `websocket_handler_duration_seconds` | histogram, seconds | none | how long a handler has run, however it ended |
+//! | `websocket.hub.publications` | `websocket_hub_publications_total` | counter | none | messages that were published to topics |
+//! | `websocket.hub.deliveries` | `websocket_hub_deliveries_total` | counter | none | publications handed to members: one for each member |
+//! | `websocket.hub.drops` | `websocket_hub_drops_total` | counter | none | publications that waited for slow members and were dropped |
+//! | `websocket.hub.gaps` | `websocket_hub_gaps_total` | counter | none | how often a broker, or the way from it, has lost publications |
+//! | `websocket.hub.members` | `websocket_hub_members` | gauge | none | memberships of topics |
+//! | `websocket.hub.queue.length` | `websocket_hub_queue_length` | gauge | none | publications that wait for slow members |
 //! | `websocket.budget.usage` | `websocket_budget_usage_bytes` | gauge, bytes | none | what is charged to [`Budget::process`](crate::Budget::process) |
 //!
 //! | label | in Prometheus | values |
@@ -48,6 +54,7 @@
 
 mod connection;
 mod handles;
+pub(crate) mod hub;
 mod labels;
 mod names;
 mod timer;

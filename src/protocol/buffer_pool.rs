@@ -53,6 +53,7 @@ pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
 }
 
 /// `None` while the thread ends.
+#[inline]
 fn with<T, R>(local: &'static LocalKey<RefCell<T>>, f: impl FnOnce(&mut T) -> R) -> Option<R> {
     local.try_with(|value| f(&mut value.borrow_mut())).ok()
 }

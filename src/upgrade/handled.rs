@@ -1,4 +1,4 @@
-//! A handler whose failure is logged.
+//! A handler as its connection has it: its failure is logged, and what it returns becomes a close frame.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,8 +9,7 @@ use pin_project_lite::pin_project;
 
 use crate::close::CloseFrame;
 use crate::connection::Inner;
-use crate::error::BoxError;
-use crate::handler::{HandlerOutput, log_failure};
+use crate::handler::{HandlerOutput, close_frame, log_failure};
 use crate::metrics::HandlerTimer;
 
 pin_project! {
@@ -30,12 +29,13 @@ impl<F> Handled<F> {
 }
 
 impl<F: Future<Output: HandlerOutput>> Future for Handled<F> {
-    type Output = Result<CloseFrame, BoxError>;
+    type Output = CloseFrame;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let output = ready!(this.handler.poll(cx)).into_result();
-        Poll::Ready(output.inspect_err(|error| log_failure(error, this.connection.close_reason())))
+        let output = output.inspect_err(|error| log_failure(error, this.connection.close_reason()));
+        Poll::Ready(close_frame(output))
     }
 }

@@ -13,6 +13,7 @@ use crate::close::CloseFrame;
 use crate::connection::Inner;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::{Rejection, StoredRequest};
+use crate::panic_payload::drop_payload;
 use crate::stats::Stats;
 
 /// A shared function.
@@ -62,7 +63,8 @@ impl Drop for EndReport {
     fn drop(&mut self) {
         let end = self.connection.close_reason().unwrap_or_else(|| Err(Error::new(ErrorKind::Disconnected)));
         let (request, stats) = (self.request.get(), self.connection.stats());
-        if catch_unwind(AssertUnwindSafe(|| (self.hook.0)(&request, &end, stats))).is_err() {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.hook.0)(&request, &end, stats))) {
+            drop_payload(payload);
             tracing::error!("`on_end` panicked");
         }
     }

@@ -15,7 +15,7 @@ use crate::log_text::{LONGEST_VALUE, shortened};
 /// A browser opens all WebSockets of one origin on one HTTP/2 connection. When they use up the server's streams, its requests
 /// wait, and neither side sees an error: what is near that is logged.
 #[derive(Debug)]
-pub(super) struct OpenStream(SocketAddr);
+pub(super) struct OpenStream(Box<SocketAddr>);
 
 #[derive(Debug, Default)]
 struct Streams {
@@ -39,7 +39,7 @@ impl OpenStream {
             let host = host.as_ref().map(tracing::field::display);
             in_view(|| tracing::warn!(target: "tower_websocket", %peer, host, open, "{MANY_STREAMS}"));
         }
-        Some(Self(peer))
+        Some(Self(Box::new(peer)))
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
 use pin_project_lite::pin_project;
+use tokio_util::either::Either;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::{Instrument, Span};
 
@@ -124,10 +125,12 @@ impl Upgrade {
             inner,
             end_report,
             _ticket: self.ticket,
-            _permits: self.permits,
+            _permits: self.permits.is_some().then(|| Box::new(self.permits)),
             _stream: stream,
         });
-        with_debug_output(upgraded.instrument(span))
+        // With no subscriber for it there is nothing to enter at each poll.
+        let upgraded = if span.is_none() { Either::Left(upgraded) } else { Either::Right(upgraded.instrument(span)) };
+        with_debug_output(upgraded)
     }
 }
 
@@ -144,7 +147,8 @@ pin_project! {
         // Dropped behind what it reports the end of, and before what counts the connection.
         end_report: Option<Box<EndReport>>,
         _ticket: Option<Ticket>,
-        _permits: Permits,
+        // Most connections are not counted, and need no memory for it.
+        _permits: Option<Box<Permits>>,
         _stream: Option<OpenStream>,
     }
 }

@@ -14,20 +14,13 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Empty;
 use tower_websocket::axum::{WebSocketRejection, WebSocketUpgrade};
 use tower_websocket::testing::TestClient;
-use tower_websocket::{
-    Error, Limits, Manager, Message, OriginPolicy, RejectionKind, Shutdown, Upgrader, WebSocketConfig,
-};
+use tower_websocket::{Limits, Message, OriginPolicy, RejectionKind, Shutdown, Upgrader, WebSocketConfig};
+
+use crate::echo::echo;
 
 #[path = "../it/support/lines.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod lines;
-
-async fn echo(ws: Manager) -> Result<(), Error> {
-    while let Some(message) = ws.recv().await? {
-        ws.send(message).await?;
-    }
-    Ok(())
-}
 
 #[derive(Clone)]
 struct App {

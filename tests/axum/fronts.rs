@@ -17,18 +17,12 @@ use tower::{ServiceBuilder, service_fn};
 use tower_websocket::axum::{FromExtensions, WebSocketUpgrade};
 use tower_websocket::testing::{TestClient, pair};
 use tower_websocket::{
-    CloseCode, CloseFrame, EmptyBody, Error, ErrorKind, Manager, Rejection, RejectionKind, Shutdown, Stats, Upgrader,
-    WebSocketLayer,
+    CloseCode, CloseFrame, EmptyBody, ErrorKind, Rejection, RejectionKind, Shutdown, Stats, Upgrader, WebSocketLayer,
 };
 
-type Service = BoxCloneSyncService<Request<EmptyBody>, Response, Infallible>;
+use crate::echo::echo;
 
-async fn echo(ws: Manager) -> Result<(), Error> {
-    while let Some(message) = ws.recv().await? {
-        ws.send(message).await?;
-    }
-    Ok(())
-}
+type Service = BoxCloneSyncService<Request<EmptyBody>, Response, Infallible>;
 
 /// The same endpoint, served in every way that there is.
 fn fronts(upgrader: &Upgrader) -> Vec<(&'static str, TestClient<Service>)> {

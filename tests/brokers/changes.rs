@@ -44,7 +44,7 @@ async fn data_that_is_deleted_meanwhile_is_a_gap(broker: Broker) {
 }
 
 async fn topics_of_a_session_that_fails_are_followed_by_the_next(mut broker: Broker) {
-    let cable = Cable::to(broker.port).await;
+    let cable = Cable::to(broker.port()).await;
     let hub = broker.hub_by(cable.port).await;
     broker.kill().await;
     let mut members = Vec::new();
@@ -67,7 +67,7 @@ async fn topics_of_a_session_that_fails_are_followed_by_the_next(mut broker: Bro
 }
 
 async fn a_server_that_only_listens_notices_a_dead_connection(broker: Broker) {
-    let cable = Cable::to(broker.port).await;
+    let cable = Cable::to(broker.port()).await;
     let (hub, there) = (broker.hub_by(cable.port).await, topic(&broker.hub().await));
     hub.topic("another").ready().await;
     let here = topic(&hub);

@@ -12,8 +12,9 @@ mod functions;
 mod many_servers;
 mod member;
 mod once;
-#[path = "../support/programs.rs"]
-mod programs;
+#[allow(dead_code, reason = "not all tests use all of it")]
+#[path = "../support/program.rs"]
+mod program;
 mod reading;
 #[path = "../support/skipped.rs"]
 mod skipped;

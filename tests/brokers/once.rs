@@ -18,7 +18,7 @@ async fn what_is_sent_to_the_broker_again_is_published_once(broker: Broker) {
 }
 
 async fn what_comes_to_the_broker_late(broker: Broker) {
-    let mut cable = Cable::to(broker.port).await;
+    let mut cable = Cable::to(broker.port()).await;
     let (here, there) = (topic(&broker.hub_by(cable.port).await), topic(&broker.hub().await));
     let (mut near, mut far) = (Member::join(&here).await, Member::join(&there).await);
     cable.set(Way::Cut);
@@ -38,7 +38,7 @@ async fn what_comes_to_the_broker_late(broker: Broker) {
 
 /// And many others since.
 async fn what_was_published_without_an_answer(broker: Broker) {
-    let mut cable = Cable::to(broker.port).await;
+    let mut cable = Cable::to(broker.port()).await;
     let (here, there) = (topic(&broker.hub_by(cable.port).await), topic(&broker.hub().await));
     let mut far = Member::join(&there).await;
     here.ready().await;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{sleep, timeout};
 use tower_websocket::{Connector, ErrorKind, Limits, Manager, WebSocketLayer};
 
-use crate::shared::{Frame, binary, continuation, handed_over, millis, ping, quiet, secs, text};
+use crate::shared::{Frame, binary, continuation, handed_over, millis, ping, quiet, request, secs, text};
 use crate::support::{LONG, alone, close_code, connect, grown, open, resident, serve, tasks, until};
 
 /// Floods a server with pings and reads none of their pongs, for at most so long. Whether the server ended that.
@@ -102,7 +102,7 @@ fn a_flood_of_headers_reaches_no_handler() {
         ] {
             for _ in 0..10 {
                 let mut stream = connect(address).await;
-                let request = crate::support::request(&line.repeat(4_000_000 / line.len()));
+                let request = request("localhost", "/", &line.repeat(4_000_000 / line.len()));
                 // It is refused before all of it is sent.
                 let _ = stream.write_all(request.as_bytes()).await;
                 let mut answer = Vec::new();

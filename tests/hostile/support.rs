@@ -2,23 +2,29 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Handle};
 use tokio::time::{sleep, timeout};
-use tower_websocket::{HandlerOutput, Manager, WebSocketLayer};
+use tower::ServiceBuilder;
+use tower_websocket::{CancellationToken, HandlerOutput, Manager, WebSocketLayer};
 
-use crate::shared::{http_server_with_windows, millis, secs, serve_connection};
+use crate::shared::{REQUEST_TIME, http_server_with_windows, millis, request, secs, serve_connection};
 
 /// Runs a test while no other of this program runs: what the process uses is then the test's own.
 pub(crate) fn alone<T>(test: impl Future<Output = T>) -> T {
-    static LOCK: Mutex<()> = Mutex::new(());
-    let _guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = no_other();
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async { timeout(secs(120), test).await.expect("the test ends in time") })
+}
+
+/// Waits until no other test of this program runs, and keeps them waiting.
+pub(crate) fn no_other() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Serves this layer's WebSockets over both versions of HTTP, as the guide `server` sets it up.
@@ -33,7 +39,20 @@ where
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve_connection(http_server_with_windows(), stream, service.clone()));
+            let (asked, service) = (CancellationToken::new(), service.clone());
+            let first = asked.clone();
+            let service = ServiceBuilder::new()
+                .map_request(move |request| {
+                    first.cancel();
+                    request
+                })
+                .service(service);
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = serve_connection(http_server_with_windows(), stream, service) => {}
+                    Err(_) = timeout(REQUEST_TIME, asked.cancelled()) => {} // no request came in time
+                }
+            });
         }
     });
     address
@@ -50,18 +69,10 @@ pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
     socket.connect(address).await.unwrap()
 }
 
-/// A request for a WebSocket with these header lines.
-pub(crate) fn request(more: &str) -> String {
-    format!(
-        "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
-    )
-}
-
 /// An open WebSocket.
 pub(crate) async fn open(address: SocketAddr, more: &str) -> TcpStream {
     let mut stream = connect(address).await;
-    stream.write_all(request(more).as_bytes()).await.unwrap();
+    stream.write_all(request("localhost", "/", more).as_bytes()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());

@@ -4,15 +4,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tower_websocket::testing::{TestClient, pair};
-use tower_websocket::{
-    CloseCode, CloseFrame, Error, ErrorKind, Keepalive, Limits, Manager, Message, Upgrader, WebSocketLayer,
-};
+use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind, Limits, Manager, Message, WebSocketLayer};
 
-use super::support::{Frame, Peer, close, open, said};
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
+use super::support::{Frame, Peer, close, open, quiet, said};
 
 /// A close frame with this payload.
 fn frame(payload: &[u8]) -> Frame {

@@ -2,13 +2,14 @@
 
 use http::Response;
 use tower::ServiceBuilder;
-use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
+use tower_websocket::testing::pair;
+use tower_websocket::{Backoff, CloseCode, Connector, Hub, Limits, Manager, Overflow, Shutdown, WebSocketLayer};
 
 use crate::support::{Lines, Peer, close, millis, quiet, secs, serve, text};
 
 /// The level of the line that says this.
 #[track_caller]
-fn level(said: &str, what: &str) -> String {
+pub(crate) fn level(said: &str, what: &str) -> String {
     let line = said.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{what:?} is not in: {said}"));
     // Behind the time.
     line.split_whitespace().nth(1).unwrap().to_owned()
@@ -122,13 +123,26 @@ async fn a_shutdown_before_a_connection_is_open_is_for_debugging() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_on_end_is_an_error() {
     let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) });
-    let layer = layer.upgrader(quiet()).on_end(|_, _, _| panic!("this report panics"));
-    let said = life(layer, async |peer| {
-        peer.send(close(1000, "")).await;
-        peer.expect_close(1000).await;
-    })
-    .await;
-    assert_eq!(level(&said, "`on_end` panicked"), "ERROR");
+    let layer = layer.upgrader(quiet());
+    let with_text = layer.clone().on_end(|_, _, _| panic!("this report panics"));
+    let with_bomb = layer.on_end(|_, _, _| std::panic::panic_any(Bomb));
+    for layer in [with_text, with_bomb] {
+        let said = life(layer, async |peer| {
+            peer.send(close(1000, "")).await;
+            peer.expect_close(1000).await;
+        })
+        .await;
+        assert_eq!(level(&said, "`on_end` panicked"), "ERROR");
+    }
+}
+
+/// Panics when it is dropped, but not within a panic, which would end the process.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "dropped");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,4 +155,56 @@ async fn a_violation_behind_our_close_frame_is_for_debugging_too() {
     })
     .await;
     assert_eq!(level(&said, "while closing"), "DEBUG");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_fails_with_its_connection_is_for_debugging_alone() {
+    let layer = WebSocketLayer::new(|ws: Manager| async move { ws.done().await.map(drop) });
+    let said = life(layer.upgrader(quiet()), async |_| {}).await;
+    for what in ["handler ended with its connection error=connection ended without", " failed error=connection ended"] {
+        assert_eq!(level(&said, what), "DEBUG", "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_fails_is_for_debugging_alone() {
+    let layer = WebSocketLayer::new(|ws: Manager| async move {
+        tokio::time::sleep(millis(500)).await;
+        ws.send("x").await
+    });
+    // What is unread hides the peer's end from the connection until it writes.
+    let upgrader = quiet().limits(Limits::default().incoming(1));
+    let said = life(layer.upgrader(upgrader), async |peer| {
+        peer.send_all([text("unread"), text("unread")]).await;
+        peer.settle().await;
+    })
+    .await;
+    assert_eq!(level(&said, "could not write"), "DEBUG");
+}
+
+#[tokio::test]
+async fn another_attempt_to_connect_is_for_debugging_alone() {
+    let lines = Lines::default();
+    lines.subscribe();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // It answers nobody.
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let backoff = Backoff::default().initial(millis(1)).max_failures(2);
+    Connector::new().sessions(format!("ws://{address}/"), backoff).next().await.unwrap_err();
+    assert_eq!(level(&lines.take(), "connecting again"), "DEBUG");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_periodic_update_without_a_value_is_a_warning_and_a_panic_of_on_presence_an_error() {
+    let lines = Lines::default();
+    lines.subscribe();
+    let hub = Hub::new();
+    let topic = hub.topic("status").on_presence(|_| panic!("this report panics"));
+    let (_client, server) = pair(quiet());
+    let _seat = topic.join_as(&server, Overflow::Close, "Ada").unwrap();
+    assert_eq!(level(&lines.take(), "`Topic::on_presence` panicked"), "ERROR");
+    topic.periodic(secs(1), async || Err::<u8, _>("no sensor"));
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(level(&lines.take(), "no value for a periodic update"), "WARN");
 }

@@ -40,5 +40,7 @@ mod stacks;
 mod tcp;
 mod tonic_server;
 mod visitor;
+mod write_failed;
+mod written;
 
 use over_http1::both_versions::support;

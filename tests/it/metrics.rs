@@ -2,7 +2,7 @@
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tower_websocket::testing::{TestClient, pair};
-use tower_websocket::{Budget, CloseCode, Keepalive, Limits, Manager, Upgrader, WebSocketLayer};
+use tower_websocket::{Budget, CloseCode, Hub, Keepalive, Limits, Manager, Overflow, Upgrader, WebSocketLayer};
 
 use crate::support::{binary, echo, millis, open, quiet, secs};
 
@@ -134,6 +134,39 @@ async fn what_waits_is_counted_and_no_more_once_the_connection_has_ended() {
         assert_eq!(value(&handle, "websocket_queue_size_bytes", &[SERVER, direction]), 0.0);
     }
     drop(ws);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_are_counted_with_what_waits_for_slow_members() {
+    let (recorder, handle) = recorder();
+    let _guard = metrics::set_default_local_recorder(recorder);
+    let topic = Hub::new().topic("counted").capacity(3);
+    let (quick, quick_member) = pair(quiet());
+    let (slow, mut peer) = open(quiet()).await;
+    let seats =
+        [topic.join(&quick_member, Overflow::Close), topic.join(&slow, Overflow::DropOldest)].map(Result::unwrap);
+    assert_eq!(value(&handle, "websocket_hub_members", &[]), 2.0);
+    // The peer reads nothing of what is larger than all buffers.
+    for _ in 0..10 {
+        topic.publish(vec![0; 200_000]).unwrap();
+        quick.recv().await.unwrap();
+    }
+    // At the next message it is counted.
+    tokio::time::sleep(secs(2)).await;
+    peer.send(binary(vec![0])).await;
+    tokio::time::sleep(millis(10)).await;
+    assert_eq!(value(&handle, "websocket_hub_publications_total", &[]), 10.0);
+    assert_eq!(value(&handle, "websocket_hub_deliveries_total", &[]), 20.0);
+    let drops = value(&handle, "websocket_hub_drops_total", &[]);
+    assert!((1.0..7.0).contains(&drops), "{drops}");
+    assert_eq!(drops, topic.stats().dropped as f64);
+    assert_eq!(value(&handle, "websocket_hub_queue_length", &[]), 3.0);
+    drop(peer);
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(value(&handle, "websocket_hub_queue_length", &[]), 0.0);
+    assert_eq!(value(&handle, "websocket_hub_members", &[]), 1.0);
+    drop(seats);
+    assert_eq!(value(&handle, "websocket_hub_members", &[]), 0.0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -153,3 +153,21 @@ async fn a_close_behind_what_is_never_read_ends() {
     }
     cases.finish().await;
 }
+
+/// Where the kernel can say what the peer has acknowledged, it is asked first: the end must not wait for another reason to look.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_close_that_may_take_no_time_takes_none() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&Over::ALL) {
+        cases.add(format!("{role:?}, {over}"), async move {
+            let settings = quiet().limits(Limits::default().close_timeout(Duration::ZERO));
+            let (ws, peer) = open(role, over, Way::DIRECT, settings).await;
+            let start = Instant::now();
+            let _ = ws.close().await;
+            expect("the end", how(ws.done().await), Ok(1000));
+            in_time(start.elapsed(), 0, 1);
+            drop(peer);
+        });
+    }
+    cases.finish().await;
+}

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tower_websocket::{Manager, WebSocketLayer};
 
-use crate::shared::{close, http_server, quiet, serve_connection};
+use crate::shared::{close, http_server, quiet, request, serve_connection};
 use crate::support::in_namespaces;
 
 #[test]
@@ -32,12 +32,7 @@ fn our_close_frame_and_the_end_of_our_side_share_a_packet() {
     for _ in 0..CONNECTIONS {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream
-            .write_all(
-                b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            )
-            .unwrap();
+        stream.write_all(request("localhost", "/", "").as_bytes()).unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tower_websocket::Role;
+
 /// One frame. By default it is whole and breaks no rule.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -72,6 +74,19 @@ impl Frame {
         bytes
     }
 
+    /// The bytes of the frame from this side.
+    pub(crate) fn sent_by(&self, sender: Role) -> Vec<u8> {
+        match sender {
+            Role::Client => self.masked(),
+            Role::Server => self.unmasked(),
+        }
+    }
+
+    /// The code of a close frame.
+    pub(crate) fn code(&self) -> u16 {
+        self.payload.get(..2).map_or(1005, |code| u16::from_be_bytes(code.try_into().unwrap()))
+    }
+
     /// A masked header that announces so much payload, alone.
     pub(crate) fn announce(&self, len: u64) -> Vec<u8> {
         let mut bytes = header(self.first, true, len);
@@ -81,15 +96,17 @@ impl Frame {
 
     /// Takes a server's frame, which is not masked, from the front.
     pub(crate) fn take(bytes: &mut Vec<u8>) -> Option<Self> {
-        Self::take_from(bytes, false)
+        Self::take_from(Role::Server, bytes)
     }
 
     /// Takes a client's frame, which is masked, from the front.
     pub(crate) fn take_masked(bytes: &mut Vec<u8>) -> Option<Self> {
-        Self::take_from(bytes, true)
+        Self::take_from(Role::Client, bytes)
     }
 
-    fn take_from(bytes: &mut Vec<u8>, masked: bool) -> Option<Self> {
+    /// Takes a frame of this side from the front.
+    pub(crate) fn take_from(sender: Role, bytes: &mut Vec<u8>) -> Option<Self> {
+        let masked = sender == Role::Client;
         let (&first, &second) = (bytes.first()?, bytes.get(1)?);
         assert_eq!(second & 0x80 != 0, masked, "clients mask, servers do not");
         let (size, len) = match second & 0x7f {

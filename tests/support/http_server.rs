@@ -1,8 +1,10 @@
 //! hyper's HTTP/1.1 and HTTP/2 server, extended CONNECT turned on.
 
+use std::time::Duration;
+
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,6 +21,7 @@ pub(crate) fn http_server() -> auto::Builder<TokioExecutor> {
 /// A server as the guide `server` sets it up.
 pub(crate) fn http_server_with_windows() -> auto::Builder<TokioExecutor> {
     let mut server = http_server();
+    server.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_TIME);
     // hyper's default is 1 MiB for a stream and for the whole connection. A handler that does not read then stops all
     // others, and where its messages are small h2 ends the connection (`too_many_data_frames`).
     server
@@ -28,6 +31,9 @@ pub(crate) fn http_server_with_windows() -> auto::Builder<TokioExecutor> {
         .max_send_buf_size(64 * 1024);
     server
 }
+
+/// How long a client may take for its request.
+pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(10);
 
 /// Serves one connection to its end, whatever that is: it shows at the client.
 pub(crate) async fn serve_connection<Io, S, B>(server: auto::Builder<TokioExecutor>, io: Io, service: S)

@@ -12,13 +12,13 @@ use tokio::time::{Instant, Sleep};
 
 use super::handler::Handler;
 use super::write::{Unflushed, gather};
+use crate::close::CloseFrame;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::inner::Inner;
 use crate::connection::state::{State, Waiting};
 use crate::connection::transport::{Transport, has_send_queue};
 use crate::connection::waker_set::Wakers;
 use crate::error::Error;
-use crate::handler::HandlerOutput;
 use crate::log_text::OneLine;
 use crate::metrics::ConnectionMetrics;
 use crate::protocol::{Assembler, CloseReason, ControlFrames, Failure, Intake, Phase, Receiver, Timers, WriteBuffer};
@@ -80,6 +80,17 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn is_some(&self) -> bool {
         self.bytes_read > 0 || self.bytes_written > 0
+    }
+
+    /// Reports it. Whether something was written.
+    #[inline]
+    pub(super) fn report(&mut self, state: &mut State) -> bool {
+        let Self { bytes_read, bytes_written, queued_written } = std::mem::take(self);
+        state.wire_received += bytes_read;
+        if bytes_written > 0 {
+            state.sender.advance(bytes_written, queued_written);
+        }
+        bytes_written > 0
     }
 }
 
@@ -150,7 +161,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         cx: &mut Context<'_>,
     ) -> Poll<()>
     where
-        H: Future<Output: HandlerOutput>,
+        H: Future<Output = CloseFrame>,
     {
         self.now = Instant::now();
         self.set_waker(cx.waker());
@@ -178,6 +189,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// Yields to other tasks. The runtime polls its timers and sockets before it polls this task again.
+    #[cold]
     fn poll_later(&mut self, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         self.drive_timers(timer, cx);
         self.receiver.park();
@@ -209,10 +221,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         self.inner.driver.run();
         let mut wakers = Wakers::default();
         let mut state = self.inner.lock();
-        let Progress { bytes_read, bytes_written, queued_written } = std::mem::take(&mut self.progress);
-        state.wire_received += bytes_read;
-        if bytes_written > 0 {
-            state.sender.advance(bytes_written, queued_written);
+        if self.progress.report(&mut state) {
             state.take_wakers(Waiting::Writer, &mut wakers);
         }
         if state.pings.requested > self.pings_sent {
@@ -273,7 +282,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             Phase::WriteFailed => {
                 self.stop_writing();
                 self.inner.release();
-                self.timers.set_closing(self.now);
+                self.timers.set_write_failed(self.now);
             }
             Phase::Closing | Phase::Draining { .. } => {
                 self.receiver.discard();
@@ -289,6 +298,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// Fails the connection (RFC 6455 §7.1.7).
+    #[cold]
     pub(super) fn fail(&mut self, failure: Failure) {
         if !self.phase.is_receiving() {
             // The closing handshake cannot be completed any more.
@@ -303,9 +313,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
     }
 
-    /// Changes the lifecycle, and tells everybody.
+    /// Changes the lifecycle, and wakes all waiters. What was written before that counts as written.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut State)) {
         let mut state = self.inner.lock();
+        self.progress.report(&mut state);
         change(&mut state);
         let phase = state.lifecycle.phase();
         self.inner.changed(state);
@@ -315,18 +326,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// The transport is of no use any more.
+    #[cold]
     pub(super) fn end_transport(&mut self, error: Error) {
-        self.sync_progress();
         self.change(|state| state.lifecycle.transport_closed(error));
         self.close_transport();
-    }
-
-    /// Reports what was written before the connection ends: it counts as written.
-    fn sync_progress(&mut self) {
-        let Progress { bytes_read, bytes_written, queued_written } = std::mem::take(&mut self.progress);
-        let mut state = self.inner.lock();
-        state.wire_received += bytes_read;
-        state.sender.advance(bytes_written, queued_written);
     }
 
     /// Frees everything that the connection holds but its unread messages.
@@ -352,9 +355,7 @@ impl<Io> Drop for Driver<Io> {
     /// A task that is dropped before its time, at a shutdown's deadline or with its runtime, takes the connection along.
     fn drop(&mut self) {
         let mut state = self.inner.lock();
-        let Progress { bytes_read, bytes_written, queued_written } = std::mem::take(&mut self.progress);
-        state.wire_received += bytes_read;
-        state.sender.advance(bytes_written, queued_written);
+        self.progress.report(&mut state);
         state.lifecycle.transport_closed(Failure::Disconnected(None).into_error());
         self.inner.changed(state);
         self.inner.release();

@@ -1,6 +1,5 @@
 //! When a connection's task polls its handler.
 
-use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -9,14 +8,14 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Driver;
-use crate::close::{CloseCode, CloseFrame};
-use crate::handler::{HandlerOutput, close_frame};
+use crate::close::CloseFrame;
+use crate::connection::panicked::panicked;
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// Polls the handler if it was woken. Whether it was.
     #[inline]
-    pub(super) fn drive_handler<H: Future<Output: HandlerOutput>>(&mut self, handler: &mut Handler<'_, H>) -> bool {
-        if !self.inner.take_handler_woken() {
+    pub(super) fn drive_handler<H: Future<Output = CloseFrame>>(&mut self, handler: &mut Handler<'_, H>) -> bool {
+        if !self.inner.is_handler_woken() || !self.inner.take_handler_woken() {
             return false;
         }
         if let Poll::Ready(frame) = handler.poll(&mut Context::from_waker(&self.handler_waker)) {
@@ -30,7 +29,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 /// The user's part of the task.
 pub(in crate::connection) struct Handler<'a, H>(Pin<&'a mut Option<H>>);
 
-impl<'a, H: Future<Output: HandlerOutput>> Handler<'a, H> {
+impl<'a, H: Future<Output = CloseFrame>> Handler<'a, H> {
     pub(in crate::connection) fn new(future: Pin<&'a mut Option<H>>) -> Self {
         Self(future)
     }
@@ -44,7 +43,7 @@ impl<'a, H: Future<Output: HandlerOutput>> Handler<'a, H> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseFrame> {
         let Some(future) = self.0.as_mut().as_pin_mut() else { return Poll::Pending };
         // A panic ends this connection alone. The future is not polled again.
-        let frame = match catch_unwind(AssertUnwindSafe(|| future.poll(cx).map(close_frame))) {
+        let frame = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(frame)) => frame,
             Err(payload) => panicked(payload),
@@ -55,14 +54,4 @@ impl<'a, H: Future<Output: HandlerOutput>> Handler<'a, H> {
             Err(payload) => Poll::Ready(panicked(payload)),
         }
     }
-}
-
-/// What the peer is told of a panic, which its own thread has reported.
-pub(in crate::connection) fn panicked(payload: Box<dyn Any + Send>) -> CloseFrame {
-    // Dropping what the handler panicked with may panic too, and what that panics with is not even dropped.
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(payload);
-    }
-    tracing::error!("handler panicked");
-    CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
 }

@@ -8,4 +8,4 @@ mod timer;
 mod write;
 
 pub(super) use self::driver::Driver;
-pub(super) use self::handler::{Handler, panicked};
+pub(super) use self::handler::Handler;

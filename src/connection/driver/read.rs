@@ -67,6 +67,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             let message = match whole {
                 Some(Ok(message)) => message,
                 Some(Err(failure)) => break Some(Event::Failed(failure)),
+                None if self.receiver.is_waiting_for_input() => break None,
                 None => match self.receiver.next_event(intake, &mut self.budget) {
                     Some(Event::Message(message)) => message,
                     other => break other,
@@ -108,6 +109,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         other
     }
 
+    // Messages do not come here: apart, it leaves their way short.
+    #[inline(never)]
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Message(_) => {}
@@ -185,6 +188,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     /// Reads the peer's side to its end: dropped before that, TCP would reset the connection and could lose our close
     /// frame, and HTTP/2 would reset the stream, after which browsers fall back to HTTP/1.1.
+    #[cold]
     fn drain(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(transport) = &mut self.transport else { return false };
         self.budget = self.budget.saturating_sub(1);

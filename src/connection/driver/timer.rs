@@ -35,8 +35,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 self.timers.set_closing(self.now);
             }
         }
+        // Where something is due, the timer does not stand at what is due behind that: this is called again.
+        let timer_registered = std::mem::take(&mut self.timer_registered);
         let next = match self.timers.poll(self.now) {
-            Due::Nothing(next) => next,
+            Due::Nothing(next) => {
+                self.timer_registered = timer_registered;
+                next
+            }
             Due::Close => {
                 self.end_transport(Failure::Disconnected(None).into_error());
                 return true;

@@ -43,12 +43,14 @@ impl Assembler {
     }
 
     /// Starts a message.
+    #[inline]
     pub(crate) fn begin(&mut self, kind: MessageKind, compressed: bool) {
         self.kind = kind;
         self.compressed = compressed;
     }
 
     /// Whether a frame with so much payload may follow.
+    #[inline]
     pub(crate) fn check_size(&self, len: u64) -> Result<(), Failure> {
         let limit = if self.compressed { deflate_bound(self.limit) } else { self.limit };
         let room = limit.saturating_sub(self.payload.len());
@@ -126,6 +128,7 @@ impl Assembler {
     }
 
     /// Whether a message of so many bytes in the read buffer may keep them there.
+    #[inline]
     pub(crate) fn may_keep(&self, len: usize) -> bool {
         len >= WORTH_KEEPING && !self.compressed
     }
@@ -136,6 +139,7 @@ impl Assembler {
     }
 
     /// A message that lies whole in the read buffer: copied out once, never gathered.
+    #[inline]
     pub(crate) fn whole(&mut self, payload: &[u8]) -> Result<Message, Failure> {
         if self.compressed {
             return self.inflate(payload);
@@ -173,6 +177,7 @@ impl Assembler {
 }
 
 /// Copies a message out of a buffer that is used again.
+#[inline]
 fn copy_out(kind: MessageKind, payload: &[u8]) -> Result<Message, Failure> {
     match kind {
         MessageKind::Binary => Ok(Message::Binary(Bytes::copy_from_slice(payload))),

@@ -16,18 +16,22 @@ pub(super) struct ReadBuffer {
 }
 
 impl ReadBuffer {
+    #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.consumed..]
     }
 
+    #[inline]
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.buffer[self.consumed..]
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.buffer.len() - self.consumed
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -84,6 +88,7 @@ impl ReadBuffer {
         }
     }
 
+    #[inline]
     fn spare(&self) -> usize {
         self.buffer.capacity() - self.buffer.len()
     }

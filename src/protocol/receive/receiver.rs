@@ -12,7 +12,7 @@ use crate::close::CloseFrame;
 use crate::message::{Message, MessageKind};
 use crate::protocol::close_payload;
 use crate::protocol::failure::Failure;
-use crate::protocol::frame::{self, Control, Data, FIN, OpCode, Parsed};
+use crate::protocol::frame::{self, Control, Data, OpCode, Parsed};
 use crate::role::Role;
 
 /// What a connection receives. Between two calls:
@@ -244,14 +244,10 @@ impl Receiver {
         let left = budget.checked_sub(1)?;
         let bytes = self.buffer.bytes();
         let &[first, second, ..] = bytes else { return None };
-        if first & FIN == 0 || self.in_message || self.frame.is_some() {
+        if self.in_message || self.frame.is_some() {
             return None;
         }
-        let kind = match self.validation.check(first, Some(second), false) {
-            Ok(OpCode::Data(Data::Text)) => MessageKind::Text,
-            Ok(OpCode::Data(Data::Binary)) => MessageKind::Binary,
-            _ => return None,
-        };
+        let kind = self.validation.whole_message(first, second)?;
         let header = frame::parse_data(bytes).filter(|header| header.payload <= (bytes.len() - header.size) as u64)?;
         *budget = left;
         self.assembler.begin(kind, header.rsv1);

@@ -2,6 +2,7 @@
 
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
+use crate::message::MessageKind;
 use crate::protocol::frame::{Control, Data, FIN, MASK, MAX_CONTROL, OpCode, RSV1, RSV23};
 use crate::role::Role;
 
@@ -17,6 +18,21 @@ impl Validation {
     /// The rules for what this role receives.
     pub(super) fn new(role: Role, deflate: bool) -> Self {
         Self { role, deflate }
+    }
+
+    /// The kind of a message that begins with these two bytes and ends with the same frame; `None` where they announce
+    /// anything else, or break a rule: the short way of what [`check`](Self::check) says, for most frames.
+    #[inline]
+    pub(super) fn whole_message(&self, first: u8, second: u8) -> Option<MessageKind> {
+        let is_masked = second & MASK != 0;
+        if is_masked != (self.role == Role::Server) || (first & RSV1 != 0 && !self.deflate) {
+            return None;
+        }
+        match first & !RSV1 {
+            WHOLE_TEXT => Some(MessageKind::Text),
+            WHOLE_BINARY => Some(MessageKind::Binary),
+            _ => None,
+        }
     }
 
     /// Checks the first two bytes of a frame, or the first while the second is missing: all rules but those for the payload
@@ -56,9 +72,32 @@ impl Validation {
     }
 }
 
+/// RFC 6455 §5.2: FIN, no reserved bit, and the opcode.
+const WHOLE_TEXT: u8 = FIN | 1;
+const WHOLE_BINARY: u8 = FIN | 2;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_whole_message_is_what_the_rules_allow_as_one() {
+        for (role, deflate) in
+            [(Role::Server, false), (Role::Server, true), (Role::Client, false), (Role::Client, true)]
+        {
+            let rules = Validation::new(role, deflate);
+            for (first, second) in (0..=u8::MAX).flat_map(|first| [0, 125, 126, 127].map(|len| (first, len))) {
+                for second in [second, second | MASK] {
+                    let kind = match rules.check(first, Some(second), false) {
+                        Ok(OpCode::Data(Data::Text)) if first & FIN != 0 => Some(MessageKind::Text),
+                        Ok(OpCode::Data(Data::Binary)) if first & FIN != 0 => Some(MessageKind::Binary),
+                        _ => None,
+                    };
+                    assert_eq!(rules.whole_message(first, second), kind, "{first:02x} {second:02x}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn each_first_byte_is_allowed_in_its_place_alone() {

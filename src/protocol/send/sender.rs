@@ -153,7 +153,14 @@ impl Sender {
         self.bytes_queued
     }
 
+    /// Whether there is anything to [take](Self::take_queued).
+    #[inline]
+    pub(crate) fn has_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// What waits to be written.
+    #[inline]
     pub(crate) fn unwritten_bytes(&self) -> u64 {
         self.bytes_queued - self.bytes_written
     }
@@ -181,6 +188,7 @@ impl Sender {
 
     /// Charges what waits to be written to the budget. It is in memory already, so that the budget may go over its limit:
     /// then nothing more is received, and [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) bounds what is sent.
+    #[inline]
     pub(crate) fn charge_unwritten(&mut self) {
         if self.cleared {
             return;

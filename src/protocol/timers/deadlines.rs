@@ -65,6 +65,7 @@ impl Deadlines {
 
     /// The transport accepts data again. Whether that is news of the peer: it was blocked before, and for longer than it
     /// takes to get from one task to another. TLS accepts some 64 KiB whatever the peer does.
+    #[inline]
     pub(super) fn write_accepted(&mut self, now: Instant) -> bool {
         if !std::mem::take(&mut self.write_blocked) {
             // What it keeps in buffers of its own it still has to pass on.
@@ -89,21 +90,25 @@ impl Deadlines {
     }
 
     /// Whether the peer was seen to take data slowly, which gives it more time.
+    #[inline]
     pub(super) fn has_made_progress(&self) -> bool {
         self.made_progress
     }
 
     /// Everything is written and passed on.
+    #[inline]
     pub(super) fn write_done(&mut self) {
         self.write_blocked_since = None;
         self.write_blocked = false;
         self.made_progress = false;
     }
 
+    #[inline]
     pub(super) fn set_pong_due(&mut self, due: bool, now: Instant) {
         set(&mut self.pong_due_since, due, now);
     }
 
+    #[inline]
     pub(super) fn set_mid_message(&mut self, mid_message: bool, now: Instant) {
         set(&mut self.mid_message_since, mid_message, now);
     }
@@ -157,6 +162,11 @@ impl Deadlines {
         self.write_blocked_since.max(self.close_since)
     }
 
+    /// Whether the transport accepts no data, or has not passed on what it accepted.
+    pub(super) fn is_write_blocked(&self) -> bool {
+        self.write_blocked_since.is_some()
+    }
+
     /// When the transport must have accepted data.
     pub(super) fn write_due(&self) -> Option<Instant> {
         let since = self.write_blocked_since?;
@@ -178,6 +188,7 @@ impl Deadlines {
     }
 
     /// Which limits count at the moment, a bit for each. While none is added, what is due next can only move to later.
+    #[inline]
     pub(super) fn running(&self) -> u8 {
         [self.write_blocked_since, self.pong_due_since, self.mid_message_since, self.close_since]
             .iter()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::limits::LONGEST;
+use crate::longest::LONGEST;
 
 /// How a connection is kept alive, and how the end of a peer is noticed.
 ///
@@ -13,6 +13,8 @@ use crate::limits::LONGEST;
 /// [`ErrorKind::KeepaliveTimeout`](crate::ErrorKind::KeepaliveTimeout). Any frame counts as life, and so does taking data
 /// that had to wait: on a slow link a ping stands behind it. While the handler leaves messages unread, or a
 /// [`RateLimit`](crate::RateLimit) pauses reading, so that nothing can be read, silence is not held against the peer.
+/// Behind data that was just sent a peer has more time, up to 29 s in all, or up to its next step where it takes data slowly:
+/// see [`Limits::min_data_rate`](crate::Limits::min_data_rate) and [`Limits::write_timeout`](crate::Limits::write_timeout).
 ///
 /// The peer's own pings are answered whatever these settings, and while a message waits unread too. An answer must be on
 /// its way within 2 s, or the connection ends with [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout).
@@ -129,6 +131,7 @@ impl Liveness {
     }
 
     /// Something arrived.
+    #[inline]
     pub(crate) fn seen(&mut self, now: Instant) {
         self.last_seen = now;
         self.first_ping = None;
@@ -160,6 +163,7 @@ impl Liveness {
     }
 
     /// Whether a ping was sent, and nothing has arrived since then.
+    #[inline]
     pub(crate) fn awaits_answer(&self) -> bool {
         self.first_ping.is_some()
     }

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 #[derive(Debug, Default)]
 pub(crate) struct Pings {
     oldest: Option<Ping>,
-    latest: Option<Ping>,
+    /// Most often there is no other than the oldest.
+    latest: Option<Box<Ping>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -23,21 +24,27 @@ struct Ping {
 impl Pings {
     /// A ping was sent. Their numbers grow.
     pub(crate) fn sent(&mut self, number: u64, now: Instant) {
-        let place = if self.oldest.is_none() { &mut self.oldest } else { &mut self.latest };
-        *place = Some(Ping { number, sent: now });
+        let ping = Ping { number, sent: now };
+        if self.oldest.is_none() {
+            self.oldest = Some(ping);
+        } else {
+            self.latest = Some(Box::new(ping));
+        }
     }
 
     /// A pong with this number has arrived: the round trip, where it answers a ping that is remembered.
     pub(crate) fn answered(&mut self, number: u64, now: Instant) -> Option<Duration> {
-        let newest = self.latest.or(self.oldest)?;
+        let latest = self.latest.as_deref().copied();
+        let newest = latest.or(self.oldest)?;
         if number > newest.number {
             // An unsolicited pong: a heartbeat of the peer's.
             return None;
         }
-        let ping = [self.oldest, self.latest].into_iter().flatten().find(|ping| ping.number == number);
+        let ping = [self.oldest, latest].into_iter().flatten().find(|ping| ping.number == number);
         if self.oldest.is_some_and(|ping| ping.number <= number) {
             // Pongs come in order: what is older than this one gets none any more.
-            self.oldest = self.latest.take().filter(|ping| ping.number > number);
+            self.latest = None;
+            self.oldest = latest.filter(|ping| ping.number > number);
         }
         ping.map(|ping| now - ping.sent)
     }

@@ -30,12 +30,16 @@ pub(crate) struct Timers {
     backlog_since: Option<Instant>,
     /// When the caller wants the connection to be closed.
     deadline: Option<Instant>,
+    /// What is due next was found with time for a backlog in it.
+    has_allowance: bool,
     /// Something may be due earlier than it was.
     is_earlier: bool,
     /// The peer has answered a ping: what would have been due without the answer is far from what is due now.
     is_later: bool,
     /// The least that a peer takes, in bytes per second.
     min_data_rate: u64,
+    /// Nothing is written any more, but messages are received until the end: the limits of an open connection count too.
+    has_write_failed: bool,
 }
 
 /// What is due.
@@ -67,9 +71,11 @@ impl Timers {
             backlog: 0,
             backlog_since: None,
             deadline: None,
+            has_allowance: false,
             is_earlier: false,
             is_later: false,
             min_data_rate: limits.min_data_rate.into(),
+            has_write_failed: false,
         }
     }
 
@@ -85,7 +91,7 @@ impl Timers {
         self.liveness.seen(now);
         // A peer that is to close shows by pings that it is there, not that it has come to our close frame.
         if !self.deadlines.is_closing() {
-            self.is_earlier |= self.backlog >= self.min_data_rate;
+            self.is_earlier |= self.has_allowance;
             self.backlog = 0;
             self.backlog_since = None;
             if let Some(queue) = &mut self.send_queue {
@@ -103,6 +109,7 @@ impl Timers {
         }
     }
 
+    #[inline]
     pub(crate) fn is_read_paused(&self) -> bool {
         self.liveness.is_read_paused()
     }
@@ -121,6 +128,7 @@ impl Timers {
     }
 
     /// Counts bytes that were read. Whether more may be read now.
+    #[inline]
     pub(crate) fn count_bytes(&mut self, bytes: usize, now: Instant) -> bool {
         let is_within = self.rate_limiter.as_mut().is_none_or(|limiter| limiter.bytes_received(bytes, now));
         self.is_earlier |= !is_within;
@@ -153,6 +161,7 @@ impl Timers {
     /// The transport has accepted so many bytes.
     #[inline]
     pub(crate) fn bytes_written(&mut self, bytes: usize, now: Instant) {
+        let puts_off = self.write_puts_off();
         if self.deadlines.write_accepted(now) {
             // A peer that takes data is alive, even where our ping waits behind that.
             self.liveness.seen(now);
@@ -170,6 +179,14 @@ impl Timers {
         if self.deadlines.is_closing() {
             self.deadlines.set_closing(now);
         }
+        self.is_earlier |= puts_off && !self.is_write_blocked();
+    }
+
+    /// Whether a blocked write puts something off that is due earlier once it is not blocked any more: the end of a silent
+    /// peer, or of the closing handshake.
+    #[inline]
+    fn write_puts_off(&self) -> bool {
+        self.is_write_blocked() && (self.deadlines.is_closing() || self.liveness.expiry().is_some())
     }
 
     /// The transport accepts no data.
@@ -213,8 +230,7 @@ impl Timers {
     /// Everything is written and passed on.
     #[inline]
     pub(crate) fn write_done(&mut self) {
-        self.is_earlier |=
-            self.deadlines.has_made_progress() || (self.deadlines.is_closing() && self.is_write_blocked());
+        self.is_earlier |= self.deadlines.has_made_progress() || self.write_puts_off();
         self.deadlines.write_done();
     }
 
@@ -249,9 +265,17 @@ impl Timers {
         self.deadlines.set_closing(now);
     }
 
+    /// The end of the connection begins, for a write has failed: what the peer has sent is still received.
+    pub(crate) fn set_write_failed(&mut self, now: Instant) {
+        self.has_write_failed = true;
+        self.is_earlier = true;
+        self.set_closing(now);
+    }
+
     /// Whether the transport accepts no data, or passes none on.
+    #[inline]
     pub(crate) fn is_write_blocked(&self) -> bool {
-        self.deadlines.write_due().is_some()
+        self.deadlines.is_write_blocked()
     }
 
     /// The connection is to be closed at this time, or at none.
@@ -314,6 +338,7 @@ impl Timers {
             }
             Due::Ping => self.liveness.pinged(now),
             Due::Nothing(next) => {
+                self.has_allowance = self.backlog >= self.min_data_rate;
                 let resumes_at = self.rate_limiter.as_ref().and_then(|limiter| limiter.resumes_at());
                 return Due::Nothing([next, sample_due, resumes_at].into_iter().flatten().min());
             }
@@ -334,24 +359,34 @@ impl Timers {
         if let Some(close) =
             self.deadlines.close_due(self.backlog, self.min_data_rate, self.step_time(), self.liveness.is_read_paused())
         {
-            return if close <= now { Due::Close } else { Due::Nothing(Some(close)) };
+            if close <= now {
+                return Due::Close;
+            }
+            let open = if self.has_write_failed { self.open_due(now) } else { Ok(None) };
+            return open.map_or_else(|due| due, |next| Due::Nothing(Some(next.map_or(close, |next| next.min(close)))));
         }
         let expiry = self.expiry();
         if expiry.is_some_and(|expiry| expiry <= now) {
             return Due::Failed(Failure::KeepaliveTimeout);
         }
-        let next = match self.deadlines.poll(now) {
+        let next = match self.open_due(now) {
             Ok(next) => next,
-            Err(failure) => return Due::Failed(failure),
+            Err(due) => return due,
         };
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return Due::Deadline;
-        }
         let ping = self.liveness.ping_due();
         if ping.is_some_and(|ping| ping <= now) {
             return Due::Ping;
         }
-        Due::Nothing([expiry, next, self.deadline, ping].into_iter().flatten().min())
+        Due::Nothing([expiry, next, ping].into_iter().flatten().min())
+    }
+
+    /// What is due of the limits that count for as long as messages are received, or when the next of them is.
+    fn open_due(&self, now: Instant) -> Result<Option<Instant>, Due> {
+        let next = self.deadlines.poll(now).map_err(Due::Failed)?;
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(Due::Deadline);
+        }
+        Ok([next, self.deadline].into_iter().flatten().min())
     }
 
     /// How long the peer may take for its next step, while it is known not to have acknowledged everything.
@@ -593,15 +628,25 @@ mod tests {
     fn what_may_be_due_earlier_is_said_once() {
         const RATE: usize = 1024;
         type Step = fn(&mut Timers, Instant);
-        let steps: [(&str, Step, bool); 6] = [
+        let steps: [(&str, Step, bool); 10] = [
             ("life behind little", |timers, now| timers.bytes_received(now), false),
             (
                 "life behind much",
                 |timers, now| {
                     timers.bytes_written(RATE, now);
+                    assert!(matches!(timers.poll(now), Due::Nothing(_)));
                     timers.bytes_received(now);
                 },
                 true,
+            ),
+            (
+                "life behind much that was written since the timer was set",
+                |timers, now| {
+                    assert!(matches!(timers.poll(now), Due::Nothing(_)));
+                    timers.bytes_written(RATE, now);
+                    timers.bytes_received(now);
+                },
+                false,
             ),
             ("all is written", |timers, _| timers.write_done(), false),
             (
@@ -618,6 +663,41 @@ mod tests {
                     timers.set_closing(now);
                     timers.write_blocked(now);
                     timers.write_done();
+                },
+                true,
+            ),
+            (
+                "all is written before a ping is awaited",
+                |timers, now| {
+                    timers.write_blocked(now);
+                    timers.write_done();
+                },
+                false,
+            ),
+            (
+                "all is written behind a ping, whose answer had more time until then",
+                |timers, now| {
+                    timers.liveness.pinged(now);
+                    timers.write_blocked(now);
+                    timers.write_done();
+                },
+                true,
+            ),
+            (
+                "data is accepted behind a ping, at once",
+                |timers, now| {
+                    timers.liveness.pinged(now);
+                    timers.write_blocked(now);
+                    timers.bytes_written(1, now);
+                },
+                true,
+            ),
+            (
+                "data is accepted while closing, at once",
+                |timers, now| {
+                    timers.set_closing(now);
+                    timers.write_blocked(now);
+                    timers.bytes_written(1, now);
                 },
                 true,
             ),

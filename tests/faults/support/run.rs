@@ -11,7 +11,7 @@ use super::checks;
 use super::peer::{Script, play};
 use super::sides::{Opened, Setup, open};
 use super::transport::{Fault, Manner, faulty};
-use crate::shared::secs;
+use crate::shared::{Peer, secs};
 
 /// A conversation and where it takes place.
 #[derive(Clone, Debug)]
@@ -98,10 +98,11 @@ async fn run_in(case: &Case, fault: Fault) -> [usize; 4] {
     let budget = Budget::new(1 << 30);
     let limits = Limits::default().budget(budget.clone());
     let limits = if case.user == User::Slow { limits.incoming(1) } else { limits };
-    let (mut peer, transport, observer) = faulty(case.manner, fault);
+    let (peer, transport, observer) = faulty(case.manner, fault);
+    let mut peer = Peer::new(peer, case.setup.peer_role());
     let Opened { ws, user, start: begin, counted } =
         open(case.setup, case.deflate, limits, case.user, &mut peer, transport, &observer).await;
-    let peer = tokio::spawn(play(peer, case.setup.peer_role(), case.script.clone()));
+    let peer = tokio::spawn(play(peer, case.script.clone()));
     // Everything that can wait for a connection.
     let waiting = {
         let (ws, context) = (ws.clone(), ws.context());

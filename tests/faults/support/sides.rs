@@ -7,10 +7,9 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, oneshot};
 use tower_websocket::{Compression, Connector, Limits, Manager, Role, Shutdown, Upgrader, WebSocketLayer};
 
-use super::peer::{answer, ask};
 use super::run::{Report, User};
 use super::transport::{Faulty, Observer};
-use crate::shared::{http_server, serve_connection};
+use crate::shared::{Peer, http_server, serve_connection};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Setup {
@@ -56,7 +55,7 @@ pub(super) async fn open(
     deflate: bool,
     limits: Limits,
     user: User,
-    peer: &mut DuplexStream,
+    peer: &mut Peer<DuplexStream>,
     transport: Faulty,
     observer: &Observer,
 ) -> Opened {
@@ -76,7 +75,7 @@ pub(super) async fn open(
         Setup::Connector => {
             let connector = Connector::new().config(config);
             let connecting = connector.connect_over(transport, "ws://localhost/");
-            let (ws, ()) = tokio::join!(connecting, answer(peer, extension));
+            let (ws, ()) = tokio::join!(connecting, peer.answer(extension));
             ws.unwrap()
         }
         Setup::Layer => return serve(upgrader, user, peer, transport, observer, extension).await,
@@ -94,7 +93,7 @@ pub(super) async fn open(
 async fn serve(
     upgrader: Upgrader,
     user: User,
-    peer: &mut DuplexStream,
+    peer: &mut Peer<DuplexStream>,
     transport: Faulty,
     observer: &Observer,
     extension: &str,
@@ -119,7 +118,7 @@ async fn serve(
         },
     );
     tokio::spawn(serve_connection(http_server(), transport, layer.into_service()));
-    ask(peer, extension).await;
+    peer.ask(extension).await;
     let ws: Manager = managers.recv().await.unwrap();
     assert_eq!(ws.is_compressed(), !extension.is_empty());
     observer.arm();

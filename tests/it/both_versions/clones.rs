@@ -1,13 +1,9 @@
 //! Handles of one connection as streams and sinks.
 
 use futures_util::{SinkExt, StreamExt, stream};
-use tower_websocket::{Error, ErrorKind, Keepalive, Message, Upgrader};
+use tower_websocket::{Error, ErrorKind, Message};
 
-use super::support::{close, kind, open, text};
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
+use super::support::{close, kind, open, quiet, text};
 
 #[tokio::test(start_paused = true)]
 async fn each_stream_tells_the_error_once_and_clones_of_an_ended_one_do_not() {

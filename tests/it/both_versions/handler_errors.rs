@@ -10,15 +10,10 @@ use std::time::Duration;
 use futures_util::{SinkExt, TryStreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower_websocket::{
-    BoxError, CloseCode, CloseFrame, Error, Keepalive, Manager, Message, MessageKind, Role, Upgrader, WebSocketLayer,
-    testing,
+    BoxError, CloseCode, CloseFrame, Error, Manager, Message, MessageKind, Role, WebSocketLayer, testing,
 };
 
-use super::support::{Peer, close, code, secs, serve, text};
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
+use super::support::{Peer, close, code, quiet, secs, serve, text};
 
 /// A connection to somebody else that was closed like this.
 async fn closed_upstream(number: u16, reason: &'static str) -> Manager {

@@ -9,17 +9,13 @@ use serde::Deserialize;
 use tower::ServiceBuilder;
 use tower_websocket::testing::{TestClient, pair};
 use tower_websocket::{
-    BoxError, CloseCode, CloseFrame, Error, ForwardedHeader, HandlerOutput, Keepalive, Manager, OriginPolicy, Upgrader,
+    BoxError, CloseCode, CloseFrame, Error, ForwardedHeader, HandlerOutput, Manager, OriginPolicy, Upgrader,
     WebSocketLayer,
 };
 
-use super::support::{Frame, Peer, close, secs, serve, status, text};
+use super::support::{Frame, Peer, close, quiet, secs, serve, status, text};
 // One subscriber serves all: there is one for a process.
 use crate::support::Lines;
-
-fn quiet() -> Upgrader {
-    Upgrader::new().keepalive(Keepalive::disabled())
-}
 
 /// A connection to this handler; what is logged from here on.
 async fn open<H, F>(handler: H) -> (Peer, Lines)

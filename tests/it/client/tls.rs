@@ -13,8 +13,10 @@ use tokio::io::{AsyncReadExt, duplex};
 use tokio_rustls::rustls::ClientConfig;
 use tower_websocket::{Backoff, CloseCode, Connector, Error, ErrorKind, Manager, Message, WebSocketLayer};
 
+use crate::levels::level;
 use crate::net::{handed_over, listen, serve_stream};
 use crate::shared::{certified, echo, http_server_with_windows, serve_connection};
+use crate::support::Lines;
 
 /// A server with a certificate of its own for `localhost` and 127.0.0.1, and a client's configuration that trusts it.
 async fn serve_tls<H, F>(
@@ -70,8 +72,11 @@ async fn falls_back_to_http1_where_http2_has_no_websockets() {
     let server = auto::Builder::new(TokioExecutor::new());
     let (address, config) = serve_tls(layer, server, &["h2", "http/1.1"]).await;
     let client = Connector::new().http2().tls_config(config);
+    let lines = Lines::default();
+    lines.subscribe();
     let _ws = client.connect(format!("wss://localhost:{}/", address.port())).await.unwrap();
     assert_eq!(handlers.recv().await.unwrap().request().version, Version::HTTP_11);
+    assert_eq!(level(&lines.take(), "no WebSockets over HTTP/2 here"), "DEBUG");
 }
 
 #[tokio::test]

@@ -9,11 +9,13 @@ mod tap;
 
 pub(crate) use deflate::{Deflate, Inflate, deflate, inflate};
 pub(crate) use lines::Lines;
-pub(crate) use peer::{ACCEPT, DEFLATE, KEY, Peer, status};
+pub(crate) use peer::{DEFLATE, Peer, status};
 pub(crate) use server::{handler, open, open_over, open_with, serve, serve_over};
 pub(crate) use tap::{Tap, tap};
 
-pub(crate) use crate::shared::{Frame, binary, close, continuation, echo, millis, ping, pong, quiet, secs, text};
+pub(crate) use crate::shared::{
+    ACCEPT, Frame, KEY, binary, close, continuation, echo, millis, ping, pong, quiet, request, secs, text,
+};
 
 use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind};
 

@@ -7,11 +7,8 @@ use http::Version;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
 
-use super::{Frame, http2, millis, secs};
+use super::{Frame, http2, millis, request, secs};
 
-/// The key of RFC 6455 §1.3, and its answer.
-pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// The header that offers compression.
 pub(crate) const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 
@@ -34,14 +31,7 @@ impl Peer {
 
     /// A proper request for `/ws` with more header lines.
     pub(crate) fn request(more: &str) -> String {
-        Self::request_to("localhost", "/ws", more)
-    }
-
-    fn request_to(host: &str, path: &str, more: &str) -> String {
-        format!(
-            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{more}\r\n"
-        )
+        request("localhost", "/ws", more)
     }
 
     /// Sends a request and returns the head of the response.
@@ -84,7 +74,7 @@ impl Peer {
             let transport = std::mem::replace(&mut self.io, near);
             return http2::open(transport, far, &format!("http://{host}{path}"), more).await;
         }
-        self.ask(&Self::request_to(host, path, more)).await
+        self.ask(&request(host, path, more)).await
     }
 
     /// Sends a frame, masked.

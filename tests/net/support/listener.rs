@@ -72,6 +72,6 @@ async fn accept(over: Over, stream: Stream) -> Peer {
         return Peer::new(Box::new(http2::accept(stream).await), Role::Server);
     }
     let mut peer = Peer::new(stream, Role::Server);
-    peer.answer().await;
+    peer.answer("").await;
     peer
 }

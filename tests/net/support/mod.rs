@@ -7,8 +7,8 @@ mod listener;
 mod namespace;
 mod nginx;
 mod over;
-mod peer;
 mod proxy;
+mod reading;
 mod server;
 mod side;
 
@@ -18,14 +18,17 @@ pub(crate) use listener::connect_through;
 pub(crate) use namespace::{drop_packets, heal, in_namespaces, lose_packets, reset_connections, shape};
 pub(crate) use nginx::Nginx;
 pub(crate) use over::{Over, Socket, Stream};
-pub(crate) use peer::{Peer, Reading, Received};
 pub(crate) use proxy::{Proxy, proxy};
+pub(crate) use reading::{Reading, Received};
 pub(crate) use server::{Server, serve};
 pub(crate) use side::{Way, open, sides};
 
 pub(crate) use crate::shared::{Frame, binary, close, handed_over, millis, ping, pong, quiet, secs, text};
 
 use tower_websocket::{CloseFrame, Compression, Error, ErrorKind};
+
+/// A peer over any of the transports.
+pub(crate) type Peer = crate::shared::Peer<Stream>;
 
 /// How a connection ended: the code of the close frame, or the kind of the error.
 pub(crate) fn how(end: Result<CloseFrame, Error>) -> Result<u16, ErrorKind> {

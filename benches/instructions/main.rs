@@ -1,0 +1,101 @@
+//! A gate that a busy machine does not move: how many instructions the server spends in user space, counted by valgrind.
+//!
+//! `cargo bench --all-features --bench instructions` compares with `benches/instructions.txt` and fails where a row is off by
+//! more than 3 %, in either direction; `UPDATE=1` before it writes the figures anew. The server is a process of its own under
+//! callgrind, on one thread and behind hyper where nothing else is said; the client costs it nothing. Each row is run with N
+//! and with 2N turns: the difference has no start, no handshake and no end in it.
+//!
+//! They are more than a program of one's own spends, by some 300 a turn: without link-time optimisation, and with what the
+//! tests add to tokio's clock (its feature `test-util`).
+
+mod callgrind;
+mod client;
+mod figures;
+mod rows;
+mod server;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::env;
+use std::process::ExitCode;
+
+use figures::Figures;
+use rows::{ROWS, Row};
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["serve", row, turns] => server::run(rows::find(row), turns.parse().expect("a number of turns")),
+        // By `cargo bench`, where a part of a name chooses rows.
+        [.., "--bench"] => return gate(arguments.first().copied().filter(|name| *name != "--bench")),
+        // By `cargo test`: only that everything runs.
+        _ => ROWS.iter().for_each(|row| client::drive(row, 2, callgrind::bare(row, 2))),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Counts the rows that have `part` in their names, and compares them with the figures.
+fn gate(part: Option<&str>) -> ExitCode {
+    let here = callgrind::tools();
+    let expected = Figures::read();
+    let update = env::var_os("UPDATE").is_some();
+    match &here {
+        None => {
+            support::shared::skipped("instructions", "valgrind is not installed");
+            return ExitCode::SUCCESS;
+        }
+        Some(here) if !update && *here != expected.tools => {
+            let why = format!("its figures were made with {}, and here is {here}: they do not compare", expected.tools);
+            support::shared::skipped("instructions", &why);
+        }
+        Some(_) => {}
+    }
+    let here = here.unwrap_or_default();
+    let comparable = here == expected.tools;
+    let mut figures = expected.clone();
+    figures.tools = here;
+    let mut wrong = false;
+    for row in ROWS.iter().filter(|row| part.is_none_or(|part| row.name.contains(part))) {
+        let count = count(row);
+        let verdict = match expected.of(row.name) {
+            Some(before) if comparable => {
+                let change = (count as f64 / before as f64 - 1.0) * 100.0;
+                wrong |= change.abs() > TOLERANCE;
+                format!("{change:+5.1} %{}", if change.abs() > TOLERANCE { "  <--" } else { "" })
+            }
+            Some(_) => "not compared".into(),
+            None => {
+                wrong |= comparable;
+                "new".into()
+            }
+        };
+        println!("{:<48}{count:>9}  {verdict}", row.name);
+        figures.set(row.name, count);
+    }
+    if update {
+        figures.write();
+        return ExitCode::SUCCESS;
+    }
+    if wrong {
+        println!(
+            "More than {TOLERANCE} % off. What is meant to be so is written by `UPDATE=1`, with the reason in the commit."
+        );
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// The instructions of one message, or of whatever the row counts.
+fn count(row: &Row) -> u64 {
+    let [once, twice] = [1, 2].map(|times| {
+        let turns = row.turns * times;
+        let (server, output) = callgrind::start(row, turns);
+        client::drive(row, turns, server);
+        callgrind::instructions(&output)
+    });
+    (twice - once) / (row.turns * row.per_turn)
+}
+
+/// How far a row may be off, in percent.
+const TOLERANCE: f64 = 3.0;

@@ -1,0 +1,162 @@
+//! How topics send over a connection: straight into the outgoing buffer while it has capacity, else through a feed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
+
+use bytes::Bytes;
+
+use super::feeds::{FeedGuard, FeedId};
+use super::inner::Inner;
+use super::panicked::panicked;
+use crate::close::{CloseCode, CloseFrame};
+use crate::error::Error;
+use crate::protocol::{Encoding, Feed, Item, Pushed};
+use crate::role::Role;
+
+impl Inner {
+    /// How messages are encoded on this connection.
+    pub(crate) fn encoding(&self) -> Encoding {
+        if self.lock().sender.role() == Role::Client {
+            return Encoding::Own;
+        }
+        let deflater = self.deflater.lock().unwrap_or_else(PoisonError::into_inner);
+        match deflater.as_ref() {
+            None => Encoding::Plain,
+            Some(deflater) => deflater.stateless().map_or(Encoding::Own, Encoding::Deflate),
+        }
+    }
+
+    /// Adds a feed, or gives the guard back with the reason why nothing can be sent any more.
+    pub(crate) fn add_feed(&self, id: FeedId, feed: Feed, guard: FeedGuard) -> Result<(), (Error, FeedGuard)> {
+        let mut state = self.lock();
+        if let Err(error) = state.lifecycle.check_writable() {
+            return Err((error, guard));
+        }
+        state.feeds.add(id, feed, guard);
+        Ok(())
+    }
+
+    /// Has the task send what waits in a feed that was added.
+    pub(crate) fn start_feed(&self) {
+        self.driver.notify_without_lock();
+    }
+
+    /// Begins a feed, which is empty, with a replay.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(crate) fn replay(&self, id: FeedId, items: Vec<Item>) {
+        let mut state = self.lock();
+        if items.is_empty() {
+            return;
+        }
+        let Some(feed) = state.feeds.get_mut(id) else { return };
+        feed.replay(items);
+        state.feeds.set_waiting();
+        drop(state);
+        self.driver.notify();
+    }
+
+    /// Removes a feed with what waits in it.
+    pub(crate) fn remove_feed(&self, id: FeedId) {
+        let mut state = self.lock();
+        let removed = state.feeds.remove(id);
+        drop(state);
+        drop(removed);
+    }
+
+    /// Sends publications in a row: `joined`, or else one by one through the feed. `scarce`: memory is short.
+    #[inline]
+    pub(crate) fn deliver<I: Iterator<Item = Item>>(
+        &self,
+        id: FeedId,
+        joined: Option<&Joined>,
+        items: impl FnOnce() -> I,
+        scarce: bool,
+    ) -> Delivered {
+        let mut delivered = Delivered::default();
+        let mut state = self.lock();
+        let state_ref = &mut *state;
+        let Some(feed) = state_ref.feeds.get_mut(id) else { return delivered };
+        let has_capacity = state_ref.sender.has_topic_capacity();
+        match joined {
+            Some(Joined { frames, messages, payload }) if has_capacity && feed.is_empty() && !feed.is_closed() => {
+                state_ref.sender.push_shared(frames.clone(), *messages, *payload);
+            }
+            _ => {
+                for item in items() {
+                    match feed.push(item, scarce) {
+                        Pushed::Queued { dropped } => delivered.dropped += dropped,
+                        Pushed::Overflowed => {
+                            delivered.overflowed = true;
+                            break;
+                        }
+                    }
+                }
+                state_ref.feeds.set_waiting();
+            }
+        }
+        drop(state);
+        // Where there is no capacity, the task comes by itself once it has written something.
+        if has_capacity {
+            self.driver.notify();
+        }
+        delivered
+    }
+
+    /// Closes the connection of a member that was too slow.
+    pub(crate) fn close_slow(&self) {
+        self.close(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "too slow for a topic"));
+    }
+
+    /// What waits in a feed; `None` once it was removed.
+    pub(crate) fn feed_status(&self, id: FeedId) -> Option<FeedStatus> {
+        let mut state = self.lock();
+        let feed = state.feeds.get_mut(id)?;
+        Some(FeedStatus { waiting: feed.len(), dropped: feed.dropped() })
+    }
+
+    /// Encodes and queues what waits in the feeds, as far as there is capacity.
+    pub(super) fn encode_waiting(&self) {
+        loop {
+            let mut state = self.lock();
+            if !state.sender.has_topic_capacity() {
+                return;
+            }
+            let Some(own) = state.feeds.pop_own() else { return };
+            drop(state);
+            // Only this task takes something out, so that nothing overtakes it.
+            // What tells a member of dropped messages is the user's, and may panic.
+            let message = match catch_unwind(AssertUnwindSafe(|| own.into_message())) {
+                Ok(message) => message,
+                Err(payload) => return self.close(panicked(payload)),
+            };
+            if self.queue_for_topic(message).is_err() {
+                // The connection is over, and its feeds are gone.
+                return;
+            }
+        }
+    }
+}
+
+/// Publications in a row as one piece of bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Joined {
+    pub(crate) frames: Bytes,
+    pub(crate) messages: u64,
+    pub(crate) payload: u64,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Delivered {
+    /// The connection is to be closed, as its feed is full.
+    pub(crate) overflowed: bool,
+    /// How many publications were dropped from the feed.
+    pub(crate) dropped: u64,
+}
+
+/// What waits in a feed, and what was dropped from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FeedStatus {
+    pub(crate) waiting: usize,
+    pub(crate) dropped: u64,
+}
