@@ -17,6 +17,7 @@ for_each_broker! {
     a_slow_broker_delays
     a_member_that_joins_while_the_broker_is_away_is_served_when_it_is_back
     what_waits_for_the_broker_is_bounded
+    more_may_wait_for_the_broker_than_it_keeps
 }
 
 /// Publishes these numbers as texts.
@@ -173,4 +174,16 @@ async fn what_waits_for_the_broker_is_bounded(mut broker: Broker) {
     assert_eq!(texts(&member.take(published).await), vec![&*message; published]);
     topic.publish("more").unwrap();
     assert_eq!(member.recv().await.1, "more");
+}
+
+async fn more_may_wait_for_the_broker_than_it_keeps(mut broker: Broker) {
+    let topic = topic(&broker.hub().await);
+    let mut member = Member::join(&topic).await;
+    publish(&topic, 0..10);
+    member.take(10).await;
+    broker.kill().await;
+    publish(&topic, 10..5000);
+    broker.restart().await;
+    assert_eq!(texts(&member.up_to("4999").await), numbers(10..5000));
+    assert_eq!(topic.stats().gaps, 0);
 }

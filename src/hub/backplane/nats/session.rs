@@ -35,14 +35,23 @@ impl Session for NatsSession {
     #[expect(private_interfaces, reason = "the trait is sealed by being unreachable")]
     async fn serve(mut self, link: &Link, followers: &mut Followers) -> Result<(), BoxError> {
         let mut epochs = self.client.subscribe(self.stream.subjects.epoch()).await?;
-        let following = Following { client: &self.client, stream: &self.stream, link, followers, live: Live::new() };
+        let mut following =
+            Following { client: &self.client, stream: &self.stream, link, followers, live: Live::new() };
+        let stream = &self.stream;
+        let served = async {
+            // Before anything is published: more may wait than the stream keeps.
+            following.start().await?;
+            tokio::select! {
+                end = publish(stream, link) => end,
+                end = following.run() => end,
+            }
+        };
         tokio::select! {
             biased;
             event = self.ends.recv() => Err(event.map_or("closed".to_owned(), |event| event.to_string()).into()),
             // Before anything of the new epoch is taken for one of the old one.
             () = another_epoch(&mut epochs, &self.stream) => Err("the stream has a new epoch".into()),
-            end = publish(&self.stream, link) => end,
-            end = following.run() => end,
+            end = served => end,
         }
     }
 }
@@ -95,11 +104,16 @@ struct Following<'a> {
 }
 
 impl Following<'_> {
-    async fn run(mut self) -> Result<(), BoxError> {
+    /// Follows what the session before did.
+    async fn start(&mut self) -> Result<(), BoxError> {
         self.check().await?;
         for name in self.followers.names() {
             self.follow(&name).await?;
         }
+        Ok(())
+    }
+
+    async fn run(mut self) -> Result<(), BoxError> {
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -170,6 +184,8 @@ impl Following<'_> {
                 }
                 follower.load(self.link, read.start, read.entries, read.position);
             }
+            // As with most topics after a connection broke.
+            Some(last) if self.stream.last(name).await? <= last.position.offset() => {}
             Some(last) => {
                 let read = self.stream.read(name, last.position.offset()).await?;
                 // The stream is not in doubt any more; others may have found that it was, meanwhile.

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::{Context, PublishAckFuture};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{Config, Info, RawMessageErrorKind, Republish, Stream as Handle};
+use async_nats::jetstream::stream::{
+    Config, Info, LastRawMessageErrorKind, RawMessageErrorKind, Republish, Stream as Handle,
+};
 use async_nats::jetstream::{self};
 use async_nats::{Client, HeaderMap, header};
 use bytes::Bytes;
@@ -74,6 +76,15 @@ impl Stream {
         match self.handle.get_raw_message(sequence).await {
             Ok(message) => Ok(Some(message.payload)),
             Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The sequence number of the last publication of a topic; zero where there is none.
+    pub(super) async fn last(&self, topic: &str) -> Result<u64, BoxError> {
+        match self.handle.get_last_raw_message_by_subject(&self.subjects.log(topic)).await {
+            Ok(message) => Ok(message.sequence),
+            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(0),
             Err(error) => Err(error.into()),
         }
     }

@@ -45,7 +45,9 @@ impl Session for RedisSession {
     #[expect(private_interfaces, reason = "the trait is sealed by being unreachable")]
     async fn serve(self, link: &Link, followers: &mut Followers) -> Result<(), BoxError> {
         let Self { commands, subscriptions, messages, log } = self;
-        let following = Following { commands: commands.clone(), subscriptions, log: log.clone(), link, followers };
+        let mut following = Following { commands: commands.clone(), subscriptions, log: log.clone(), link, followers };
+        // Before anything is published: more may wait than the server keeps.
+        following.start().await?;
         tokio::select! {
             end = log.publish(commands, link) => end,
             end = following.run(messages) => end,
@@ -115,9 +117,13 @@ struct Following<'a> {
 }
 
 impl Following<'_> {
-    async fn run(mut self, mut messages: PubSubStream) -> Result<(), BoxError> {
+    /// Follows what the session before did.
+    async fn start(&mut self) -> Result<(), BoxError> {
         let known = self.followers.names();
-        self.follow(&known).await?;
+        self.follow(&known).await
+    }
+
+    async fn run(mut self, mut messages: PubSubStream) -> Result<(), BoxError> {
         let [mut beats, mut renewals] = [BEAT, RENEWAL].map(interval);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -166,52 +172,59 @@ impl Following<'_> {
     async fn read(&mut self, names: &[Arc<str>]) -> Result<(), BoxError> {
         let mut behind = names.to_vec();
         while !behind.is_empty() {
-            let mut pipe = pipe();
-            pipe.ignore_errors();
-            let mut asked = Vec::new();
-            for name in behind.drain(..) {
-                if let Some(follower) = self.followers.get_mut(&name)
-                    && let Some(topic) = follower.topic()
-                {
-                    let count = topic.replayable();
-                    pipe.add_command(self.log.scripts.read(
-                        &self.log.key(&name),
-                        follower.last(),
-                        count,
-                        topic.retention(),
-                    ));
-                    asked.push(name);
-                }
-            }
-            if asked.is_empty() {
-                return Ok(());
-            }
-            let answers: Vec<Value> = pipe.query_async(&mut self.commands).await?;
-            for (name, answer) in asked.into_iter().zip(answers) {
-                let read = answer.extract_error().map_err(BoxError::from).and_then(parse_read);
-                let mut read = match read {
-                    Ok(read) => read,
-                    Err(error) if error.downcast_ref().is_some_and(is_temporary) => return Err(error),
-                    Err(error) => {
-                        tracing::error!(topic = &*name, %error, "the log of a topic cannot be read");
-                        continue;
-                    }
-                };
-                let Some(follower) = self.followers.get_mut(&name) else { continue };
-                if follower.last().is_none() {
-                    read.entries.reverse();
-                    let epoch = read.position.epoch();
-                    read.entries.retain(|entry| entry.position.epoch() == epoch && !entry.envelope.is_empty());
-                    let start = read.entries.first().map_or(read.position, Entry::before);
-                    follower.load(self.link, start, read.entries, read.position);
-                } else if follower.catch_up(self.link, read.entries).is_err() {
-                    self.begin_epoch(&name).await?;
-                } else if read.is_full {
-                    behind.push(name);
-                }
-            }
+            behind = self.read_page(behind).await?;
         }
         Ok(())
+    }
+
+    /// Reads the next of what these topics have missed, and returns those that may have missed more.
+    async fn read_page(&mut self, names: Vec<Arc<str>>) -> Result<Vec<Arc<str>>, BoxError> {
+        let mut behind = Vec::new();
+        let mut pipe = pipe();
+        pipe.ignore_errors();
+        let mut asked = Vec::new();
+        for name in names {
+            if let Some(follower) = self.followers.get_mut(&name)
+                && let Some(topic) = follower.topic()
+            {
+                let count = topic.replayable();
+                pipe.add_command(self.log.scripts.read(
+                    &self.log.key(&name),
+                    follower.last(),
+                    count,
+                    topic.retention(),
+                ));
+                asked.push(name);
+            }
+        }
+        if asked.is_empty() {
+            return Ok(behind);
+        }
+        let answers: Vec<Value> = pipe.query_async(&mut self.commands).await?;
+        for (name, answer) in asked.into_iter().zip(answers) {
+            let read = answer.extract_error().map_err(BoxError::from).and_then(parse_read);
+            let mut read = match read {
+                Ok(read) => read,
+                Err(error) if error.downcast_ref().is_some_and(is_temporary) => return Err(error),
+                Err(error) => {
+                    tracing::error!(topic = &*name, %error, "the log of a topic cannot be read");
+                    continue;
+                }
+            };
+            let Some(follower) = self.followers.get_mut(&name) else { continue };
+            if follower.last().is_none() {
+                read.entries.reverse();
+                let epoch = read.position.epoch();
+                read.entries.retain(|entry| entry.position.epoch() == epoch && !entry.envelope.is_empty());
+                let start = read.entries.first().map_or(read.position, Entry::before);
+                follower.load(self.link, start, read.entries, read.position);
+            } else if follower.catch_up(self.link, read.entries).is_err() {
+                self.begin_epoch(&name).await?;
+            } else if read.is_full {
+                behind.push(name);
+            }
+        }
+        Ok(behind)
     }
 
     /// The log has diverged from what this topic knows.
@@ -229,7 +242,8 @@ impl Following<'_> {
     /// Keeps the streams of quiet topics: reading does.
     async fn renew(&mut self) -> Result<(), BoxError> {
         for names in self.followers.names().chunks(CHUNK) {
-            self.read(names).await?;
+            // What comes behind it is told.
+            self.read_page(names.to_vec()).await?;
         }
         Ok(())
     }
