@@ -60,7 +60,9 @@
 //!   [`Recovered::Pending`](crate::Recovered::Pending), and what was missed comes when it is known. So let
 //!   [`tell_gap`](crate::Topic::tell_gap) tell of gaps rather than the handler: it does so in their place. To know at once,
 //!   wait for [`ready`](crate::Topic::ready) before joining.
-//! - [`publish`](crate::Topic::publish) can fail: when 16 MiB wait for a broker that is away.
+//! - [`publish`](crate::Topic::publish) can fail: when 16 MiB wait for a broker that is away. What the broker refuses for good is
+//!   lost, and logged at `error`: NATS takes messages of up to 1 MiB unless its `max_payload` says otherwise.
+//! - [`periodic`](crate::Topic::periodic) publishes to the members at all servers: call it at one of them.
 //! - [`members`](crate::Topic::members), [`presence`](crate::Topic::presence) and [`stats`](crate::Topic::stats) are of one server.
 //!   What [`on_presence`](crate::Topic::on_presence) returns is published to all. For a list of all who are there, let each
 //!   server publish its own list, as the example does.
@@ -74,6 +76,10 @@
 //! | one server is cut off from it | the same, for that server |
 //! | it comes back without its data, or with old data | a gap, told by [`tell_gap`](crate::Topic::tell_gap); positions from before are never taken for others |
 //! | it is slow | everything comes later |
+//!
+//! A server may be behind by as much as the broker keeps of a topic. Where the servers publish more than 1,000 messages to one
+//! while a server is cut off, or while they were waiting for the broker, the rest is a gap for it: a larger
+//! [`History`](crate::History) has Redis keep more, and a stream with other limits has NATS.
 //!
 //! A server notices a broker that does not answer within some 8 seconds, and connects again with growing, random delays of at
 //! most 5 seconds. [`TopicStats::gaps`](crate::TopicStats::gaps) counts gaps, and each is logged at `warn`.

@@ -48,7 +48,8 @@ impl Topic {
     /// How a publication and its position become the message that members get. By default it is the message that was
     /// published.
     ///
-    /// It is called once for each publication, by the publisher, and must not use the topic itself.
+    /// It is called once for each publication, by the publisher, and must not use the topic itself. With a broker each server calls
+    /// it for each publication; where it panics, that one is lost for this server's members: a gap.
     ///
     /// ```
     /// use tower_websocket::{Hub, Message};
@@ -80,7 +81,7 @@ impl Topic {
     /// What a member is told when publications are lost for it: in their place, before everything that comes behind them. By
     /// default nothing. See [`Recovered::Gap`] and [`History`]; with a broker also where that has lost something.
     ///
-    /// It must not use the topic itself.
+    /// It must not use the topic itself. Where it panics, nothing is told.
     ///
     /// ```
     /// use tower_websocket::{Hub, Message};

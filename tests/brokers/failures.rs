@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tower_websocket::{Recovered, Topic};
 
+use crate::PATIENCE;
 use crate::broker::Broker;
 use crate::cut::{Cable, Way};
 use crate::for_each_broker;
@@ -18,6 +19,7 @@ for_each_broker! {
     a_member_that_joins_while_the_broker_is_away_is_served_when_it_is_back
     what_waits_for_the_broker_is_bounded
     more_may_wait_for_the_broker_than_it_keeps
+    hubs_that_are_dropped_while_the_broker_is_away_leave_nothing_behind
 }
 
 /// Publishes these numbers as texts.
@@ -186,4 +188,23 @@ async fn more_may_wait_for_the_broker_than_it_keeps(mut broker: Broker) {
     broker.restart().await;
     assert_eq!(texts(&member.up_to("4999").await), numbers(10..5000));
     assert_eq!(topic.stats().gaps, 0);
+}
+
+async fn hubs_that_are_dropped_while_the_broker_is_away_leave_nothing_behind(mut broker: Broker) {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let topics = [topic(&broker.hub().await), topic(&broker.hub().await)];
+    let mut members = [Member::join(&topics[0]).await, Member::join(&topics[1]).await];
+    publish(&topics[0], 0..10);
+    for member in &mut members {
+        member.take(10).await;
+    }
+    broker.kill().await;
+    drop((topics, members));
+    let all_end = async {
+        while tasks() > before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, all_end).await.expect("no task stays");
 }

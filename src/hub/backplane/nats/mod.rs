@@ -38,6 +38,8 @@ use crate::error::{BoxError, Error, ErrorKind};
 ///
 /// The offset of a position is the sequence number in the stream: it counts the publications of all topics.
 ///
+/// The server takes messages of up to its `max_payload`, 1 MiB by default. What is larger is lost, and logged at `error`.
+///
 /// # `tls://`
 ///
 /// URLs with TLS work, with the operating system's certificates.

@@ -32,6 +32,9 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// minutes, or as long as the history keeps publications. A script adds to the stream and tells the channel of the same name, in
 /// one step. One connection publishes, and another listens.
 ///
+/// A second key for each topic and server, with an expiry of an hour, has the number of the server's last publication: what is sent
+/// again after a connection broke is published once.
+///
 /// # `rediss://`
 ///
 /// URLs with TLS work in programs that turn on a TLS feature of the `redis` crate.
