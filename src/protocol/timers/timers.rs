@@ -628,7 +628,7 @@ mod tests {
     fn what_may_be_due_earlier_is_said_once() {
         const RATE: usize = 1024;
         type Step = fn(&mut Timers, Instant);
-        let steps: [(&str, Step, bool); 10] = [
+        let steps: [(&str, Step, bool); 11] = [
             ("life behind little", |timers, now| timers.bytes_received(now), false),
             (
                 "life behind much",
