@@ -1,9 +1,8 @@
 //! Every example is started and used, over HTTP/1.1 and HTTP/2, by clients that are not this crate's own.
 
-#![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
-
 mod client;
 #[cfg(feature = "redis")]
+#[expect(clippy::unwrap_used, reason = "helpers are part of their test, and clippy allows it only in test functions")]
 mod cluster;
 mod dashboard;
 mod debug;

@@ -139,7 +139,7 @@ impl Following<'_> {
                         }
                     }
                 }
-                message = next(Pin::new(&mut messages)) => {
+                message = next(std::pin::Pin::new(&mut messages)) => {
                     let message = message.ok_or("the server has closed the connection")?;
                     let channel = message.get_channel_name().to_owned();
                     if let Some(name) = channel.strip_prefix(&self.log.prefix)

@@ -69,7 +69,7 @@ impl Remote {
             let (link, closed) = serving;
             let dropped = async {
                 closed.cancelled().await;
-                let _ = timeout(LAST_WORDS, link.drained()).await;
+                let _ = timeout(DRAIN_TIME, link.drained()).await;
             };
             tokio::select! {
                 () = dropped => {}
@@ -188,4 +188,4 @@ impl fmt::Debug for Remote {
 }
 
 /// How long what was published may take once the hub is dropped.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const DRAIN_TIME: Duration = Duration::from_secs(5);
