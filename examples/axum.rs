@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tower_websocket::{Error, Manager, WebSocketLayer};
+use tower_websocket::{Error, Manager, OriginPolicy, Upgrader, WebSocketLayer};
 
 #[derive(Default)]
 struct App {
@@ -52,7 +52,9 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     println!("listening on http://{}", listener.local_addr()?);
 
     let app = Arc::new(App::default());
-    let echo = WebSocketLayer::new(move |ws| echo(ws, app.clone()));
+    // A page of another name that resolves to this machine (DNS rebinding) has no business here.
+    let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
+    let echo = WebSocketLayer::new(move |ws| echo(ws, app.clone())).upgrader(Upgrader::new().origin(origin));
     // Over HTTP/2 a handshake is a CONNECT, which the layer sees though the route has no such method.
     let router = Router::new().route("/", get(page)).route("/ws", get(about).layer(echo));
     server::serve(listener, server::http(), router).await;

@@ -7,14 +7,14 @@ use std::env;
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tower_websocket::axum::WebSocketUpgrade;
-use tower_websocket::{Error, Manager, Message};
+use tower_websocket::{Error, Manager, Message, OriginPolicy, Upgrader};
 
 #[allow(dead_code, reason = "an example uses a part of it")]
 #[path = "server/mod.rs"]
@@ -92,7 +92,10 @@ async fn index() -> Html<&'static str> {
 async fn main() -> Result<(), Box<dyn StdError>> {
     let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    server::serve(listener, server::http(), app()).await;
+    // A page of another name that resolves to this machine (DNS rebinding) has no business here.
+    let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
+    let app = app().layer(Extension(Upgrader::new().origin(origin)));
+    server::serve(listener, server::http(), app).await;
     Ok(())
 }
 

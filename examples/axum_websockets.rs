@@ -19,7 +19,7 @@ use futures_util::sink::SinkExt;
 use futures_util::stream::StreamExt;
 use tokio::net::TcpListener;
 use tower_websocket::axum::WebSocketUpgrade;
-use tower_websocket::{CloseCode, Manager, Message};
+use tower_websocket::{CloseCode, Manager, Message, OriginPolicy, Upgrader};
 
 #[allow(dead_code, reason = "an example uses a part of it")]
 #[path = "server/mod.rs"]
@@ -115,6 +115,9 @@ async fn connect_info(Extension(peer): Extension<SocketAddr>, mut request: Reque
 async fn main() -> Result<(), Box<dyn StdError>> {
     let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    server::serve(listener, server::http(), app().layer(map_request(connect_info))).await;
+    // A page of another name that resolves to this machine (DNS rebinding) has no business here.
+    let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
+    let app = app().layer(Extension(Upgrader::new().origin(origin))).layer(map_request(connect_info));
+    server::serve(listener, server::http(), app).await;
     Ok(())
 }

@@ -193,9 +193,11 @@ const PAGE: &str = r#"<!doctype html>
 <form><input name="text" autocomplete="off" placeholder="say something" autofocus></form>
 <pre id="log"></pre>
 <script>
-    const me = new URLSearchParams(location.search).get('name') ?? `guest ${Math.floor(Math.random() * 1000)}`;
+    const query = new URLSearchParams(location.search);
+    const me = query.get('name') ?? `guest ${Math.floor(Math.random() * 1000)}`;
     const log = (text) => document.getElementById('log').append(text, '\n');
-    const servers = [location.host, `${location.hostname}:${location.port === '3001' ? 3000 : 3001}`];
+    const other = query.get('other') ?? (location.port === '3001' ? '3000' : '3001');
+    const servers = [location.host, `${location.hostname}:${other}`];
     const lists = new Map();
     let ws, after, failures = 0;
 

@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use sysinfo::System;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tower_websocket::{CloseCode, Error, Manager, Shutdown, WebSocketLayer};
+use tower_websocket::{CloseCode, Error, Manager, OriginPolicy, Shutdown, Upgrader, WebSocketLayer};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -59,9 +59,12 @@ async fn serve() -> Result<(), Box<dyn StdError>> {
     // It lives as long as the process, so that handlers can simply refer to it.
     let app: &'static App = Box::leak(Box::new(App { load, peers: Mutex::default(), savings: Savings::default() }));
     let shutdown = Shutdown::new();
-    let status = WebSocketLayer::new(move |ws| status(ws, app)).shutdown(&shutdown);
-    let peers = WebSocketLayer::new(move |ws| peers(ws, app)).shutdown(&shutdown);
-    let echo = WebSocketLayer::new(echo).shutdown(&shutdown);
+    // A page of another name that resolves to this machine (DNS rebinding) is not told who is connected.
+    let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
+    let upgrader = Upgrader::new().origin(origin).shutdown(&shutdown);
+    let status = WebSocketLayer::new(move |ws| status(ws, app)).upgrader(upgrader.clone());
+    let peers = WebSocketLayer::new(move |ws| peers(ws, app)).upgrader(upgrader.clone());
+    let echo = WebSocketLayer::new(echo).upgrader(upgrader);
     let router = Router::new()
         .route("/", file("text/html; charset=utf-8", include_str!("dashboard/index.html")))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("dashboard/style.css")))

@@ -3,6 +3,7 @@
 //! | variable | default | meaning |
 //! | --- | --- | --- |
 //! | `ADDR` | `127.0.0.1:9001` | where to listen |
+//! | `HOSTS` | `localhost,127.0.0.1,[::1]` | the hosts that a request may name, or `*` for all; other names may be those of pages (DNS rebinding) |
 //! | `COMPRESSION` | `1` | `0`: without permessage-deflate |
 //! | `TAKEOVER` | `0` | `1`: with context takeover, where the client agrees |
 //! | `WINDOW_BITS` | `15` | the largest window of either side, from 9 on |
@@ -52,10 +53,13 @@ fn settings() -> Result<Upgrader, Box<dyn StdError + Send + Sync>> {
         .server_max_window_bits(window_bits)?
         .client_max_window_bits(window_bits)?;
     // Load tools send whatever `Origin` they like. A server with pages keeps the default.
-    let mut upgrader = Upgrader::new()
-        .origin(OriginPolicy::insecure_any())
-        .limits(Limits::default().max_message_size(max_message))
-        .compression(compression);
+    let mut origin = OriginPolicy::insecure_any();
+    let hosts = env::var("HOSTS").unwrap_or_else(|_| "localhost,127.0.0.1,[::1]".to_owned());
+    if hosts != "*" {
+        origin = origin.allowed_hosts(hosts.split(','))?;
+    }
+    let mut upgrader =
+        Upgrader::new().origin(origin).limits(Limits::default().max_message_size(max_message)).compression(compression);
     if is("COMPRESSION", "0") {
         upgrader = upgrader.without_compression();
     }

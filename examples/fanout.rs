@@ -3,6 +3,7 @@
 //! | variable | default | meaning |
 //! | --- | --- | --- |
 //! | `ADDR` | `127.0.0.1:9001` | where to listen |
+//! | `HOSTS` | `localhost,127.0.0.1,[::1]` | the hosts that a request may name, or `*` for all; other names may be those of pages (DNS rebinding) |
 //! | `COMPRESSION` | `1` | `0`: without permessage-deflate |
 //! | `HTTP2` | `1` | `0`: HTTP/1.1 only |
 //! | `OVERFLOW` | `close` | a member that is slow: `close`, `drop` the oldest, or keep the `latest` |
@@ -49,18 +50,23 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
         }
     });
     let service = ServiceBuilder::new()
-        .layer(subscribe.path("/sub").upgrader(settings()))
-        .service(publish.path("/pub").upgrader(settings()).into_service());
+        .layer(subscribe.path("/sub").upgrader(settings()?))
+        .service(publish.path("/pub").upgrader(settings()?).into_service());
     let http = server::http();
     let http = if is("HTTP2", "0") { http.http1_only() } else { http };
     server::serve(listener, http, service).await;
     Ok(())
 }
 
-fn settings() -> Upgrader {
+fn settings() -> Result<Upgrader, Error> {
     // Load tools send whatever `Origin` they like. A server with pages keeps the default.
-    let upgrader = Upgrader::new().origin(OriginPolicy::insecure_any());
-    if is("COMPRESSION", "0") { upgrader.without_compression() } else { upgrader }
+    let mut origin = OriginPolicy::insecure_any();
+    let hosts = env::var("HOSTS").unwrap_or_else(|_| "localhost,127.0.0.1,[::1]".to_owned());
+    if hosts != "*" {
+        origin = origin.allowed_hosts(hosts.split(','))?;
+    }
+    let upgrader = Upgrader::new().origin(origin);
+    Ok(if is("COMPRESSION", "0") { upgrader.without_compression() } else { upgrader })
 }
 
 fn is(name: &str, expected: &str) -> bool {

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
-use tower_websocket::{Error, Manager, WebSocketLayer};
+use tower_websocket::{Error, Manager, OriginPolicy, Upgrader, WebSocketLayer};
 
 async fn echo(ws: Manager) -> Result<(), Error> {
     while let Some(message) = ws.recv().await? {
@@ -31,7 +31,10 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
 
-    let service = ServiceBuilder::new().layer(WebSocketLayer::new(echo).path("/ws")).service_fn(page);
+    // A page of another name that resolves to this machine (DNS rebinding) has no business here.
+    let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
+    let echo = WebSocketLayer::new(echo).path("/ws").upgrader(Upgrader::new().origin(origin));
+    let service = ServiceBuilder::new().layer(echo).service_fn(page);
 
     server::serve(listener, server::http(), service).await;
     Ok(())

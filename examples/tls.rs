@@ -20,7 +20,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tower::ServiceBuilder;
-use tower_websocket::{CloseCode, Error, Manager, Message, WebSocketLayer};
+use tower_websocket::{CloseCode, Error, Manager, Message, OriginPolicy, Upgrader, WebSocketLayer};
 
 /// Says which version of HTTP the WebSocket came over, then echoes.
 async fn echo(ws: Manager) -> Result<(), Error> {
@@ -48,7 +48,10 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("listening on https://{}", listener.local_addr()?);
 
-    let service = ServiceBuilder::new().layer(WebSocketLayer::new(echo).path("/ws")).service_fn(page);
+    // A page of another name that resolves to this machine (DNS rebinding) has no business here.
+    let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
+    let echo = WebSocketLayer::new(echo).path("/ws").upgrader(Upgrader::new().origin(origin));
+    let service = ServiceBuilder::new().layer(echo).service_fn(page);
     let tls = TlsAcceptor::from(Arc::new(self_signed()?));
 
     // The time for a first request runs meanwhile too.

@@ -16,7 +16,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tower_websocket::{CloseCode, CloseFrame, Error, Manager, Upgrader, WebSocketLayer};
+use tower_websocket::{CloseCode, CloseFrame, Error, Manager, OriginPolicy, Upgrader, WebSocketLayer};
 
 #[allow(dead_code, reason = "an example uses a part of it")]
 #[path = "server/mod.rs"]
@@ -67,22 +67,24 @@ async fn chat(ws: Manager) -> Result<(), Error> {
 const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The page, and the WebSocket at `/ws`.
-pub(crate) fn app() -> Router {
+pub(crate) fn app() -> Result<Router, Error> {
+    // A page of another name that resolves to this machine (DNS rebinding) has no business here.
+    let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
     // The one subprotocol that is answered; a browser fails a connection whose answer names none of those it offered.
-    let upgrader = Upgrader::new().subprotocols(["chat.v1"]).on_end(|request, end, stats| {
+    let upgrader = Upgrader::new().origin(origin).subprotocols(["chat.v1"]).on_end(|request, end, stats| {
         let user = request.extensions.get::<User>().map(|user| user.0);
         println!("{user:?} left after {} messages: {end:?}", stats.messages_received);
     });
     let chat = WebSocketLayer::new(chat).upgrader(upgrader).into_service();
     let chat = Router::new().route_service("/ws", chat).layer(from_fn(authenticate));
-    Router::new().route("/", get(|| async { Html(PAGE) })).merge(chat)
+    Ok(Router::new().route("/", get(|| async { Html(PAGE) })).merge(chat))
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn StdError>> {
     let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    server::serve(listener, server::http(), app()).await;
+    server::serve(listener, server::http(), app()?).await;
     Ok(())
 }
 

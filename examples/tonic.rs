@@ -16,7 +16,7 @@ use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::health_reporter;
 use tower::Layer;
-use tower_websocket::{Error, Manager, WebSocketLayer};
+use tower_websocket::{Error, Manager, OriginPolicy, Upgrader, WebSocketLayer};
 
 async fn echo(ws: Manager) -> Result<(), Error> {
     while let Some(message) = ws.recv().await? {
@@ -32,7 +32,10 @@ async fn main() -> Result<(), Box<dyn StdError>> {
 
     let (reporter, health) = health_reporter();
     reporter.set_service_status("echo", ServingStatus::Serving).await;
-    let service = WebSocketLayer::new(echo).path("/ws").layer(Routes::new(health).prepare());
+    // A page of another name that resolves to this machine (DNS rebinding) has no business here.
+    let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
+    let echo = WebSocketLayer::new(echo).path("/ws").upgrader(Upgrader::new().origin(origin));
+    let service = echo.layer(Routes::new(health).prepare());
 
     server::serve(listener, server::http(), service).await;
     Ok(())

@@ -12,7 +12,7 @@ use std::error::Error as StdError;
 
 use tokio::net::TcpListener;
 use tower::Layer;
-use tower_websocket::{Error, Manager, WebSocketLayer};
+use tower_websocket::{Error, Manager, OriginPolicy, Upgrader, WebSocketLayer};
 use warp::Filter;
 
 async fn echo(ws: Manager) -> Result<(), Error> {
@@ -29,7 +29,10 @@ async fn main() -> Result<(), Box<dyn StdError>> {
 
     let page = warp::path::end().map(|| String::from("A page of warp's. The WebSocket is at /ws.\n"));
     let hello = warp::path!("hello" / String).map(|name| format!("Hello, {name}!\n"));
-    let service = WebSocketLayer::new(echo).path("/ws").layer(warp::service(page.or(hello)));
+    // A page of another name that resolves to this machine (DNS rebinding) has no business here.
+    let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
+    let echo = WebSocketLayer::new(echo).path("/ws").upgrader(Upgrader::new().origin(origin));
+    let service = echo.layer(warp::service(page.or(hello)));
 
     server::serve(listener, server::http(), service).await;
     Ok(())

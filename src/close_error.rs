@@ -29,6 +29,8 @@ impl Error {
     ///     Ok(())
     /// }
     /// ```
+    #[doc(alias = "CloseError")]
+    #[doc(alias = "IsCloseError")]
     #[must_use]
     pub fn close_frame(&self) -> Option<&CloseFrame> {
         let source = std::error::Error::source(self)?;

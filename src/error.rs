@@ -62,6 +62,7 @@ pub enum ErrorKind {
     /// The connection reached the lifetime that its limits allow (answered with 1001).
     LifetimeExceeded,
     /// The peer's message is larger than the limit (answered with 1009).
+    #[doc(alias = "ErrReadLimit")]
     MessageTooBig,
     /// The peer broke the protocol (answered with 1002, or 1007 for text that is not UTF-8).
     Protocol,
@@ -69,10 +70,12 @@ pub enum ErrorKind {
     RateLimitExceeded,
     /// No message arrived in the time that the caller gave, or a message stayed unfinished too long. After the former the
     /// connection stays usable; after the latter it ends (answered with 1008).
+    #[doc(alias = "ErrReadTimeout")]
     ReadTimeout,
     /// What a `get` function or a source of bytes reported; the source is that error. The connection stays usable.
     Source,
     /// The peer did not take the data in time. A part of it may be on the wire, so the connection ends.
+    #[doc(alias = "ErrWriteTimeout")]
     WriteTimeout,
 }
 

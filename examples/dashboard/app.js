@@ -24,14 +24,14 @@
 //   }
 //
 // /ws/echo     every message comes back as it was sent, in order. The page sends text; an empty one, every
-//              ten seconds, only asks whether the connection still works.
+//              two seconds, only asks whether the connection still works.
 //
 // For tests: #state[data-state=connecting|open|waiting|closing|closed], the same on body; #cpu-chart and
-// #memory-chart[data-points][data-updates][data-last]; #echo-reply[data-count][data-rtt]; #close-code, #close-reason;
+// #memory-chart[data-points][data-updates][data-last]; #echo-chart[data-points][data-last]; #echo-reply[data-count][data-rtt]; #close-code, #close-reason;
 // #countdown[data-attempt]; #peers tr[data-id][data-you]; #peers-count[data-count];
-// #dedup-produced, #dedup-sent, #dedup-bytes[data-value]; #metrics tr[data-name][data-value].
+// #dedup-produced, #dedup-sent, #dedup-skipped, #dedup-bytes[data-value]; #metrics tr[data-name][data-value].
 
-import { probe, sendEcho, showEcho } from "./echo.js";
+import { BEAT, beat, doubt, sendEcho, showEcho } from "./echo.js";
 import { Link } from "./link.js";
 import { showMetrics } from "./metrics.js";
 import { $, element } from "./page.js";
@@ -62,10 +62,11 @@ $("close-form").addEventListener("submit", (event) => {
 $("close").addEventListener("click", () => link.close());
 $("reconnect").addEventListener("click", () => link.hurry());
 addEventListener("online", () => link.hurry());
+addEventListener("offline", () => doubt(link));
 
 link.connect();
 setInterval(() => tick(link), 100);
-setInterval(() => probe(link), 10_000);
+setInterval(() => beat(link), BEAT);
 showMetrics();
 setInterval(showMetrics, 2000);
 requestAnimationFrame(frame);

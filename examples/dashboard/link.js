@@ -1,3 +1,5 @@
+const utf8 = new TextEncoder();
+
 // The three sockets, which live and end together. After an end that nobody here asked for it tries again:
 // after about 0.5 s, 1 s, 2 s … 30 s, each time up to half of it earlier, so that a restarted server is not met by
 // everybody at once.
@@ -5,7 +7,7 @@ export class Link {
   state = "connecting";
   attempt = 0;
   sockets = {};
-  received = { messages: 0, characters: 0 };
+  received = { messages: 0, bytes: 0 };
   #receivers;
   #changed;
   #retry;
@@ -29,7 +31,7 @@ export class Link {
       socket.onclose = (event) => this.ended(event.code, event.reason);
       socket.onmessage = ({ data }) => {
         this.received.messages += 1;
-        this.received.characters += data.length;
+        this.received.bytes += utf8.encode(data).length;
         this.#receivers[name](data);
       };
     }
@@ -67,7 +69,7 @@ export class Link {
 
   #opened() {
     if (this.state !== "connecting" || !Object.values(this.sockets).every((socket) => socket.readyState === WebSocket.OPEN)) return;
-    this.received = { messages: 0, characters: 0 };
+    this.received = { messages: 0, bytes: 0 };
     this.since = Date.now();
     // A server that accepts and at once ends the connection must not be asked twice a second for ever.
     this.#stable = setTimeout(() => (this.attempt = 0), 5000);

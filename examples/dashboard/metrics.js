@@ -1,6 +1,6 @@
 // What the server counts: the lines of /metrics that are about WebSockets, but for the parts of histograms.
 
-import { $, element } from "./page.js";
+import { $, showRows } from "./page.js";
 import { bytes, count, millis } from "./words.js";
 
 let before = new Map();
@@ -11,21 +11,23 @@ export async function showMetrics() {
   if (!response?.ok) return;
   const now = performance.now();
   const values = parse(await response.text());
-  const rows = [...values].sort().filter(([series]) => !series.includes("_bucket{")).map(([series, value]) => {
+  const series = [...values].sort().filter(([series]) => !series.includes("_bucket{"));
+  const rows = showRows($("metrics"), series.map(([series, value]) => {
     const [, name, labels] = series.match(/^(\w+)(?:\{(.*)\})?$/);
     const rate = name.endsWith("_total") && before.has(series) ? (1000 * (value - before.get(series))) / (now - asked) : null;
-    const row = element("tr", {},
-      element("td", { textContent: name.replace(/^websocket_/, "") }),
-      element("td", { textContent: (labels ?? "").replace(/\w+="(.*?)"/g, "$1").replaceAll(",", ", ") }),
-      element("td", { textContent: shown(name, value) }),
-      element("td", { textContent: rate === null ? "" : `${shown(name, rate)}/s` }));
-    row.dataset.name = name;
-    row.dataset.value = value;
-    return row;
+    return [series, [
+      name.replace(/^websocket_/, ""),
+      (labels ?? "").replace(/\w+="(.*?)"/g, "$1").replaceAll(",", ", "),
+      shown(name, value),
+      rate === null ? "" : `${shown(name, rate)}/s`,
+    ]];
+  }));
+  rows.forEach((row, i) => {
+    row.dataset.name = series[i][0].split("{")[0];
+    row.dataset.value = series[i][1];
   });
   [before, asked] = [values, now];
   $("metrics-card").hidden = rows.length === 0;
-  $("metrics").replaceChildren(...rows);
 }
 
 function parse(text) {

@@ -1,33 +1,34 @@
 // Who is connected.
 
-import { $, element } from "./page.js";
+import { $, element, say, showRows } from "./page.js";
 import { count, duration, millis, program } from "./words.js";
 
 export function showPeers(text) {
   const { you, peers } = JSON.parse(text);
-  $("peers-count").textContent = count(peers.length);
+  say($("peers-count"), count(peers.length));
   $("peers-count").dataset.count = peers.length;
-  $("peers").replaceChildren(...peers.map((peer) => {
-    const since = element("td", { textContent: duration(Date.now() - peer.since) });
-    since.dataset.since = peer.since;
-    const id = element("td", { textContent: `#${peer.id}` });
-    const row = element("tr", {}, id,
-      element("td", { textContent: peer.address }),
-      element("td", { textContent: program(peer.user_agent), title: peer.user_agent }),
-      element("td", { textContent: `HTTP/${peer.http}${peer.compressed ? ", compressed" : ""}` }),
-      since,
-      element("td", { textContent: peer.round_trip === null ? "–" : `${millis(peer.round_trip)} ms` }));
+  const rows = showRows($("peers"), peers.map((peer) => [`${peer.id}`, [
+    `#${peer.id}`,
+    peer.address,
+    program(peer.user_agent),
+    `HTTP/${peer.http}${peer.compressed ? ", compressed" : ""}`,
+    duration(Date.now() - peer.since),
+    peer.round_trip === null ? "–" : `${millis(peer.round_trip)} ms`,
+  ]]));
+  rows.forEach((row, i) => {
+    const peer = peers[i];
     row.dataset.id = peer.id;
-    if (peer.id === you) {
-      row.dataset.you = "";
-      id.append(element("span", { className: "you", textContent: "you" }));
-    }
-    return row;
-  }));
+    row.cells[2].title = peer.user_agent;
+    row.cells[4].dataset.since = peer.since;
+    if (peer.id !== you || "you" in row.dataset) return;
+    row.dataset.you = "";
+    const id = element("span", { className: "text", textContent: row.cells[0].textContent });
+    row.cells[0].replaceChildren(id, element("span", { className: "you", textContent: "you" }));
+  });
 
   const self = peers.find((peer) => peer.id === you);
   if (!self) return;
-  $("protocol").textContent = `WebSocket over HTTP/${self.http}`;
-  $("compression").textContent = self.compressed ? "permessage-deflate" : "none";
-  $("ping").textContent = self.round_trip === null ? "" : millis(self.round_trip);
+  say($("protocol"), `WebSocket over HTTP/${self.http}`);
+  say($("compression"), self.compressed ? "permessage-deflate" : "none");
+  say($("ping"), self.round_trip === null ? "" : millis(self.round_trip));
 }

@@ -1,7 +1,7 @@
 // The state of the connection, and why it ended.
 
 import { forgetEchoes } from "./echo.js";
-import { $ } from "./page.js";
+import { $, say } from "./page.js";
 import { forgetStatus, repeatStatus } from "./status.js";
 import { NEVER_OPENED, bytes, closeWords, count, duration } from "./words.js";
 
@@ -17,6 +17,7 @@ export function showState(link, state, end) {
   if (!end) return;
 
   last = end;
+  document.title = `${STATES[state]} · tower-websocket dashboard`;
   forgetStatus();
   forgetEchoes();
   for (const id of ["ping", "protocol", "compression", "open-for"]) $(id).textContent = "";
@@ -39,9 +40,10 @@ export function showState(link, state, end) {
 export function tick(link) {
   const now = Date.now();
   if (link.state === "open") {
-    $("open-for").textContent = duration(now - link.since);
-    $("received").textContent = `${count(link.received.messages)} message${link.received.messages === 1 ? "" : "s"}, ${bytes(link.received.characters).join(" ")}`;
-    for (const cell of document.querySelectorAll("[data-since]")) cell.textContent = duration(now - cell.dataset.since);
+    say($("open-for"), duration(now - link.since));
+    say($("received-messages"), count(link.received.messages));
+    say($("received-bytes"), bytes(link.received.bytes).join(" "));
+    for (const cell of document.querySelectorAll("[data-since]")) say(cell, duration(now - cell.dataset.since));
     repeatStatus();
   }
   const left = link.state === "waiting" ? Math.max(0, last.until - now) : 0;

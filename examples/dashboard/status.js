@@ -1,12 +1,23 @@
 // What the server says of its load.
 
 import { Chart } from "./chart.js";
+import { drawEchoes } from "./echo.js";
 import { $, element } from "./page.js";
 import { bytes, count, percent } from "./words.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const cpuChart = new Chart($("cpu-chart"), { axes: true, color: "--cpu", format: (value) => `${percent(value)} %` });
-const memoryChart = new Chart($("memory-chart"), { axes: true, color: "--memory", format: (value) => bytes(value).join(" ") });
+const cpuChart = new Chart($("cpu-chart"), {
+  color: "--cpu",
+  summary: $("cpu-summary"),
+  format: (value) => `${percent(value)} %`,
+  label: (value) => `${value}%`,
+});
+const memoryChart = new Chart($("memory-chart"), {
+  color: "--memory",
+  summary: $("memory-summary"),
+  format: (value) => bytes(value).join(" "),
+  label: (value, max) => `${(100 * value) / max}%`,
+});
 let cores = [];
 
 // Everything that is drawn, one value for each: what the last update said.
@@ -30,6 +41,7 @@ export function frame(time) {
   drawn = time;
   cpuChart.draw();
   memoryChart.draw();
+  drawEchoes();
   if (cores.length > 8 && time - drawnCores < 1000) return;
   drawnCores = time;
   for (const core of cores) core.chart.draw();
@@ -55,9 +67,9 @@ export function showStatus(text) {
   const share = dedup.produced ? dedup.sent / dedup.produced : 1;
   $("dedup-share").textContent = Math.round(100 * (1 - share));
   [...$("dots").children].forEach((dot, i) => dot.classList.toggle("sent", i < Math.round(200 * share)));
-  for (const [name, text] of [["produced", count(dedup.produced)], ["sent", count(dedup.sent)]]) {
-    $(`dedup-${name}`).textContent = text;
-    $(`dedup-${name}`).dataset.value = dedup[name];
+  for (const [name, value] of [["produced", dedup.produced], ["sent", dedup.sent], ["skipped", dedup.produced - dedup.sent]]) {
+    $(`dedup-${name}`).textContent = count(value);
+    $(`dedup-${name}`).dataset.value = value;
   }
   $("dedup-bytes").textContent = bytes(dedup.bytes_saved).join(" ");
   $("dedup-bytes").dataset.value = dedup.bytes_saved;
@@ -70,7 +82,7 @@ function makeCores(length) {
     const figure = element("b");
     const canvas = element("canvas", { ariaHidden: "true" });
     $("cores").append(element("li", {}, element("span", { textContent: length > 16 ? `${i}` : `Core ${i}` }), figure, canvas));
-    return { figure, chart: new Chart(canvas, { axes: false, color: "--cpu" }) };
+    return { figure, chart: new Chart(canvas, { color: "--cpu" }) };
   });
 }
 

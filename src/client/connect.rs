@@ -61,6 +61,7 @@ impl Connector {
     /// # Cancel safety
     ///
     /// When the future is dropped, so is the connection.
+    #[doc(alias = "client_async")]
     pub async fn connect_over<T, Io>(&self, io: Io, target: T) -> Result<Manager, Error>
     where
         T: TryInto<Target, Error: Into<Error>>,

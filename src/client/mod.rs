@@ -29,6 +29,8 @@ mod target;
 mod tasks;
 #[cfg(feature = "rustls")]
 mod tls;
+#[cfg(feature = "proxy")]
+mod tunnel;
 
 #[cfg(feature = "client")]
 pub use backoff::Backoff;

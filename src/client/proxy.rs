@@ -3,11 +3,12 @@
 use std::fmt;
 use std::future::{Ready, ready};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Uri;
-use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::proxy::SocksV5;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
@@ -16,13 +17,19 @@ use tower_service::Service;
 use super::dial::dial;
 use super::failed::proxy_failed;
 use super::observed::{Failure, Observed};
+use super::tunnel::{ByteWise, open_tunnel};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// The proxies that a client connects through.
 ///
 /// An HTTP proxy is asked for a tunnel (`CONNECT`, RFC 9110 §9.3.6), for `ws://` as well as for `wss://` URLs, as WebSockets
 /// demand (RFC 6455 §4.1). A SOCKS5 proxy (RFC 1928) is too; with `socks5h` it resolves the server's name itself, with
-/// `socks5` the client does. User name and password stand in the URL.
+/// `socks5` the client does, and asks for one address after the other. User name and password stand in the URL.
+///
+/// A proxy that cannot be reached, or refuses, is [`ErrorKind::Connect`]. It is no reason to try again
+/// ([`Error::is_retryable`]) where the proxy wants another password or does not lead to this server: a status but 408,
+/// 425, 429, 500, 502, 503 and 504, or SOCKS5's "connection not allowed". The source is then an [`io::Error`] of the kind
+/// [`PermissionDenied`](io::ErrorKind::PermissionDenied).
 ///
 /// ```
 /// use tower_websocket::{Connector, Proxy};
@@ -111,54 +118,65 @@ pub(super) struct Route {
 impl Route {
     /// Opens a tunnel to the server.
     pub(super) async fn connect(&self) -> io::Result<TcpStream> {
-        let proxy = self.proxy.uri().clone();
-        let stream = match proxy.scheme_str() {
+        match self.proxy.uri().scheme_str() {
             Some("http") => {
-                let (proxy_stream, failure) = self.reach(80).await?;
-                let mut tunnel = Tunnel::new(proxy, proxy_stream);
-                if let Some(auth) = self.proxy.basic_auth() {
-                    tunnel = tunnel.with_auth(auth.clone());
-                }
-                tunnel.call(self.server.clone()).await.map_err(|error| refused(error, &failure))?
+                let (stream, failure) = self.reach(80).await?;
+                let server = self.server.authority().ok_or(io::ErrorKind::InvalidInput)?;
+                Ok(open_tunnel(stream, &failure, server, self.proxy.basic_auth()).await?.into_inner())
             }
-            Some(scheme @ ("socks5" | "socks5h")) => {
-                let server = if scheme == "socks5" { self.resolved().await? } else { self.server.clone() };
-                let (proxy_stream, failure) = self.reach(1080).await?;
-                let mut socks = SocksV5::new(proxy, proxy_stream);
-                if let Some((user, password)) = self.proxy.raw_auth() {
-                    socks = socks.with_auth(user.to_owned(), password.to_owned());
-                }
-                socks.call(server).await.map_err(|error| refused(error, &failure))?
+            Some("socks5") => self.resolved().await,
+            Some("socks5h") => self.socks5(self.server.clone()).await,
+            _ => Err(io::Error::new(io::ErrorKind::Unsupported, "the proxy is neither HTTP nor SOCKS5")),
+        }
+    }
+
+    /// To the server by its address. hyper-util would resolve the name itself, but block the thread.
+    async fn resolved(&self) -> io::Result<TcpStream> {
+        let authority = self.server.authority().map_or("", |authority| authority.as_str());
+        self.first_of(lookup_host(authority).await?).await
+    }
+
+    /// To the first address that the proxy reaches: it may have no route to the others, as where it has no IPv6.
+    async fn first_of(&self, addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            let server = Uri::try_from(format!("http://{address}/")).map_err(io::Error::other)?;
+            match self.socks5(server).await {
+                // Another user or password it does not want for any address.
+                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => failure = error,
+                connected => return connected,
             }
-            _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "the proxy is neither HTTP nor SOCKS5")),
-        };
-        Ok(stream.into_inner().into_inner())
+        }
+        Err(failure)
+    }
+
+    async fn socks5(&self, server: Uri) -> io::Result<TcpStream> {
+        let (stream, failure) = self.reach(1080).await?;
+        let mut socks = SocksV5::new(self.proxy.uri().clone(), Connected(Some(TokioIo::new(ByteWise(stream)))));
+        if let Some((user, password)) = self.proxy.raw_auth() {
+            socks = socks.with_auth(user.to_owned(), password.to_owned());
+        }
+        let stream = socks.call(server).await.map_err(|error| refused(error, &failure))?;
+        Ok(stream.into_inner().0.into_inner())
     }
 
     /// Connects to the proxy itself. How that connection fails later is seen there, as hyper-util's errors do not say it.
-    async fn reach(&self, default_port: u16) -> io::Result<(Connected, Failure)> {
+    async fn reach(&self, default_port: u16) -> io::Result<(Observed<TcpStream>, Failure)> {
         let proxy = self.proxy.uri();
         let host = proxy.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let stream = dial(host, proxy.port_u16().unwrap_or(default_port)).await.map_err(proxy_failed)?;
-        let (stream, failure) = Observed::new(stream);
-        Ok((Connected(Some(TokioIo::new(stream))), failure))
-    }
-
-    /// The server by its address. hyper-util would resolve the name itself, but block the thread.
-    async fn resolved(&self) -> io::Result<Uri> {
-        let authority = self.server.authority().map_or("", |authority| authority.as_str());
-        let address = lookup_host(authority).await?.next();
-        let address = address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))?;
-        Uri::try_from(format!("http://{address}/")).map_err(io::Error::other)
+        Ok(Observed::new(stream))
     }
 }
 
 /// A connection to the proxy, for the one who asks first.
 #[derive(Debug)]
-struct Connected(Option<TokioIo<Observed<TcpStream>>>);
+struct Connected(Option<SocksIo>);
+
+type SocksIo = TokioIo<ByteWise<Observed<TcpStream>>>;
 
 impl Service<Uri> for Connected {
-    type Response = TokioIo<Observed<TcpStream>>;
+    type Response = SocksIo;
     type Error = io::Error;
     type Future = Ready<io::Result<Self::Response>>;
 
@@ -175,18 +193,18 @@ const SCHEMES: [&str; 3] = ["http", "socks5", "socks5h"];
 /// It is matched against and never connected to.
 const ANY_PROXY: &str = "http://proxy.invalid";
 
-/// What a proxy has refused, or how its connection failed. hyper-util tells in words alone that it wants another user or
-/// password.
+/// What a SOCKS5 proxy has refused, or how its connection failed. hyper-util tells in words alone that it wants another user or
+/// password, or does not lead to this server.
 fn refused(error: impl fmt::Display + Into<BoxError>, failure: &Failure) -> io::Error {
     let said = error.to_string();
-    if REFUSED_USERS.iter().any(|refused| said.contains(refused)) {
+    if REFUSED.iter().any(|refused| said.contains(refused)) {
         return io::Error::new(io::ErrorKind::PermissionDenied, error);
     }
     failure.take_or_end().map_or_else(|| io::Error::other(error), proxy_failed)
 }
 
-/// In hyper-util's errors of HTTP and SOCKS5 proxies. `tests/clients` holds it to these.
-const REFUSED_USERS: [&str; 3] = ["authorization required", "authentication", "credentials not accepted"];
+/// In hyper-util's errors. `tests/clients` holds it to these.
+const REFUSED: [&str; 3] = ["authentication", "credentials not accepted", "connection not allowed"];
 
 #[cfg(test)]
 mod tests {
@@ -234,6 +252,39 @@ mod tests {
             assert_eq!(proxy.intercept(host, 80, false).unwrap().is_none(), direct, "{host}");
         }
         assert!(proxy.no_proxy("*").intercept("a.example", 80, false).unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_where_the_proxy_does_not_reach_the_first() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("socks5://{}", listener.local_addr().unwrap());
+        let route = Proxy::all(&proxy).unwrap().intercept("server.example", 80, false).unwrap().unwrap();
+        let addresses = ["[2001:db8::1]:80", "192.0.2.1:80", "192.0.2.2:80"].map(|address| address.parse().unwrap());
+        for (answers, expected) in [
+            // Network unreachable, then success.
+            (&[3, 0][..], Ok(())),
+            // Connection refused by all.
+            (&[5, 5, 5], Err(io::ErrorKind::Other)),
+            // Not allowed: that is said once.
+            (&[2], Err(io::ErrorKind::PermissionDenied)),
+        ] {
+            let serving = async {
+                for answer in answers {
+                    let (mut client, _) = listener.accept().await.unwrap();
+                    client.read_exact(&mut [0; 3]).await.unwrap();
+                    client.write_all(&[5, 0]).await.unwrap();
+                    let mut request = [0; 4];
+                    client.read_exact(&mut request).await.unwrap();
+                    let rest = if request[3] == 4 { 18 } else { 6 };
+                    client.read_exact(&mut vec![0; rest]).await.unwrap();
+                    client.write_all(&[5, *answer, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+                }
+            };
+            let (connected, ()) = tokio::join!(route.first_of(addresses.into_iter()), serving);
+            assert_eq!(connected.map(drop).map_err(|error| error.kind()), expected, "{answers:?}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ impl Error {
     ///
     /// | error | retryable |
     /// | --- | --- |
-    /// | [`Connect`](ErrorKind::Connect), [`Disconnected`](ErrorKind::Disconnected), every timeout, [`LifetimeExceeded`](ErrorKind::LifetimeExceeded), [`BudgetExceeded`](ErrorKind::BudgetExceeded) | yes, but for a certificate that is not valid, TLS that the two sides do not have in common or the server refuses, and a proxy that cannot be used or wants another password |
+    /// | [`Connect`](ErrorKind::Connect), [`Disconnected`](ErrorKind::Disconnected), every timeout, [`LifetimeExceeded`](ErrorKind::LifetimeExceeded), [`BudgetExceeded`](ErrorKind::BudgetExceeded) | yes, but for a certificate that is not valid, TLS that the two sides do not have in common or the server refuses, and a proxy that cannot be used, wants another password, or does not let the client through to this server |
     /// | [`Handshake`](ErrorKind::Handshake) with the status 408, 425, 429, 500, 502, 503 or 504, or a stream of HTTP/2 that the server has refused unprocessed | yes |
     /// | `Handshake` with any other response, such as 401, 403, 404 or a redirect, or with a wrong answer | no |
     /// | [`Closed`](ErrorKind::Closed) with 1001, 1005, 1011 to 1014, or 3000 and above | yes, but for 3000 (unauthorized) and 3003 (forbidden) |
@@ -77,7 +77,7 @@ fn may_come_back(frame: &CloseFrame) -> bool {
     }
 }
 
-fn is_temporary(status: StatusCode) -> bool {
+pub(super) fn is_temporary(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
@@ -90,7 +90,7 @@ fn retry_after(value: &str) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// What no other attempt cures: a proxy of another kind, or one that wants another password.
+/// What no other attempt cures: a proxy of another kind, or one that refuses the client or the server.
 fn is_lasting(error: &Error) -> bool {
     use std::io::{Error as IoError, ErrorKind as IoErrorKind};
 

@@ -66,6 +66,7 @@ impl Compression {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidSetting`] outside of 1 to 9.
+    #[doc(alias = "SetCompressionLevel")]
     pub fn level(mut self, level: u8) -> Result<Self, Error> {
         self.level = checked("compression level", level, 1..=9)?;
         Ok(self)

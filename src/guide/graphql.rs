@@ -118,6 +118,8 @@
 //! # }
 //! ```
 //!
+//! `examples/graphql_transport_ws.rs` is a whole program, with errors of operations and a page.
+//!
 //! A task that has sent `complete` may not be finished for another moment, in which a client could use its id again and be
 //! closed with 4409; the protocol's clients choose new ids. Authentication with the `payload` of `connection_init` belongs
 //! where the acknowledgement is sent: `close(4403, "Forbidden")` refuses. Pages of other origins are refused by

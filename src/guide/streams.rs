@@ -26,7 +26,7 @@
 //! # let _ = tower_websocket::WebSocketLayer::new(tail);
 //! ```
 //!
-//! A slow client slows the copy down; nothing is dropped. [`copy_json_stream`](crate::Manager::copy_json_stream) does the same
+//! `examples/tail.rs` is a whole program. A slow client slows the copy down; nothing is dropped. [`copy_json_stream`](crate::Manager::copy_json_stream) does the same
 //! for JSON values, however the reads split them.
 //!
 //! # Bytes in both directions
@@ -93,6 +93,9 @@
 //! # }
 //! ```
 //!
+//! `examples/upload.rs` is a whole program: files in a folder, of which nothing is left where a client breaks off, and a page
+//! with progress. There the bytes come by [`reader`](crate::Manager::reader), without a copy.
+//!
 //! In the page: `ws.send(String(file.size))`, then `ws.send(file.slice(start, start + 65536))` for each part while
 //! `ws.bufferedAmount` is small. A part may have up to [`Limits::max_message_size`](crate::Limits::max_message_size) (1 MiB).
 //!
@@ -136,6 +139,6 @@
 //! # let _ = tower_websocket::WebSocketLayer::new(proxy);
 //! ```
 //!
-//! This answers the handshake before it connects to the upstream; the documentation of `join` has a proxy that connects first
-//! and passes the subprotocol on. What another connection was closed with is never passed on unasked: a handler that returns
+//! This answers the handshake before it connects to the upstream. `examples/proxy.rs` is a whole program that connects first,
+//! and passes the subprotocol and a refusal on. What another connection was closed with is never passed on unasked: a handler that returns
 //! the error of its upstream closes with 1011.

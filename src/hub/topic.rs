@@ -244,6 +244,7 @@ impl Topic {
     ///
     /// None where the hub has no broker. With one [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), when too
     /// much waits for it.
+    #[doc(alias = "PreparedMessage")]
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.send(Draft { message: message.into(), key: None, except: None, latest: false })
     }

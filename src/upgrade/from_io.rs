@@ -36,6 +36,7 @@ impl Manager {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
+    #[doc(alias = "accept_async")]
     #[doc(alias = "from_raw_socket")]
     #[doc(alias = "from_partially_read")]
     #[doc(alias = "NewConn")]

@@ -248,6 +248,7 @@ impl Upgrader {
     ///     Err(error) => println!("{}: {error}, {} bytes sent", request.uri, stats.wire_sent),
     /// });
     /// ```
+    #[doc(alias = "on_failed_upgrade")]
     pub fn on_end(
         mut self,
         report: impl Fn(&Parts, &Result<CloseFrame, Error>, Stats) + Send + Sync + 'static,

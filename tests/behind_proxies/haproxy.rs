@@ -1,7 +1,6 @@
 //! HAProxy: TLS with HTTP/1.1 and HTTP/2 in front, either of them behind.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tower_websocket::{CloseCode, Message, Shutdown, Upgrader};
 
-use crate::program::Program;
+use crate::proxy::Proxy;
 use crate::{PATIENCE, backend, client, connect, is_served_over};
 
 /// `SERVER` is how the server is spoken to. Connections to it are shared by all clients.
@@ -38,9 +37,9 @@ backend app
 const HTTP1: &str = "proto h1";
 const HTTP2: &str = "proto h2 ws h2";
 
-async fn haproxy(server: &str, backend: SocketAddr) -> Option<Program> {
-    let arguments = |file: &Path| ["-db", "-q", "-f", file.to_str().unwrap()].map(str::to_owned).into();
-    Program::start("haproxy", arguments, &CONFIGURATION.replace("SERVER", server), backend).await
+async fn haproxy(server: &str, backend: SocketAddr) -> Option<Proxy> {
+    let arguments = ["-db", "-q", "-f", "DIRECTORY/configuration"];
+    Proxy::start("haproxy", &arguments, &CONFIGURATION.replace("SERVER", server), backend).await
 }
 
 #[tokio::test]
@@ -49,13 +48,13 @@ async fn every_version_in_front_reaches_every_version_behind() {
         let shutdown = Shutdown::new();
         let backend = backend::start(Upgrader::new().shutdown(&shutdown)).await;
         let Some(proxy) = haproxy(server, backend).await else { return };
-        for connector in [client(&proxy.certificate.trust), client(&proxy.certificate.trust).http2()] {
+        for connector in [client(&proxy.trust), client(&proxy.trust).http2()] {
             let ws = connect(&connector, proxy.port).await.unwrap();
             is_served_over(&ws, version).await;
             ws.close_with(CloseCode::GOING_AWAY, "bye").await.unwrap();
         }
         let mut open = Vec::new();
-        for connector in [client(&proxy.certificate.trust), client(&proxy.certificate.trust).http2()] {
+        for connector in [client(&proxy.trust), client(&proxy.trust).http2()] {
             let ws = connect(&connector, proxy.port).await.unwrap();
             is_served_over(&ws, version).await;
             open.push(ws);
@@ -79,7 +78,7 @@ async fn connections_that_are_shared_mix_nothing_up() {
     for server in [HTTP1, HTTP2] {
         let backend = backend::start(Upgrader::new()).await;
         let Some(proxy) = haproxy(server, backend).await else { return };
-        let (port, trust) = (proxy.port, proxy.certificate.trust.clone());
+        let (port, trust) = (proxy.port, proxy.trust.clone());
         let mut clients = JoinSet::new();
         for number in 0..20 {
             let connector = if number % 2 == 0 { client(&trust) } else { client(&trust).http2() };
@@ -117,7 +116,7 @@ async fn a_refusal_reaches_the_client_whatever_is_between() {
     for server in [HTTP1, HTTP2] {
         let backend = backend::start(Upgrader::new().max_connections(0)).await;
         let Some(proxy) = haproxy(server, backend).await else { return };
-        for connector in [client(&proxy.certificate.trust), client(&proxy.certificate.trust).http2()] {
+        for connector in [client(&proxy.trust), client(&proxy.trust).http2()] {
             let error = connect(&connector, proxy.port).await.unwrap_err();
             let response = error.response().unwrap();
             assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"5".parse().unwrap()));

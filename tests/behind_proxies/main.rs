@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
 
 mod backend;
-mod certificate;
 mod haproxy;
 mod nginx;
+#[allow(dead_code, reason = "not all tests use all of it")]
+#[path = "../support/program.rs"]
 mod program;
+mod proxy;
 #[path = "../support/skipped.rs"]
 mod skipped;
 

@@ -1,12 +1,11 @@
 //! nginx: TLS and HTTP/2 in front, HTTP/1.1 behind.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use tower_websocket::{CloseCode, ForwardedHeader, OriginPolicy, Shutdown, Upgrader};
 
-use crate::program::Program;
+use crate::proxy::Proxy;
 use crate::{backend, client, connect, is_served_over};
 
 /// One process, which stays in front and keeps all its files in its own directory. `HEADERS` are those that it sets.
@@ -42,12 +41,9 @@ http {
 }
 ";
 
-async fn nginx(headers: &str, backend: SocketAddr) -> Option<Program> {
-    let arguments = |file: &Path| {
-        let log = file.with_file_name("log");
-        ["-c", file.to_str().unwrap(), "-e", log.to_str().unwrap()].map(str::to_owned).into()
-    };
-    Program::start("nginx", arguments, &CONFIGURATION.replace("HEADERS", headers), backend).await
+async fn nginx(headers: &str, backend: SocketAddr) -> Option<Proxy> {
+    let arguments = ["-c", "DIRECTORY/configuration", "-e", "DIRECTORY/log"];
+    Proxy::start("nginx", &arguments, &CONFIGURATION.replace("HEADERS", headers), backend).await
 }
 
 #[tokio::test]
@@ -56,12 +52,12 @@ async fn with_the_host_passed_on_nothing_has_to_be_trusted() {
     let backend = backend::start(Upgrader::new().shutdown(&shutdown)).await;
     let Some(proxy) = nginx("proxy_set_header Host $host;", backend).await else { return };
     // nginx offers HTTP/2 without WebSockets over it: the client falls back to HTTP/1.1.
-    for connector in [client(&proxy.certificate.trust), client(&proxy.certificate.trust).http2()] {
+    for connector in [client(&proxy.trust), client(&proxy.trust).http2()] {
         let ws = connect(&connector, proxy.port).await.unwrap();
         is_served_over(&ws, "HTTP/1.1").await;
         ws.close().await.unwrap();
     }
-    let ws = connect(&client(&proxy.certificate.trust), proxy.port).await.unwrap();
+    let ws = connect(&client(&proxy.trust), proxy.port).await.unwrap();
     is_served_over(&ws, "HTTP/1.1").await;
     assert_eq!(shutdown.close_all(CloseCode::SERVICE_RESTART, "restarting", Duration::from_secs(10)).await, 0);
     assert_eq!(ws.done().await.unwrap().code(), CloseCode::SERVICE_RESTART);
@@ -85,7 +81,7 @@ async fn without_the_host_the_origin_is_refused_until_the_proxy_is_trusted() {
             let backend = backend::start(Upgrader::new().origin(policy.clone())).await;
             let Some(proxy) = nginx(set, backend).await else { return };
             // What the client says itself, the proxy replaces.
-            let connector = client(&proxy.certificate.trust)
+            let connector = client(&proxy.trust)
                 .header("x-forwarded-host".parse().unwrap(), "evil.example".parse().unwrap())
                 .header("forwarded".parse().unwrap(), "host=evil.example".parse().unwrap());
             match connect(&connector, proxy.port).await {

@@ -1,17 +1,13 @@
-//! A broker as a process of its own, with its data in a directory that goes with it.
+//! A broker as a process of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use tower_websocket::{Hub, Nats, Redis};
 
 use crate::PATIENCE;
-use crate::programs::{find, free_port, is_listening};
-use crate::skipped::skipped;
+use crate::program::Program;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -21,42 +17,30 @@ pub(crate) enum Kind {
 
 pub(crate) struct Broker {
     kind: Kind,
-    program: PathBuf,
-    pub(crate) port: u16,
-    directory: PathBuf,
-    child: Child,
+    program: Program,
 }
 
 impl Broker {
     /// `None`, and a sentence, where it is not installed.
     pub(crate) async fn start(kind: Kind) -> Option<Self> {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        // Each write of Redis is on the disk before it is answered.
+        let redis = "--bind 127.0.0.1 --port PORT --dir DIRECTORY --appendonly yes --appendfsync always --save";
+        let redis: Vec<_> = redis.split(' ').chain([""]).collect();
+        let nats: Vec<_> = "-a 127.0.0.1 -p PORT -js -sd DIRECTORY -l DIRECTORY/log".split(' ').collect();
+        let program = match kind {
+            Kind::Redis => Program::start("redis-server", &redis, &[]).await,
+            Kind::Nats => Program::start("nats-server", &nats, &[]).await,
+        };
+        Some(Self { kind, program: program? })
+    }
 
-        let name = match kind {
-            Kind::Redis => "redis-server",
-            Kind::Nats => "nats-server",
-        };
-        let Some(program) = find(name) else {
-            skipped(name, "it is not installed");
-            return None;
-        };
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let directory = std::env::temp_dir().join(format!("tower-websocket-{name}-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(directory.join("data")).unwrap();
-        // A port that was free a moment ago may be taken: then with another.
-        for _ in 0..10 {
-            let port = free_port();
-            let mut child = spawn(kind, &program, port, &directory);
-            if is_listening(&mut child, port).await {
-                return Some(Self { kind, program, port, directory, child });
-            }
-        }
-        panic!("{name} does not start; what it says stands above");
+    pub(crate) fn port(&self) -> u16 {
+        self.program.port
     }
 
     /// A hub of one of many servers.
     pub(crate) async fn hub(&self) -> Hub {
-        self.hub_by(self.port).await
+        self.hub_by(self.port()).await
     }
 
     /// A hub that reaches the broker by another port.
@@ -79,67 +63,36 @@ impl Broker {
 
     /// Ends it at once.
     pub(crate) async fn kill(&mut self) {
-        self.child.kill().await.unwrap();
+        self.program.kill().await;
     }
 
     /// Starts it again, with the data that it had.
     pub(crate) async fn restart(&mut self) {
-        self.child = spawn(self.kind, &self.program, self.port, &self.directory);
-        assert!(is_listening(&mut self.child, self.port).await, "it starts again");
+        self.program.restart().await;
+    }
+
+    fn data(&self) -> PathBuf {
+        self.program.directory.join(match self.kind {
+            Kind::Redis => "appendonlydir",
+            Kind::Nats => "jetstream",
+        })
     }
 
     /// Forgets everything, while it does not run.
     pub(crate) fn lose_data(&self) {
-        std::fs::remove_dir_all(self.directory.join("data")).unwrap();
-        std::fs::create_dir(self.directory.join("data")).unwrap();
+        std::fs::remove_dir_all(self.data()).unwrap();
     }
 
     /// Keeps the data as it is now, while it does not run, for [`go_back`](Self::go_back).
     pub(crate) fn save_data(&self) {
-        copy(&self.directory.join("data"), &self.directory.join("saved"));
+        copy(&self.data(), &self.data().with_extension("saved"));
     }
 
     /// Has the data again that were saved.
     pub(crate) fn go_back(&self) {
         self.lose_data();
-        copy(&self.directory.join("saved"), &self.directory.join("data"));
+        copy(&self.data().with_extension("saved"), &self.data());
     }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let _ = self.child.start_kill();
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
-
-fn spawn(kind: Kind, program: &Path, port: u16, directory: &Path) -> Child {
-    let data = directory.join("data");
-    let data = data.to_str().unwrap();
-    let port = port.to_string();
-    let arguments = match kind {
-        // Each write is on the disk before it is answered.
-        Kind::Redis => [
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            &port,
-            "--dir",
-            data,
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "always",
-            "--save",
-            "",
-        ]
-        .to_vec(),
-        Kind::Nats => ["-a", "127.0.0.1", "-p", &port, "-js", "-sd", data].to_vec(),
-    };
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(directory).kill_on_drop(true);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().unwrap()
 }
 
 fn copy(from: &Path, to: &Path) {

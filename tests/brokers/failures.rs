@@ -112,7 +112,7 @@ async fn a_broker_that_comes_back_with_old_data_leaves_a_gap(mut broker: Broker)
 }
 
 async fn what_was_published_while_a_server_was_cut_off_comes_later(broker: Broker) {
-    let cable = Cable::to(broker.port).await;
+    let cable = Cable::to(broker.port()).await;
     let (here, there) = (topic(&broker.hub_by(cable.port).await), topic(&broker.hub().await));
     let (mut near, mut far) = (Member::join(&here).await, Member::join(&there).await);
     publish(&there, 0..10);
@@ -129,7 +129,7 @@ async fn what_was_published_while_a_server_was_cut_off_comes_later(broker: Broke
 }
 
 async fn a_slow_broker_delays(broker: Broker) {
-    let cable = Cable::to(broker.port).await;
+    let cable = Cable::to(broker.port()).await;
     let (here, there) = (topic(&broker.hub_by(cable.port).await), topic(&broker.hub().await));
     let (mut near, mut far) = (Member::join(&here).await, Member::join(&there).await);
     cable.set(Way::Slow(Duration::from_millis(100)));

@@ -8,8 +8,9 @@ mod cut;
 mod failures;
 mod many_servers;
 mod member;
-#[path = "../support/programs.rs"]
-mod programs;
+#[allow(dead_code, reason = "not all tests use all of it")]
+#[path = "../support/program.rs"]
+mod program;
 #[path = "../support/skipped.rs"]
 mod skipped;
 

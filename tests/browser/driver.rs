@@ -154,6 +154,28 @@ impl Page {
         timeout(PATIENCE, reported).await.unwrap_or_else(|_| panic!("no {count} {method} within {PATIENCE:?}"))
     }
 
+    /// Makes the window this large, in CSS pixels.
+    pub(crate) async fn resize(&mut self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.session.call("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Prefers colours, `light` or `dark`, and no motion, so that they are there at once.
+    pub(crate) async fn prefer(&mut self, scheme: &str) {
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.session.call("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
+    /// How often each role is in the tree that screen readers get.
+    pub(crate) async fn roles(&mut self, role: &str) -> usize {
+        let tree = self.session.call("Accessibility.getFullAXTree", json!({})).await;
+        let nodes = tree["nodes"].as_array().expect("a list");
+        nodes.iter().filter(|node| node["ignored"] == false && node["role"]["value"] == role).count()
+    }
+
     async fn evaluate_within(&mut self, expression: &str, limit: Duration) -> Value {
         let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let mut answer = self.session.call_within("Runtime.evaluate", parameters, limit).await;

@@ -2,11 +2,18 @@
 //!
 //! Where there is no Chromium they say so and pass. `CHROMIUM` names one that is not on the `PATH`.
 
+mod appearance;
+#[cfg(feature = "redis")]
+mod cluster;
 mod compression;
 mod dashboard;
 mod driver;
 #[path = "../examples/process.rs"]
 mod process;
+#[cfg(feature = "redis")]
+#[allow(dead_code, reason = "not all tests use all of it")]
+#[path = "../support/program.rs"]
+mod program;
 #[path = "../support/skipped.rs"]
 mod skipped;
 mod tls;
@@ -46,3 +53,7 @@ async fn panics_with_the_exception_of_the_page() {
     let Some(browser) = Browser::launch().await else { panic!("skipped: ReferenceError: nothing is not defined") };
     browser.page("about:blank").await.evaluate("nothing.here").await;
 }
+
+/// No test takes so long, however slow the machine is.
+#[cfg(feature = "redis")]
+const PATIENCE: Duration = Duration::from_secs(60);

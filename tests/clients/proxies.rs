@@ -5,11 +5,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::Response;
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tower_websocket::{Connector, Error, ErrorKind, Message, Proxy as Setting};
+use tower::Layer as _;
+use tower_websocket::{Connector, Error, ErrorKind, Manager, Message, Proxy as Setting, WebSocketLayer};
 
 use crate::PATIENCE;
 use crate::proxy::Proxy;
@@ -148,6 +153,42 @@ async fn a_proxy_that_is_away_is_named_as_the_one() {
         assert_eq!(source.kind(), io::ErrorKind::ConnectionRefused);
         assert!(source.to_string().starts_with("the connection to the proxy failed: "), "{source}");
     }
+}
+
+/// A server of HTTP/2 sends its settings at once: they may arrive together with the proxy's answer.
+#[tokio::test]
+async fn what_the_server_says_first_is_not_lost() {
+    let server = speaking_first().await;
+    for (scheme, proxy) in
+        [("http", Proxy::http_that(true, None).await), ("socks5", Proxy::socks5_that(true, None).await)]
+    {
+        let setting = Setting::all(&format!("{scheme}://{}", proxy.address)).unwrap();
+        echoes(&Connector::new().proxy(setting).http2(), &format!("ws://{server}/")).await.unwrap();
+        assert_eq!(proxy.asked(), [server.to_string()]);
+    }
+}
+
+/// An echo over HTTP/2 alone.
+async fn speaking_first() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = WebSocketLayer::new(async |ws: Manager| {
+                while let Some(message) = ws.recv().await? {
+                    ws.send(message).await?;
+                }
+                Ok::<_, Error>(())
+            });
+            let service = service
+                .layer(tower::service_fn(async |_| Ok::<_, std::convert::Infallible>(Response::new(String::new()))));
+            let mut server = http2::Builder::new(TokioExecutor::new());
+            server.enable_connect_protocol();
+            tokio::spawn(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
+        }
+    });
+    address
 }
 
 #[tokio::test]

@@ -15,6 +15,11 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Tunnels by `CONNECT` (RFC 9110 §9.3.6), for clients with this `Proxy-Authorization`, if one is given.
     pub(crate) async fn http(authorization: Option<&'static str>) -> Self {
+        Self::http_that(false, authorization).await
+    }
+
+    /// The same, whose answer may wait for the first bytes of the server.
+    pub(crate) async fn http_that(waits: bool, authorization: Option<&'static str>) -> Self {
         Self::start(move |mut client, asked| async move {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
@@ -26,16 +31,19 @@ impl Proxy {
             if authorization.is_some_and(|wanted| !head.contains(&format!("Proxy-Authorization: {wanted}\r\n"))) {
                 return client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await.unwrap();
             }
-            let mut server = TcpStream::connect(server).await.unwrap();
-            client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
-            // Either may go away.
-            let _ = copy_bidirectional(&mut client, &mut server).await;
+            let server = TcpStream::connect(server).await.unwrap();
+            lead(client, server, b"HTTP/1.1 200 Connection established\r\n\r\n", waits).await;
         })
         .await
     }
 
     /// SOCKS5 (RFC 1928), for this user and password (RFC 1929) if there are any.
     pub(crate) async fn socks5(user: Option<(&'static str, &'static str)>) -> Self {
+        Self::socks5_that(false, user).await
+    }
+
+    /// The same, whose answer may wait for the first bytes of the server.
+    pub(crate) async fn socks5_that(waits: bool, user: Option<(&'static str, &'static str)>) -> Self {
         Self::start(move |mut client, asked| async move {
             assert_eq!(client.read_u8().await.unwrap(), 5);
             let methods = block(&mut client).await;
@@ -62,9 +70,8 @@ impl Proxy {
             };
             let port = client.read_u16().await.unwrap();
             asked.lock().unwrap().push(format!("{host}:{port}"));
-            let mut server = TcpStream::connect((host, port)).await.unwrap();
-            client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
-            let _ = copy_bidirectional(&mut client, &mut server).await;
+            let server = TcpStream::connect((host, port)).await.unwrap();
+            lead(client, server, &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], waits).await;
         })
         .await
     }
@@ -91,6 +98,17 @@ impl Proxy {
     pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
+}
+
+/// Answers, and joins the two. With `waits`, the server's first bytes come together with the answer.
+async fn lead(mut client: TcpStream, mut server: TcpStream, answer: &[u8], waits: bool) {
+    let mut answer = answer.to_vec();
+    if waits {
+        server.read_buf(&mut answer).await.unwrap();
+    }
+    client.write_all(&answer).await.unwrap();
+    // Either may go away.
+    let _ = copy_bidirectional(&mut client, &mut server).await;
 }
 
 /// A length and so many bytes.

@@ -30,8 +30,18 @@ pub(crate) async fn get(address: &str, path: &str) -> (StatusCode, HeaderMap, St
 
 /// The response to a WebSocket handshake over HTTP/1.1 from a page of this origin.
 pub(crate) async fn handshake_from(origin: &str, address: &str, path: &str) -> Response<hyper::body::Incoming> {
+    handshake_to(address, origin, address, path).await
+}
+
+/// The same, which names this host.
+pub(crate) async fn handshake_to(
+    host: &str,
+    origin: &str,
+    address: &str,
+    path: &str,
+) -> Response<hyper::body::Incoming> {
     let request = Request::get(path)
-        .header("host", address)
+        .header("host", host)
         .header("origin", origin)
         .header("connection", "upgrade")
         .header("upgrade", "websocket")
@@ -54,6 +64,7 @@ pub(crate) async fn open(address: &str, path: &str) -> Socket {
 pub(crate) struct Http2 {
     requests: http2::SendRequest<Empty<Bytes>>,
     address: String,
+    offer: Option<String>,
 }
 
 impl Http2 {
@@ -68,7 +79,12 @@ impl Http2 {
         let (requests, connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2 is spoken");
         tokio::spawn(connection);
-        Self { requests, address: address.to_owned() }
+        Self { requests, address: address.to_owned(), offer: None }
+    }
+
+    /// Offers these subprotocols from now on.
+    pub(crate) fn offering(self, subprotocols: &str) -> Self {
+        Self { offer: Some(subprotocols.to_owned()), ..self }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> (StatusCode, HeaderMap, String) {
@@ -78,16 +94,22 @@ impl Http2 {
 
     /// A WebSocket by extended CONNECT (RFC 8441), which may be asked for once an answer has told that it is offered.
     pub(crate) async fn open(&mut self, path: &str) -> Socket {
-        self.get("/").await;
-        let request = Request::connect(format!("http://{}{path}", self.address))
-            .version(Version::HTTP_2)
-            .extension(Protocol::from_static("websocket"))
-            .header("sec-websocket-version", "13")
-            .body(Empty::new())
-            .expect("a valid request");
-        let response = self.send(request).await;
+        let response = self.handshake(path).await;
         assert_eq!(response.status(), StatusCode::OK);
         upgrade(response).await
+    }
+
+    /// The response to an extended CONNECT.
+    pub(crate) async fn handshake(&mut self, path: &str) -> Response<hyper::body::Incoming> {
+        self.get("/").await;
+        let mut request = Request::connect(format!("http://{}{path}", self.address))
+            .version(Version::HTTP_2)
+            .extension(Protocol::from_static("websocket"))
+            .header("sec-websocket-version", "13");
+        if let Some(offer) = &self.offer {
+            request = request.header("sec-websocket-protocol", offer);
+        }
+        self.send(request.body(Empty::new()).expect("a valid request")).await
     }
 
     async fn send(&mut self, request: Request<Empty<Bytes>>) -> Response<hyper::body::Incoming> {
@@ -149,6 +171,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Debug> Socket<Io> {
         }
         within(self.0.close(None)).await.expect("the connection is open");
         assert_eq!(self.closed().await, None, "the echo of a close frame without a code");
+    }
+
+    /// Closes with this code and reason.
+    pub(crate) async fn leaves(mut self, code: u16, reason: &'static str) {
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
+        within(self.0.close(Some(frame))).await.expect("the connection is open");
+        self.closed().await;
     }
 
     /// Waits for the end, and tells the peer's close frame.

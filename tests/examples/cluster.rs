@@ -1,22 +1,16 @@
 //! `cluster`: two servers behind a proxy that are restarted one after the other, and clients that lose nothing.
 
-#![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
-
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 use tower_websocket::{Backoff, Connector, Hub, Redis};
 
 use crate::PATIENCE;
 use crate::process::{Example, command};
-use crate::programs::{find, free_port, is_listening};
-use crate::skipped::skipped;
+use crate::program::{Program, free_port};
 
 /// The servers are asked for often, so that one that is back has clients soon.
 const HAPROXY: &str = "
@@ -29,7 +23,7 @@ defaults
     retries 5
     option redispatch
 frontend front
-    bind 127.0.0.1:FRONT
+    bind 127.0.0.1:PORT
     default_backend app
 backend app
     balance roundrobin
@@ -37,24 +31,6 @@ backend app
     server one 127.0.0.1:ONE
     server two 127.0.0.1:TWO
 ";
-
-/// A program that listens on a port of its own.
-async fn start(name: &str, arguments: impl Fn(u16) -> Vec<String>) -> Option<(Child, u16)> {
-    let Some(program) = find(name) else {
-        skipped(name, "it is not installed");
-        return None;
-    };
-    for _ in 0..10 {
-        let port = free_port();
-        let mut command = Command::new(&program);
-        command.args(arguments(port)).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
-        if is_listening(&mut child, port).await {
-            return Some((child, port));
-        }
-    }
-    panic!("{name} does not start; what it says stands above");
-}
 
 async fn server(port: u16, broker: &str) -> Example {
     let mut command = command("cluster", &format!("127.0.0.1:{port}"));
@@ -96,27 +72,23 @@ async fn receive_all(port: u16, last: Arc<AtomicUsize>, received: Arc<AtomicUsiz
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_restart_behind_a_proxy_loses_nothing() {
-    let redis =
-        |port: u16| ["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()].map(str::to_owned).into();
-    let Some((_redis, redis)) = start("redis-server", redis).await else { return };
-    let broker = format!("redis://127.0.0.1:{redis}/");
+    let arguments = ["--bind", "127.0.0.1", "--save", "", "--port", "PORT"];
+    let Some(redis) = Program::start("redis-server", &arguments, &[]).await else { return };
+    let broker = format!("redis://127.0.0.1:{}/", redis.port);
     let ports = [free_port(), free_port()];
     let mut servers = vec![server(ports[0], &broker).await, server(ports[1], &broker).await];
-    let configuration = Configuration::new();
-    let haproxy = |port: u16| {
-        let text = HAPROXY.replace("FRONT", &port.to_string());
-        let text = text.replace("ONE", &ports[0].to_string()).replace("TWO", &ports[1].to_string());
-        std::fs::write(&configuration.0, text).unwrap();
-        ["-db", "-q", "-f", configuration.0.to_str().unwrap()].map(str::to_owned).into()
+    let configuration = HAPROXY.replace("ONE", &ports[0].to_string()).replace("TWO", &ports[1].to_string());
+    let arguments = ["-db", "-q", "-f", "configuration"];
+    let Some(haproxy) = Program::start("haproxy", &arguments, &[("configuration", &configuration)]).await else {
+        return;
     };
-    let Some((_haproxy, front)) = start("haproxy", haproxy).await else { return };
 
     // Not known before the last one is published.
     let last = Arc::new(AtomicUsize::new(usize::MAX));
     let received = Arc::new(AtomicUsize::new(0));
     let mut clients = JoinSet::new();
     for _ in 0..8 {
-        clients.spawn(receive_all(front, last.clone(), received.clone()));
+        clients.spawn(receive_all(haproxy.port, last.clone(), received.clone()));
     }
     let chat = Hub::with(Redis::connect(&broker).await.unwrap()).topic("chat");
     let is_over = Arc::new(AtomicBool::new(false));
@@ -168,19 +140,4 @@ async fn a_rolling_restart_behind_a_proxy_loses_nothing() {
         );
     }
     drop(chat);
-}
-
-/// A file that goes with this.
-struct Configuration(PathBuf);
-
-impl Configuration {
-    fn new() -> Self {
-        Self(std::env::temp_dir().join(format!("tower-websocket-cluster-{}", std::process::id())))
-    }
-}
-
-impl Drop for Configuration {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }

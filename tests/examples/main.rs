@@ -1,13 +1,18 @@
 //! Every example is started and used, over HTTP/1.1 and HTTP/2, by clients that are not this crate's own.
 
+#![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
+
 mod client;
 #[cfg(feature = "redis")]
 mod cluster;
 mod dashboard;
 mod debug;
+mod hosts;
 mod process;
 #[cfg(feature = "redis")]
-#[path = "../support/programs.rs"]
+#[allow(dead_code, reason = "not all tests use all of it")]
+#[path = "../support/program.rs"]
+mod program;
 mod programs;
 mod silence;
 #[cfg(feature = "redis")]

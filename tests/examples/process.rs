@@ -55,9 +55,21 @@ impl Example {
     /// Asks the process to end, as `kill` and service managers do.
     #[cfg(unix)]
     pub(crate) async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// Stops the process without a word, as a network does that loses everything.
+    #[cfg(unix)]
+    #[allow(dead_code, reason = "only the tests in a browser do")]
+    pub(crate) async fn freeze(&self) {
+        self.signal("STOP").await;
+    }
+
+    #[cfg(unix)]
+    async fn signal(&self, name: &str) {
         let id = self.process.id().expect("it runs").to_string();
         // `kill` is built into every shell, but not a program everywhere.
-        let killed = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().await;
+        let killed = Command::new("sh").args(["-c", "kill -\"$0\" \"$1\"", name, &id]).status().await;
         assert!(killed.expect("there is a shell").success());
     }
 

@@ -8,7 +8,7 @@ fn incident() -> String {
 /// The variants of an enum in a source file.
 fn variants(source: &str, name: &str) -> Vec<String> {
     let body = source.split_once(&format!("pub enum {name} {{")).unwrap().1.split_once("\n}").unwrap().0;
-    let lines = body.lines().map(str::trim).filter(|line| !line.starts_with("//") && !line.is_empty());
+    let lines = body.lines().map(str::trim).filter(|line| !line.starts_with(['/', '#']) && !line.is_empty());
     lines.map(|line| line.trim_end_matches(',').to_owned()).collect()
 }
 

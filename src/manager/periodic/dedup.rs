@@ -10,6 +10,7 @@ pub trait Dedup<T> {
 }
 
 /// Values are compared as a whole: the default.
+#[doc(alias = "DeepEqual")]
 #[derive(Debug)]
 pub struct ByValue(pub(super) ());
 

@@ -112,8 +112,9 @@ impl Following<'_> {
     async fn run(mut self, mut messages: PubSubStream) -> Result<(), BoxError> {
         let known = self.followers.names();
         self.follow(&known).await?;
-        let mut beats = interval(BEAT);
+        let [mut beats, mut renewals] = [BEAT, RENEWAL].map(interval);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 requests = self.link.requests() => {
@@ -138,7 +139,9 @@ impl Following<'_> {
                         }
                     }
                 }
-                _ = beats.tick() => self.beat().await?,
+                // Whether the server is there.
+                _ = beats.tick() => drop(timeout(RESPONSE_TIMEOUT, self.subscriptions.ping::<Value>()).await??),
+                _ = renewals.tick() => self.renew().await?,
             }
         }
     }
@@ -208,9 +211,8 @@ impl Following<'_> {
         Box::pin(self.read(std::slice::from_ref(name))).await
     }
 
-    /// Sees whether the server is there, and keeps the streams of quiet topics.
-    async fn beat(&mut self) -> Result<(), BoxError> {
-        timeout(RESPONSE_TIMEOUT, self.subscriptions.ping::<Value>()).await??;
+    /// Keeps the streams of quiet topics: reading does.
+    async fn renew(&mut self) -> Result<(), BoxError> {
         for names in self.followers.names().chunks(CHUNK) {
             self.read(names).await?;
         }
@@ -218,7 +220,9 @@ impl Following<'_> {
     }
 }
 
-/// How often the server is asked whether it is there. A third of the shortest time for which it keeps a topic.
+/// How often the server is asked whether it is there.
 const BEAT: Duration = Duration::from_secs(5);
+/// A third of the shortest time for which it keeps a topic.
+const RENEWAL: Duration = Duration::from_secs(40);
 /// How many topics are asked for at once.
 const CHUNK: usize = 128;
