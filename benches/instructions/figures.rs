@@ -48,7 +48,7 @@ impl Figures {
 
 const HEAD: &str = "\
 Instructions that the server spends in user space, for each message or whatever the row names. Written by
-`UPDATE=1 cargo bench --all-features --bench instructions`, and explained there.
+`UPDATE=1 cargo bench --bench instructions`, and explained there.
 ";
 const TOOLS: &str = "Counted with: ";
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
