@@ -10,6 +10,7 @@ use super::history::Gap;
 use super::position::Position;
 use super::publication::Draft;
 use super::topic_inner::{State, TopicInner};
+use crate::panic_payload::drop_payload;
 
 /// One publication as the broker keeps it.
 #[derive(Debug)]
@@ -103,11 +104,13 @@ impl TopicInner {
         let now = Instant::now();
         let published = now.checked_sub(age).unwrap_or(now);
         let append = || state.append(position, draft, published, has_members);
-        let is_appended = catch_unwind(AssertUnwindSafe(append)).is_ok();
-        if !is_appended {
-            tracing::error!(topic = &*self.name, %position, "the function of `Topic::encode` panicked");
-        }
-        is_appended
+        let appended = catch_unwind(AssertUnwindSafe(append));
+        appended
+            .inspect_err(
+                |_| tracing::error!(topic = &*self.name, %position, "the function of `Topic::encode` panicked"),
+            )
+            .map_err(drop_payload)
+            .is_ok()
     }
 
     /// The broker has lost what comes before this position. Members are told, if they are to be.

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::connection::FeedId;
 use crate::manager::ConnectionId;
 use crate::message::Message;
+use crate::panic_payload::drop_payload;
 
 /// A member that says who it is; see [`Topic::join_as`](crate::Topic::join_as).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,8 +95,9 @@ impl Present {
 /// What is to be published of this change. A member may leave as its connection is dropped in the middle of a panic, where
 /// another panic would end the process.
 pub(super) fn announce(on_presence: &OnPresence, change: &PresenceChange) -> Option<Message> {
-    catch_unwind(AssertUnwindSafe(|| on_presence(change))).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(|| on_presence(change))).unwrap_or_else(|payload| {
         tracing::error!("the function of `Topic::on_presence` panicked");
+        drop_payload(payload);
         None
     })
 }

@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::manager::Manager;
 use crate::message::Message;
 use crate::metrics::hub;
+use crate::panic_payload::drop_payload;
 use crate::protocol::{Encoding, Feed, Frame, Item, Notice, Overflow};
 
 /// One topic.
@@ -366,7 +367,12 @@ impl State {
     pub(super) fn tell_gap(&self, gap: Gap) -> Option<Message> {
         let notice = self.gap_notice.as_ref()?;
         let message = catch_unwind(AssertUnwindSafe(|| notice(gap)));
-        message.inspect_err(|_| tracing::error!("the function of `Topic::tell_gap` panicked")).ok()
+        message
+            .map_err(|payload| {
+                tracing::error!("the function of `Topic::tell_gap` panicked");
+                drop_payload(payload);
+            })
+            .ok()
     }
 }
 

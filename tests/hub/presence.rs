@@ -63,6 +63,8 @@ async fn a_change_need_not_be_told_and_a_panic_harms_nobody() {
     drop(topic.join_as(&server, Overflow::Close, "nobody").unwrap());
     let topic = topic.on_presence(|_| panic!("it is the application's own"));
     drop(topic.join_as(&server, Overflow::Close, "somebody").unwrap());
+    let topic = topic.on_presence(|_| std::panic::panic_any(PanicsWhenDropped));
+    drop(topic.join_as(&server, Overflow::Close, "somebody").unwrap());
     topic.publish("after it").unwrap();
     settle().await;
     assert_eq!(received(&watcher), ["after it"]);
@@ -87,4 +89,12 @@ async fn who_leaves_while_it_is_told_that_it_joins_leaves_afterwards() {
     settle().await;
     assert!(topic.presence().is_empty());
     assert_eq!(received(&watcher), ["Ann joins", "Ann leaves"]);
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("the payload's own");
+    }
 }
