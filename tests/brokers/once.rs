@@ -43,14 +43,15 @@ async fn what_was_published_without_an_answer(broker: Broker) {
     let mut far = Member::join(&there).await;
     here.ready().await;
     cable.set(Way::Mute);
-    publish(&here, 0..10);
+    // One: what comes behind it waits for its answer.
+    publish(&here, 0..1);
     let first = cable.connected().await;
-    assert_eq!(texts(&far.take(10).await), numbers(0..10));
+    assert_eq!(texts(&far.take(1).await), ["0"]);
     publish(&there, 1000..3000);
     assert_eq!(texts(&far.take(2000).await), numbers(1000..3000));
     cable.set(Way::OpenFrom(first));
-    publish(&here, 10..20);
-    assert_eq!(texts(&far.take(10).await), numbers(10..20));
+    publish(&here, 1..20);
+    assert_eq!(texts(&far.take(19).await), numbers(1..20));
 }
 
 async fn what_the_broker_refuses_for_a_while_comes_later_in_order(broker: Broker) {
