@@ -27,6 +27,9 @@
 //! # async fn main() -> Result<(), Error> { follow().await }
 //! ```
 //!
+//! `examples/follow.rs` is a whole program: it follows a room of `examples/rooms.rs`, and after a lost connection it asks for what comes
+//! behind the last message that it has seen.
+//!
 //! | what has happened | what [`Sessions::next`](crate::Sessions::next) does |
 //! | --- | --- |
 //! | the first call | connects at once |

@@ -4,13 +4,18 @@ use std::env;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Http2, Socket, get, open};
-use crate::process::{Example, command};
+use crate::process::{Example, PATIENCE, command};
 
 /// A new folder, which is removed with this.
 struct Folder(PathBuf);
@@ -220,4 +225,36 @@ async fn before(upstream: &str) -> Example {
     let mut command = command("proxy", "127.0.0.1:0");
     command.env("UPSTREAM", upstream);
     Example::run("proxy", command).await
+}
+
+#[tokio::test]
+async fn follow_goes_on_where_it_was_when_its_connection_is_lost() {
+    let rooms = Example::start("rooms").await;
+    // What is between them breaks when this is aborted.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let server = rooms.address().to_owned();
+    let (sender, mut connections) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.expect("a connection");
+            let mut far = TcpStream::connect(&server).await.expect("the server listens");
+            let carrying = tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+            sender.send(carrying.abort_handle()).expect("the test runs");
+        }
+    });
+    let mut command = command("follow", "");
+    command.arg(format!("ws://{address}/ws?room=one&name=follower")).stdout(Stdio::piped());
+    let mut follow = command.spawn().expect("the example starts");
+    let mut lines = BufReader::new(follow.stdout.take().expect("stdout is piped")).lines();
+    let mut line = async || timeout(PATIENCE, lines.next_line()).await.expect("a line").expect("stdout is readable");
+
+    let mut anna = open(rooms.address(), "/ws?room=one&name=anna").await;
+    anna.send("1").await;
+    assert_eq!(line().await.as_deref(), Some("anna: 1"));
+    for number in 2..5 {
+        connections.recv().await.expect("it connects").abort();
+        anna.send(number.to_string()).await;
+        assert_eq!(line().await, Some(format!("anna: {number}")));
+    }
 }
