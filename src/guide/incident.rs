@@ -68,8 +68,10 @@
 //! | warn | `publications are lost` | A broker has lost its data or the end of them, or a server was away for longer than the broker keeps publications. | Members are told by [`Topic::tell_gap`](crate::Topic::tell_gap). Look at how the broker stores its data. |
 //! | error | `a publication is refused` | The broker will never take it, for example because it is too large. Nobody gets it. | `error` has the cause. |
 //! | warn | `the log of a topic has something that is no publication` | Something else writes to the broker under the hub's prefix, or a newer version of this crate. | Use another prefix. |
-//! | warn | `a publication is lost` | More waited for the broker than may wait. | See `no connection to the broker`. |
-//! | error | `a function of the topic panicked, and a publication is lost` | `encode` or `tell_gap` has panicked. | The panic's message is on standard error. |
+//! | error | `the log of a topic cannot be read` | Something else has its key or subject at the broker. The other topics go on. | `error` has the cause. Use another prefix. |
+//! | warn | `a change of presence is not published` | More waited for the broker than may wait. | See `no connection to the broker`. |
+//! | error | ``the function of `Topic::encode` panicked`` | Your function of [`Topic::encode`](crate::Topic::encode) has panicked, in a hub with a broker: the publication is a gap. | The panic's message is on standard error. |
+//! | error | ``the function of `Topic::tell_gap` panicked`` | Your function of [`Topic::tell_gap`](crate::Topic::tell_gap) has panicked: members are not told of a gap. | The panic's message is on standard error. |
 //! | warn | `no value for a periodic update` | The `get` function of [`Topic::periodic`](crate::Topic::periodic) has failed. The next tick tries again. | `error` has the cause. |
 //! | warn | `no periodic update` | Its value could not be serialised or published. | `error` has the cause. |
 //! | info | `handshake refused: ..` with another status | A request that is no valid handshake, or a shutdown. | Nothing, unless it is your own client. |
