@@ -108,8 +108,13 @@ async fn run(history: usize, kills: usize) -> Vec<Client> {
     let clients = timeout(secs(120), clients.join_all()).await.expect("all is over in time");
     over.store(true, Ordering::Relaxed);
     publisher.await.unwrap();
+    // All are away for longer than a short history reaches back.
+    let before = published.load(Ordering::Relaxed);
+    let last = before + 10;
+    for number in before + 1..=last {
+        topic.publish(number.to_string()).unwrap();
+    }
     // The last session brings what is missing, up to the last publication.
-    let last = published.load(Ordering::Relaxed);
     let mut all = Vec::new();
     for (mut client, server) in clients {
         while client.last.map(|last| last.offset()) != Some(last) && client.told.last().is_none_or(|gap| gap.1 != last)
