@@ -1,4 +1,4 @@
-//! axum's example `chat` with the extractor of this crate: the imports and the loop are all that changed.
+//! axum's example `chat` with the extractor of this crate. What changed is the imports, the loops, and how it is served.
 //!
 //! `cargo run --example axum_chat --features axum` listens on `127.0.0.1:3000`, or on `ADDR`.
 

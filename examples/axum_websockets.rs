@@ -1,5 +1,5 @@
 //! axum's example `websockets` with the extractor of this crate. It stays as close to the original as it can: the socket is
-//! split, and each half goes into a task of its own.
+//! split, and both halves are used at the same time, in one task.
 //!
 //! `cargo run --example axum_websockets --features axum` listens on `127.0.0.1:3000`, or on `ADDR`.
 
@@ -63,7 +63,7 @@ async fn handle_socket(socket: Manager, who: SocketAddr) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
-    // Split, it sends and receives in two tasks; so would two clones of it.
+    // Split, it sends and receives at the same time; so would two clones of it.
     let (mut sender, mut receiver) = socket.clone().split();
     let send = async {
         for i in 0..20 {

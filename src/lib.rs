@@ -139,6 +139,7 @@
 //! | move a program here from axum's `ws`, tokio-tungstenite, socketioxide or Go | [`guide::migration`] |
 //! | use axum's state, extractors and authentication | [`guide::with_axum`] |
 //! | send to many connections, some of which are slow | [`guide::rooms`] |
+//! | have several servers with the same topics | [`guide::brokers`] |
 //! | design a protocol of JSON messages | [`guide::json`], [`guide::graphql`] |
 //! | transfer bytes, files, lines or changing values | [`guide::streams`] |
 //! | write a client that reconnects | [`guide::reconnecting`] |

@@ -1,5 +1,6 @@
 //! Ways through HTTP and SOCKS5 proxies.
 
+use std::env;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::io;
@@ -45,6 +46,8 @@ pub struct Proxy(Arc<Rules>);
 
 struct Rules {
     proxies: Arc<Matcher>,
+    /// Intercepts those for which the environment names something that is no proxy.
+    unusable: Option<Arc<Matcher>>,
     /// Intercepts every server but those that are connected to directly.
     all_but_direct: Option<Matcher>,
 }
@@ -70,13 +73,15 @@ impl Proxy {
     /// `ALL_PROXY` for both, but not for what `NO_PROXY` names; each of them in lower case too.
     ///
     /// Where `REQUEST_METHOD` is set, which is so in CGI programs, nothing is taken, as there anybody can set `HTTP_PROXY`.
-    /// A proxy of another kind than [`all`](Self::all) takes is not passed by: connecting fails then.
+    /// A proxy of another kind than [`all`](Self::all) takes, or that is none, is not passed by: connecting fails then.
     pub fn from_env() -> Self {
-        Self::by(Matcher::from_env())
+        let proxies = Arc::new(Matcher::from_env());
+        let unusable = env::var_os("REQUEST_METHOD").is_none().then(unusable_in_env).flatten();
+        Self(Arc::new(Rules { proxies, unusable, all_but_direct: None }))
     }
 
     fn by(proxies: Matcher) -> Self {
-        Self(Arc::new(Rules { proxies: Arc::new(proxies), all_but_direct: None }))
+        Self(Arc::new(Rules { proxies: Arc::new(proxies), unusable: None, all_but_direct: None }))
     }
 
     /// The servers that are connected to directly: names, which cover their subdomains, addresses and networks such as
@@ -85,7 +90,8 @@ impl Proxy {
     /// Another call replaces the list. After [`from_env`](Self::from_env), what `NO_PROXY` names is connected to directly too.
     pub fn no_proxy(self, hosts: &str) -> Self {
         let all_but_direct = Some(Matcher::builder().all(ANY_PROXY).no(hosts).build());
-        Self(Arc::new(Rules { proxies: self.0.proxies.clone(), all_but_direct }))
+        let (proxies, unusable) = (self.0.proxies.clone(), self.0.unusable.clone());
+        Self(Arc::new(Rules { proxies, unusable, all_but_direct }))
     }
 
     /// The way to this server, if it leads through a proxy.
@@ -97,7 +103,14 @@ impl Proxy {
         if self.0.all_but_direct.as_ref().is_some_and(|all_but_direct| all_but_direct.intercept(&server).is_none()) {
             return Ok(None);
         }
-        Ok(self.0.proxies.intercept(&server).map(|proxy| Route { proxy, server }))
+        if let Some(proxy) = self.0.proxies.intercept(&server) {
+            return Ok(Some(Route { proxy, server }));
+        }
+        if self.0.unusable.as_ref().is_some_and(|unusable| unusable.intercept(&server).is_some()) {
+            let reason = "what the environment names as the proxy is none";
+            return Err(Error::with_source(ErrorKind::InvalidSetting, reason));
+        }
+        Ok(None)
     }
 }
 
@@ -106,6 +119,30 @@ impl fmt::Debug for Proxy {
         // Without the password.
         f.debug_tuple("Proxy").field(&self.0.proxies).finish()
     }
+}
+
+/// The library takes what it does not know for no proxy at all.
+fn unusable_in_env() -> Option<Arc<Matcher>> {
+    let value = |name: &str| {
+        let either = env::var(name).or_else(|_| env::var(name.to_lowercase()));
+        either.ok().filter(|value| !value.is_empty())
+    };
+    let is_unusable = |name: &str| {
+        let server = Uri::from_static("http://server.invalid/");
+        value(name).is_some_and(|url| Matcher::builder().all(url).build().intercept(&server).is_none())
+    };
+    let mut unusable = Matcher::builder().no(value("NO_PROXY").unwrap_or_default());
+    let [all, http, https] = ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"].map(is_unusable);
+    if all {
+        unusable = unusable.all(ANY_PROXY);
+    }
+    if http {
+        unusable = unusable.http(ANY_PROXY);
+    }
+    if https {
+        unusable = unusable.https(ANY_PROXY);
+    }
+    (all || http || https).then(|| Arc::new(unusable.build()))
 }
 
 /// A server behind a proxy.

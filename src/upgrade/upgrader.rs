@@ -233,7 +233,7 @@ impl Upgrader {
 
     /// Tells a function of the end of each connection, for logs and metrics.
     ///
-    /// It is called once for each handshake that was accepted, after the transport and the handler have ended: with the
+    /// It is called once for each handshake that was accepted and whose [`Upgrade`](crate::Upgrade) was run, after the transport and the handler have ended: with the
     /// request (an empty one after [`Manager::drop_request`](crate::Manager::drop_request)), with what
     /// [`Manager::done`](crate::Manager::done) says of the end, and with what the connection has carried. Where the
     /// transport never came, or the connection's task was dropped, the end is

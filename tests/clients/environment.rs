@@ -69,7 +69,15 @@ async fn the_proxies_of_the_environment_count_where_they_are_asked_for() {
     assert!(http.asked().is_empty());
 
     // A proxy that cannot be used is not passed by.
-    assert!(!run(&url, &[("ASK", "1"), ("ALL_PROXY", "socks4://127.0.0.1:9")]).await);
+    for unusable in ["socks4://127.0.0.1:9", "socks://127.0.0.1:9", "htp://127.0.0.1:9", "http://a b"] {
+        for name in ["ALL_PROXY", "http_proxy"] {
+            assert!(!run(&url, &[("ASK", "1"), (name, unusable)]).await, "{name}={unusable}");
+        }
+        for (name, value) in [("NO_PROXY", "127.0.0.1"), ("DIRECT", "127.0.0.0/8"), ("REQUEST_METHOD", "GET")] {
+            assert!(run(&url, &[("ASK", "1"), ("HTTP_PROXY", unusable), (name, value)]).await, "{name} {unusable}");
+        }
+        assert!(run(&url, &[("ASK", "1"), ("HTTPS_PROXY", unusable)]).await, "it is for others");
+    }
 }
 
 #[cfg(target_os = "linux")]
