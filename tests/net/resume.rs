@@ -144,12 +144,13 @@ async fn nothing_is_lost_repeated_or_reordered_by_a_thousand_resets() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_short_history_has_lost_is_told() {
-    let mut gaps = 0;
+    let mut told = 0;
     for client in run(5, 200).await {
-        gaps += client.jumped.len();
         for jump in &client.jumped {
             assert!(client.told.contains(jump), "{jump:?} is not told: {:?}", client.told);
         }
+        told += client.told.len();
     }
-    assert!(gaps > 0, "the history is long enough for all");
+    // At least in the end, when all were away for long.
+    assert!(told > 0, "the history is long enough for all");
 }
