@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::history::Gap;
 use super::position::Position;
 use super::publication::Draft;
-use super::topic_inner::{State, TopicInner};
+use super::state::State;
+use super::topic_inner::TopicInner;
 use crate::panic_payload::drop_payload;
 
 /// One publication as the broker keeps it.

@@ -24,6 +24,7 @@ mod presence;
 mod publication;
 mod registry;
 mod seat;
+mod state;
 mod stats;
 mod sweep;
 mod topic;

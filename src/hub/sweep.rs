@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::members::Member;
 use super::publication::{Publication, charged};
+use super::state::State;
 use super::stats::Counters;
-use super::topic_inner::State;
 use crate::budget::Budget;
 use crate::connection::{FeedId, Inner, Joined};
 use crate::protocol::Encoding;

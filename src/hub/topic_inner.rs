@@ -1,7 +1,6 @@
 //! What all handles of a topic share: the heart of the hub.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 #[cfg(feature = "json")]
@@ -12,39 +11,36 @@ use tokio::time::Instant;
 
 use super::backplane::Backplane;
 use super::distributor;
-use super::history::{Gap, GapNotice, History, Recovered};
-use super::log::Log;
-use super::members::{Member, Members, Replay, on_drop};
-use super::position::Position;
-use super::presence::{self, OnPresence, Presence, Present};
+use super::history::{GapNotice, History, Recovered};
+use super::members::{Member, Replay, on_drop};
+use super::presence::{self, OnPresence, Presence};
 use super::publication::Draft;
 use super::registry::Registry;
 use super::seat::Seat;
+use super::state::{Encode, State};
 use super::stats::Counters;
 use super::sweep::Sweep;
 use crate::budget::Budget;
 use crate::connection::{FeedId, Inner};
 use crate::error::Error;
 use crate::manager::Manager;
-use crate::message::Message;
 use crate::metrics::hub;
-use crate::panic_payload::drop_payload;
-use crate::protocol::{Encoding, Feed, Frame, Item, Notice, Overflow};
+use crate::protocol::{Feed, Notice, Overflow};
 
 /// One topic.
 ///
 /// What is true whenever `state` is not locked:
 ///
 /// 1. The [`Log`] alone gives the order. A publication is in it before anybody is sent it.
-/// 2. A member has been sent everything up to `Member::sent`, in the log's order, and nothing else; it joined at an offset, and
+/// 2. A member has been sent everything up to `Member::sent`, in the log's order, and nothing else; it joined behind a publication, and
 ///    was sent what it asked for of earlier publications before it became a member.
 /// 3. Where a member has not been sent everything, `distributing` is true, and a distributor runs, or is about to.
 /// 4. A member's feed is in its connection, and the feed's guard removes the member. So a member leaves when its seat is dropped or
 ///    its connection can send no more, whichever is first.
 ///
-/// Locks are taken in this order: `sweep`, `state`, that of a connection. `state` is held for a few instructions for each
-/// publication, join and leave, and for each chunk of members that is about to be delivered to; never while anything is
-/// delivered, compressed or woken. Publishers take it alone, so that no publisher waits for members.
+/// Locks are taken in this order: `sweep`, `state`, a connection's. A publication, a join, a leave, and each chunk of members that
+/// is about to be delivered to lock `state` for a few instructions. It is not locked while anything is delivered, compressed or
+/// woken. Publishers lock nothing else, so that no publisher waits for members.
 pub(super) struct TopicInner {
     pub(super) name: Box<str>,
     pub(super) budget: Budget,
@@ -61,50 +57,9 @@ pub(super) struct TopicInner {
     pub(super) counters: Counters,
 }
 
-/// What is under the lock.
-pub(super) struct State {
-    pub(super) log: Log,
-    pub(super) members: Members,
-    /// A distributor runs, or is about to.
-    pub(super) distributing: bool,
-    /// Whether the registry keeps the topic for its history.
-    pub(super) retained: bool,
-    /// Those who say who they are.
-    pub(super) present: Present,
-    encode: Option<Arc<Encode>>,
-    on_presence: Option<Arc<OnPresence>>,
-    dropped_notice: Option<Arc<Notice>>,
-    gap_notice: Option<Arc<GapNotice>>,
-    capacity: usize,
-    /// The log has what the broker kept. Without a broker it is always so.
-    pub(super) is_ready: bool,
-    /// The broker was asked for it.
-    #[cfg(any(feature = "nats", feature = "redis"))]
-    pub(super) is_followed: bool,
-}
-
-/// Makes the message that members get of a publication and its position.
-pub(super) type Encode = dyn Fn(Message, Position) -> Message + Send + Sync;
-
 impl TopicInner {
     pub(super) fn new(name: &str, registry: &Arc<Registry>) -> Arc<Self> {
-        let start = registry.backplane.start();
-        let log = Log::new(start.unwrap_or_default(), &registry.budget);
-        let state = State {
-            log,
-            members: Members::default(),
-            distributing: false,
-            retained: false,
-            present: Present::default(),
-            encode: None,
-            on_presence: None,
-            dropped_notice: None,
-            gap_notice: None,
-            capacity: DEFAULT_CAPACITY,
-            is_ready: start.is_some(),
-            #[cfg(any(feature = "nats", feature = "redis"))]
-            is_followed: false,
-        };
+        let state = State::new(registry.backplane.start(), &registry.budget);
         Arc::new(Self {
             name: name.into(),
             budget: registry.budget.clone(),
@@ -320,62 +275,6 @@ impl TopicInner {
     }
 }
 
-impl State {
-    /// Puts a publication at the end of the order, with the message that members get.
-    pub(super) fn append(&mut self, position: Position, mut draft: Draft, published: Instant, has_members: bool) {
-        if (has_members || self.log.has_history())
-            && let Some(encode) = self.encode.clone()
-        {
-            draft.message = encode(draft.message, position);
-        }
-        self.log.append(position, draft, has_members, published);
-    }
-
-    /// Gives members that wait for the broker what they asked for.
-    #[cfg(any(feature = "nats", feature = "redis"))]
-    pub(super) fn replay_to_waiting(&mut self, budget: &Budget) {
-        let mut members = std::mem::take(&mut self.members);
-        for (id, member, replay) in members.take_waiting() {
-            let (_, items) = self.replay(replay, &member.connection, member.encoding, budget);
-            member.sent = self.log.head();
-            member.connection.replay(id, items);
-        }
-        self.members = members;
-    }
-
-    /// What a member gets that joins now.
-    fn replay(
-        &self,
-        replay: Replay,
-        connection: &Inner,
-        encoding: Encoding,
-        budget: &Budget,
-    ) -> (Recovered, Vec<Item>) {
-        let (recovered, replayed) = self.log.replay(replay, connection.id(), Instant::now());
-        let mut items: Vec<_> = replayed.iter().map(|publication| publication.item(encoding, budget)).collect();
-        if recovered == Recovered::Gap
-            && let Replay::After(after) = replay
-            && let Some(message) = self.tell_gap(Gap { after, up_to: self.log.position() })
-        {
-            let payload = message.len();
-            items.insert(0, Item { frame: Frame::Own(message), payload, key: None });
-        }
-        (recovered, items)
-    }
-
-    /// What members are told of a gap. The function is the user's: where it panics, others that wait get theirs all the same.
-    pub(super) fn tell_gap(&self, gap: Gap) -> Option<Message> {
-        let notice = self.gap_notice.as_ref()?;
-        let message = catch_unwind(AssertUnwindSafe(|| notice(gap)));
-        message
-            .map_err(|payload| {
-                tracing::error!("the function of `Topic::tell_gap` panicked");
-                drop_payload(payload);
-            })
-            .ok()
-    }
-}
-
 impl Drop for TopicInner {
     fn drop(&mut self) {
         if let Some(registry) = self.registry.upgrade() {
@@ -398,5 +297,3 @@ impl fmt::Debug for TopicInner {
 
 /// The number of the next feed.
 static NEXT_FEED: AtomicU64 = AtomicU64::new(0);
-/// How many publications wait for a member that is slow.
-const DEFAULT_CAPACITY: usize = 256;

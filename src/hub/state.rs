@@ -1,0 +1,121 @@
+//! What the lock of a topic protects.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::history::{Gap, GapNotice, Recovered};
+use super::log::Log;
+use super::members::{Members, Replay};
+use super::position::Position;
+use super::presence::{OnPresence, Present};
+use super::publication::Draft;
+use crate::budget::Budget;
+use crate::connection::Inner;
+use crate::message::Message;
+use crate::panic_payload::drop_payload;
+use crate::protocol::{Encoding, Frame, Item, Notice};
+
+/// A topic but for what never changes: see [`TopicInner`](super::topic_inner::TopicInner) for what is true of it.
+pub(super) struct State {
+    pub(super) log: Log,
+    pub(super) members: Members,
+    /// A distributor runs, or is about to.
+    pub(super) distributing: bool,
+    /// Whether the registry keeps the topic for its history.
+    pub(super) retained: bool,
+    /// Those who say who they are.
+    pub(super) present: Present,
+    pub(super) encode: Option<Arc<Encode>>,
+    pub(super) on_presence: Option<Arc<OnPresence>>,
+    pub(super) dropped_notice: Option<Arc<Notice>>,
+    pub(super) gap_notice: Option<Arc<GapNotice>>,
+    pub(super) capacity: usize,
+    /// The log has what the broker kept. Without a broker it is always so.
+    pub(super) is_ready: bool,
+    /// The broker was asked for it.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) is_followed: bool,
+}
+
+/// Makes the message that members get of a publication and its position.
+pub(super) type Encode = dyn Fn(Message, Position) -> Message + Send + Sync;
+
+impl State {
+    /// Of a topic that begins here. `None`: only the broker knows where.
+    pub(super) fn new(start: Option<Position>, budget: &Budget) -> Self {
+        Self {
+            log: Log::new(start.unwrap_or_default(), budget),
+            members: Members::default(),
+            distributing: false,
+            retained: false,
+            present: Present::default(),
+            encode: None,
+            on_presence: None,
+            dropped_notice: None,
+            gap_notice: None,
+            capacity: DEFAULT_CAPACITY,
+            is_ready: start.is_some(),
+            #[cfg(any(feature = "nats", feature = "redis"))]
+            is_followed: false,
+        }
+    }
+
+    /// Puts a publication at the end of the order, with the message that members get.
+    pub(super) fn append(&mut self, position: Position, mut draft: Draft, published: Instant, has_members: bool) {
+        if (has_members || self.log.has_history())
+            && let Some(encode) = self.encode.clone()
+        {
+            draft.message = encode(draft.message, position);
+        }
+        self.log.append(position, draft, has_members, published);
+    }
+
+    /// Gives members that wait for the broker what they asked for.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) fn replay_to_waiting(&mut self, budget: &Budget) {
+        let mut members = std::mem::take(&mut self.members);
+        for (id, member, replay) in members.take_waiting() {
+            let (_, items) = self.replay(replay, &member.connection, member.encoding, budget);
+            member.sent = self.log.head();
+            member.connection.replay(id, items);
+        }
+        self.members = members;
+    }
+
+    /// What a member gets that joins now.
+    pub(super) fn replay(
+        &self,
+        replay: Replay,
+        connection: &Inner,
+        encoding: Encoding,
+        budget: &Budget,
+    ) -> (Recovered, Vec<Item>) {
+        let (recovered, replayed) = self.log.replay(replay, connection.id(), Instant::now());
+        let mut items: Vec<_> = replayed.iter().map(|publication| publication.item(encoding, budget)).collect();
+        if recovered == Recovered::Gap
+            && let Replay::After(after) = replay
+            && let Some(message) = self.tell_gap(Gap { after, up_to: self.log.position() })
+        {
+            let payload = message.len();
+            items.insert(0, Item { frame: Frame::Own(message), payload, key: None });
+        }
+        (recovered, items)
+    }
+
+    /// What members are told of a gap. The function is the user's: where it panics, others that wait get theirs all the same.
+    pub(super) fn tell_gap(&self, gap: Gap) -> Option<Message> {
+        let notice = self.gap_notice.as_ref()?;
+        let message = catch_unwind(AssertUnwindSafe(|| notice(gap)));
+        message
+            .map_err(|payload| {
+                tracing::error!("the function of `Topic::tell_gap` panicked");
+                drop_payload(payload);
+            })
+            .ok()
+    }
+}
+
+/// How many publications wait for a member that is slow.
+const DEFAULT_CAPACITY: usize = 256;
