@@ -1,6 +1,7 @@
 //! Everything about time: when to ping, when a peer has been silent for too long, and the limits of [`Limits`](crate::Limits).
 
 mod deadlines;
+mod due;
 mod keepalive;
 mod pings;
 mod rate_limiter;
@@ -8,5 +9,6 @@ mod send_queue;
 #[expect(clippy::module_inception, reason = "what joins the others has their name")]
 mod timers;
 
+pub(crate) use self::due::Due;
 pub use self::keepalive::Keepalive;
-pub(crate) use self::timers::{Due, Timers};
+pub(crate) use self::timers::Timers;
