@@ -48,7 +48,7 @@ async fn main() -> Result<(), BoxError> {
         eprintln!("connected");
         // An error of one session is no reason to stop: the next call decides that.
         if let Err(error) = print(ws, &mut position).await {
-            eprintln!("{error}");
+            eprintln!("{error:#}");
         }
         if let Some(position) = &position {
             sessions.set_target(Target::try_from(format!("{url}&after={position}"))?);

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::error_chain::Causes;
+
 /// Any error, as handlers return them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -11,6 +13,16 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// Match on [`kind`](Self::kind); the cause, where there is one, is the [`source`](std::error::Error::source).
 /// Cloning is cheap: every handle of an ended connection reports the same error.
+///
+/// `{error}` says what happened, and `{error:#}` what caused it too, in one line:
+///
+/// ```
+/// use tower_websocket::OriginPolicy;
+///
+/// let error = OriginPolicy::list(["app.example.com"]).unwrap_err();
+/// assert_eq!(format!("{error}"), "invalid setting");
+/// assert!(format!("{error:#}").starts_with("invalid setting: \"app.example.com\" is not an origin"));
+/// ```
 ///
 /// ```
 /// use tower_websocket::{Error, ErrorKind, Manager};
@@ -108,6 +120,9 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return Causes(self).fmt(f);
+        }
         f.write_str(match self.kind {
             ErrorKind::Aborted => "connection was dropped at the deadline of a shutdown",
             ErrorKind::BudgetExceeded => "memory budget used up",

@@ -184,9 +184,9 @@
 //!
 //! # tungstenite
 //!
-//! tungstenite is the wire format, by way of tokio-tungstenite: its opcodes, its code for the headers of control frames, and its
-//! list of violations. Its `WebSocketStream` is not the engine, as it knows no permessage-deflate, and copies and zero-fills
-//! each payload.
+//! The crate uses tungstenite's opcodes, its code for the headers of control frames and its list of protocol errors, by way of
+//! tokio-tungstenite. It does not use `WebSocketStream`, which has no permessage-deflate, copies each payload that it sends, and
+//! fills its buffer with zeros before each read.
 //!
 //! # Features
 //!

@@ -125,7 +125,22 @@ impl Connector {
 
     /// Sends this header with each handshake that does not have it itself, such as `Origin`, `Authorization` or `Cookie`.
     ///
-    /// Headers of the handshake's own, such as `Sec-WebSocket-Key`, are not overridden.
+    /// Headers of the handshake's own, such as `Sec-WebSocket-Key`, are not overridden. For one connection, a
+    /// [`http::Request`] with headers does the same:
+    ///
+    /// ```no_run
+    /// use http::{HeaderValue, Request, header};
+    /// use tower_websocket::{BoxError, Connector, Manager};
+    ///
+    /// # async fn example(token: &str) -> Result<(), BoxError> {
+    /// let authorization = HeaderValue::try_from(format!("Bearer {token}"))?;
+    /// let ws = Connector::new().header(header::AUTHORIZATION, authorization).connect("ws://localhost:3000/ws").await?;
+    ///
+    /// let request = Request::get("ws://localhost:3000/ws").header("authorization", format!("Bearer {token}"));
+    /// let ws = Manager::connect(request.body(())?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self

@@ -28,7 +28,7 @@ use crate::manager::Manager;
 /// while let Some(ws) = sessions.next().await? {
 ///     // An error in a session is no reason to give the feed up: the next call tells which is.
 ///     if let Err(error) = run(ws).await {
-///         eprintln!("{error}");
+///         eprintln!("{error:#}");
 ///     }
 /// }
 /// # Ok(())

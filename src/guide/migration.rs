@@ -155,8 +155,8 @@
 //! | middleware of a namespace | tower layers around the `WebSocketLayer`: see [`with_axum`](super::with_axum) |
 //! | `ping_interval`, `ping_timeout` | [`Keepalive`](crate::Keepalive) |
 //! | `max_payload`, `max_buffer_size` | [`Limits`](crate::Limits), [`Topic::capacity`](crate::Topic::capacity) |
-//! | connection state recovery | [`History`](crate::History) and [`Topic::join_after`](crate::Topic::join_after) |
-//! | adapters for several servers | [`Hub::with`](crate::Hub::with), for Redis and NATS: see [`brokers`](super::brokers) |
+//! | no counterpart (Socket.IO's connection state recovery) | [`History`](crate::History) and [`Topic::join_after`](crate::Topic::join_after) |
+//! | adapters for several servers: Redis, PostgreSQL, MongoDB | [`Hub::with`](crate::Hub::with), for Redis and NATS: see [`brokers`](super::brokers) |
 //! | the client connects again by itself | Rust: [`Connector::sessions`](crate::Connector::sessions). A page does it itself: see [`reconnecting`](super::reconnecting) |
 //!
 //! # From `goutils/http/websocket`

@@ -62,7 +62,7 @@
 //!
 //! # Envoy
 //!
-//! This section and the next follow the proxies' documentation; nginx and HAProxy are tested with this crate.
+//! nginx and HAProxy are tested with this crate. Envoy and Cloudflare are not: these two sections follow their documentation.
 //!
 //! ```yaml
 //! # In the HttpConnectionManager:
@@ -71,20 +71,19 @@
 //! # For WebSockets over HTTP/2 from browsers:
 //! http2_protocol_options:
 //!   allow_connect: true
-//! # The default of 5 minutes is longer than the time between two pings.
-//! # stream_idle_timeout: 300s
+//! # Only with a longer keepalive interval: the default is 5 minutes.
+//! # stream_idle_timeout: 600s
 //! ```
 //!
-//! `Host` is passed on unless the route rewrites it (`host_rewrite_literal`, `auto_host_rewrite`). Filters that buffer requests
-//! are not for routes with WebSockets.
+//! `Host` is passed on unless the route rewrites it (`host_rewrite_literal`, `auto_host_rewrite`). Do not use the buffer filter
+//! on routes with WebSockets.
 //!
 //! # Cloudflare
 //!
-//! Turn on "WebSockets" under "Network" in the dashboard. Idle connections are ended (after 100 s, unless that was
-//! changed), which pings every 3 s prevent.
-//! When Cloudflare restarts a server, its connections end: clients must reconnect. `Host` is passed on. The peer's address is
-//! Cloudflare's; the client's is in the header `CF-Connecting-IP`, which is to be trusted only where nothing but Cloudflare can
-//! reach your server.
+//! "WebSockets" must be on under "Network" in the dashboard. Cloudflare waits up to 100 s for data from your server; a ping every
+//! 3 s, the default, is enough. When Cloudflare restarts a server, its connections end: clients must reconnect. `Host` is passed
+//! on unless a rule changes it. The peer's address is Cloudflare's. The client's address is in the header `CF-Connecting-IP`:
+//! trust it only where no other client can reach your server.
 //!
 //! # Where the proxy cannot pass `Host` on
 //!

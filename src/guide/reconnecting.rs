@@ -10,7 +10,7 @@
 //!     while let Some(ws) = sessions.next().await? {
 //!         // An error of one session is no reason to stop: the next call decides that.
 //!         if let Err(error) = session(ws).await {
-//!             eprintln!("{error}");
+//!             eprintln!("{error:#}");
 //!         }
 //!     }
 //!     Ok(()) // one side has closed with 1000: done

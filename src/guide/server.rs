@@ -131,9 +131,9 @@
 //!
 //! **Streams.** A browser opens all WebSockets to one host and port on one HTTP/2 connection, together with its requests. When
 //! the streams that the server allows are in use (hyper: 200, ten tabs of twenty sockets), `fetch` and new tabs wait, and no
-//! error is reported. `max_concurrent_streams` allows more, but Chromium ends near 256 whatever the server allows: a page with
-//! many sockets is better served by one that carries several topics, or by WebSockets under a host name of their own, or over
-//! HTTP/1.1 (without `h2` in ALPN there). With 100 on one connection a warning is logged, where the peer's address is known.
+//! error is reported. `max_concurrent_streams` allows more, but Chromium opens at most 256. A page that needs many sockets can
+//! use one WebSocket for several topics, a host name for WebSockets alone, or HTTP/1.1 (a port without `h2` in ALPN). With 100
+//! on one connection a warning is logged, where the peer's address is known.
 //!
 //! **Windows.** All WebSockets on one HTTP/2 connection share the window of the connection: those of a browser to one host, and
 //! those of several users behind a proxy that pools connections, such as HAProxy with `http-reuse always`. hyper's defaults
