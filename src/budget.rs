@@ -8,8 +8,8 @@ use crate::metrics::budget_changed;
 
 /// A number of bytes that many operations share.
 ///
-/// Clones share the same bytes. Buffers of up to 64 KiB are not counted, so that small messages never touch the
-/// shared counter.
+/// Clones are the same budget. Buffers of up to 64 KiB are not counted, so that small messages never access the shared
+/// counter.
 ///
 /// ```
 /// use tower_websocket::{Budget, Limits, Upgrader};
@@ -31,7 +31,7 @@ struct Counter {
 }
 
 impl Budget {
-    /// A budget of so many bytes.
+    /// A budget of this many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Counter { limit: bytes, used: AtomicUsize::new(0), is_process: false }))

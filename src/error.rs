@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error_chain::Causes;
 
-/// Any error, as handlers return them.
+/// Any error: handlers may return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What went wrong with a connection, an operation on it, or a setting.
@@ -52,12 +52,12 @@ pub enum ErrorKind {
     /// The deadline of a [`Shutdown`](crate::Shutdown) passed and the connection was dropped.
     Aborted,
     /// A memory budget shared by many operations was used up. After a copy, such as
-    /// [`copy_text_lines`](crate::Manager::copy_text_lines), the connection stays usable; where it was an incoming message
-    /// that had no room, the connection ends (answered with 1013).
+    /// [`copy_text_lines`](crate::Manager::copy_text_lines), the connection stays usable; if there was no memory for an
+    /// incoming message, the connection ends (answered with 1013).
     BudgetExceeded,
     /// The connection is closed; [`Error::close_frame`] has the frame that ended it.
     Closed,
-    /// The connection could not be opened: no transport, no TLS, or time ran out.
+    /// The connection could not be opened: the transport or TLS failed, or the time was up.
     Connect,
     /// A message was not what was asked for, such as JSON of another type. The connection stays usable.
     Decode,
@@ -80,11 +80,12 @@ pub enum ErrorKind {
     Protocol,
     /// The peer sent more per second than its [`RateLimit`](crate::RateLimit) allows (answered with 1008).
     RateLimitExceeded,
-    /// No message arrived in the time that the caller gave, or a message stayed unfinished too long. After the former the
-    /// connection stays usable; after the latter it ends (answered with 1008).
+    /// No message arrived within the caller's timeout: the connection stays usable. Or a message stayed incomplete for too
+    /// long: the connection ends (answered with 1008).
     #[doc(alias = "ErrReadTimeout")]
     ReadTimeout,
-    /// What a `get` function or a source of bytes reported; the source is that error. The connection stays usable.
+    /// A `get` function or a source of bytes failed; [`source`](std::error::Error::source) is its error. The connection
+    /// stays usable.
     Source,
     /// The peer did not take the data in time. A part of it may be on the wire, so the connection ends.
     #[doc(alias = "ErrWriteTimeout")]

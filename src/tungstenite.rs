@@ -58,7 +58,7 @@ impl From<Text> for Utf8Bytes {
     }
 }
 
-/// Copies nothing but the shortest texts.
+/// Copies only the shortest texts.
 #[cfg_attr(docsrs, doc(cfg(feature = "tungstenite")))]
 impl From<Utf8Bytes> for Text {
     fn from(text: Utf8Bytes) -> Self {

@@ -20,9 +20,10 @@ use crate::protocol::Overflow;
 #[derive(Clone)]
 pub struct Topic(Arc<TopicInner>);
 
-/// Settings. They hold for all handles of the topic, for as long as there is one, or a member, or something in its history.
+/// Settings. They apply to all handles of the topic, and last as long as the topic has a handle, a member or a publication
+/// in its history.
 impl Topic {
-    /// What is kept for members that come back. Nothing by default. See [`join_after`](Self::join_after).
+    /// Which publications are kept for members that reconnect. None by default. See [`join_after`](Self::join_after).
     #[must_use]
     pub fn history(self, history: History) -> Self {
         self.0.set_history(history);
@@ -32,8 +33,8 @@ impl Topic {
     /// How many publications may wait for a member that is slow, beside its outgoing buffer. 256 by default. See
     /// [`Overflow`].
     ///
-    /// It holds for members that join afterwards. The publications themselves are shared: members that are slow together keep
-    /// them once.
+    /// It applies to members that join afterwards. The publications themselves are shared: slow members that wait for the
+    /// same ones keep them once.
     ///
     /// # Panics
     ///
@@ -45,11 +46,10 @@ impl Topic {
         self
     }
 
-    /// How a publication and its position become the message that members get. By default it is the message that was
-    /// published.
+    /// Makes the message that members get from a publication and its position. By default that is the published message.
     ///
-    /// It is called once for each publication, by the publisher, and must not use the topic itself. With a broker each server calls
-    /// it for each publication; where it panics, that one is lost for this server's members: a gap.
+    /// It is called once for each publication, by the publisher, and must not use the topic itself. With a broker, each
+    /// server calls it for each publication; if it panics, that publication is lost for the members of this server: a gap.
     ///
     /// ```
     /// use tower_websocket::{Hub, Message};
@@ -64,8 +64,8 @@ impl Topic {
         self
     }
 
-    /// What a member is told when publications were dropped because it was slow: so many, right before the next one that it
-    /// gets. By default nothing. It holds for members that join afterwards.
+    /// Makes a message for a member that was slow, from the number of publications that were dropped for it. It is sent
+    /// right before the next publication. None by default. It applies to members that join afterwards.
     ///
     /// ```
     /// use tower_websocket::{Hub, Message};
@@ -78,10 +78,11 @@ impl Topic {
         self
     }
 
-    /// What a member is told when publications are lost for it: in their place, before everything that comes behind them. By
-    /// default nothing. See [`Recovered::Gap`] and [`History`]; with a broker also where that has lost something.
+    /// Makes a message for a member for which publications are lost. It is sent in their place, before all later
+    /// publications. None by default. See [`Recovered::Gap`] and [`History`]; with a broker, it is also sent if the broker
+    /// has lost publications.
     ///
-    /// It must not use the topic itself. Where it panics, nothing is told.
+    /// It must not use the topic itself. If it panics, no message is sent.
     ///
     /// ```
     /// use tower_websocket::{Hub, Message};
@@ -94,10 +95,10 @@ impl Topic {
         self
     }
 
-    /// Called whenever a member says who it is ([`join_as`](Self::join_as)), says something else, or leaves. The message that
-    /// is returned, if any, is published to all members.
+    /// Sets a function that is called when a member sets ([`join_as`](Self::join_as)) or changes its presence value, or
+    /// leaves. The message that it returns, if any, is published to all members.
     ///
-    /// It is called by whatever thread makes the change.
+    /// It is called in the thread that makes the change.
     ///
     /// ```
     /// use tower_websocket::{Error, Hub, Manager, Message, Overflow, PresenceChange};
@@ -141,31 +142,30 @@ impl Topic {
         &self.0.name
     }
 
-    /// Waits until the broker, if the hub has one, has said what it keeps of the topic. Where a member has joined that is so
-    /// after a round trip to the broker; before that, this has it asked.
+    /// Waits until the broker, if the hub has one, has answered what it keeps of the topic. This takes a round trip to the
+    /// broker, unless another call or a member that joined has done it.
     ///
-    /// From then on, members that come back are told at once what could be [`Recovered`], and what other servers publish
-    /// reaches the members of this one. Without a broker it does not wait. It waits for as long as the broker is away.
+    /// From then on [`join_after`](Self::join_after) never returns [`Recovered::Pending`], and what other servers publish
+    /// reaches the members at this one. Without a broker it returns at once. While the broker cannot be reached it waits.
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped leaves nothing behind; the broker is asked all the same.
+    /// Dropping the future has no effect; the broker is asked all the same.
     pub async fn ready(&self) {
         self.0.wait_until_ready().await;
     }
 
-    /// Makes a connection a member: it gets what is published from now on. What becomes of it while it is slow says
-    /// `overflow`.
+    /// Makes a connection a member: it gets what is published from now on. `overflow` says what happens while it is slow.
     ///
     /// # Errors
     ///
-    /// The reason why the connection can send no more.
+    /// The reason why nothing more can be sent on the connection.
     pub fn join(&self, ws: &Manager, overflow: Overflow) -> Result<Seat, Error> {
         self.0.join(ws, overflow, Replay::Nothing).map(|(seat, _)| seat)
     }
 
-    /// As [`join`](Self::join), for a member that says who it is: the value is in [`presence`](Self::presence) until it leaves.
-    /// After [`resume`](Self::resume), [`Seat::set_presence`] does the same.
+    /// As [`join`](Self::join), with a presence value, such as a name, which is in [`presence`](Self::presence) until the
+    /// member leaves. After [`resume`](Self::resume), use [`Seat::set_presence`].
     ///
     /// # Errors
     ///
@@ -176,12 +176,12 @@ impl Topic {
         Ok(seat)
     }
 
-    /// Makes a connection a member that comes back: it gets what was published after this position, and then what is
-    /// published from now on, in order, each publication once. It stays until its connection ends, or until
-    /// [`leave`](Self::leave); [`resume`](Self::resume) gives its [`Seat`].
+    /// Makes a connection a member again: it gets what was published after this position, and then what is published from
+    /// now on, in order, each publication once. It stays until its connection ends, or until [`leave`](Self::leave);
+    /// [`resume`](Self::resume) returns a [`Seat`].
     ///
-    /// The topic needs a [`history`](Self::history), and its clients need to know positions: [`encode`](Self::encode) tells them.
-    /// A client without a position, `None`, gets everything that is kept.
+    /// The topic needs a [`history`](Self::history), and its clients must know positions: put them into the messages with
+    /// [`encode`](Self::encode). With `None` the client gets everything that is kept.
     ///
     /// ```
     /// use std::time::Duration;
@@ -229,22 +229,22 @@ impl Topic {
         self.0.join(ws, overflow, position.into().map_or(Replay::All, Replay::After))
     }
 
-    /// Ends all memberships of this connection in this topic, whether there are seats or not.
+    /// Ends all memberships of this connection in this topic, also those with a [`Seat`].
     pub fn leave(&self, ws: &Manager) {
         self.0.remove(ws.connection());
     }
 
-    /// Sends a message to all members. It never waits for one.
+    /// Sends a message to all members. It never waits for a slow member.
     ///
-    /// Of publishers that publish at the same time, one is first for all members. Outside of a tokio runtime the message is
-    /// delivered before this returns, and else by a task.
+    /// If several tasks publish at the same time, all members get the messages in the same order. Outside of a tokio
+    /// runtime the message is delivered before this returns, otherwise by a task.
     ///
-    /// Where the hub has a broker, the message is handed to that, and reaches the members from there.
+    /// If the hub has a broker, the message is sent to the broker, and from there to the members.
     ///
     /// # Errors
     ///
-    /// None where the hub has no broker. With one [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), when too
-    /// much waits for it.
+    /// None without a broker. With a broker [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), if more than
+    /// 16 MiB wait for it.
     #[doc(alias = "PreparedMessage")]
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.send(Draft { message: message.into(), key: None, except: None, latest: false })
@@ -252,7 +252,7 @@ impl Topic {
 
     /// Sends a message to all members but one connection: its [`Seat`], its [`Manager`] or its [`ConnectionId`].
     ///
-    /// Who comes back with another connection and [`join_after`](Self::join_after) is another.
+    /// A client that reconnects has another connection, which is not excluded.
     ///
     /// # Errors
     ///
@@ -262,8 +262,8 @@ impl Topic {
         self.send(Draft { message: message.into(), key: None, except, latest: false })
     }
 
-    /// Sends a message that is a newer value of what this key stands for: members with [`Overflow::KeepLatest`] that are slow
-    /// get the newest of each key. Publications without a key are one key of their own.
+    /// Sends a message that replaces earlier ones with the same key: slow members with [`Overflow::KeepLatest`] get only
+    /// the newest of each key. All publications without a key count as one key.
     ///
     /// ```
     /// # use tower_websocket::{Error, Hub};
@@ -309,13 +309,13 @@ impl Topic {
         self.0.lock().members.len()
     }
 
-    /// Those members that say who they are, in the order in which they joined.
+    /// The presence values of the members that have one, in the order in which they joined.
     #[must_use]
     pub fn presence(&self) -> Vec<Presence> {
         self.0.lock().present.list()
     }
 
-    /// How many publications wait for the slowest member. Each member is visited.
+    /// How many publications wait for the slowest member. This visits each member.
     #[must_use]
     pub fn lag(&self) -> usize {
         let state = self.0.lock();
@@ -326,7 +326,7 @@ impl Topic {
         statuses.map(|status| status.waiting).max().unwrap_or(0)
     }
 
-    /// What the topic has done so far.
+    /// Counters of the topic.
     #[must_use]
     pub fn stats(&self) -> TopicStats {
         self.0.counters.stats(self.members())

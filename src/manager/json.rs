@@ -14,7 +14,7 @@ use crate::message::Message;
 impl Manager {
     /// Receives the next message, text or binary, and reads it as JSON; `None` once the connection is closed.
     ///
-    /// To borrow from the message, [`recv`](Self::recv) it and [`parse`](Message::parse) it.
+    /// For types that borrow from the message, use [`recv`](Self::recv) and [`Message::parse`].
     ///
     /// ```
     /// # use tower_websocket::{Error, Manager};
