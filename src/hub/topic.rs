@@ -19,6 +19,148 @@ use crate::protocol::Overflow;
 /// A handle to one topic of a [`Hub`](crate::Hub); made by [`Hub::topic`](crate::Hub::topic). Cheap to clone.
 #[derive(Clone)]
 pub struct Topic(Arc<TopicInner>);
+/// Membership.
+impl Topic {
+    /// Makes a connection a member: it gets what is published from now on. `overflow` says what happens while it is slow.
+    ///
+    /// # Errors
+    ///
+    /// The reason why nothing more can be sent on the connection.
+    pub fn join(&self, ws: &Manager, overflow: Overflow) -> Result<Seat, Error> {
+        self.0.join(ws, overflow, Replay::Nothing).map(|(seat, _)| seat)
+    }
+
+    /// As [`join`](Self::join), with a presence value, such as a name, which is in [`presence`](Self::presence) until the
+    /// member leaves. After [`resume`](Self::resume), use [`Seat::set_presence`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`join`](Self::join).
+    pub fn join_as(&self, ws: &Manager, overflow: Overflow, value: impl Into<Message>) -> Result<Seat, Error> {
+        let seat = self.join(ws, overflow)?;
+        seat.set_presence(value);
+        Ok(seat)
+    }
+
+    /// Makes a connection a member again: it gets what was published after this position, and then what is published from
+    /// now on, in order, each publication once. It stays until its connection ends, or until [`leave`](Self::leave);
+    /// [`resume`](Self::resume) returns a [`Seat`].
+    ///
+    /// The topic needs a [`history`](Self::history), and its clients must know positions: put them into the messages with
+    /// [`encode`](Self::encode). With `None` the client gets everything that is kept.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_websocket::{Error, History, Hub, Manager, Overflow, Position, Recovered};
+    ///
+    /// async fn chat(ws: Manager, hub: Hub, position: Option<Position>) -> Result<(), Error> {
+    ///     let chat = hub.topic("chat").history(History::last(50).within(Duration::from_secs(120)));
+    ///     let chat = chat.tell_gap(|_| "some messages are lost".into());
+    ///     match chat.join_after(&ws, position, Overflow::Close)? {
+    ///         Recovered::All(missed) => println!("{missed} messages are sent again"),
+    ///         _ => println!("the client is told by `tell_gap`"),
+    ///     }
+    ///     while let Some(message) = ws.recv().await? {
+    ///         chat.publish(message)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`join`](Self::join).
+    pub fn join_after(
+        &self,
+        ws: &Manager,
+        position: impl Into<Option<Position>>,
+        overflow: Overflow,
+    ) -> Result<Recovered, Error> {
+        let (seat, recovered) = self.resume(ws, position, overflow)?;
+        seat.stay();
+        Ok(recovered)
+    }
+
+    /// As [`join_after`](Self::join_after), for a member that leaves when its seat is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`join`](Self::join).
+    pub fn resume(
+        &self,
+        ws: &Manager,
+        position: impl Into<Option<Position>>,
+        overflow: Overflow,
+    ) -> Result<(Seat, Recovered), Error> {
+        self.0.join(ws, overflow, position.into().map_or(Replay::All, Replay::After))
+    }
+
+    /// Ends all memberships of this connection in this topic, also those with a [`Seat`].
+    pub fn leave(&self, ws: &Manager) {
+        self.0.remove(ws.connection());
+    }
+}
+
+/// Publishing.
+impl Topic {
+    /// Sends a message to all members. It never waits for a slow member.
+    ///
+    /// If several tasks publish at the same time, all members get the messages in the same order. Outside of a tokio
+    /// runtime the message is delivered before this returns, otherwise by a task.
+    ///
+    /// If the hub has a broker, the message is sent to the broker, and from there to the members.
+    ///
+    /// # Errors
+    ///
+    /// None without a broker. With a broker [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), if more than
+    /// 16 MiB wait for it.
+    #[doc(alias = "PreparedMessage")]
+    pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
+        self.send(Draft { message: message.into(), key: None, except: None, latest: false })
+    }
+
+    /// Sends a message to all members but one connection: its [`Seat`], its [`Manager`] or its [`ConnectionId`].
+    ///
+    /// A client that reconnects has another connection, which is not excluded.
+    ///
+    /// # Errors
+    ///
+    /// As for [`publish`](Self::publish).
+    pub fn publish_except(&self, except: impl Into<ConnectionId>, message: impl Into<Message>) -> Result<(), Error> {
+        let except = Some(except.into().get());
+        self.send(Draft { message: message.into(), key: None, except, latest: false })
+    }
+
+    /// Sends a message that replaces earlier ones with the same key: slow members with [`Overflow::KeepLatest`] get only
+    /// the newest of each key. All publications without a key count as one key.
+    ///
+    /// ```
+    /// # use tower_websocket::{Error, Hub};
+    /// # fn example(hub: &Hub) -> Result<(), Error> {
+    /// hub.topic("prices").publish_keyed("EUR/USD", "EUR/USD 1.0875")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`publish`](Self::publish).
+    pub fn publish_keyed(&self, key: impl AsRef<str>, message: impl Into<Message>) -> Result<(), Error> {
+        self.send(Draft { message: message.into(), key: Some(key.as_ref().into()), except: None, latest: false })
+    }
+
+    /// Sends a value as JSON to all members.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Encode`](crate::ErrorKind::Encode) when the value cannot be serialised. Nothing was sent.
+    /// - As for [`publish`](Self::publish).
+    #[cfg(feature = "json")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+    pub fn publish_json<T: serde::Serialize + ?Sized>(&self, value: &T) -> Result<(), Error> {
+        self.publish(Message::json(value)?)
+    }
+}
 
 /// Settings. They apply to all handles of the topic, and last as long as the topic has a handle, a member or a publication
 /// in its history.
@@ -126,16 +268,8 @@ impl Topic {
     }
 }
 
+/// About the topic.
 impl Topic {
-    pub(super) fn new(inner: Arc<TopicInner>) -> Self {
-        Self(inner)
-    }
-
-    #[cfg(feature = "json")]
-    pub(super) fn inner(&self) -> &Arc<TopicInner> {
-        &self.0
-    }
-
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -155,147 +289,6 @@ impl Topic {
         self.0.wait_until_ready().await;
     }
 
-    /// Makes a connection a member: it gets what is published from now on. `overflow` says what happens while it is slow.
-    ///
-    /// # Errors
-    ///
-    /// The reason why nothing more can be sent on the connection.
-    pub fn join(&self, ws: &Manager, overflow: Overflow) -> Result<Seat, Error> {
-        self.0.join(ws, overflow, Replay::Nothing).map(|(seat, _)| seat)
-    }
-
-    /// As [`join`](Self::join), with a presence value, such as a name, which is in [`presence`](Self::presence) until the
-    /// member leaves. After [`resume`](Self::resume), use [`Seat::set_presence`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`join`](Self::join).
-    pub fn join_as(&self, ws: &Manager, overflow: Overflow, value: impl Into<Message>) -> Result<Seat, Error> {
-        let seat = self.join(ws, overflow)?;
-        seat.set_presence(value);
-        Ok(seat)
-    }
-
-    /// Makes a connection a member again: it gets what was published after this position, and then what is published from
-    /// now on, in order, each publication once. It stays until its connection ends, or until [`leave`](Self::leave);
-    /// [`resume`](Self::resume) returns a [`Seat`].
-    ///
-    /// The topic needs a [`history`](Self::history), and its clients must know positions: put them into the messages with
-    /// [`encode`](Self::encode). With `None` the client gets everything that is kept.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tower_websocket::{Error, History, Hub, Manager, Overflow, Position, Recovered};
-    ///
-    /// async fn chat(ws: Manager, hub: Hub, position: Option<Position>) -> Result<(), Error> {
-    ///     let chat = hub.topic("chat").history(History::last(50).within(Duration::from_secs(120)));
-    ///     let chat = chat.tell_gap(|_| "some messages are lost".into());
-    ///     match chat.join_after(&ws, position, Overflow::Close)? {
-    ///         Recovered::All(missed) => println!("{missed} messages are sent again"),
-    ///         _ => println!("the client is told by `tell_gap`"),
-    ///     }
-    ///     while let Some(message) = ws.recv().await? {
-    ///         chat.publish(message)?;
-    ///     }
-    ///     Ok(())
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for [`join`](Self::join).
-    pub fn join_after(
-        &self,
-        ws: &Manager,
-        position: impl Into<Option<Position>>,
-        overflow: Overflow,
-    ) -> Result<Recovered, Error> {
-        let (seat, recovered) = self.resume(ws, position, overflow)?;
-        seat.stay();
-        Ok(recovered)
-    }
-
-    /// As [`join_after`](Self::join_after), for a member that leaves when its seat is dropped.
-    ///
-    /// # Errors
-    ///
-    /// As for [`join`](Self::join).
-    pub fn resume(
-        &self,
-        ws: &Manager,
-        position: impl Into<Option<Position>>,
-        overflow: Overflow,
-    ) -> Result<(Seat, Recovered), Error> {
-        self.0.join(ws, overflow, position.into().map_or(Replay::All, Replay::After))
-    }
-
-    /// Ends all memberships of this connection in this topic, also those with a [`Seat`].
-    pub fn leave(&self, ws: &Manager) {
-        self.0.remove(ws.connection());
-    }
-
-    /// Sends a message to all members. It never waits for a slow member.
-    ///
-    /// If several tasks publish at the same time, all members get the messages in the same order. Outside of a tokio
-    /// runtime the message is delivered before this returns, otherwise by a task.
-    ///
-    /// If the hub has a broker, the message is sent to the broker, and from there to the members.
-    ///
-    /// # Errors
-    ///
-    /// None without a broker. With a broker [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), if more than
-    /// 16 MiB wait for it.
-    #[doc(alias = "PreparedMessage")]
-    pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
-        self.send(Draft { message: message.into(), key: None, except: None, latest: false })
-    }
-
-    /// Sends a message to all members but one connection: its [`Seat`], its [`Manager`] or its [`ConnectionId`].
-    ///
-    /// A client that reconnects has another connection, which is not excluded.
-    ///
-    /// # Errors
-    ///
-    /// As for [`publish`](Self::publish).
-    pub fn publish_except(&self, except: impl Into<ConnectionId>, message: impl Into<Message>) -> Result<(), Error> {
-        let except = Some(except.into().get());
-        self.send(Draft { message: message.into(), key: None, except, latest: false })
-    }
-
-    /// Sends a message that replaces earlier ones with the same key: slow members with [`Overflow::KeepLatest`] get only
-    /// the newest of each key. All publications without a key count as one key.
-    ///
-    /// ```
-    /// # use tower_websocket::{Error, Hub};
-    /// # fn example(hub: &Hub) -> Result<(), Error> {
-    /// hub.topic("prices").publish_keyed("EUR/USD", "EUR/USD 1.0875")?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for [`publish`](Self::publish).
-    pub fn publish_keyed(&self, key: impl AsRef<str>, message: impl Into<Message>) -> Result<(), Error> {
-        self.send(Draft { message: message.into(), key: Some(key.as_ref().into()), except: None, latest: false })
-    }
-
-    /// Sends a value as JSON to all members.
-    ///
-    /// # Errors
-    ///
-    /// - [`ErrorKind::Encode`](crate::ErrorKind::Encode) when the value cannot be serialised. Nothing was sent.
-    /// - As for [`publish`](Self::publish).
-    #[cfg(feature = "json")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
-    pub fn publish_json<T: serde::Serialize + ?Sized>(&self, value: &T) -> Result<(), Error> {
-        self.publish(Message::json(value)?)
-    }
-
-    fn send(&self, draft: Draft) -> Result<(), Error> {
-        self.0.backplane.publish(&self.0, draft)
-    }
-
     /// The position of the last publication that this server knows of. With a broker it is `0-0` before
     /// [`ready`](Self::ready).
     #[must_use]
@@ -309,7 +302,7 @@ impl Topic {
         self.0.lock().members.len()
     }
 
-    /// The presence values of the members that have one, in the order in which they joined.
+    /// The members that have a presence value, in the order in which they joined.
     #[must_use]
     pub fn presence(&self) -> Vec<Presence> {
         self.0.lock().present.list()
@@ -330,6 +323,21 @@ impl Topic {
     #[must_use]
     pub fn stats(&self) -> TopicStats {
         self.0.counters.stats(self.members())
+    }
+}
+
+impl Topic {
+    pub(super) fn new(inner: Arc<TopicInner>) -> Self {
+        Self(inner)
+    }
+
+    #[cfg(feature = "json")]
+    pub(super) fn inner(&self) -> &Arc<TopicInner> {
+        &self.0
+    }
+
+    fn send(&self, draft: Draft) -> Result<(), Error> {
+        self.0.backplane.publish(&self.0, draft)
     }
 }
 
