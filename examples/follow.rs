@@ -46,7 +46,7 @@ async fn main() -> Result<(), BoxError> {
     let mut position = None;
     while let Some(ws) = sessions.next().await? {
         eprintln!("connected");
-        // An error of one session is no reason to stop: the next call decides that.
+        // After an error in a session, the next call decides whether to reconnect.
         if let Err(error) = print(ws, &mut position).await {
             eprintln!("{error:#}");
         }

@@ -14,7 +14,7 @@ use crate::metrics::budget_changed;
 /// ```
 /// use tower_websocket::{Budget, Limits, Upgrader};
 ///
-/// // The connections of this endpoint keep out of the way of all others, which share 1 GiB.
+/// // The connections of this endpoint have their own budget. All others share 1 GiB.
 /// let budget = Budget::new(64 * 1024 * 1024);
 /// let upgrader = Upgrader::new().limits(Limits::default().budget(budget.clone()));
 /// assert_eq!(budget.used(), 0);

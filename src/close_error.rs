@@ -22,7 +22,7 @@ impl Error {
     /// async fn proxy(ws: Manager, upstream: Manager) -> Result<(), Error> {
     ///     while let Some(message) = ws.recv().await? {
     ///         upstream.send(message).await.map_err(|error| match error.close_frame() {
-    ///             Some(frame) => frame.clone().into(), // our peer is told what the upstream has told us
+    ///             Some(frame) => frame.clone().into(), // closes with the upstream's frame
     ///             None => error,                       // 1011
     ///         })?;
     ///     }

@@ -32,7 +32,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///     loop {
 ///         match ws.recv().await {
 ///             Ok(Some(_)) => messages += 1,
-///             Ok(None) => return Ok(messages), // closed, which is no error
+///             Ok(None) => return Ok(messages), // closed by a close frame
 ///             Err(error) if error.kind() == ErrorKind::KeepaliveTimeout => return Ok(messages),
 ///             Err(error) => return Err(error),
 ///         }

@@ -28,7 +28,7 @@ use crate::text::Text;
 /// # async fn main() {
 /// let shutdown = Shutdown::new();
 /// let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) }).shutdown(&shutdown);
-/// // .. serve, and when it is time:
+/// // .. serve, and to stop:
 /// shutdown.close_all(CloseCode::GOING_AWAY, "restarting", Duration::from_secs(10)).await;
 /// # }
 /// ```
@@ -87,7 +87,7 @@ impl Shutdown {
     /// use std::time::Duration;
     /// use tower_websocket::Shutdown;
     ///
-    /// // 1,000 clients in each second, and not all of them at its beginning.
+    /// // 1,000 clients per second, spread over each second.
     /// let second = Duration::from_secs(1);
     /// let shutdown = Shutdown::new().batch(1000, second).jitter(second);
     /// ```

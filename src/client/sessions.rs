@@ -25,7 +25,7 @@ use crate::manager::Manager;
 /// # async fn example() -> Result<(), Error> {
 /// let mut sessions = Connector::new().sessions("ws://localhost:3000/feed", Backoff::default());
 /// while let Some(ws) = sessions.next().await? {
-///     // An error in a session is no reason to give the feed up: the next call tells which is.
+///     // After an error in a session, the next call decides whether to reconnect.
 ///     if let Err(error) = run(ws).await {
 ///         eprintln!("{error:#}");
 ///     }

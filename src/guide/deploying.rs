@@ -52,7 +52,7 @@
 //!     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
 //!     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
 //!     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-//!         drop(tokio::signal::ctrl_c().await); // and SIGTERM, which service managers send
+//!         drop(tokio::signal::ctrl_c().await); // service managers send SIGTERM: wait for that too
 //!         shutdown.close_all(CloseCode::SERVICE_RESTART, "restarting", Duration::from_secs(20)).await;
 //!         drop(stopping);
 //!     });

@@ -24,7 +24,7 @@
 //!     Echo(String),
 //! }
 //!
-//! /// `{"type": "result", "id": 1, "value": 2}`, or an error for the request, or for no request that could be read.
+//! /// `{"type": "result", "id": 1, "value": 2}`, or an error, without an id if the request could not be parsed.
 //! #[derive(Serialize)]
 //! #[serde(tag = "type", rename_all = "camelCase")]
 //! enum Answer {

@@ -8,16 +8,16 @@
 //! async fn follow() -> Result<(), Error> {
 //!     let mut sessions = Connector::new().sessions("ws://localhost:3000/feed", Backoff::default());
 //!     while let Some(ws) = sessions.next().await? {
-//!         // An error of one session is no reason to stop: the next call decides that.
+//!         // After an error in a session, the next call decides whether to reconnect.
 //!         if let Err(error) = session(ws).await {
 //!             eprintln!("{error:#}");
 //!         }
 //!     }
-//!     Ok(()) // one side has closed with 1000: done
+//!     Ok(()) // one side has closed with 1000
 //! }
 //!
 //! async fn session(ws: Manager) -> Result<(), Error> {
-//!     ws.send("subscribe").await?; // in each session anew
+//!     ws.send("subscribe").await?; // in each session
 //!     while let Some(message) = ws.recv().await? {
 //!         println!("{message:?}");
 //!     }

@@ -83,7 +83,7 @@
 //! ```
 //! use tower_websocket::{Error, Manager};
 //!
-//! /// Whether the price was sent. `false` where the peer is slow.
+//! /// Whether the price was sent. `false` if the peer is slow.
 //! fn offer(ws: &Manager, price: f64) -> Result<bool, Error> {
 //!     match ws.try_send(price.to_string()) {
 //!         Ok(()) => Ok(true),

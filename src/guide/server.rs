@@ -43,7 +43,7 @@
 //!         .initial_connection_window_size(64 * 1024 * 1024)
 //!         .max_send_buf_size(64 * 1024);
 //!     loop {
-//!         // axum's way to accept waits and goes on while the process has no file descriptor left.
+//!         // axum's `accept` waits and retries while the process has no file descriptor left.
 //!         let (stream, peer) = Listener::accept(&mut listener).await;
 //!         let (server, service, asked) = (server.clone(), service.clone(), CancellationToken::new());
 //!         tokio::spawn(async move {
@@ -56,7 +56,7 @@
 //!                     request
 //!                 })
 //!                 .service(service);
-//!             // With TLS, it is accepted in here too.
+//!             // With TLS, accept it here too, so that its time is limited.
 //!             let serving = async {
 //!                 let service = TowerToHyperService::new(service);
 //!                 server.serve_connection_with_upgrades(TokioIo::new(stream), service).await

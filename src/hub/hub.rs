@@ -19,7 +19,7 @@ use crate::budget::Budget;
 /// ```
 /// use tower_websocket::{Error, Hub, Manager, Overflow};
 ///
-/// /// What anybody says, everybody else hears.
+/// /// Sends each message to all other members.
 /// async fn chat(ws: Manager, hub: Hub) -> Result<(), Error> {
 ///     let room = hub.topic("room");
 ///     let seat = room.join(&ws, Overflow::Close)?;

@@ -50,7 +50,7 @@ impl Seat {
     /// ```
     /// use tower_websocket::{Error, Hub, Manager, Overflow};
     ///
-    /// /// Tells the client what it has missed, whenever it says something.
+    /// /// Tells the client, when it sends a message, how many publications were dropped for it.
     /// async fn ticker(ws: Manager, hub: Hub) -> Result<(), Error> {
     ///     let seat = hub.topic("ticker").join(&ws, Overflow::DropOldest)?;
     ///     let mut told = 0;

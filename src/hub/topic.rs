@@ -17,6 +17,19 @@ use crate::message::Message;
 use crate::protocol::Overflow;
 
 /// A handle to one topic of a [`Hub`](crate::Hub); made by [`Hub::topic`](crate::Hub::topic). Cheap to clone.
+///
+/// ```
+/// use tower_websocket::{Error, Hub, Manager, Overflow};
+///
+/// async fn news(ws: Manager, hub: Hub) -> Result<(), Error> {
+///     let _seat = hub.topic("news").join(&ws, Overflow::DropOldest)?; // leaves the topic when it is dropped
+///     ws.ignore_incoming().await.map(drop)
+/// }
+///
+/// fn publish(hub: &Hub, headline: &str) -> Result<(), Error> {
+///     hub.topic("news").publish(headline) // to all members
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Topic(Arc<TopicInner>);
 /// Membership.

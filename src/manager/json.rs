@@ -72,7 +72,7 @@ impl Manager {
     ///     loop {
     ///         match ws.read_json::<Call>(Duration::from_secs(10)).await {
     ///             Ok(call) => ws.write_json(&call.method, Duration::from_secs(2)).await?,
-    ///             // A `?` here would close the connection of a client that is idle, with 1011.
+    ///             // `?` would close the connection of an idle client with 1011.
     ///             Err(error) if error.kind() == ErrorKind::ReadTimeout => {}
     ///             Err(error) => return Err(error),
     ///         }

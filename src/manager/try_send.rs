@@ -12,7 +12,7 @@ impl Manager {
     /// ```
     /// use tower_websocket::{Error, Manager};
     ///
-    /// /// Sends the newest price, or leaves it out where the peer is slow.
+    /// /// Sends the newest price, or skips it if the peer is slow.
     /// fn offer(ws: &Manager, price: &str) -> Result<bool, Error> {
     ///     match ws.try_send(price) {
     ///         Ok(()) => Ok(true),

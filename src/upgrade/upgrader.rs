@@ -107,7 +107,7 @@ impl Upgrader {
     /// ```
     /// use tower_websocket::Upgrader;
     ///
-    /// // The client's CSRF token travels as a subprotocol, which must be echoed.
+    /// // The client sends its CSRF token as a subprotocol, which the server must return.
     /// let upgrader = Upgrader::new().select_subprotocol(|offered| {
     ///     offered.iter().find(|name| name.starts_with("csrf.")).map(ToString::to_string)
     /// });
