@@ -159,7 +159,7 @@ impl<T> WebSocketUpgrade<T> {
         response.map(|()| Body::empty())
     }
 
-    /// Chooses among these subprotocols for this connection, the preferred one first, in place of those of the settings.
+    /// Chooses from these subprotocols for this connection, the preferred one first, instead of those of the settings.
     ///
     /// # Panics
     ///
@@ -171,7 +171,7 @@ impl<T> WebSocketUpgrade<T> {
         self
     }
 
-    /// Compression, keepalive and limits of this connection, in place of those of the settings.
+    /// Compression, keepalive and limits of this connection, instead of those of the settings.
     pub fn config(mut self, config: WebSocketConfig) -> Self {
         self.upgrader = self.upgrader.config(config);
         self

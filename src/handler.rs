@@ -16,7 +16,7 @@ use crate::error_chain::{Causes, causes};
 /// | `Err(_)` that is a [`CloseFrame`], or has one among its sources, such as [`Error::from`] of one | that frame |
 /// | `Err(_)` that is an [`io::Error`](std::io::Error), `Box` or `Arc` around one of these | that frame |
 /// | `Err(_)` that has the frame of [`Manager::done`](crate::Manager::done) or [`end`](crate::Manager::end) among its sources | 1011, where that frame came from a peer |
-/// | `Err(_)` that a connection returned, this one or another, by itself or anywhere within other errors | 1011, without a reason, whatever closed that connection |
+/// | `Err(_)` that a connection returned, this one or another, also within other errors | 1011, without a reason |
 /// | any other `Err(_)` | 1011, without a reason |
 /// | a panic | 1011, "internal error" |
 ///
@@ -37,7 +37,7 @@ use crate::error_chain::{Causes, causes};
     note = "a handler is a function like `async fn(Manager) -> Result<(), E>` or `async fn(Manager)`, with an `E` that converts into a boxed error"
 )]
 pub trait HandlerOutput {
-    /// `Ok` where the handler did what it was to do, with the close frame to send.
+    /// `Ok` with the close frame to send, or the handler's error.
     ///
     /// # Errors
     ///

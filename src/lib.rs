@@ -131,6 +131,37 @@
 //! # }
 //! ```
 //!
+//! # The client
+//!
+//! ```no_run
+//! # #[cfg(feature = "client")]
+//! # mod client {
+//! use tower_websocket::{Error, Manager};
+//!
+//! async fn greet() -> Result<(), Error> {
+//!     let ws = Manager::connect("ws://localhost:3000/ws").await?;
+//!     ws.send("hello").await?;
+//!     println!("{:?}", ws.recv().await?);
+//!     ws.close().await
+//! }
+//! # }
+//! ```
+//!
+//! `wss://` needs the feature `rustls`. `Connector` has settings, such as headers; `Sessions` reconnects: see
+//! [`guide::reconnecting`].
+//!
+//! # Security
+//!
+//! By default pages of other sites get 403, messages are limited to 1 MiB, and silent peers and peers that accept no data
+//! time out. Authentication, limits on connections and on messages per second, and allowed hosts (against DNS rebinding)
+//! have to be set: [`guide::security`] lists the defaults and what you have to do.
+//!
+//! # TCP settings
+//!
+//! The crate sets `TCP_NODELAY` on the TCP streams that it can access: over HTTP/1.1 without TLS, and in the client. Under TLS
+//! and over HTTP/2 the server must set it. Connections that send no request are limited only by the server, such as with
+//! `header_read_timeout` above: see [`guide::server`].
+//!
 //! # Guides
 //!
 //! | you want to | read |
@@ -165,7 +196,7 @@
 //! - Tests without a socket: [`testing`].
 //! - Without the layer: the extractor of the feature `axum`, [`Upgrader::upgrade`], and [`Manager::from_upgraded`] for other transports.
 //!
-//! # Settings that are wrong
+//! # Wrong settings
 //!
 //! Settings that often come from a configuration file, such as origins, hosts, URLs and compression parameters, are parsed
 //! when they are set: a wrong value is an [`Error`] of the kind [`ErrorKind::InvalidSetting`]. Settings that are usually

@@ -16,7 +16,7 @@ use crate::rate_limit::RateLimit;
 /// | [`message_timeout`](Self::message_timeout) | 30 s | close 1008, [`ErrorKind::ReadTimeout`](crate::ErrorKind::ReadTimeout) |
 /// | [`write_timeout`](Self::write_timeout) | 10 s | [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout) |
 /// | [`close_timeout`](Self::close_timeout) | 5 s | the transport is dropped |
-/// | [`min_data_rate`](Self::min_data_rate) | 1 KiB/s | a peer that is slower may be taken for a silent one |
+/// | [`min_data_rate`](Self::min_data_rate) | 1 KiB/s | a slower peer may time out |
 /// | [`handshake_timeout`](Self::handshake_timeout) | 10 s | the handler never runs |
 /// | [`max_lifetime`](Self::max_lifetime) | none | close 1001, [`ErrorKind::LifetimeExceeded`](crate::ErrorKind::LifetimeExceeded) |
 /// | [`rate_limit`](Self::rate_limit) | none | reading pauses, or close 1008, [`ErrorKind::RateLimitExceeded`](crate::ErrorKind::RateLimitExceeded) |

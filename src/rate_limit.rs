@@ -6,8 +6,8 @@ use crate::longest::LONGEST;
 
 /// How many messages and bytes a peer may send per second, and what happens when it sends more.
 ///
-/// [`Limits::rate_limit`](crate::Limits::rate_limit) sets it for each connection. There is none by default, and then it
-/// costs nothing.
+/// [`Limits::rate_limit`](crate::Limits::rate_limit) sets it for each connection. By default there is no limit, and no
+/// cost.
 ///
 /// ```
 /// use std::time::Duration;

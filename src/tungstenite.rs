@@ -30,8 +30,7 @@ impl From<Message> for TungsteniteMessage {
     }
 }
 
-/// Data messages only, without a copy. For `Ping`, `Pong`, `Close` and `Frame`, which are no messages here, the error's kind
-/// is [`ErrorKind::Decode`].
+/// Data messages only, without a copy. For `Ping`, `Pong`, `Close` and `Frame` the error's kind is [`ErrorKind::Decode`].
 #[cfg_attr(docsrs, doc(cfg(feature = "tungstenite")))]
 impl TryFrom<TungsteniteMessage> for Message {
     type Error = Error;

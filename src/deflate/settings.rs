@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 /// Settings of permessage-deflate (RFC 7692), which compresses messages.
 ///
 /// The default suits servers with many connections: level 1, messages of 512 bytes and more, and no context takeover on
-/// either side, so that each message stands alone and an idle connection holds no compressor at all.
+/// either side, so that each message is compressed on its own and an idle connection has no compressor.
 ///
 /// ```
 /// use tower_websocket::Compression;
@@ -124,7 +124,7 @@ impl Compression {
         Ok(self)
     }
 
-    /// How much memory a compressor uses besides its window, from 1 to 9. 8 by default, as in zlib.
+    /// How much memory a compressor uses in addition to its window, from 1 to 9. 8 by default, as in zlib.
     ///
     /// At compression level 1 a small value has no disadvantage; at the other levels messages get somewhat larger.
     ///

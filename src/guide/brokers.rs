@@ -47,7 +47,7 @@
 //!
 //! | | [`Redis`](crate::Redis) | [`Nats`](crate::Nats) |
 //! | --- | --- | --- |
-//! | needs | Redis 5 or later, or Valkey | NATS 2.9 or later, with JetStream |
+//! | needs | Redis 5 or later (tested with 7), or Valkey | NATS 2.9 or later, with JetStream |
 //! | a topic is | a stream, and a channel that announces its entries | a subject of one stream, which is republished |
 //! | it keeps | 1,000 publications and two minutes of each topic, or what the history asks for | 1,000 publications and five minutes of each topic, or what the limits of your own stream say |
 //! | on disk | as Redis is configured: with `appendfsync everysec` a power failure loses a second | yes, in files |

@@ -121,6 +121,6 @@
 //! `examples/graphql_transport_ws.rs` is a complete program, with errors of operations and a page.
 //!
 //! A task may still run for a moment after it has sent `complete`. A client that uses the same id again at that moment is
-//! closed with 4409; clients of this protocol choose new ids. To authenticate with the `payload` of `connection_init`,
-//! check it before the acknowledgement is sent, and return `close(4403, "Forbidden")` to refuse. Pages of other origins are
-//! refused before that, by [`OriginPolicy`](crate::OriginPolicy).
+//! closed with 4409; `graphql-ws` uses a new id for each operation. To authenticate with the `payload` of
+//! `connection_init`, check it before the acknowledgement is sent, and return `close(4403, "Forbidden")` to refuse. Pages
+//! of other origins are refused before that, by [`OriginPolicy`](crate::OriginPolicy).

@@ -33,8 +33,8 @@
 //! | connections end after the same time of silence | A proxy's idle timeout is shorter than the time between two pings. | Keep [`Keepalive::interval`](crate::Keepalive::interval) below the timeout: see [`proxies`](super::proxies). |
 //! | 403, only behind a proxy | The proxy replaces `Host`, so that the page's origin is another host. The log line ends with this hint. | Pass `Host` on, or use [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies): see [`proxies`](super::proxies). |
 //! | 403, only from another site's page | The default: other origins must be listed. | [`OriginPolicy::list`](crate::OriginPolicy::list). |
-//! | 400 or 426 behind a proxy, or the page in place of the WebSocket | The proxy has not passed `Connection` and `Upgrade` on, or speaks HTTP/1.0 to the server. The log says `a request that looks like a WebSocket handshake is none`, or `.. sent this request as HTTP/1.0`. | See [`proxies`](super::proxies). |
-//! | 405 over HTTP/2, and HTTP/1.1 works | Over HTTP/2 a handshake is a `CONNECT`; the route accepts `GET` only. | `any(handler)` with the extractor, [`Router::layer`] in place of `route_layer` with the layer. |
+//! | 400 or 426 behind a proxy, or the page instead of the WebSocket | The proxy has not passed `Connection` and `Upgrade` on, or speaks HTTP/1.0 to the server. The log says `a request that looks like a WebSocket handshake is none`, or `.. sent this request as HTTP/1.0`. | See [`proxies`](super::proxies). |
+//! | 405 over HTTP/2, and HTTP/1.1 works | Over HTTP/2 a handshake is a `CONNECT`; the route accepts `GET` only. | `any(handler)` with the extractor, [`Router::layer`] instead of `route_layer` with the layer. |
 //! | 500 | The server performs no upgrades, or another layer has taken hyper's `OnUpgrade`. The log has the remedy at level `error`. | `serve_connection_with_upgrades` or `with_upgrades()`: see [`server`](super::server). |
 //! | 429 or 503 with `Retry-After` | [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) (429), [`max_connections`](crate::Upgrader::max_connections) (503), or a shutdown (503). | Behind a proxy, 429 for all clients means that the key is the proxy's address. Check that handlers return: a connection counts until its handler has ended. |
 //! | the handshake is answered, the handler never runs | The response did not reach the client as it was: a layer outside has replaced its status or body, or the server drops upgrades (tonic's own `Server`). | The log says which at level `warn` or `error`. |
@@ -58,7 +58,7 @@
 //! | error | `the server did not hand the upgraded connection over; ..` | The server is not set up for upgrades. | Serve with upgrades, as the line says. |
 //! | error | `the response to the handshake was not sent within the handshake time; ..` | An outer layer has held back or replaced the response. | Check the layers that change the status or the body of responses. |
 //! | error | `handshake refused: the server is not set up for upgrading connections: ..` | The request had no `OnUpgrade`: 500. | As above; or find the layer that removes `OnUpgrade` from the request's extensions. |
-//! | error | `handler panicked` | The peer got 1011. Other connections go on. | The panic's own message is on standard error. |
+//! | error | `handler panicked` | The peer got 1011. Other connections are not affected. | The panic's own message is on standard error. |
 //! | error | `` `on_end` panicked `` | Your function of [`Upgrader::on_end`](crate::Upgrader::on_end) has panicked. The connection had ended before. | Correct it. |
 //! | error | ``the function of `Topic::on_presence` panicked`` | Your function of [`Topic::on_presence`](crate::Topic::on_presence) has panicked. The change is made, without a message. | Correct it. |
 //! | warn | `handler failed` | The handler returned an error that is not the ordinary end of its own connection. The peer got 1011, or the [`CloseFrame`](crate::CloseFrame) in the error. | `error` has all causes. |
@@ -69,13 +69,13 @@
 //! | warn | `publications are lost` | A broker has lost its data or the end of them, or a server was away for longer than the broker keeps publications. | Members get the message of [`Topic::tell_gap`](crate::Topic::tell_gap). Check how the broker stores its data. |
 //! | error | `a publication is refused` | The broker has refused it for good, for example because it is too large. No member gets it. | `error` has the cause. |
 //! | warn | `the log of a topic has something that is no publication` | Something else writes to the broker under the hub's prefix, or a newer version of this crate. | Use another prefix. |
-//! | error | `the log of a topic cannot be read` | Something else has its key or subject at the broker. The other topics go on. | `error` has the cause. Use another prefix. |
+//! | error | `the log of a topic cannot be read` | Something else uses its key or subject at the broker. Other topics are not affected. | `error` has the cause. Use another prefix. |
 //! | warn | `a change of presence is not published` | Too many publications wait for the broker. | See `no connection to the broker`. |
 //! | error | ``the function of `Topic::encode` panicked`` | Your function of [`Topic::encode`](crate::Topic::encode) has panicked, in a hub with a broker: the publication is a gap. | The panic's message is on standard error. |
 //! | error | ``the function of `Topic::tell_gap` panicked`` | Your function of [`Topic::tell_gap`](crate::Topic::tell_gap) has panicked: members get no message about a gap. | The panic's message is on standard error. |
 //! | warn | `no value for a periodic update` | The `get` function of [`Topic::periodic`](crate::Topic::periodic) has failed. The next tick tries again. | `error` has the cause. |
 //! | warn | `no periodic update` | The value could not be serialised or published. | `error` has the cause. |
-//! | info | `handshake refused: ..` with another status | A request that is no valid handshake, or a shutdown. | Nothing, unless it is your own client. |
+//! | info | `handshake refused: ..` with another status | The request is not a valid handshake, or a shutdown is in progress. | Nothing, unless it is your own client. |
 //! | info | `a request that looks like a WebSocket handshake is none: ..` | A proxy has removed `Connection` and `Upgrade`. | See [`proxies`](super::proxies). |
 //! | info | `failed` | The connection ended as the peer broke a rule, exceeded a limit, or accepted no data. | `error` has the kind; see below. |
 //! | debug | `open`, `closed`, `failed` | Ordinary: closed by a close frame, lost, silent, aborted, or at the end of its lifetime. | Nothing. |
@@ -159,7 +159,7 @@
 //!
 //! # Metrics to watch
 //!
-//! [`metrics`](crate::metrics) has the whole list. Set alerts for:
+//! [`metrics`](crate::metrics) lists all metrics. Set alerts for:
 //!
 //! | metric | when it is high |
 //! | --- | --- |

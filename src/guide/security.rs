@@ -49,7 +49,7 @@
 //! | reads nothing | `send` waits beyond 64 KiB; the connection ends after 10 s | [`Limits::write_timeout`](crate::Limits::write_timeout) |
 //! | is silent, or gone | the connection ends after 5 s | [`Keepalive`](crate::Keepalive) |
 //! | breaks a rule of the protocol | 1002 or 1007 | |
-//! | makes a handler panic | 1011 for this connection; the others go on | |
+//! | makes a handler panic | 1011 for this connection; others are not affected | |
 //! | puts line breaks into a header or a close reason | they are escaped in the log | |
 //! | has its data compressed together with a secret (CRIME, BREACH) | each message is compressed on its own; a message that contains both is at risk | [`Manager::send_uncompressed`](crate::Manager::send_uncompressed) |
 //!

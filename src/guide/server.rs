@@ -1,6 +1,6 @@
 //! The server: upgrades, TCP, limits before the handshake, HTTP/2.
 //!
-//! # A whole server
+//! # A complete server
 //!
 //! The layer wraps any tower service, here a function. This program serves HTTP/1.1 and HTTP/2 on one port. The sections
 //! below explain its settings.
@@ -133,9 +133,10 @@
 //!
 //! **Streams.** A browser opens all WebSockets to one host and port on one HTTP/2 connection, together with its requests.
 //! When all streams that the server allows are in use (hyper: 200, for instance ten tabs with twenty WebSockets each),
-//! `fetch` and new tabs wait, without an error. `max_concurrent_streams` allows more, but Chromium opens at most 256. A
-//! page that needs many sockets can use one WebSocket for several topics, a host name for WebSockets alone, or HTTP/1.1 (a
-//! port without `h2` in ALPN). From 100 WebSockets on one connection a warning is logged, if the peer's address is known.
+//! `fetch` and new tabs wait, without an error. `max_concurrent_streams` allows more, but Chromium opens at most 256
+//! (`kMaxConcurrentStreamLimit` in its source). A page that needs many sockets can use one WebSocket for several topics, a
+//! host name for WebSockets alone, or HTTP/1.1 (a port without `h2` in ALPN). From 100 WebSockets on one connection a
+//! warning is logged, if the peer's address is known.
 //!
 //! **Windows.** All WebSockets on one HTTP/2 connection share the flow-control window of the connection: those of a browser
 //! to one host, and those of several users behind a proxy that pools connections, such as HAProxy with `http-reuse always`.

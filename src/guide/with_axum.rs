@@ -169,8 +169,8 @@
 //! # }
 //! ```
 //!
-//! `examples/token.rs` is a whole program with a page. A token in the URL works too, but servers and proxies log it: let it
-//! expire soon, and accept it only once.
+//! `examples/token.rs` is a complete program with a page. A token in the URL works too, but servers and proxies log it: let
+//! it expire soon, and accept it only once.
 //!
 //! # A layer or the extractor?
 //!

@@ -64,7 +64,7 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// The reason why the connection is over.
+    /// The reason why the connection has ended.
     ///
     /// # Cancel safety
     ///

@@ -55,7 +55,7 @@ impl Manager {
     ///
     /// - [`ErrorKind::Source`] when `get` fails; the source is its error. The connection stays usable.
     /// - [`ErrorKind::Encode`] when a value cannot be serialised. The connection stays usable.
-    /// - The reason why the connection failed. A close by either side and a peer that vanished are no errors:
+    /// - The reason why the connection failed. A close by either side and a peer that vanished are not errors:
     ///   [`ErrorKind::Disconnected`] and [`ErrorKind::KeepaliveTimeout`].
     ///
     /// # Panics

@@ -19,7 +19,7 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// The reason why the connection is over; [`ErrorKind::Closed`] after a close frame in either direction.
+    /// The reason why the connection has ended; [`ErrorKind::Closed`] after a close frame in either direction.
     ///
     /// # Cancel safety
     ///

@@ -28,7 +28,7 @@ use crate::stats::Stats;
 ///
 /// - in a [`WebSocketLayer`](crate::WebSocketLayer);
 /// - in a request's extensions or in the state of axum's router, for the extractor of the feature `axum`;
-/// - by itself, with [`upgrade`](Self::upgrade) or [`upgrade_parts`](Self::upgrade_parts).
+/// - without a layer, with [`upgrade`](Self::upgrade) or [`upgrade_parts`](Self::upgrade_parts).
 ///
 /// In a request's extensions it also overrides the layer's settings for that request. Settings that it does not set are the
 /// layer's: [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections),
