@@ -32,6 +32,8 @@ use crate::text::Text;
 /// shutdown.close_all(CloseCode::GOING_AWAY, "restarting", Duration::from_secs(10)).await;
 /// # }
 /// ```
+#[doc(alias = "graceful_shutdown")]
+#[doc(alias = "drain")]
 #[derive(Clone, Default)]
 pub struct Shutdown(Arc<Inner>);
 

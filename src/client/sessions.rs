@@ -41,6 +41,7 @@ use crate::manager::Manager;
 ///     Ok(())
 /// }
 /// ```
+#[doc(alias = "reconnect")]
 #[derive(Debug)]
 #[must_use = "nothing is connected until `next` is awaited"]
 pub struct Sessions {

@@ -41,6 +41,8 @@ use crate::budget::Budget;
 /// All members of a topic get its publications in the same order, each once, except those that
 /// [`Overflow`](crate::Overflow) drops. There is no order between topics, nor between a topic and what a handler sends
 /// itself.
+#[doc(alias = "broadcast")]
+#[doc(alias = "pubsub")]
 #[derive(Clone)]
 pub struct Hub(Arc<Registry>);
 

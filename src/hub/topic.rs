@@ -30,6 +30,8 @@ use crate::protocol::Overflow;
 ///     hub.topic("news").publish(headline) // to all members
 /// }
 /// ```
+#[doc(alias = "Room")]
+#[doc(alias = "channel")]
 #[derive(Clone)]
 pub struct Topic(Arc<TopicInner>);
 /// Membership.
@@ -39,6 +41,7 @@ impl Topic {
     /// # Errors
     ///
     /// The reason why nothing more can be sent on the connection.
+    #[doc(alias = "subscribe")]
     pub fn join(&self, ws: &Manager, overflow: Overflow) -> Result<Seat, Error> {
         self.0.join(ws, overflow, Replay::Nothing).map(|(seat, _)| seat)
     }
@@ -109,6 +112,7 @@ impl Topic {
     }
 
     /// Ends all memberships of this connection in this topic, also those with a [`Seat`].
+    #[doc(alias = "unsubscribe")]
     pub fn leave(&self, ws: &Manager) {
         self.0.remove(ws.connection());
     }
@@ -127,6 +131,8 @@ impl Topic {
     ///
     /// None without a broker. With a broker [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), if more than
     /// 16 MiB wait for it.
+    #[doc(alias = "broadcast")]
+    #[doc(alias = "emit")]
     #[doc(alias = "PreparedMessage")]
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.send(Draft { message: message.into(), key: None, except: None, latest: false })

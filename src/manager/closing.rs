@@ -22,6 +22,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// As for [`close_with`](Self::close_with).
+    #[doc(alias = "disconnect")]
     #[doc(alias = "Close")]
     pub async fn close(&self) -> Result<(), Error> {
         self.close_with(CloseCode::NORMAL, "").await

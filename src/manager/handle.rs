@@ -37,6 +37,8 @@ use crate::message::Message;
 ///
 /// The connection of a handler closes when the handler returns. A connection from `Manager::connect`,
 /// [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), closes when the last clone is dropped.
+#[doc(alias = "SocketRef")]
+#[doc(alias = "split")]
 #[doc(alias = "WebSocket")]
 #[doc(alias = "WebSocketStream")]
 #[doc(alias = "Conn")]
