@@ -11,7 +11,7 @@ use crate::text::Text;
 
 /// A whole data message (RFC 6455 §5.6). Cloning copies no payload.
 ///
-/// There are two kinds and there will be no third without a new RFC, so this enum can be matched exhaustively.
+/// RFC 6455 has two kinds of data messages, so this enum can be matched exhaustively.
 ///
 /// ```
 /// use tower_websocket::Message;
@@ -39,7 +39,7 @@ impl Message {
         Self::Binary(bytes.into())
     }
 
-    /// Whether it is text or binary.
+    /// Text or binary.
     #[must_use]
     pub fn kind(&self) -> MessageKind {
         match self {
@@ -48,7 +48,7 @@ impl Message {
         }
     }
 
-    /// The payload in bytes.
+    /// The length of the payload in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
@@ -60,7 +60,7 @@ impl Message {
         self.len() == 0
     }
 
-    /// The payload, of either kind.
+    /// The payload of either kind.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -69,7 +69,7 @@ impl Message {
         }
     }
 
-    /// The payload of either kind. Of texts, only those below 16 KiB may be copied.
+    /// The payload of either kind. A text of less than 16 KiB may be copied; others are not.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
@@ -90,7 +90,7 @@ impl Message {
 
 macro_rules! text_messages {
     ($($text:ty),*) => {$(
-        /// A text message. Of owned values nothing is copied but the shortest texts, of borrowed ones everything, once.
+        /// A text message. Borrowed values are copied once. Of owned values only the shortest are copied.
         impl From<$text> for Message {
             #[inline]
             fn from(text: $text) -> Self {
@@ -104,7 +104,7 @@ text_messages!(&str, &String, &Text, Arc<str>, Box<str>, Cow<'_, str>, String, T
 
 macro_rules! binary_messages {
     ($($bytes:ty => $convert:expr),*) => {$(
-        /// A binary message. Of owned values nothing is copied, of borrowed ones everything, once.
+        /// A binary message. Borrowed values are copied once, owned values are not.
         impl From<$bytes> for Message {
             #[inline]
             fn from(bytes: $bytes) -> Self {
@@ -175,7 +175,7 @@ impl Message {
         Ok(Self::from(json))
     }
 
-    /// Reads the message, text or binary, as JSON. What is read may borrow from the message.
+    /// Parses the message, text or binary, as JSON. The result may borrow from the message.
     ///
     /// ```
     /// use tower_websocket::Message;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// How long [`Sessions`](super::Sessions) wait before they connect again.
+/// The delays of [`Sessions`](super::Sessions) before they reconnect.
 ///
 /// The delay before each attempt is chosen at random between zero and a limit that doubles with each failure ("full
-/// jitter"), so that the clients of a server that went away do not all come back at the same moment. On top of that, what
-/// the server asks for is obeyed: see [`Sessions`](super::Sessions).
+/// jitter"), so that the clients of a server that stopped do not all come back at the same moment. Delays that the server
+/// asks for come on top: see [`Sessions`](super::Sessions).
 ///
 /// ```
 /// use std::time::Duration;
@@ -49,8 +49,7 @@ impl Backoff {
         self
     }
 
-    /// The longest delay, however many attempts have failed. 60 s by default. Where it is shorter than
-    /// [`initial`](Self::initial), it counts.
+    /// The longest delay, however many attempts have failed. 60 s by default. It also limits [`initial`](Self::initial).
     ///
     /// # Panics
     ///
@@ -61,14 +60,14 @@ impl Backoff {
         self
     }
 
-    /// How long a session must have lasted for earlier failures to be forgotten. 30 s by default.
+    /// After a session of this length, earlier failures are forgotten. 30 s by default.
     pub fn healthy_after(mut self, time: Duration) -> Self {
         self.healthy_after = time;
         self
     }
 
-    /// The shortest and the longest delay after the close codes 1012 (service restart) and 1013 (try again later). 5 to 30 s
-    /// by default, as the registration of 1012 demands.
+    /// The shortest and the longest delay after the close codes 1012 (service restart) and 1013 (try again later). 5 to 30
+    /// s by default, as the registration of 1012 says.
     ///
     /// # Panics
     ///
@@ -79,7 +78,7 @@ impl Backoff {
         self
     }
 
-    /// How many failures in a row end the sessions; the last one is returned. No limit by default.
+    /// After this many failures in a row the sessions end, and the last error is returned. No limit by default.
     ///
     /// A failure is an attempt to connect, or a session that did not last for [`healthy_after`](Self::healthy_after).
     pub fn max_failures(mut self, failures: u32) -> Self {
