@@ -29,14 +29,25 @@ pub enum Message {
 }
 
 impl Message {
-    /// A text message.
+    /// A text message. Of owned values nothing is copied but the shortest texts, of borrowed ones everything, once.
     pub fn text(text: impl Into<Text>) -> Self {
         Self::Text(text.into())
     }
 
-    /// A binary message.
-    pub fn binary(bytes: impl Into<Bytes>) -> Self {
-        Self::Binary(bytes.into())
+    /// A binary message of anything that [becomes a message](#trait-implementations), such as `&[u8]`, `Vec<u8>` or `Bytes`: of
+    /// text it is the bytes.
+    ///
+    /// Of owned bytes nothing is copied, of borrowed ones everything, once. [`Bytes::from_static`] spares a literal that.
+    ///
+    /// ```
+    /// use tower_websocket::Message;
+    ///
+    /// let local = vec![1, 2, 3];
+    /// assert_eq!(Message::binary(&local[1..]), Message::binary([2, 3]));
+    /// assert_eq!(Message::binary("text"), Message::binary(b"text"));
+    /// ```
+    pub fn binary(bytes: impl Into<Self>) -> Self {
+        Self::Binary(bytes.into().into_bytes())
     }
 
     /// Whether it is text or binary.
@@ -90,7 +101,8 @@ impl Message {
 
 macro_rules! text_messages {
     ($($text:ty),*) => {$(
-        /// A text message. Of owned values nothing is copied but the shortest texts, of borrowed ones everything, once.
+        /// A text message. Of owned and of shared values nothing is copied but the shortest texts, of borrowed ones everything,
+        /// once.
         impl From<$text> for Message {
             #[inline]
             fn from(text: $text) -> Self {
@@ -100,11 +112,24 @@ macro_rules! text_messages {
     )*};
 }
 
-text_messages!(&str, &String, &Text, Arc<str>, Box<str>, Cow<'_, str>, String, Text);
+text_messages!(
+    &str,
+    &&str,
+    &Arc<str>,
+    &Box<str>,
+    &Cow<'_, str>,
+    &String,
+    &Text,
+    Arc<str>,
+    Box<str>,
+    Cow<'_, str>,
+    String,
+    Text
+);
 
 macro_rules! binary_messages {
     ($($bytes:ty => $convert:expr),*) => {$(
-        /// A binary message. Of owned values nothing is copied, of borrowed ones everything, once.
+        /// A binary message. Of owned and of shared values nothing is copied, of borrowed ones everything, once.
         impl From<$bytes> for Message {
             #[inline]
             fn from(bytes: $bytes) -> Self {
@@ -117,8 +142,14 @@ macro_rules! binary_messages {
 
 binary_messages!(
     &[u8] => Bytes::copy_from_slice,
+    &&[u8] => |bytes| Bytes::copy_from_slice(bytes),
+    &Arc<[u8]> => |bytes| Bytes::from_owner(bytes.clone()),
+    &Box<[u8]> => |bytes| Bytes::copy_from_slice(bytes),
     &Bytes => Bytes::clone,
+    &BytesMut => |bytes| Bytes::copy_from_slice(bytes),
+    &Cow<'_, [u8]> => |bytes| Bytes::copy_from_slice(bytes),
     &Vec<u8> => |bytes| Bytes::copy_from_slice(bytes),
+    Arc<[u8]> => Bytes::from_owner,
     Box<[u8]> => Bytes::from,
     Bytes => |bytes| bytes,
     BytesMut => BytesMut::freeze,
