@@ -51,6 +51,9 @@ impl Message {
     }
 
     /// Whether it is text or binary.
+    #[doc(alias = "is_text")]
+    #[doc(alias = "is_binary")]
+    #[doc(alias = "opcode")]
     #[must_use]
     pub fn kind(&self) -> MessageKind {
         match self {
@@ -81,6 +84,7 @@ impl Message {
     }
 
     /// The payload of either kind. Of texts, only those below 16 KiB may be copied.
+    #[doc(alias = "into_data")]
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
@@ -90,6 +94,9 @@ impl Message {
     }
 
     /// The text of a text message.
+    #[doc(alias = "to_text")]
+    #[doc(alias = "into_text")]
+    #[doc(alias = "into_string")]
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -237,10 +244,14 @@ impl Message {
 }
 
 /// The kind of a message (RFC 6455 §5.6).
+#[doc(alias = "MessageType")]
+#[doc(alias = "OpCode")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageKind {
     /// Any bytes.
+    #[doc(alias = "BinaryMessage")]
     Binary,
     /// UTF-8.
+    #[doc(alias = "TextMessage")]
     Text,
 }

@@ -73,12 +73,18 @@ impl Connector {
     /// Connects again and again: see [`Sessions`].
     ///
     /// A target that is no WebSocket URL is reported by the first [`Sessions::next`].
+    ///
+    /// # Panics
+    ///
+    /// If the [`initial`](Backoff::initial) delay of the backoff is longer than its [longest](Backoff::max).
+    #[track_caller]
     #[doc(alias = "reconnect")]
     #[doc(alias = "retry")]
     pub fn sessions<T>(&self, target: T, backoff: Backoff) -> Sessions
     where
         T: TryInto<Target, Error: Into<Error>>,
     {
+        backoff.check();
         Sessions {
             connector: self.clone(),
             target: Goal::new(target),

@@ -47,8 +47,19 @@
 //!
 //! # Settings of an endpoint
 //!
-//! They are an [`Upgrader`](crate::Upgrader). Put it into the router's state and name it as the extractor's type, as
-//! [`crate::axum`] shows, or put it into the request's extensions with `axum::Extension`. Without either the defaults hold.
+//! They are an [`Upgrader`](crate::Upgrader). Make it once, and put it into the router's state and name it as the extractor's
+//! type, as [`crate::axum`] shows, or put it into the request's extensions with `axum::Extension`. Without either the defaults
+//! hold.
+//!
+//! Two traps:
+//!
+//! - **`WebSocketUpgrade` alone does not look into the state.** An `impl FromRef<App> for Upgrader` counts for
+//!   `WebSocketUpgrade<Upgrader>` only. Without the type the handler works, with the default settings: no limit on connections, no
+//!   shutdown, the default origins.
+//! - **`from_ref` runs for each request.** It clones the `Upgrader` of the state; one that it makes anew has counts of its own, so
+//!   that [`max_connections`](crate::Upgrader::max_connections) and
+//!   [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) are never reached. So does a `From<Settings> for
+//!   Upgrader` of a type of your own. The same goes for a middleware that puts an `Upgrader` into the extensions.
 //!
 //! # Who is it? Cookies
 //!
@@ -186,11 +197,36 @@
 //!
 //! [`Router::layer`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
 //!
-//! # The peer's address
+//! # The peer's address and the path in the log
 //!
-//! The server alone knows it. A plain `SocketAddr` in the request's extensions is the `peer` in the log, the address of
-//! [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies), and tells which WebSockets share an HTTP/2
-//! connection. axum's `ConnectInfo` is a type of its own; pass it on:
+//! axum keeps them in types of its own, `ConnectInfo` and `OriginalUri`, which this crate does not know, as it depends on
+//! `axum-core` alone. One line names them, and the `peer` and the `path` of each connection's span, and of each refusal, are those:
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use axum::extract::{ConnectInfo, OriginalUri};
+//! use axum::response::Response;
+//! use axum::routing::any;
+//! use axum::{Extension, Router};
+//! use tower_websocket::axum::WebSocketUpgrade;
+//! use tower_websocket::{Manager, Upgrader};
+//!
+//! async fn hello(ws: WebSocketUpgrade) -> Response {
+//!     ws.on_upgrade(|ws: Manager| async move { ws.send("hello").await })
+//! }
+//!
+//! let upgrader = Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>();
+//! let api = Router::new().route("/ws", any(hello));
+//! let app: Router = Router::new().nest("/api", api).layer(Extension(upgrader));
+//! let service = app.into_make_service_with_connect_info::<SocketAddr>(); // for `axum::serve`
+//! ```
+//!
+//! Where it takes more than a type, there are functions: [`Upgrader::peer_addr`](crate::Upgrader::peer_addr), such as for the
+//! address that a proxy's header names, and [`Upgrader::original_uri`](crate::Upgrader::original_uri).
+//!
+//! [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies) asks none of them, as what they say may be made up. It
+//! looks for a plain `SocketAddr` in the request's extensions, which is the `peer` in the log too. Pass axum's on, or use
+//! [`trusted_proxies_by`](crate::OriginPolicy::trusted_proxies_by):
 //!
 //! ```
 //! use std::net::SocketAddr;

@@ -39,10 +39,23 @@ impl Topic {
     ///
     /// If it is zero.
     #[must_use]
+    #[track_caller]
     pub fn capacity(self, publications: usize) -> Self {
         assert!(publications > 0, "a queue of no publications could never take one");
         self.0.set_capacity(publications);
         self
+    }
+
+    /// What was set with [`history`](Self::history).
+    #[must_use]
+    pub fn get_history(&self) -> Option<History> {
+        self.0.lock().log.history()
+    }
+
+    /// What was set with [`capacity`](Self::capacity), or the default.
+    #[must_use]
+    pub fn get_capacity(&self) -> usize {
+        self.0.lock().capacity
     }
 
     /// How a publication and its position become the message that members get. By default it is the message that was
@@ -245,6 +258,8 @@ impl Topic {
     ///
     /// None where the hub has no broker. With one [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), when too
     /// much waits for it.
+    #[doc(alias = "NewPreparedMessage")]
+    #[doc(alias = "WritePreparedMessage")]
     #[doc(alias = "PreparedMessage")]
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.send(Draft { message: message.into(), key: None, except: None, latest: false })

@@ -37,6 +37,9 @@ use crate::message::Message;
 /// Where it was handed to a handler, the connection closes when the handler returns. Where it came from
 /// `Manager::connect`, [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
 /// clone is dropped.
+#[doc(alias = "split")]
+#[doc(alias = "SplitSink")]
+#[doc(alias = "SplitStream")]
 #[doc(alias = "WebSocket")]
 #[doc(alias = "WebSocketStream")]
 #[doc(alias = "Conn")]

@@ -1,5 +1,11 @@
 //! What becomes a message, and what that costs.
 
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    clippy::redundant_slicing,
+    reason = "that borrowed values are taken is what is tested"
+)]
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -157,7 +163,8 @@ async fn whatever_sends_takes_what_is_borrowed() {
     try_send(&client, &local, &text, &array);
     publish(&topic, &local, &text, &array);
     for _ in 0..3 {
-        for expected in [b"abc".into(), b"bc".into(), array.into(), array.into(), "ext".into(), Message::binary("ext")] {
+        for expected in [b"abc".into(), b"bc".into(), array.into(), array.into(), "ext".into(), Message::binary("ext")]
+        {
             assert_eq!(server.recv().await.unwrap(), Some(expected));
         }
     }

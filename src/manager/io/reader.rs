@@ -81,6 +81,7 @@ impl Manager {
 /// # Memory
 ///
 /// At most one message, in the buffer it was received in.
+#[doc(alias = "JoinMessages")]
 pub struct Reader {
     ws: Manager,
     rest: Bytes,

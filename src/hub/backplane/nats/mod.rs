@@ -78,6 +78,12 @@ impl Nats {
         self
     }
 
+    /// See [`prefix`](Self::prefix).
+    #[must_use]
+    pub fn get_prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// A client for one session, and what ends that.
     async fn client(&self) -> Result<(async_nats::Client, mpsc::UnboundedReceiver<Event>), BoxError> {
         let (events, ends) = mpsc::unbounded_channel();
