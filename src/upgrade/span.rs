@@ -49,8 +49,8 @@ impl Upgrader {
     /// request's extensions.
     ///
     /// It is never trusted, so that it may be what a header says of a client behind a proxy.
-    /// [`OriginPolicy::trusted_proxies`] does not ask it, but looks for a `SocketAddr` in the extensions alone;
-    /// [`OriginPolicy::trusted_proxies_by`] finds the address in another place.
+    /// [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies) does not ask it, but looks for a `SocketAddr` in the extensions alone;
+    /// [`OriginPolicy::trusted_proxies_by`](crate::OriginPolicy::trusted_proxies_by) finds the address in another place.
     ///
     /// ```
     /// use std::net::IpAddr;
