@@ -31,7 +31,7 @@ struct Counter {
 }
 
 impl Budget {
-    /// A budget of so many bytes.
+    /// A budget of so many bytes. With zero there is room for small messages only.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Counter { limit: bytes, used: AtomicUsize::new(0), is_process: false }))

@@ -9,32 +9,32 @@ use crate::error::{Error, ErrorKind};
 use crate::handshake::{Authority, Host};
 
 /// A list of servers, checked.
-pub(super) enum NoProxy {
-    All,
-    /// Intercepts every server but those of the list.
-    Listed(Box<Matcher>),
+pub(super) struct NoProxy {
+    list: Box<str>,
+    /// Intercepts every server but those of the list. None where that has all.
+    all_but_listed: Option<Matcher>,
 }
 
 impl NoProxy {
     pub(super) fn parse(list: &str) -> Result<Self, Error> {
         let elements = || list.split(',').map(str::trim).filter(|element| !element.is_empty());
         if let Some(wrong) = elements().find(|element| !is_server(element)) {
-            let reason = format!(
-                "{wrong:?} is not a name, an address without brackets and port, or a network such as 10.0.0.0/8"
-            );
-            return Err(Error::with_source(ErrorKind::InvalidSetting, reason));
+            let reason = "is not a name, an address without brackets and port, or a network such as 10.0.0.0/8";
+            return Err(Error::with_source(ErrorKind::InvalidSetting, format!("{wrong:?} {reason}")));
         }
-        if elements().any(|element| element == "*") {
-            return Ok(Self::All);
-        }
-        Ok(Self::Listed(Matcher::builder().all(ANY_PROXY).no(list).build().into()))
+        // The library takes it for all names, and for no address.
+        let has_all = elements().any(|element| element == "*");
+        let all_but_listed = (!has_all).then(|| Matcher::builder().all(ANY_PROXY).no(list).build());
+        Ok(Self { list: list.into(), all_but_listed })
+    }
+
+    /// As it was given.
+    pub(super) fn list(&self) -> &str {
+        &self.list
     }
 
     pub(super) fn contains(&self, server: &Uri) -> bool {
-        match self {
-            Self::All => true,
-            Self::Listed(all_but_listed) => all_but_listed.intercept(server).is_none(),
-        }
+        self.all_but_listed.as_ref().is_none_or(|all_but_listed| all_but_listed.intercept(server).is_none())
     }
 }
 

@@ -105,6 +105,12 @@ impl Proxy {
         Ok(Self(Arc::new(Rules { proxies, unusable, direct })))
     }
 
+    /// What was set with [`no_proxy`](Self::no_proxy).
+    #[must_use]
+    pub fn get_no_proxy(&self) -> Option<&str> {
+        self.0.direct.as_ref().map(NoProxy::list)
+    }
+
     /// The way to this server, if it leads through a proxy.
     pub(super) fn intercept(&self, host: &str, port: u16, is_secure: bool) -> Result<Option<Route>, Error> {
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
@@ -128,7 +134,7 @@ impl Proxy {
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the password.
-        f.debug_tuple("Proxy").field(&self.0.proxies).finish()
+        f.debug_struct("Proxy").field("proxies", &self.0.proxies).field("no_proxy", &self.get_no_proxy()).finish()
     }
 }
 
@@ -339,8 +345,13 @@ mod tests {
     }
 
     #[test]
-    fn the_password_is_not_printed() {
+    fn the_proxy_and_what_it_is_not_for_are_printed_and_the_password_is_not() {
         let proxy = Proxy::all("http://user:secret@proxy").unwrap();
-        assert!(!format!("{proxy:?}").contains("secret"));
+        assert_eq!(proxy.get_no_proxy(), None);
+        let proxy = proxy.no_proxy("a.example, ::1").unwrap();
+        assert_eq!(proxy.get_no_proxy(), Some("a.example, ::1"));
+        let printed = format!("{proxy:?}");
+        assert!(printed.contains("proxy/") && printed.contains("a.example, ::1"), "{printed}");
+        assert!(!printed.contains("secret"), "{printed}");
     }
 }

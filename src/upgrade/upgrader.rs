@@ -164,7 +164,7 @@ impl Upgrader {
         self
     }
 
-    /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default.
+    /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default. With zero, all do.
     ///
     /// A connection counts from the answer to its handshake until it and its handler are over. Clones share the limit, and
     /// keep to it after other settings of theirs were changed.
