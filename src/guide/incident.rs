@@ -96,7 +96,7 @@
 //! | 400 | `InvalidKey` | No `Sec-WebSocket-Key`: often a request made by hand. | `invalid_key` |
 //! | 400 | `InvalidSubprotocol` | A subprotocol that is no token, such as one with a space or a base64 `=`. | `invalid_subprotocol` |
 //! | 400 | `InvalidTarget` | The request's target is not the path of an `http` or `https` URL. | `invalid_target` |
-//! | 403 | `HostNotAllowed` | Another host than [`allowed_hosts`](crate::OriginPolicy::allowed_hosts), such as an address in place of a name. | `host_not_allowed` |
+//! | 403 | `HostNotAllowed` | Another host than [`allowed_hosts`](crate::OriginPolicy::allowed_hosts), such as an address in place of a name; or a proxy has replaced `Host`, at which the log then hints. | `host_not_allowed` |
 //! | 403 | `Origin` | A page of another site, or a proxy that replaces `Host`; `Sec-Fetch-Site: cross-site` without an `Origin`. | `origin` |
 //! | 405 | `Method` | A method other than `GET` over HTTP/1.1. | `method` |
 //! | 426 | `NotWebSocket` | No handshake, and the layer has no inner service: a plain request, or a proxy that removes `Upgrade`. | `not_websocket` |
