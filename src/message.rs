@@ -47,7 +47,10 @@ impl Message {
     /// assert_eq!(Message::binary("text"), Message::binary(b"text"));
     /// ```
     pub fn binary(bytes: impl Into<Self>) -> Self {
-        Self::Binary(bytes.into().into_bytes())
+        match bytes.into() {
+            binary @ Self::Binary(_) => binary,
+            Self::Text(text) => Self::Binary(text.into()),
+        }
     }
 
     /// Whether it is text or binary.

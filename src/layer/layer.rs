@@ -73,7 +73,8 @@ use crate::upgrade::Upgrader;
 /// Each connection has a span `websocket` (target `tower_websocket`, level info) with the request's `path`, the
 /// `subprotocol`, and as `peer` the [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Servers know the
 /// address and the layer does not: put it there, as the service for one TCP connection is made. With it, a warning is logged
-/// when 100 WebSockets share one HTTP/2 connection.
+/// when 100 WebSockets share one HTTP/2 connection. Where types of a framework have it, such as axum's `ConnectInfo`,
+/// [`Upgrader::span_from`] names them.
 ///
 /// A refused handshake is logged at level info, with what was asked and why it is refused, and at level warn where the origin,
 /// the host or the number of connections is why. [`HandlerOutput`] says what is logged of a handler's error.

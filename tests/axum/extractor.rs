@@ -119,6 +119,46 @@ async fn each_route_may_have_settings_of_its_own() {
     client.open(request).await.unwrap();
 }
 
+/// The traps that the guide warns of.
+#[tokio::test(start_paused = true)]
+async fn a_plain_extractor_does_not_look_into_the_state_and_a_new_upgrader_has_its_own_counts() {
+    #[derive(Clone)]
+    struct Anew;
+
+    impl FromRef<Anew> for Upgrader {
+        fn from_ref(_: &Anew) -> Self {
+            Self::new().max_connections(1)
+        }
+    }
+
+    #[derive(Clone)]
+    struct Kept(Upgrader);
+
+    impl FromRef<Kept> for Upgrader {
+        fn from_ref(kept: &Kept) -> Self {
+            kept.0.clone()
+        }
+    }
+
+    async fn plain(ws: WebSocketUpgrade) -> Response {
+        ws.on_upgrade(echo)
+    }
+    async fn named(ws: WebSocketUpgrade<Upgrader>) -> Response {
+        ws.on_upgrade(echo)
+    }
+
+    let kept = || Kept(Upgrader::new().max_connections(1));
+    for (router, limited) in [
+        (Router::new().route("/", any(plain)).with_state(kept()), false),
+        (Router::new().route("/", any(named)).with_state(Anew), false),
+        (Router::new().route("/", any(named)).with_state(kept()), true),
+    ] {
+        let client = TestClient::new(router);
+        let _first = client.connect("/").await.unwrap();
+        assert_eq!(client.connect("/").await.is_err(), limited);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_option_serves_a_page_too() {
     async fn either(ws: Result<Option<WebSocketUpgrade>, WebSocketRejection>) -> Response {
