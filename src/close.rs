@@ -154,8 +154,8 @@ pub struct CloseFrame {
 impl CloseFrame {
     /// A code and a reason.
     ///
-    /// A code that may not be sent becomes 1011. A control frame has room for 123 bytes of reason (RFC 6455 §5.5), so
-    /// a longer one is cut at the last whole character.
+    /// A code that may not be sent becomes 1011. A control frame can carry 123 bytes of reason (RFC 6455 §5.5), so a longer
+    /// one is cut at the last whole character.
     ///
     /// ```
     /// use tower_websocket::{CloseCode, CloseFrame};
@@ -176,7 +176,7 @@ impl CloseFrame {
 
     /// A frame without a code, which the peer sees as 1005.
     ///
-    /// It is what a browser's `close()` sends, and what a frame without a code is to be passed on as.
+    /// A browser's `close()` sends such a frame. A proxy forwards a frame without a code as one without a code.
     #[must_use]
     pub const fn without_code() -> Self {
         Self { code: CloseCode::NO_STATUS, reason: String::new(), is_received: false }
@@ -233,7 +233,7 @@ impl fmt::Debug for CloseFrame {
     }
 }
 
-/// Frames are equal that say the same.
+/// Frames are equal if their code and their reason are.
 impl PartialEq for CloseFrame {
     fn eq(&self, other: &Self) -> bool {
         (self.code, &self.reason) == (other.code, &other.reason)

@@ -11,7 +11,7 @@ use crate::text::Text;
 
 /// A whole data message (RFC 6455 §5.6). Cloning copies no payload.
 ///
-/// There are two kinds and there will be no third without a new RFC, so this enum can be matched exhaustively.
+/// RFC 6455 has two kinds of data messages, so this enum can be matched exhaustively.
 ///
 /// ```
 /// use tower_websocket::Message;
@@ -53,7 +53,7 @@ impl Message {
         }
     }
 
-    /// Whether it is text or binary.
+    /// Text or binary.
     #[doc(alias = "is_text")]
     #[doc(alias = "is_binary")]
     #[doc(alias = "opcode")]
@@ -65,7 +65,7 @@ impl Message {
         }
     }
 
-    /// The payload in bytes.
+    /// The length of the payload in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
@@ -77,7 +77,7 @@ impl Message {
         self.len() == 0
     }
 
-    /// The payload, of either kind.
+    /// The payload of either kind.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -86,7 +86,7 @@ impl Message {
         }
     }
 
-    /// The payload of either kind. Of texts, only those below 16 KiB may be copied.
+    /// The payload of either kind. A text of less than 16 KiB may be copied; others are not.
     #[doc(alias = "into_data")]
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
@@ -111,8 +111,7 @@ impl Message {
 
 macro_rules! text_messages {
     ($($text:ty),*) => {$(
-        /// A text message. Of owned and of shared values nothing is copied but the shortest texts, of borrowed ones everything,
-        /// once.
+        /// A text message. Borrowed values are copied once, shared ones are not. Of owned values only the shortest are copied.
         impl From<$text> for Message {
             #[inline]
             fn from(text: $text) -> Self {
@@ -139,7 +138,7 @@ text_messages!(
 
 macro_rules! binary_messages {
     ($($bytes:ty => $convert:expr),*) => {$(
-        /// A binary message. Of owned and of shared values nothing is copied, of borrowed ones everything, once.
+        /// A binary message. Borrowed values are copied once, owned and shared ones are not.
         impl From<$bytes> for Message {
             #[inline]
             fn from(bytes: $bytes) -> Self {
@@ -216,7 +215,7 @@ impl Message {
         Ok(Self::from(json))
     }
 
-    /// Reads the message, text or binary, as JSON. What is read may borrow from the message.
+    /// Parses the message, text or binary, as JSON. The result may borrow from the message.
     ///
     /// ```
     /// use tower_websocket::Message;

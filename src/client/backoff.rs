@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// How long [`Sessions`](super::Sessions) wait before they connect again.
+/// The delays of [`Sessions`](super::Sessions) before they reconnect.
 ///
 /// The delay before each attempt is chosen at random between zero and a limit that doubles with each failure ("full
-/// jitter"), so that the clients of a server that went away do not all come back at the same moment. On top of that, what
-/// the server asks for is obeyed: see [`Sessions`](super::Sessions).
+/// jitter"), so that the clients of a server that stopped do not all come back at the same moment. Delays that the server
+/// asks for come on top: see [`Sessions`](super::Sessions).
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,8 +50,8 @@ impl Backoff {
         self
     }
 
-    /// The longest delay, however many attempts have failed. 60 s by default. It must not be shorter than
-    /// [`initial`](Self::initial): [`Connector::sessions`](crate::Connector::sessions) panics then.
+    /// The longest delay, however many attempts have failed. 60 s by default. If it is shorter than
+    /// [`initial`](Self::initial), [`Connector::sessions`](crate::Connector::sessions) panics.
     ///
     /// # Panics
     ///
@@ -63,15 +63,14 @@ impl Backoff {
         self
     }
 
-    /// How long a session must have lasted for earlier failures to be forgotten. 30 s by default; with zero, every session
-    /// that was open does.
+    /// After a session of this length, earlier failures are forgotten. 30 s by default. With zero, after every session.
     pub fn healthy_after(mut self, time: Duration) -> Self {
         self.healthy_after = time;
         self
     }
 
-    /// The shortest and the longest delay after the close codes 1012 (service restart) and 1013 (try again later). 5 to 30 s
-    /// by default, as the registration of 1012 demands.
+    /// The shortest and the longest delay after the close codes 1012 (service restart) and 1013 (try again later). 5 to 30
+    /// s by default, as the registration of 1012 says.
     ///
     /// # Panics
     ///
@@ -83,7 +82,7 @@ impl Backoff {
         self
     }
 
-    /// How many failures in a row end the sessions; the last one is returned. No limit by default.
+    /// After this many failures in a row the sessions end, and the last error is returned. No limit by default.
     ///
     /// A failure is an attempt to connect, or a session that did not last for [`healthy_after`](Self::healthy_after).
     ///

@@ -104,7 +104,7 @@ impl Connector {
         self
     }
 
-    /// What a connection may cost. [`Limits::handshake_timeout`] is for all of connecting, from the name's resolution on.
+    /// Limits on memory and time. [`Limits::handshake_timeout`] limits the whole of connecting, with name resolution.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config = self.config.limits(limits);
         self
@@ -112,12 +112,12 @@ impl Connector {
 
     /// Offers these subprotocols, the preferred one first (RFC 6455 §4.1). None by default.
     ///
-    /// The server may choose one or none: [`Manager::subprotocol`](crate::Manager::subprotocol) tells. A proxy that passes a
-    /// client's offer on, which may be of any form, gives it to [`header`](Self::header) instead.
+    /// The server may choose one or none: see [`Manager::subprotocol`](crate::Manager::subprotocol). A proxy that forwards
+    /// a client's offer, which may be malformed, sets it with [`header`](Self::header) instead.
     ///
     /// # Panics
     ///
-    /// If one of them is no token, or stands twice.
+    /// If one of them is not a token, or is given twice.
     #[doc(alias = "with_sub_protocol")]
     #[track_caller]
     pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
@@ -131,9 +131,25 @@ impl Connector {
         self
     }
 
-    /// Sends this header with each handshake that does not have it itself, such as `Origin`, `Authorization` or `Cookie`.
+    /// Sends this header with each handshake, such as `Origin`, `Authorization` or `Cookie`. A header of the target's own
+    /// request takes precedence.
     ///
-    /// Headers of the handshake's own, such as `Sec-WebSocket-Key`, are not overridden.
+    /// Headers of the handshake's own, such as `Sec-WebSocket-Key`, are not overridden. For one connection, a
+    /// [`http::Request`] with headers does the same:
+    ///
+    /// ```no_run
+    /// use http::{HeaderValue, Request, header};
+    /// use tower_websocket::{BoxError, Connector, Manager};
+    ///
+    /// # async fn example(token: &str) -> Result<(), BoxError> {
+    /// let authorization = HeaderValue::try_from(format!("Bearer {token}"))?;
+    /// let ws = Connector::new().header(header::AUTHORIZATION, authorization).connect("ws://localhost:3000/ws").await?;
+    ///
+    /// let request = Request::get("ws://localhost:3000/ws").header("authorization", format!("Bearer {token}"));
+    /// let ws = Manager::connect(request.body(())?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "with_header")]
     #[doc(alias = "Jar")]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -143,21 +159,22 @@ impl Connector {
 
     /// Connects over HTTP/2 (RFC 8441). Off by default.
     ///
-    /// `wss://` offers the server both versions (ALPN `h2` and `http/1.1`). Where it chooses HTTP/2 but does not let
-    /// WebSockets run over it, a second connection is opened with HTTP/1.1, within the same time limit. `ws://` has no way
-    /// to ask: the server must be known to speak HTTP/2. A server that answers with `HTTP_1_1_REQUIRED` (RFC 9113 §7) gets
-    /// such a second connection in either case. Where the second connection is lost, that is the error, which another attempt
-    /// may cure; where the server refuses it for good, the error is [`ErrorKind::Handshake`](crate::ErrorKind::Handshake) and says both.
+    /// With `wss://` the client offers both versions (ALPN `h2` and `http/1.1`). If the server chooses HTTP/2 but does not
+    /// support WebSockets over it, a second connection is opened with HTTP/1.1, within the same time limit. With `ws://`
+    /// there is no negotiation: the server must support HTTP/2. If a server answers with `HTTP_1_1_REQUIRED` (RFC 9113 §7),
+    /// a second connection is opened with either scheme. If the second connection is lost, its error is returned; if the
+    /// server refuses it, the error is [`ErrorKind::Handshake`](crate::ErrorKind::Handshake) with both reasons.
     ///
-    /// Each WebSocket has a TCP connection of its own in either version.
+    /// Each WebSocket has its own TCP connection with either version.
     pub fn http2(mut self) -> Self {
         self.http2 = true;
         self
     }
 
-    /// TLS with this configuration in place of Mozilla's root certificates. Its ALPN protocols are replaced.
+    /// Uses this TLS configuration instead of the default one with Mozilla's root certificates. Its ALPN protocols are
+    /// replaced.
     ///
-    /// Its types are those of the rustls that the crate uses, which is [`tower_websocket::rustls`](crate::rustls):
+    /// Its types are those of [`tower_websocket::rustls`](crate::rustls):
     ///
     /// ```
     /// use std::sync::Arc;
@@ -193,12 +210,12 @@ impl Connector {
         self.tls.as_ref()
     }
 
-    /// TLS with the certificates that the operating system trusts, in place of Mozilla's that are built in: with
-    /// `rustls-platform-verifier`, on Linux the certificates of `/etc/ssl`, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    /// Uses the certificates that the operating system trusts instead of Mozilla's, which are built in. On Linux these are
+    /// in `/etc/ssl`, or where `SSL_CERT_FILE` and `SSL_CERT_DIR` say.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`] where the platform has no certificates, or none that can be read.
+    /// [`ErrorKind::InvalidSetting`] if the platform has no certificates that can be read.
     #[cfg(feature = "rustls-platform-verifier")]
     #[cfg_attr(docsrs, doc(cfg(feature = "rustls-platform-verifier")))]
     pub fn tls_platform_verifier(mut self) -> Result<Self, Error> {
@@ -207,7 +224,7 @@ impl Connector {
         Ok(self)
     }
 
-    /// Connects through these proxies. Directly by default, whatever the environment says.
+    /// Connects through these proxies. By default it connects directly, and does not read the environment.
     ///
     /// It has no effect on [`connect_over`](Self::connect_over).
     #[cfg(feature = "proxy")]

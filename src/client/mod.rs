@@ -3,8 +3,6 @@
 #[cfg(feature = "client")]
 mod backoff;
 #[cfg(feature = "client")]
-mod connect;
-#[cfg(feature = "client")]
 mod connector;
 #[cfg(feature = "client")]
 mod dial;
@@ -33,6 +31,10 @@ mod tasks;
 mod tls;
 #[cfg(feature = "proxy")]
 mod tunnel;
+
+// Behind `connector`, whose methods come first in the documentation of `Connector`.
+#[cfg(feature = "client")]
+mod connect;
 
 #[cfg(feature = "client")]
 pub use backoff::Backoff;

@@ -24,13 +24,13 @@ use crate::error::{BoxError, Error, ErrorKind};
 
 /// The proxies that a client connects through.
 ///
-/// An HTTP proxy is asked for a tunnel (`CONNECT`, RFC 9110 §9.3.6), for `ws://` as well as for `wss://` URLs, as WebSockets
-/// demand (RFC 6455 §4.1). A SOCKS5 proxy (RFC 1928) is too; with `socks5h` it resolves the server's name itself, with
-/// `socks5` the client does, and asks for one address after the other. User name and password stand in the URL.
+/// An HTTP proxy is asked for a tunnel (`CONNECT`, RFC 9110 §9.3.6), for `ws://` as well as for `wss://` URLs (RFC 6455
+/// §4.1). With a SOCKS5 proxy (RFC 1928) and `socks5h`, the proxy resolves the server's name; with `socks5` the client
+/// does, and tries one address after the other. User name and password are part of the URL.
 ///
-/// A proxy that cannot be reached, or refuses, is [`ErrorKind::Connect`]. It is no reason to try again
-/// ([`Error::is_retryable`]) where the proxy wants another password or does not lead to this server: a status but 408,
-/// 425, 429, 500, 502, 503 and 504, or SOCKS5's "connection not allowed". The source is then an [`io::Error`] of the kind
+/// If a proxy cannot be reached or refuses, the error's kind is [`ErrorKind::Connect`]. It is not retryable
+/// ([`Error::is_retryable`]) if the proxy refuses the password or this server: with any status except 408, 425, 429, 500,
+/// 502, 503 and 504, or with SOCKS5's "connection not allowed". The source is then an [`io::Error`] of the kind
 /// [`PermissionDenied`](io::ErrorKind::PermissionDenied).
 ///
 /// ```
@@ -58,7 +58,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`] where it is not of that form.
+    /// [`ErrorKind::InvalidSetting`] if the URL has another form.
     pub fn all(url: &str) -> Result<Self, Error> {
         let matcher = Matcher::builder().all(url).build();
         let proxy = matcher.intercept(&Uri::from_static("http://server.invalid/"));
@@ -71,11 +71,11 @@ impl Proxy {
     }
 
     /// Takes the proxies from the environment, as it is now: `HTTP_PROXY` for `ws://`, `HTTPS_PROXY` for `wss://`,
-    /// `ALL_PROXY` for both, but not for what `NO_PROXY` names; each of them in lower case too. What else `NO_PROXY` has, for
-    /// other programs, names nothing here.
+    /// `ALL_PROXY` for both, except for the servers in `NO_PROXY`. Each name may also be in lower case. Elements of `NO_PROXY`
+    /// that [`no_proxy`](Self::no_proxy) would refuse are ignored, as other programs may support them.
     ///
-    /// Where `REQUEST_METHOD` is set, which is so in CGI programs, nothing is taken, as there anybody can set `HTTP_PROXY`.
-    /// A proxy of another kind than [`all`](Self::all) takes, or that is none, is not passed by: connecting fails then.
+    /// In CGI programs, where `REQUEST_METHOD` is set, the environment is ignored, as there clients can set `HTTP_PROXY`.
+    /// With a proxy that [`all`](Self::all) does not support, or a value that is not a URL, connecting fails.
     #[doc(alias = "ProxyFromEnvironment")]
     pub fn from_env() -> Self {
         if value("NO_PROXY").is_some_and(|list| list.split(',').any(|element| element.trim() == "*")) {
@@ -90,15 +90,15 @@ impl Proxy {
         Self(Arc::new(Rules { proxies: Arc::new(proxies), unusable: None, direct: None }))
     }
 
-    /// The servers that are connected to directly: names, which cover their subdomains, addresses and networks such as
-    /// `10.0.0.0/8`, separated by commas; `*` is all.
+    /// Connects directly to these servers: names, which include their subdomains, addresses and networks such as
+    /// `10.0.0.0/8`, separated by commas; `*` means all.
     ///
-    /// Another call replaces the list. After [`from_env`](Self::from_env), what `NO_PROXY` names is connected to directly too.
+    /// Another call replaces the list. After [`from_env`](Self::from_env), the servers in `NO_PROXY` are added to it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`] where an element is none of these: it has a port or brackets, or is a network of more bits
-    /// than an address has. An empty list names nothing.
+    /// [`ErrorKind::InvalidSetting`] if an element has another form: with a port or brackets, or a network with more bits than
+    /// an address has. An empty list is valid.
     pub fn no_proxy(self, hosts: &str) -> Result<Self, Error> {
         let direct = Some(NoProxy::parse(hosts)?);
         let (proxies, unusable) = (self.0.proxies.clone(), self.0.unusable.clone());

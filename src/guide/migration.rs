@@ -2,19 +2,19 @@
 //!
 //! # What is different everywhere
 //!
-//! - A connection is a [`Manager`](crate::Manager): a handle that is cheap to clone and whose methods take `&self`. There is no
-//!   `split`, no `Arc<Mutex<..>>` and no channel in front of the sender: tasks send with their own clones.
-//! - Pings, pongs and close frames are the connection's business. [`recv`](crate::Manager::recv) returns data messages, then
-//!   `Ok(None)` after a close frame from either side, or an error after any other end.
-//! - Every limit has a default. Look at these before you go live: messages up to 1 MiB
+//! - A connection is a [`Manager`](crate::Manager): a handle that is cheap to clone and whose methods take `&self`. You
+//!   need no `split`, no `Arc<Mutex<..>>` and no channel to send from several tasks: each task sends with its own clone.
+//! - Pings, pongs and close frames are handled by the connection. [`recv`](crate::Manager::recv) returns data messages,
+//!   then `Ok(None)` after a close frame from either side, or an error after any other end.
+//! - Every limit has a default. Check these before you go live: messages up to 1 MiB
 //!   ([`Limits::max_message_size`](crate::Limits::max_message_size)), a ping after 3 s of silence and the end after 5 s
 //!   ([`Keepalive`](crate::Keepalive)), pages of other hosts get 403 ([`OriginPolicy`](crate::OriginPolicy)).
-//! - [`send`](crate::Manager::send) waits while 64 KiB are in the outgoing buffer, and it needs no flush.
-//! - permessage-deflate is agreed on where the other side offers it.
+//! - [`send`](crate::Manager::send) waits while 64 KiB are in the outgoing buffer, and needs no flush.
+//! - permessage-deflate is used if both sides support it.
 //!
 //! # From `axum::extract::ws`
 //!
-//! Add the feature `axum`, replace the `use`, and work through this table. The extractor is otherwise used as axum's:
+//! Add the feature `axum`, replace the `use`, and go through this table. Everything else about the extractor is as in axum:
 //!
 //! | axum | here |
 //! | --- | --- |
@@ -142,10 +142,10 @@
 //!
 //! # From socketioxide
 //!
-//! Socket.IO is a protocol above WebSockets: events with names, acknowledgements, namespaces, rooms, and long polling where
-//! there is no WebSocket. A client of Socket.IO cannot speak to a plain WebSocket server, so client and server move together:
-//! the page uses the browser's `WebSocket` in place of `socket.io-client`. Stay with socketioxide where clients cannot be
-//! changed, or where long polling is needed.
+//! Socket.IO is a protocol on top of WebSockets, with named events, acknowledgements, namespaces, rooms, and long polling
+//! as a fallback. A Socket.IO client cannot connect to a plain WebSocket server, so you have to change clients and server
+//! together: the page uses the browser's `WebSocket` instead of `socket.io-client`. Stay with socketioxide if you cannot
+//! change the clients, or need long polling.
 //!
 //! | socketioxide | here |
 //! | --- | --- |
@@ -165,8 +165,8 @@
 //! | middleware of a namespace | tower layers around the `WebSocketLayer`: see [`with_axum`](super::with_axum) |
 //! | `ping_interval`, `ping_timeout` | [`Keepalive`](crate::Keepalive) |
 //! | `max_payload`, `max_buffer_size` | [`Limits`](crate::Limits), [`Topic::capacity`](crate::Topic::capacity) |
-//! | connection state recovery | [`History`](crate::History) and [`Topic::join_after`](crate::Topic::join_after) |
-//! | adapters for several servers | [`Hub::with`](crate::Hub::with), for Redis and NATS: see [`brokers`](super::brokers) |
+//! | no counterpart (Socket.IO's connection state recovery) | [`History`](crate::History) and [`Topic::join_after`](crate::Topic::join_after) |
+//! | adapters for several servers: Redis, PostgreSQL, MongoDB | [`Hub::with`](crate::Hub::with), for Redis and NATS: see [`brokers`](super::brokers) |
 //! | the client connects again by itself | Rust: [`Connector::sessions`](crate::Connector::sessions). A page does it itself: see [`reconnecting`](super::reconnecting) |
 //!
 //! # From `goutils/http/websocket`

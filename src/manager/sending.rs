@@ -14,12 +14,12 @@ use crate::message::Message;
 impl Manager {
     /// Sends a message: puts it into the outgoing buffer, and waits only while that is full.
     ///
-    /// Everything buffered is written before the connection's task next sleeps, so what is sent in one go leaves in one
-    /// system call, and nothing waits for a timer.
+    /// The connection's task writes the whole buffer before it next sleeps: messages that are sent together leave in one
+    /// system call, and none waits for a timer.
     ///
     /// # Errors
     ///
-    /// The reason why the connection is over; [`ErrorKind::Closed`] after a close frame in either direction.
+    /// The reason why the connection has ended; [`ErrorKind::Closed`] after a close frame in either direction.
     ///
     /// # Cancel safety
     ///
@@ -31,7 +31,7 @@ impl Manager {
         self.send_as(message.into(), true)
     }
 
-    /// Sends a message without compressing it, for data that is compressed or secret already.
+    /// Sends a message without compressing it: for data that is secret, or compressed already.
     ///
     /// Otherwise the same as [`send`](Self::send).
     ///

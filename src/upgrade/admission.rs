@@ -20,7 +20,7 @@ use crate::shutdown::Ticket;
 impl Upgrader {
     /// Answers an opening handshake without a layer, in any handler that gets the whole request.
     ///
-    /// Send the response, and run the [`Upgrade`] in a task of its own: it waits for the response to be out. It counts as
+    /// Return the response, and run the [`Upgrade`] in a task of its own: it waits until the response is sent. It counts as
     /// any other connection for [`shutdown`](Self::shutdown) and [`max_connections`](Self::max_connections).
     ///
     /// ```
@@ -40,12 +40,12 @@ impl Upgrader {
     /// }
     /// ```
     ///
-    /// An `Upgrader` in the request's extensions means nothing here.
+    /// An `Upgrader` in the request's extensions is ignored.
     ///
     /// # Errors
     ///
-    /// Why the handshake is refused, and [`RejectionKind::NotWebSocket`] where the request is none;
-    /// [`rejection_response`](Self::rejection_response) makes the response that says so.
+    /// Why the handshake is refused; [`RejectionKind::NotWebSocket`] if the request is not a handshake.
+    /// [`rejection_response`](Self::rejection_response) makes the response.
     #[doc(alias = "create_response")]
     #[doc(alias = "derive_accept_key")]
     #[doc(alias = "Upgrade")]
@@ -58,7 +58,7 @@ impl Upgrader {
         Ok(self.accept(admission, copied(&*request), transport))
     }
 
-    /// As [`upgrade`](Self::upgrade), for what has the head of the request only, such as an extractor.
+    /// As [`upgrade`](Self::upgrade), for code that has only the head of the request, such as an extractor.
     ///
     /// ```
     /// use http::request::Parts;
@@ -82,8 +82,8 @@ impl Upgrader {
         Ok(self.accept(admission, parts.clone(), transport))
     }
 
-    /// The response to a refused handshake of this HTTP version: that of [`Rejection::into_response`], or what
-    /// [`on_rejection`](Self::on_rejection) makes of it.
+    /// The response to a refused handshake of this HTTP version: that of [`Rejection::into_response`], or the one that
+    /// [`on_rejection`](Self::on_rejection) returns for it.
     pub fn rejection_response(&self, rejection: Rejection, version: Version) -> Response<Bytes> {
         let response = rejection.clone().into_response(version);
         match &self.0.on_rejection {

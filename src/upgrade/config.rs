@@ -6,11 +6,10 @@ use crate::limits::{LONGEST, Limits};
 use crate::protocol::Keepalive;
 use crate::role::Role;
 
-/// The settings of a connection that do not depend on which side it is: compression, keepalive and limits.
+/// The settings that servers and clients have in common: compression, keepalive and limits.
 ///
-/// An [`Upgrader`](crate::Upgrader) has one and adds what only servers have; a `Connector` has one and adds what only
-/// clients have. Make one where both sides are to be alike, or where there is no handshake
-/// ([`Manager::from_upgraded`](crate::Manager::from_upgraded)).
+/// An [`Upgrader`](crate::Upgrader) and a `Connector` contain one. Make one to give both sides the same settings, or where
+/// there is no handshake ([`Manager::from_upgraded`](crate::Manager::from_upgraded)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -81,7 +80,7 @@ impl WebSocketConfig {
         self
     }
 
-    /// What a connection may cost.
+    /// Limits on memory and time.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self

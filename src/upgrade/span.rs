@@ -44,13 +44,13 @@ impl Upgrader {
         self.peer_addr(address).original_uri(|request| request.extensions.get::<Original>().map(|original| &**original))
     }
 
-    /// Where the peer's address stands in a request, for the log: it is the `peer` of a connection's tracing span and of a
-    /// refused handshake, and tells which WebSockets share an HTTP/2 connection. By default it is a [`SocketAddr`] in the
+    /// Finds the peer's address in a request, for the log: it is the `peer` of a connection's tracing span and of a refused
+    /// handshake, and identifies the WebSockets that share an HTTP/2 connection. By default it is a [`SocketAddr`] in the
     /// request's extensions.
     ///
-    /// It is never trusted, so that it may be what a header says of a client behind a proxy.
-    /// [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies) does not ask it, but looks for a `SocketAddr` in the extensions alone;
-    /// [`OriginPolicy::trusted_proxies_by`](crate::OriginPolicy::trusted_proxies_by) finds the address in another place.
+    /// It is used for nothing else, so it may come from a header that a proxy sets.
+    /// [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies) uses only a `SocketAddr` in the extensions;
+    /// [`OriginPolicy::trusted_proxies_by`](crate::OriginPolicy::trusted_proxies_by) is for addresses elsewhere.
     ///
     /// ```
     /// use std::net::IpAddr;
@@ -63,15 +63,15 @@ impl Upgrader {
     /// });
     /// ```
     ///
-    /// Where another type in the extensions has it, such as axum's `ConnectInfo`, [`span_from`](Self::span_from) is shorter.
+    /// [`span_from`](Self::span_from) is shorter if another type in the extensions has it, such as axum's `ConnectInfo`.
     #[doc(alias = "RemoteAddr")]
     pub fn peer_addr(mut self, peer: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
         self.settings().peer_addr = Some(Hook(Arc::new(peer)));
         self
     }
 
-    /// Where the URI that the client sent stands in a request, for the `path` of a connection's tracing span and of a refused
-    /// handshake. By default it is the request's own, from which a nested router has taken its prefix.
+    /// Finds the URI that the client sent, for the `path` of a connection's tracing span and of a refused handshake. By
+    /// default it is the request's own, which in a nested router does not have the router's prefix.
     ///
     /// ```
     /// use http::Uri;
@@ -81,7 +81,7 @@ impl Upgrader {
     /// let upgrader = Upgrader::new().original_uri(|request| request.extensions.get::<Uri>());
     /// ```
     ///
-    /// Where another type in the extensions has it, such as axum's `OriginalUri`, [`span_from`](Self::span_from) is shorter.
+    /// [`span_from`](Self::span_from) is shorter if another type in the extensions has it, such as axum's `OriginalUri`.
     pub fn original_uri(mut self, uri: impl Fn(&Parts) -> Option<&Uri> + Send + Sync + 'static) -> Self {
         self.settings().original_uri = Some(Hook(Arc::new(uri)));
         self

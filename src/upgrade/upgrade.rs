@@ -28,7 +28,7 @@ use crate::log_text::OneLine;
 use crate::manager::{Manager, RequestToCompact};
 use crate::shutdown::Ticket;
 
-/// A handshake that was accepted: once the response is out, the connection can [`run`](Self::run).
+/// An accepted handshake. Once the response is sent, the connection can [`run`](Self::run).
 ///
 /// Made by [`Upgrader::upgrade`](crate::Upgrader::upgrade). Dropping it drops the connection, which
 /// [`on_end`](crate::Upgrader::on_end) is told.
@@ -55,10 +55,9 @@ impl Upgrade {
         self.subprotocol.as_deref()
     }
 
-    /// Waits for the transport, then runs the connection with this handler until both are done.
+    /// Waits for the transport, then runs the connection and its handler until both have ended.
     ///
-    /// Where the server hands no transport over, that is logged at error level with the remedy, and the handler never
-    /// runs.
+    /// If the server does not support upgrades, an error with the remedy is logged, and the handler never runs.
     ///
     /// # Cancel safety
     ///

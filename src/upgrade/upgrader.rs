@@ -23,16 +23,16 @@ use crate::stats::Stats;
 
 /// The settings of one endpoint: everything but its handler.
 ///
-/// It serves in three ways, which all do the same with it:
+/// It can be used in three ways, with the same effect:
 ///
 /// - in a [`WebSocketLayer`](crate::WebSocketLayer);
 /// - in a request's extensions or in the state of axum's router, for the extractor of the feature `axum`;
-/// - by itself, with [`upgrade`](Self::upgrade) or [`upgrade_parts`](Self::upgrade_parts).
+/// - without a layer, with [`upgrade`](Self::upgrade) or [`upgrade_parts`](Self::upgrade_parts).
 ///
-/// In a request's extensions it also overrides the layer's settings for that request. Where it says nothing of
-/// [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections),
+/// In a request's extensions it also overrides the layer's settings for that request. Settings that it does not set are the
+/// layer's: [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections),
 /// [`max_connections_per_key`](Self::max_connections_per_key), [`on_rejection`](Self::on_rejection),
-/// [`on_end`](Self::on_end), [`peer_addr`](Self::peer_addr) and [`original_uri`](Self::original_uri), the layer's stay.
+/// [`on_end`](Self::on_end), [`peer_addr`](Self::peer_addr) and [`original_uri`](Self::original_uri).
 ///
 /// Cloning is cheap. Clones share the limits on connections.
 ///
@@ -84,7 +84,8 @@ impl Upgrader {
 
     /// The subprotocols of this endpoint, the preferred one first (RFC 6455 §1.9). None by default.
     ///
-    /// The first one that the client offers is agreed on; where none is, the connection opens without a subprotocol.
+    /// The first one that the client offers is chosen. If it offers none of them, the connection opens without a
+    /// subprotocol.
     ///
     /// # Panics
     ///
@@ -98,14 +99,15 @@ impl Upgrader {
         self
     }
 
-    /// Chooses the subprotocol by a function of those that the client offers, in the client's order.
+    /// Chooses the subprotocol with a function. Its argument is what the client offers, in the client's order.
     ///
-    /// What was not offered is not sent (RFC 6455 §4.2.2): the connection then opens without a subprotocol.
+    /// A result that the client did not offer is not sent (RFC 6455 §4.2.2): the connection then opens without a
+    /// subprotocol.
     ///
     /// ```
     /// use tower_websocket::Upgrader;
     ///
-    /// // The client's CSRF token travels as a subprotocol, which must be echoed.
+    /// // The client sends its CSRF token as a subprotocol, which the server must return.
     /// let upgrader = Upgrader::new().select_subprotocol(|offered| {
     ///     offered.iter().find(|name| name.starts_with("csrf.")).map(ToString::to_string)
     /// });
@@ -146,7 +148,7 @@ impl Upgrader {
         self.config(config)
     }
 
-    /// What a connection may cost.
+    /// Limits on memory and time.
     pub fn limits(self, limits: Limits) -> Self {
         self.with_config(|config| config.limits(limits))
     }
@@ -166,11 +168,11 @@ impl Upgrader {
 
     /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default. With zero, all do.
     ///
-    /// A connection counts from the answer to its handshake until it and its handler are over. Clones share the limit, and
-    /// keep to it after other settings of theirs were changed.
+    /// A connection counts from the response to its handshake until it and its handler have ended. Clones share the limit,
+    /// also after their other settings were changed.
     ///
-    /// TCP connections that have not asked for a WebSocket are not counted, and neither are those of other requests: they are
-    /// the server's. What ends those that ask for nothing, such as hyper's `header_read_timeout`, the server must set.
+    /// Only WebSockets are counted, not other TCP connections. The server must limit the time of connections that send no
+    /// request, for instance with hyper's `header_read_timeout`.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.settings().connections.total = Some(Total::new(connections));
         self
@@ -179,8 +181,8 @@ impl Upgrader {
     /// How many connections with the same key may be open at a time, such as those of one address or one user; more get 429
     /// with `Retry-After` (RFC 6585 §4). No limit by default.
     ///
-    /// A connection counts as for [`max_connections`](Self::max_connections). One whose key is `None` does not. Keys without
-    /// connections take no memory. The function is asked about each handshake that passes all other checks.
+    /// A connection counts as for [`max_connections`](Self::max_connections). One whose key is `None` does not. Keys
+    /// without connections take no memory. The function is called for each handshake that passes all other checks.
     ///
     /// ```
     /// use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -200,7 +202,7 @@ impl Upgrader {
     /// ```
     ///
     /// Behind a proxy all connections come from its address: take the key from a header that the proxy sets itself, and no
-    /// other. Many people share an address behind one NAT, so a limit per user, where there are users, can be lower.
+    /// other. As many people can share an address (NAT), a limit per user can be lower than one per address.
     #[doc(alias = "max_connections_per_ip")]
     pub fn max_connections_per_key<K: Eq + Hash + Clone + Send + Sync + 'static>(
         mut self,
@@ -213,9 +215,9 @@ impl Upgrader {
 
     /// Replaces the responses to refused handshakes.
     ///
-    /// The function gets the [`Rejection`] and the response that would be sent; `Rejection` stays in the extensions of
-    /// what it returns if it keeps them. It is not asked about the 426 of
-    /// [`WebSocketLayer::into_service`](crate::WebSocketLayer::into_service), which refuses no handshake.
+    /// The function gets the [`Rejection`] and the response that would be sent, with the `Rejection` in its extensions. It
+    /// is not called for the 426 of [`WebSocketLayer::into_service`](crate::WebSocketLayer::into_service), which answers
+    /// requests that are no handshakes.
     ///
     /// ```
     /// use tower_websocket::{RejectionKind, Upgrader};
@@ -243,13 +245,13 @@ impl Upgrader {
     ///
     /// It is called once for each handshake that was accepted, after the transport and the handler have ended: with the
     /// request (an empty one after [`Manager::drop_request`](crate::Manager::drop_request)), with what
-    /// [`Manager::done`](crate::Manager::done) says of the end, and with what the connection has carried. Where the
-    /// transport never came, the connection's task was dropped, or an [`Upgrade`](crate::Upgrade) was dropped in place of being
-    /// run, the end is [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected). It runs in the connection's task: what takes
+    /// [`Manager::done`](crate::Manager::done) says of the end, and with what the connection has carried. If the
+    /// transport never came, the connection's task was dropped, or an [`Upgrade`](crate::Upgrade) was dropped without being run,
+    /// the end is [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected). It runs in the connection's task: what takes
     /// long belongs into another.
     ///
-    /// A handshake that is refused has no end; neither has one that an extractor's handler leaves without an answer: it was never
-    /// accepted.
+    /// It is not called for a refused handshake, nor if a handler drops the extractor without calling `on_upgrade`: that
+    /// handshake was not accepted.
     ///
     /// ```
     /// use tower_websocket::Upgrader;

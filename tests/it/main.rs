@@ -40,6 +40,7 @@ mod slow_links;
 mod stacks;
 mod tcp;
 mod tonic_server;
+mod tungstenite;
 mod visitor;
 mod write_failed;
 mod written;

@@ -54,7 +54,7 @@ impl Workload {
     }
 }
 
-pub static WORKLOADS: [Workload; 17] = [
+pub static WORKLOADS: [Workload; 18] = [
     Workload::new("64x1", "64 B, 1 in flight", Wire::Plain, echo(64, 1), Payload::Ascii(64)),
     Workload::new("64x16", "64 B, 16 in flight", Wire::Plain, echo(64, 16), Payload::Ascii(64)),
     Workload::new("1k", "1 KiB", Wire::Plain, echo(64, 1), Payload::Ascii(KIB)),
@@ -63,6 +63,7 @@ pub static WORKLOADS: [Workload; 17] = [
     Workload::new("1m", "1 MiB", Wire::Plain, echo(4, 1), Payload::Binary(KIB * KIB)),
     Workload::new("handshake", "handshake", Wire::Plain, Work::Handshake, Payload::Ascii(64)),
     Workload::new("idle", "idle KiB", Wire::Plain, Work::Idle { echo: false }, Payload::Ascii(KIB)),
+    Workload::new("idle-request", "with its request", Wire::Plain, Work::Idle { echo: false }, Payload::Ascii(KIB)),
     Workload::new("idle-1k", "idle KiB after 1 KiB", Wire::Plain, Work::Idle { echo: true }, Payload::Ascii(KIB)),
     Workload::new("fanout", "1 KiB JSON to 1,000", Wire::Plain, FAN_OUT, Payload::Json(KIB)),
     Workload::new("deflate-1k", "1 KiB JSON", Wire::Deflate, echo(64, 1), Payload::Json(KIB)),

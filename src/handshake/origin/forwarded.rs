@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::handshake::head::Head;
 use crate::handshake::setting::parse_some;
 
-/// The header in which a proxy says which host the client asked for:
+/// The header in which a proxy forwards the host of the client's request:
 /// [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -66,6 +66,8 @@ pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Serv
         ("tokio-websockets", &|| {
             rust("tokio-websockets", Rank::RustPeer, "tokio-websockets {}", "tokio-websockets", PLAIN)
         }),
+        ("sockudo", &|| rust("sockudo", Rank::RustPeer, "sockudo-ws {}, one flush per burst", "sockudo-ws", PLAIN)),
+        ("wtx", &|| rust("wtx", Rank::RustPeer, "wtx {}, without an HTTP server", "wtx", PLAIN)),
         ("yawc", &|| rust("yawc", Rank::RustPeer, "yawc {}, one flush per burst, pooled deflate", "yawc", DEFLATE)),
         ("ours", &|| {
             let program = ours.map_or_else(ours::build, |path| Ok(path.to_owned()))?;
@@ -87,13 +89,15 @@ pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Serv
 }
 
 /// All servers, in the order of the table.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 13] = [
     "tcp",
     "tungstenite",
     "tungstenite-tuned",
     "axum",
     "fastwebsockets",
     "tokio-websockets",
+    "sockudo",
+    "wtx",
     "yawc",
     "ours",
     "bun",

@@ -36,6 +36,10 @@ impl Running {
             // For ours: the other servers that leave HTTP to hyper have HTTP/1.1 only too.
             command.env("HTTP2", "0");
         }
+        if workload.name == "idle-request" {
+            // For ours too: the others drop the request once it is answered.
+            command.env("KEEP_REQUEST", "1");
+        }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("setpriv cannot be run")?;
         let mut running = Self { child, address, is_raw: server.rank == Rank::Floor };
         running.wait_until_ready()?;

@@ -3,9 +3,11 @@
 mod axum;
 mod fastwebsockets;
 mod serve;
+mod sockudo;
 mod tcp;
 mod tokio_websockets;
 mod tungstenite;
+mod wtx;
 mod yawc;
 
 pub use serve::{Options, serve};

@@ -31,6 +31,8 @@ pub enum Peer {
     Axum,
     Fastwebsockets,
     TokioWebsockets,
+    Sockudo,
+    Wtx,
     Yawc,
 }
 
@@ -46,6 +48,8 @@ pub fn serve(options: &Options) -> Result<()> {
             Peer::Axum => super::axum::serve(listener).await,
             Peer::Fastwebsockets => accept(listener, |stream| upgrades(stream, super::fastwebsockets::upgrade)).await,
             Peer::TokioWebsockets => accept(listener, super::tokio_websockets::echo).await,
+            Peer::Sockudo => accept(listener, super::sockudo::echo).await,
+            Peer::Wtx => accept(listener, super::wtx::echo).await,
             Peer::Yawc => {
                 let options = super::yawc::options(env::var("COMPRESSION").is_ok_and(|value| value == "1"));
                 accept(listener, |stream| {
