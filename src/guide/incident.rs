@@ -97,7 +97,7 @@
 //! | 400 | `InvalidKey` | No `Sec-WebSocket-Key`: often a request made by hand. | `invalid_key` |
 //! | 400 | `InvalidSubprotocol` | A subprotocol that is not an HTTP token, such as one with a space or a base64 `=`. | `invalid_subprotocol` |
 //! | 400 | `InvalidTarget` | The request's target is not the path of an `http` or `https` URL. | `invalid_target` |
-//! | 403 | `HostNotAllowed` | The host is not in [`allowed_hosts`](crate::OriginPolicy::allowed_hosts), for instance an address instead of a name. | `host_not_allowed` |
+//! | 403 | `HostNotAllowed` | The host is not in [`allowed_hosts`](crate::OriginPolicy::allowed_hosts), for instance an address instead of a name, or because a proxy has replaced `Host`: the log line then says so. | `host_not_allowed` |
 //! | 403 | `Origin` | A page of another site, or a proxy that replaces `Host`; `Sec-Fetch-Site: cross-site` without an `Origin`. | `origin` |
 //! | 405 | `Method` | A method other than `GET` over HTTP/1.1. | `method` |
 //! | 426 | `NotWebSocket` | The request is not a handshake, and the layer has no inner service: a plain request, or a proxy that removes `Upgrade`. | `not_websocket` |

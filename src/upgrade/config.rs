@@ -2,7 +2,7 @@
 
 use crate::connection::ConnectionConfig;
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
-use crate::limits::Limits;
+use crate::limits::{LONGEST, Limits};
 use crate::protocol::Keepalive;
 use crate::role::Role;
 
@@ -60,7 +60,22 @@ impl WebSocketConfig {
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
+    ///
+    /// # Panics
+    ///
+    /// If its [`interval`](Keepalive::interval) is not shorter than its [`timeout`](Keepalive::timeout): the peer would time out
+    /// before it was ever pinged. `Keepalive::disabled().timeout(..)` is a timeout without pings.
+    #[doc(alias = "SetPingHandler")]
+    #[doc(alias = "PingHandler")]
+    #[track_caller]
     pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        if let (Some(interval), Some(timeout)) = (keepalive.get_interval(), keepalive.get_timeout()) {
+            assert!(
+                interval < timeout || timeout == LONGEST,
+                "a keepalive's interval ({interval:?}) must be shorter than its timeout ({timeout:?}): a silent peer would time \
+                 out before it was pinged"
+            );
+        }
         self.keepalive = keepalive;
         self
     }

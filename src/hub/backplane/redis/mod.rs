@@ -77,6 +77,12 @@ impl Redis {
         self.prefix = prefix.into();
         self
     }
+
+    /// See [`prefix`](Self::prefix).
+    #[must_use]
+    pub fn get_prefix(&self) -> &str {
+        &self.prefix
+    }
 }
 
 impl Broker for Redis {}
