@@ -202,6 +202,9 @@
 //! when they are set: a wrong value is an [`Error`] of the kind [`ErrorKind::InvalidSetting`]. Settings that are usually
 //! constants, such as an interval or the name of a subprotocol, panic if they are wrong; each such method says so.
 //!
+//! What was set can be read with a method of the same name with `get_` before it, as in [`std::process::Command`]:
+//! [`Limits::max_message_size`] sets, [`Limits::get_max_message_size`] reads.
+//!
 //! # Debugging
 //!
 //! Events are emitted with `tracing`, with the target `tower_websocket`. If the program has no subscriber,

@@ -24,7 +24,7 @@ impl NoProxy {
         }
         // The library takes it for all names, and for no address.
         let has_all = elements().any(|element| element == "*");
-        let all_but_listed = (!has_all).then(|| Matcher::builder().all(ANY_PROXY).no(list).build());
+        let all_but_listed = (!has_all).then(|| Matcher::builder().all(ANY_PROXY).no(comparable_list(list)).build());
         Ok(Self { list: list.into(), all_but_listed })
     }
 
@@ -36,6 +36,18 @@ impl NoProxy {
     pub(super) fn contains(&self, server: &Uri) -> bool {
         self.all_but_listed.as_ref().is_none_or(|all_but_listed| all_but_listed.intercept(server).is_none())
     }
+}
+
+/// A list as the library compares it: case by case, and dot by dot, though neither makes another server of a name. The dot at the
+/// end says that a name is complete.
+pub(super) fn comparable_list(list: &str) -> String {
+    let elements: Vec<_> = list.split(',').map(|element| comparable(element.trim())).collect();
+    elements.join(",")
+}
+
+/// The same for one name. Of an address it changes nothing that counts.
+pub(super) fn comparable(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
 /// Whether an element has a form that the library knows: it takes everything else for a name, which no server has.

@@ -17,10 +17,11 @@ use tower_service::Service;
 
 use super::dial::dial;
 use super::failed::proxy_failed;
-use super::no_proxy::{ANY_PROXY, NoProxy};
+use super::no_proxy::{ANY_PROXY, NoProxy, comparable, comparable_list};
 use super::observed::{Failure, Observed};
 use super::tunnel::{ByteWise, open_tunnel};
 use crate::error::{BoxError, Error, ErrorKind};
+use crate::handshake::Authority;
 
 /// The proxies that a client connects through.
 ///
@@ -62,8 +63,11 @@ impl Proxy {
     pub fn all(url: &str) -> Result<Self, Error> {
         let matcher = Matcher::builder().all(url).build();
         let proxy = matcher.intercept(&Uri::from_static("http://server.invalid/"));
-        let scheme = proxy.as_ref().and_then(|proxy| proxy.uri().scheme_str());
-        if !url.contains("://") || !scheme.is_some_and(|scheme| SCHEMES.contains(&scheme)) {
+        let scheme = proxy.as_ref().filter(|proxy| has_address(proxy)).and_then(|proxy| proxy.uri().scheme_str());
+        // The library drops what follows the port.
+        let rest = url.split_once("://").map(|(_, rest)| rest.strip_suffix('/').unwrap_or(rest));
+        let is_whole = rest.is_some_and(|rest| !rest.contains(['/', '?', '#']));
+        if !is_whole || !scheme.is_some_and(|scheme| SCHEMES.contains(&scheme)) {
             let reason = "a proxy is http://host:port, socks5://host:port or socks5h://host:port";
             return Err(Error::with_source(ErrorKind::InvalidSetting, reason));
         }
@@ -78,12 +82,13 @@ impl Proxy {
     /// With a proxy that [`all`](Self::all) does not support, or a value that is not a URL, connecting fails.
     #[doc(alias = "ProxyFromEnvironment")]
     pub fn from_env() -> Self {
-        if value("NO_PROXY").is_some_and(|list| list.split(',').any(|element| element.trim() == "*")) {
+        let has_all = value("NO_PROXY").split(',').any(|element| element.trim() == "*");
+        if has_all || env::var_os("REQUEST_METHOD").is_some() {
             return Self::by(Matcher::builder().build());
         }
-        let proxies = Arc::new(Matcher::from_env());
-        let unusable = env::var_os("REQUEST_METHOD").is_none().then(unusable_in_env).flatten();
-        Self(Arc::new(Rules { proxies, unusable, direct: None }))
+        let [all, http, https] = ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"].map(value);
+        let proxies = Matcher::builder().all(all).http(http).https(https).no(comparable_list(&value("NO_PROXY")));
+        Self(Arc::new(Rules { proxies: proxies.build().into(), unusable: unusable_in_env(), direct: None }))
     }
 
     fn by(proxies: Matcher) -> Self {
@@ -117,17 +122,19 @@ impl Proxy {
         let scheme = if is_secure { "https" } else { "http" };
         let server = Uri::try_from(format!("{scheme}://{host}:{port}/"))
             .map_err(|error| Error::with_source(ErrorKind::InvalidSetting, error))?;
-        if self.0.direct.as_ref().is_some_and(|direct| direct.contains(&server)) {
+        let compared =
+            Uri::try_from(format!("{scheme}://{}:{port}/", comparable(&host))).unwrap_or_else(|_| server.clone());
+        if self.0.direct.as_ref().is_some_and(|direct| direct.contains(&compared)) {
             return Ok(None);
         }
-        if let Some(proxy) = self.0.proxies.intercept(&server) {
-            return Ok(Some(Route { proxy, server }));
+        match self.0.proxies.intercept(&compared) {
+            Some(proxy) if has_address(&proxy) => Ok(Some(Route { proxy, server })),
+            None if self.0.unusable.as_ref().is_none_or(|unusable| unusable.intercept(&compared).is_none()) => Ok(None),
+            _ => {
+                let reason = "what the environment names as the proxy is none";
+                Err(Error::with_source(ErrorKind::InvalidSetting, reason))
+            }
         }
-        if self.0.unusable.as_ref().is_some_and(|unusable| unusable.intercept(&server).is_some()) {
-            let reason = "what the environment names as the proxy is none";
-            return Err(Error::with_source(ErrorKind::InvalidSetting, reason));
-        }
-        Ok(None)
     }
 }
 
@@ -142,9 +149,10 @@ impl fmt::Debug for Proxy {
 fn unusable_in_env() -> Option<Arc<Matcher>> {
     let is_unusable = |name: &str| {
         let server = Uri::from_static("http://server.invalid/");
-        value(name).is_some_and(|url| Matcher::builder().all(url).build().intercept(&server).is_none())
+        let url = value(name);
+        !url.is_empty() && Matcher::builder().all(url).build().intercept(&server).is_none()
     };
-    let mut unusable = Matcher::builder().no(value("NO_PROXY").unwrap_or_default());
+    let mut unusable = Matcher::builder().no(comparable_list(&value("NO_PROXY")));
     let [all, http, https] = ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"].map(is_unusable);
     if all {
         unusable = unusable.all(ANY_PROXY);
@@ -158,10 +166,14 @@ fn unusable_in_env() -> Option<Arc<Matcher>> {
     (all || http || https).then(|| Arc::new(unusable.build()))
 }
 
-/// A variable, by its name or by that in lower case.
-fn value(name: &str) -> Option<String> {
-    let either = env::var(name).or_else(|_| env::var(name.to_lowercase()));
-    either.ok().filter(|value| !value.is_empty())
+/// A variable, by its name or by that in lower case. Empty where there is none.
+fn value(name: &str) -> String {
+    env::var(name).or_else(|_| env::var(name.to_lowercase())).unwrap_or_default()
+}
+
+/// Whether a proxy's host and port can be connected to: the library takes a port that is none for no port.
+fn has_address(proxy: &Intercept) -> bool {
+    proxy.uri().authority().is_some_and(|authority| Authority::of_url(authority.as_str()).is_some())
 }
 
 /// A server behind a proxy.
@@ -274,6 +286,16 @@ mod tests {
             ("https://proxy", false),
             ("socks4://proxy", false),
             ("proxy:3128", false),
+            ("http://proxy/", true),
+            ("HTTP://proxy:80", true),
+            ("http://user:a%2Fb@proxy:1", true),
+            ("http://proxy:99999", false),
+            ("http://proxy:x", false),
+            ("socks5://user:pw@proxy:65536", false),
+            ("http://proxy/path", false),
+            ("http://proxy?query", false),
+            ("http://proxy#fragment", false),
+            ("http://a,b", false),
             ("http://", false),
             ("", false),
         ] {
@@ -287,6 +309,8 @@ mod tests {
         for (host, direct) in [
             ("direct.example", true),
             ("a.direct.example", true),
+            ("Direct.Example", true),
+            ("direct.example.", true),
             ("indirect.example", false),
             ("10.1.2.3", true),
             ("11.1.2.3", false),
@@ -297,6 +321,17 @@ mod tests {
                 assert_eq!(proxy.intercept(host, 80, is_secure).unwrap().is_none(), direct, "{host}");
             }
         }
+    }
+
+    #[test]
+    fn neither_case_nor_a_dot_at_the_end_makes_another_server_of_a_name() {
+        let proxy = Proxy::all("http://proxy").unwrap().no_proxy("A.Example, .B.example , c.example.").unwrap();
+        assert_eq!(proxy.get_no_proxy(), Some("A.Example, .B.example , c.example."));
+        for host in ["a.example", "A.EXAMPLE", "b.Example", "x.b.example", "c.example", "C.example."] {
+            assert!(proxy.intercept(host, 80, false).unwrap().is_none(), "{host}");
+        }
+        let route = proxy.intercept("Other.Example.", 80, false).unwrap().unwrap();
+        assert_eq!(route.server, "http://Other.Example.:80/", "it is asked for as it was given");
     }
 
     #[test]

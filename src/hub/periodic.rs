@@ -53,6 +53,7 @@ impl Topic {
     /// # Panics
     ///
     /// If `interval` is zero, and outside of a tokio runtime.
+    #[track_caller]
     pub fn periodic<G, F, T, E>(&self, interval: Duration, get: G) -> AbortHandle
     where
         G: FnMut() -> F + Send + 'static,
@@ -69,6 +70,7 @@ impl Topic {
     /// # Panics
     ///
     /// As [`periodic`](Self::periodic).
+    #[track_caller]
     pub fn periodic_by<G, F, T, E>(
         &self,
         interval: Duration,

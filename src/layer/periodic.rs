@@ -32,6 +32,7 @@ impl WebSocketLayer<()> {
     ///
     /// If `interval` is zero.
     #[doc(alias = "PeriodicWrite")]
+    #[track_caller]
     pub fn periodic<G, F, T, E>(
         interval: Duration,
         get: G,

@@ -66,6 +66,7 @@ impl Manager {
     ///
     /// When the future is dropped, no more values are sent; none is sent in part.
     #[doc(alias = "PeriodicWrite")]
+    #[track_caller]
     pub fn periodic_write<G, F, T, E>(&self, interval: Duration, get: G) -> PeriodicWrite<'_, G, T, ByValue>
     where
         G: FnMut() -> F,

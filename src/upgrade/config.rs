@@ -64,7 +64,8 @@ impl WebSocketConfig {
     /// # Panics
     ///
     /// If its [`interval`](Keepalive::interval) is not shorter than its [`timeout`](Keepalive::timeout): the peer would time out
-    /// before it was ever pinged. `Keepalive::disabled().timeout(..)` is a timeout without pings.
+    /// before it was ever pinged. With an interval of 5 s or more, which is the default timeout, set both.
+    /// `Keepalive::disabled().timeout(..)` is a timeout without pings.
     #[doc(alias = "SetPingHandler")]
     #[doc(alias = "PingHandler")]
     #[track_caller]
@@ -72,8 +73,8 @@ impl WebSocketConfig {
         if let (Some(interval), Some(timeout)) = (keepalive.get_interval(), keepalive.get_timeout()) {
             assert!(
                 interval < timeout || timeout == LONGEST,
-                "a keepalive's interval ({interval:?}) must be shorter than its timeout ({timeout:?}): a silent peer would time \
-                 out before it was pinged"
+                "a keepalive's interval ({interval:?}) must be shorter than its timeout ({timeout:?}), or a silent peer would \
+                 time out before it was pinged: set both, with `interval` and `timeout`"
             );
         }
         self.keepalive = keepalive;

@@ -65,13 +65,18 @@ async fn the_proxies_of_the_environment_count_where_they_are_asked_for() {
         assert!(run(&url, &[("ASK", "1"), ("HTTP_PROXY", &by_http), (name, value)]).await, "{name}");
         assert!(http.asked().is_empty(), "{name}");
     }
+    let name = format!("ws://localhost:{}/", server.address.port());
+    assert!(run(&name, &[("ASK", "1"), ("HTTP_PROXY", &by_http), ("NO_PROXY", "a.example, LocalHost.")]).await);
+    assert!(http.asked().is_empty());
     // What the program names comes on top of what the environment names.
     let more = [("ASK", "1"), ("HTTP_PROXY", &*by_http), ("NO_PROXY", "127.0.0.1"), ("DIRECT", "elsewhere.example")];
     assert!(run(&url, &more).await);
     assert!(http.asked().is_empty());
 
     // A proxy that cannot be used is not passed by.
-    for unusable in ["socks4://127.0.0.1:9", "socks://127.0.0.1:9", "htp://127.0.0.1:9", "http://a b"] {
+    for unusable in
+        ["socks4://127.0.0.1:9", "socks://127.0.0.1:9", "htp://127.0.0.1:9", "http://a b", "http://127.0.0.1:99999"]
+    {
         for name in ["ALL_PROXY", "http_proxy"] {
             assert!(!run(&url, &[("ASK", "1"), (name, unusable)]).await, "{name}={unusable}");
         }

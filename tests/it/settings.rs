@@ -68,7 +68,8 @@ fn a_keepalive_that_times_out_before_it_pings() {
             assert_eq!(*Upgrader::new().keepalive(keepalive).get_config().get_keepalive(), keepalive);
             continue;
         };
-        assert!(panics(|| WebSocketConfig::new().keepalive(keepalive)).contains(sentence));
+        let said = panics(|| WebSocketConfig::new().keepalive(keepalive));
+        assert!(said.contains(sentence) && said.ends_with("set both, with `interval` and `timeout`"), "{said}");
         assert!(panics(|| Upgrader::new().keepalive(keepalive)).contains(sentence));
         #[cfg(feature = "client")]
         assert!(panics(|| Connector::new().keepalive(keepalive)).contains(sentence));

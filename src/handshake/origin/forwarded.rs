@@ -137,6 +137,8 @@ impl fmt::Display for Network {
 impl Network {
     fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
+            // `parse` would take a sign.
+            Some((_, bits)) if !bits.bytes().all(|byte| byte.is_ascii_digit()) => return None,
             Some((address, bits)) => (address, Some(bits.parse().ok()?)),
             None => (text, None),
         };
@@ -276,7 +278,17 @@ mod tests {
             let parsed = Network::parse(network).unwrap();
             assert_eq!(parsed.contains(address.parse().unwrap()), contained, "{network} {address}");
         }
-        for text in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "10.0.0.0/-1", "proxy.example", "[::1]"] {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0/8",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "10.0.0.0/+8",
+            "proxy.example",
+            "[::1]",
+        ] {
             assert!(Network::parse(text).is_none(), "{text}");
         }
     }
