@@ -44,8 +44,8 @@ pub(super) fn is_unprocessed(error: &Error) -> bool {
 
 /// Why the request got no answer, as hyper tells it, and `failure` of the transport.
 pub(super) fn no_answer(error: hyper::Error, failure: &Failure) -> Error {
-    // What cannot be parsed is an answer, if a wrong one.
-    if error.is_parse() {
+    // What cannot be parsed is an answer, if a wrong one, such as that of a server without HTTP/2.
+    if error.is_parse() || http2_error(&error).is_some_and(is_no_http2) {
         return Error::with_source(ErrorKind::Handshake, error);
     }
     if let Some(failure) = failure.take() {
@@ -74,6 +74,11 @@ pub(super) fn closed_early(failure: &Failure) -> Error {
 /// Whether the server wants this request over HTTP/1.1 (RFC 9113 §7).
 pub(super) fn demands_http1(error: &hyper::Error) -> bool {
     http2_error(error).is_some_and(|error| error.is_remote() && error.reason() == Some(Reason::HTTP_1_1_REQUIRED))
+}
+
+/// Whether h2 has ended the connection for what the server sent.
+fn is_no_http2(error: &h2::Error) -> bool {
+    error.is_library() && error.is_go_away() && error.reason() != Some(Reason::NO_ERROR)
 }
 
 /// Whether the error says no more than that the connection was over by then. An error of the transport's own is known from

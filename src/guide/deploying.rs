@@ -87,6 +87,7 @@
 //! 3. Give the service manager more time than the deadline before it kills the process (`TimeoutStopSec` in systemd,
 //!    `terminationGracePeriodSeconds` in Kubernetes, 30 s by default there).
 //!
+//! `examples/dashboard.rs` is a complete program that stops in this way, on SIGTERM and on Ctrl-C.
 //! [`Shutdown::connections`](crate::Shutdown::connections) is the number of connections that are left.
 //!
 //! # Before you go live

@@ -36,7 +36,7 @@
 //! | to save | do |
 //! | --- | --- |
 //! | memory of idle connections | call [`drop_request`](crate::Manager::drop_request) once the handler has read the request; keep large values out of the handler's future |
-//! | wake-ups of idle connections | set a longer [`Keepalive::interval`](crate::Keepalive::interval): by default each connection gets a ping after 3 s of silence |
+//! | wake-ups of idle connections | set a longer [`Keepalive::interval`](crate::Keepalive::interval), and a [`timeout`](crate::Keepalive::timeout) that is longer than it: by default each connection gets a ping after 3 s of silence |
 //! | CPU time for one value to many clients | use a [`Hub`](crate::Hub): values are serialised, framed and compressed once |
 //! | system calls | nothing: all messages that are sent before the task sleeps leave in one write |
 //! | CPU time of compression | [`Compression::threshold`](crate::Compression::threshold) (512 bytes by default), `send_uncompressed` for data that is compressed already, [`without_compression`](crate::Upgrader::without_compression) |

@@ -63,7 +63,8 @@
 //!
 //! # Envoy
 //!
-//! nginx and HAProxy are tested with this crate. Envoy and Cloudflare are not: these two sections follow their documentation.
+//! nginx and HAProxy are tested with this crate: `tests/behind_proxies` starts them. Envoy and Cloudflare are not: these two
+//! sections follow their documentation.
 //!
 //! ```yaml
 //! # In the HttpConnectionManager:

@@ -33,7 +33,7 @@
 //! | what has happened | what [`Sessions::next`](crate::Sessions::next) does |
 //! | --- | --- |
 //! | the first call | connects at once |
-//! | no server, a lost connection, a timeout | reconnects after a random delay between zero and a limit, which is 1 s at first and doubles with each failure, up to 60 s ([`Backoff`](crate::Backoff)) |
+//! | no server, a lost connection, a timeout; close codes 1001, 1005, 1011, 1014, and from 3001 on without 3003 | reconnects after a random delay between zero and a limit, which is 1 s at first and doubles with each failure, up to 60 s ([`Backoff`](crate::Backoff)) |
 //! | a session has lasted 30 s | forgets earlier failures ([`Backoff::healthy_after`](crate::Backoff::healthy_after)) |
 //! | close codes 1012 and 1013 | waits 5 to 30 s ([`Backoff::after_restart`](crate::Backoff::after_restart)) |
 //! | 408, 425, 429, 500, 502, 503, 504 | reconnects, after `Retry-After` if the response has it, at most an hour |

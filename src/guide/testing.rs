@@ -58,7 +58,8 @@
 //! # }
 //! ```
 //!
-//! [`TestClient::call`](crate::testing::TestClient::call) makes other requests.
+//! [`TestClient::call`](crate::testing::TestClient::call) makes other requests. In the repository, `tests/axum/token.rs` tests
+//! the router of `examples/token.rs` in this way.
 //!
 //! # Time
 //!

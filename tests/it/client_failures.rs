@@ -126,6 +126,23 @@ async fn a_server_of_http2_that_goes_away_before_the_answer() {
     always(&Connector::new().http2(), &format!("ws://{address}/"), 20, CLOSED).await;
 }
 
+/// With `ws://` nothing tells a client before that a server has HTTP/1.1 alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_http2_that_answers_to_it() {
+    for answer in ["HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "SSH-2.0-OpenSSH_9.6\r\n"] {
+        let address = listen(move |mut stream| async move {
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            while stream.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {}
+        })
+        .await;
+        for _ in 0..20 {
+            let error = Connector::new().http2().connect(format!("ws://{address}/")).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Handshake, "{error:#}");
+            assert!(!error.is_retryable() && error.response().is_none(), "{error:#}");
+        }
+    }
+}
+
 #[cfg(feature = "rustls")]
 mod tls {
     use std::sync::Arc;
