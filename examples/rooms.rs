@@ -101,14 +101,16 @@ const PAGE: &str = r#"<!doctype html>
     const room = query.get('room') ?? 'lobby';
     const me = query.get('name') ?? `guest ${Math.floor(Math.random() * 1000)}`;
     const log = (text) => document.getElementById('log').append(text, '\n');
+    const final = new Set([1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003]);
     let ws, after, failures = 0;
 
     function connect() {
         const url = new URL(`${location.protocol.replace('http', 'ws')}//${location.host}/ws`);
         url.search = new URLSearchParams({ room, name: me, ...(after && { after }) });
         ws = new WebSocket(url);
+        let healthy;
+        ws.onopen = () => { healthy = setTimeout(() => { failures = 0; }, 3e4); };
         ws.onmessage = ({ data }) => {
-            failures = 0;
             const { position, event, ...notice } = JSON.parse(data);
             after = position ?? after;
             const { type, name, text, names } = event ?? notice;
@@ -118,8 +120,9 @@ const PAGE: &str = r#"<!doctype html>
             else log(`${name} has ${type}`);
         };
         ws.onclose = ({ code, reason }) => {
+            clearTimeout(healthy);
             log(`closed: ${code} ${reason}`);
-            if ([1000, 1002, 1003, 1007, 1008, 1009].includes(code)) return;
+            if (final.has(code)) return;
             const [least, most] = code === 1012 || code === 1013 ? [5e3, 3e4] : [0, Math.min(6e4, 1e3 * 2 ** failures++)];
             setTimeout(connect, least + Math.random() * (most - least));
         };

@@ -32,6 +32,9 @@
 //! let app: Router = Router::new().route("/rooms/{id}", any(room)).with_state(App { greeting: "welcome" });
 //! ```
 //!
+//! Import from this crate by name: with `use tower_websocket::*` the name `axum` would mean this module too, and the
+//! compiler calls it ambiguous.
+//!
 //! # Settings
 //!
 //! The settings are an [`Upgrader`]: the one in the request's extensions, where `axum::Extension` puts it, or the default.
