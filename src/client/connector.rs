@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::deflate::Compression;
 #[cfg(feature = "rustls-platform-verifier")]
 use crate::error::{Error, ErrorKind};
-use crate::handshake::{elements, token};
+use crate::handshake::token;
 use crate::limits::Limits;
 use crate::protocol::Keepalive;
 use crate::upgrade::WebSocketConfig;
@@ -51,32 +51,10 @@ impl Connector {
         Self::default()
     }
 
-    /// The headers that were set with [`header`](Self::header), and `Sec-WebSocket-Protocol` for
-    /// [`subprotocols`](Self::subprotocols).
-    pub fn get_headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// The subprotocols that are offered, the preferred one first.
-    pub fn get_subprotocols(&self) -> impl Iterator<Item = &str> {
-        elements(&self.headers, SEC_WEBSOCKET_PROTOCOL).filter_map(|offer| str::from_utf8(offer).ok())
-    }
-
-    /// Whether [`http2`](Self::http2) was set.
-    #[must_use]
-    pub fn get_http2(&self) -> bool {
-        self.http2
-    }
-
     /// Compression, keepalive and limits, all at once.
     pub fn config(mut self, config: WebSocketConfig) -> Self {
         self.config = config;
         self
-    }
-
-    /// What was set for compression, keepalive and limits, or the default.
-    pub fn get_config(&self) -> &WebSocketConfig {
-        &self.config
     }
 
     /// Offers permessage-deflate (RFC 7692) with these settings. On by default.
@@ -201,15 +179,6 @@ impl Connector {
         self
     }
 
-    /// The TLS configuration that was set, with [`tls_config`](Self::tls_config) or as the operating system's certificates.
-    /// `None` for Mozilla's root certificates.
-    #[cfg(feature = "rustls")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
-    #[must_use]
-    pub fn get_tls_config(&self) -> Option<&std::sync::Arc<tokio_rustls::rustls::ClientConfig>> {
-        self.tls.as_ref()
-    }
-
     /// Uses the certificates that the operating system trusts instead of Mozilla's, which are built in. On Linux these are
     /// in `/etc/ssl`, or where `SSL_CERT_FILE` and `SSL_CERT_DIR` say.
     ///
@@ -232,13 +201,6 @@ impl Connector {
     pub fn proxy(mut self, proxy: super::proxy::Proxy) -> Self {
         self.proxy = Some(proxy);
         self
-    }
-
-    /// The proxies that were set with [`proxy`](Self::proxy).
-    #[cfg(feature = "proxy")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
-    pub fn get_proxy(&self) -> Option<&super::proxy::Proxy> {
-        self.proxy.as_ref()
     }
 }
 

@@ -35,6 +35,8 @@ mod tunnel;
 // Behind `connector`, whose methods come first in the documentation of `Connector`.
 #[cfg(feature = "client")]
 mod connect;
+#[cfg(feature = "client")]
+mod getters;
 
 #[cfg(feature = "client")]
 pub use backoff::Backoff;
