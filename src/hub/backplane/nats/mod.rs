@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use self::session::NatsSession;
 use self::stream::Stream;
 use self::subjects::Subjects;
-use super::remote::{Broker, Connect};
-use crate::error::{BoxError, Error, ErrorKind};
+use super::remote::{Broker, CONNECT_TIMEOUT, Connect, first_connection};
+use crate::error::{BoxError, Error};
 
 /// A NATS server, 2.9 or later, with JetStream: it orders what is published, and keeps it. See
 /// [`Hub::with`](crate::Hub::with).
@@ -63,10 +63,7 @@ impl Nats {
     /// A future that is dropped leaves nothing behind.
     pub async fn connect(url: impl Into<String>) -> Result<Self, Error> {
         let nats = Self { url: url.into(), prefix: "tower-websocket".to_owned() };
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, nats.client()).await;
-        connected
-            .unwrap_or_else(|elapsed| Err(elapsed.into()))
-            .map_err(|error| Error::with_source(ErrorKind::Connect, error))?;
+        first_connection(nats.client()).await?;
         Ok(nats)
     }
 
@@ -118,7 +115,6 @@ impl fmt::Debug for Nats {
     }
 }
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Within this time a server answers, or counts as gone.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// After two of them without an answer the server counts as gone.
