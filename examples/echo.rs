@@ -9,6 +9,7 @@
 //! | `WINDOW_BITS` | `15` | the largest window of either side, from 9 on |
 //! | `HTTP2` | `1` | `0`: HTTP/1.1 only, without the look at the first bytes that tells the versions apart |
 //! | `KEEPALIVE` | `1` | `0`: without pings and timeouts |
+//! | `KEEP_REQUEST` | `0` | `1`: connections keep their requests, about 1 KiB each |
 //! | `MAX_MESSAGE` | 64 MiB | the largest message in bytes |
 //!
 //! HTTP/1.1 and cleartext HTTP/2 (prior knowledge) are served on the same port, at `/ws`; `server/mod.rs` says how.
@@ -22,9 +23,11 @@ use std::error::Error as StdError;
 use tokio::net::TcpListener;
 use tower_websocket::{Compression, Error, Keepalive, Limits, Manager, OriginPolicy, Upgrader, WebSocketLayer};
 
-async fn echo(ws: Manager) -> Result<(), Error> {
-    // Not needed here, and 10 000 idle connections are 20 MB lighter without their requests.
-    ws.drop_request();
+async fn echo(ws: Manager, keep_request: bool) -> Result<(), Error> {
+    if !keep_request {
+        // Not needed here, and 10,000 idle connections are 10 MB lighter without their requests.
+        ws.drop_request();
+    }
     while let Some(message) = ws.recv().await? {
         ws.send(message).await?;
     }
@@ -36,7 +39,9 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
     let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:9001")).await?;
     println!("listening on ws://{}/ws", listener.local_addr()?);
 
-    let service = WebSocketLayer::new(echo).path("/ws").upgrader(settings()?).into_service();
+    let keep_request = is("KEEP_REQUEST", "1");
+    let service =
+        WebSocketLayer::new(move |ws| echo(ws, keep_request)).path("/ws").upgrader(settings()?).into_service();
     let http = server::http();
     let http = if is("HTTP2", "0") { http.http1_only() } else { http };
     server::serve(listener, http, service).await;

@@ -46,9 +46,9 @@ async fn main() -> Result<(), BoxError> {
     let mut position = None;
     while let Some(ws) = sessions.next().await? {
         eprintln!("connected");
-        // An error of one session is no reason to stop: the next call decides that.
+        // After an error in a session, the next call decides whether to reconnect.
         if let Err(error) = print(ws, &mut position).await {
-            eprintln!("{error}");
+            eprintln!("{error:#}");
         }
         if let Some(position) = &position {
             sessions.set_target(Target::try_from(format!("{url}&after={position}"))?);

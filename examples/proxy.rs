@@ -58,7 +58,7 @@ impl Upstream {
 
 /// The upstream's own refusal, such as 401 or 404, or 502 where there is no upstream.
 fn refused(error: &Error) -> Response {
-    println!("no upstream: {error}");
+    println!("no upstream: {error:#}");
     let refusal = error.response().map(|response| response.status()).filter(|status| status.is_client_error());
     match refusal {
         Some(status) => (status, "the upstream has refused the handshake\n").into_response(),

@@ -1,8 +1,7 @@
 //! An extractor for [axum](https://docs.rs/axum) and everything else that is built on `axum-core`.
 //!
-//! A handler that takes a [`WebSocketUpgrade`] is one like any other, with `State`, `Path` and the rest beside it. The
-//! handshake is checked before the handler's body runs, and a refused one is answered without it; so is a request that any
-//! other extractor refuses.
+//! A handler can take a [`WebSocketUpgrade`] together with `State`, `Path` and any other extractor. The handshake is
+//! checked before the handler's body runs. If it, or another extractor, refuses the request, the handler does not run.
 //!
 //! ```
 //! use axum::extract::{Path, State};
@@ -35,9 +34,9 @@
 //!
 //! # Settings
 //!
-//! They are those of an [`Upgrader`]: the one in the request's extensions, where `axum::Extension` puts it, or the
-//! default. To have them from the router's state, name the type that is found there: an `Upgrader`, or where there are
-//! several endpoints a type of your own that becomes one.
+//! The settings are an [`Upgrader`]: the one in the request's extensions, where `axum::Extension` puts it, or the default.
+//! To take it from the router's state, name its type: `WebSocketUpgrade<Upgrader>`, or, for several endpoints, a type of
+//! your own that implements `Into<Upgrader>`.
 //!
 //! ```
 //! use axum::extract::FromRef;
@@ -74,20 +73,23 @@
 //!     .with_state(App { upgrader });
 //! ```
 //!
+//! A plain `WebSocketUpgrade` does not look into the state, and `from_ref` runs for each request: it should clone an `Upgrader`,
+//! as one that is made there counts its own connections only. The guide [`with_axum`](crate::guide::with_axum) says more.
+//!
 //! # Tracing
 //!
-//! axum keeps the peer's address and the path before nesting in types of its own, which `axum-core` does not have. Tell
-//! the `Upgrader` once where they are, and the span of each connection has them:
+//! axum keeps the peer's address and the path before nesting in its own types, which are not in `axum-core`. One call names
+//! them for the span of each connection:
 //!
 //! ```
 //! use std::net::SocketAddr;
 //! use axum::extract::{ConnectInfo, OriginalUri};
 //! use tower_websocket::Upgrader;
 //!
-//! let upgrader = Upgrader::new()
-//!     .peer_addr(|request| request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0))
-//!     .original_uri(|request| request.extensions.get::<OriginalUri>().map(|original| &original.0));
+//! let upgrader = Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>();
 //! ```
+//!
+//! `ConnectInfo` is there where the router is served by `into_make_service_with_connect_info::<SocketAddr>()`.
 //!
 //! # Coming from `axum::extract::ws`
 //!
@@ -112,14 +114,18 @@ use crate::upgrade::{Admission, PendingTransport, Upgrader, WebSocketConfig, log
 
 /// Extracts a WebSocket handshake that was checked; [`on_upgrade`](Self::on_upgrade) answers it.
 ///
-/// `T` says where the settings come from: the default from the request's extensions, any other type from the router's
-/// state; see the [module](self). Where both have an [`Upgrader`], that of the request counts, and what it says nothing of
-/// comes from the other, as with a [`WebSocketLayer`](crate::WebSocketLayer).
+/// `T` is where the settings come from: by default the request's extensions, with any other type the router's state; see
+/// the [module](self). If both have an [`Upgrader`], that of the request is used. What it does not set comes from the
+/// other, as with a [`WebSocketLayer`](crate::WebSocketLayer).
 ///
-/// `Option<WebSocketUpgrade>` is `None` for a request that asks for no WebSocket, so that one handler can serve a page too.
+/// `Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>()` makes axum's types the `peer` and the `path` of a
+/// connection's tracing span: see [`Upgrader::span_from`].
 ///
-/// When it is dropped unanswered, the connection does not count for a [`Shutdown`](crate::Shutdown) any more, and the
-/// handler's response goes out.
+/// `Option<WebSocketUpgrade>` is `None` for a request that is not a WebSocket handshake, so that one handler can serve a
+/// page too.
+///
+/// If it is dropped without a call of `on_upgrade`, the handler's response is sent, and no connection counts for
+/// [`Shutdown`](crate::Shutdown).
 ///
 /// # Errors
 ///
@@ -133,7 +139,7 @@ pub struct WebSocketUpgrade<T = FromExtensions> {
     settings: PhantomData<fn() -> T>,
 }
 
-/// Says that the settings of a [`WebSocketUpgrade`] are in the request's extensions, or the defaults.
+/// The settings of a [`WebSocketUpgrade`] come from the request's extensions, or are the defaults.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FromExtensions {}
@@ -141,8 +147,8 @@ pub struct FromExtensions {}
 impl<T> WebSocketUpgrade<T> {
     /// Answers the handshake, and runs `handler` once the connection is open.
     ///
-    /// The connection closes when the handler returns; [`HandlerOutput`] tells with which code. Return the response as it
-    /// is: headers may be added by outer layers, but another status or body would leave the connection unopened.
+    /// The connection closes when the handler returns; [`HandlerOutput`] says with which code. Return the response
+    /// unchanged. Headers may be added, but with another status or body the connection is not opened.
     ///
     /// # Panics
     ///
@@ -159,22 +165,30 @@ impl<T> WebSocketUpgrade<T> {
         response.map(|()| Body::empty())
     }
 
-    /// Chooses among these subprotocols for this connection, the preferred one first, in place of those of the settings.
+    /// Chooses from these subprotocols for this connection, the preferred one first, instead of those of the settings.
     ///
     /// # Panics
     ///
     /// If one of them is not a token, such as an empty one or one with a space.
     #[doc(alias = "protocols")]
+    #[track_caller]
     pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
         self.upgrader = self.upgrader.subprotocols(subprotocols);
         self.upgrader.choose_subprotocol(&mut self.admission, &self.request.headers);
         self
     }
 
-    /// Compression, keepalive and limits of this connection, in place of those of the settings.
+    /// Compression, keepalive and limits of this connection, instead of those of the settings.
+    #[doc(alias = "max_message_size")]
+    #[doc(alias = "max_write_buffer_size")]
     pub fn config(mut self, config: WebSocketConfig) -> Self {
         self.upgrader = self.upgrader.config(config);
         self
+    }
+
+    /// Compression, keepalive and limits of this connection.
+    pub fn get_config(&self) -> &WebSocketConfig {
+        self.upgrader.get_config()
     }
 
     /// The subprotocol that is agreed on (RFC 6455 §1.9).
@@ -267,6 +281,7 @@ impl<T> fmt::Debug for WebSocketUpgrade<T> {
 }
 
 /// A refused handshake, with the response that says so.
+#[doc(alias = "WebSocketUpgradeRejection")]
 #[derive(Debug)]
 pub struct WebSocketRejection(Box<(Rejection, http::Response<Bytes>)>);
 

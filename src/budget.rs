@@ -8,13 +8,13 @@ use crate::metrics::budget_changed;
 
 /// A number of bytes that many operations share.
 ///
-/// Clones share the same bytes. Buffers of up to 64 KiB are not counted, so that small messages never touch the
-/// shared counter.
+/// Clones are the same budget. Buffers of up to 64 KiB are not counted, so that small messages never access the shared
+/// counter.
 ///
 /// ```
 /// use tower_websocket::{Budget, Limits, Upgrader};
 ///
-/// // The connections of this endpoint keep out of the way of all others, which share 1 GiB.
+/// // The connections of this endpoint have their own budget. All others share 1 GiB.
 /// let budget = Budget::new(64 * 1024 * 1024);
 /// let upgrader = Upgrader::new().limits(Limits::default().budget(budget.clone()));
 /// assert_eq!(budget.used(), 0);
@@ -31,7 +31,7 @@ struct Counter {
 }
 
 impl Budget {
-    /// A budget of so many bytes.
+    /// A budget of this many bytes. With zero, only messages that are not counted are received.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Counter { limit: bytes, used: AtomicUsize::new(0), is_process: false }))

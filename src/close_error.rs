@@ -13,8 +13,8 @@ impl Error {
 
     /// The close frame behind an error of the kind [`ErrorKind::Closed`]: the peer's or our own, whichever came first.
     ///
-    /// A handler that returns this error does not close its connection with this frame, which may be another
-    /// connection's. To pass it on, return a clone of the frame:
+    /// A handler that returns this error does not close its connection with this frame, as the error may come from another
+    /// connection. To close with the same frame, return a clone of it:
     ///
     /// ```
     /// use tower_websocket::{Error, Manager};
@@ -22,13 +22,14 @@ impl Error {
     /// async fn proxy(ws: Manager, upstream: Manager) -> Result<(), Error> {
     ///     while let Some(message) = ws.recv().await? {
     ///         upstream.send(message).await.map_err(|error| match error.close_frame() {
-    ///             Some(frame) => frame.clone().into(), // our peer is told what the upstream has told us
+    ///             Some(frame) => frame.clone().into(), // closes with the upstream's frame
     ///             None => error,                       // 1011
     ///         })?;
     ///     }
     ///     Ok(())
     /// }
     /// ```
+    #[doc(alias = "IsUnexpectedCloseError")]
     #[doc(alias = "CloseError")]
     #[doc(alias = "IsCloseError")]
     #[must_use]

@@ -4,13 +4,25 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// Any error, as handlers return them.
+use crate::error_chain::Causes;
+
+/// Any error: handlers may return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What went wrong with a connection, an operation on it, or a setting.
 ///
 /// Match on [`kind`](Self::kind); the cause, where there is one, is the [`source`](std::error::Error::source).
 /// Cloning is cheap: every handle of an ended connection reports the same error.
+///
+/// `{error}` says what happened, and `{error:#}` what caused it too, in one line:
+///
+/// ```
+/// use tower_websocket::OriginPolicy;
+///
+/// let error = OriginPolicy::list(["app.example.com"]).unwrap_err();
+/// assert_eq!(format!("{error}"), "invalid setting");
+/// assert!(format!("{error:#}").starts_with("invalid setting: \"app.example.com\" is not an origin"));
+/// ```
 ///
 /// ```
 /// use tower_websocket::{Error, ErrorKind, Manager};
@@ -20,7 +32,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///     loop {
 ///         match ws.recv().await {
 ///             Ok(Some(_)) => messages += 1,
-///             Ok(None) => return Ok(messages), // closed, which is no error
+///             Ok(None) => return Ok(messages), // closed by a close frame
 ///             Err(error) if error.kind() == ErrorKind::KeepaliveTimeout => return Ok(messages),
 ///             Err(error) => return Err(error),
 ///         }
@@ -40,39 +52,53 @@ pub enum ErrorKind {
     /// The deadline of a [`Shutdown`](crate::Shutdown) passed and the connection was dropped.
     Aborted,
     /// A memory budget shared by many operations was used up. After a copy, such as
-    /// [`copy_text_lines`](crate::Manager::copy_text_lines), the connection stays usable; where it was an incoming message
-    /// that had no room, the connection ends (answered with 1013).
+    /// [`copy_text_lines`](crate::Manager::copy_text_lines), the connection stays usable; if there was no memory for an
+    /// incoming message, the connection ends (answered with 1013).
     BudgetExceeded,
     /// The connection is closed; [`Error::close_frame`] has the frame that ended it.
+    #[doc(alias = "ConnectionClosed")]
+    #[doc(alias = "AlreadyClosed")]
+    #[doc(alias = "ErrCloseSent")]
     Closed,
-    /// The connection could not be opened: no transport, no TLS, or time ran out.
+    /// The connection could not be opened: the transport or TLS failed, or the time was up.
+    #[doc(alias = "Tls")]
+    #[doc(alias = "TlsError")]
     Connect,
     /// A message was not what was asked for, such as JSON of another type. The connection stays usable.
     Decode,
     /// The transport ended without a closing handshake (what browsers report as 1006).
+    #[doc(alias = "Io")]
     Disconnected,
     /// A value could not be serialised. The connection stays usable.
     Encode,
     /// The peer refused the opening handshake, or answered it wrongly.
+    #[doc(alias = "SubProtocolError")]
     Handshake,
     /// A setting is not valid; nothing was changed.
+    #[doc(alias = "UrlError")]
     InvalidSetting,
     /// Nothing arrived from the peer for the keepalive timeout (a close frame with 1011 is tried).
     KeepaliveTimeout,
     /// The connection reached the lifetime that its limits allow (answered with 1001).
     LifetimeExceeded,
     /// The peer's message is larger than the limit (answered with 1009).
+    #[doc(alias = "Capacity")]
+    #[doc(alias = "CapacityError")]
+    #[doc(alias = "MessageTooLong")]
     #[doc(alias = "ErrReadLimit")]
     MessageTooBig,
     /// The peer broke the protocol (answered with 1002, or 1007 for text that is not UTF-8).
+    #[doc(alias = "ProtocolError")]
+    #[doc(alias = "Utf8")]
     Protocol,
     /// The peer sent more per second than its [`RateLimit`](crate::RateLimit) allows (answered with 1008).
     RateLimitExceeded,
-    /// No message arrived in the time that the caller gave, or a message stayed unfinished too long. After the former the
-    /// connection stays usable; after the latter it ends (answered with 1008).
+    /// No message arrived within the caller's timeout: the connection stays usable. Or a message stayed incomplete for too
+    /// long: the connection ends (answered with 1008).
     #[doc(alias = "ErrReadTimeout")]
     ReadTimeout,
-    /// What a `get` function or a source of bytes reported; the source is that error. The connection stays usable.
+    /// A `get` function or a source of bytes failed; [`source`](std::error::Error::source) is its error. The connection
+    /// stays usable.
     Source,
     /// The peer did not take the data in time. A part of it may be on the wire, so the connection ends.
     #[doc(alias = "ErrWriteTimeout")]
@@ -108,6 +134,9 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return Causes(self).fmt(f);
+        }
         f.write_str(match self.kind {
             ErrorKind::Aborted => "connection was dropped at the deadline of a shutdown",
             ErrorKind::BudgetExceeded => "memory budget used up",

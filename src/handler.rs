@@ -7,7 +7,7 @@ use crate::error_chain::{Causes, causes};
 
 /// What the future of a handler may return: nothing, a [`CloseFrame`], or a [`Result`] of either.
 ///
-/// The connection then closes. The peer is told no more than the handler chose to tell:
+/// When it returns, the connection closes. The text of an error is not sent to the peer:
 ///
 /// | output | close frame |
 /// | --- | --- |
@@ -16,29 +16,28 @@ use crate::error_chain::{Causes, causes};
 /// | `Err(_)` that is a [`CloseFrame`], or has one among its sources, such as [`Error::from`] of one | that frame |
 /// | `Err(_)` that is an [`io::Error`](std::io::Error), `Box` or `Arc` around one of these | that frame |
 /// | `Err(_)` that has the frame of [`Manager::done`](crate::Manager::done) or [`end`](crate::Manager::end) among its sources | 1011, where that frame came from a peer |
-/// | `Err(_)` that a connection returned, this one or another, by itself or anywhere within other errors | 1011, without a reason, whatever closed that connection |
-/// | any other `Err(_)` | 1011, without a reason: an error's text is not for the peer |
+/// | `Err(_)` that a connection returned, this one or another, also within other errors | 1011, without a reason |
+/// | any other `Err(_)` | 1011, without a reason |
 /// | a panic | 1011, "internal error" |
 ///
-/// To close with the frame that has closed another connection, return that frame itself, or `Error::from` of it: see
-/// [`Error::close_frame`]. `anyhow`
-/// and its like hide what they were made from unless something is around it: return `Error::from(frame)` there, or add
-/// context to the frame.
+/// To close with the frame that closed another connection, return that frame itself, or `Error::from` of it: see
+/// [`Error::close_frame`]. `anyhow` and similar crates hide the type of the error that they were made from. There, return
+/// `Error::from(frame)`, or add context to the frame.
 ///
-/// The close frame is sent only where the connection is still open: the first reason wins.
+/// The close frame is sent only if the connection is still open: the first reason wins.
 ///
 /// # Tracing
 ///
-/// An error is logged at level warn with all its sources. It is logged at level debug where it only says that the connection
-/// is over in an ordinary way: closed by either side, lost, silent for too long, or at the end of its lifetime. The same
-/// error of another connection is a failure of the handler.
+/// An error is logged at level warn with all its sources. It is logged at level debug if it only says that the handler's
+/// own connection has ended in an ordinary way: closed by either side, lost, silent for too long, or at the end of its
+/// lifetime.
 #[diagnostic::on_unimplemented(
     message = "a WebSocket handler cannot return `{Self}`",
     label = "this handler's future returns `{Self}`",
     note = "a handler is a function like `async fn(Manager) -> Result<(), E>` or `async fn(Manager)`, with an `E` that converts into a boxed error"
 )]
 pub trait HandlerOutput {
-    /// `Ok` where the handler did what it was to do, with the close frame to send.
+    /// `Ok` with the close frame to send, or the handler's error.
     ///
     /// # Errors
     ///

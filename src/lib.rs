@@ -1,8 +1,8 @@
-//! WebSockets as a [tower](https://docs.rs/tower) layer, for every stack that is built on hyper: raw hyper, axum, warp,
+//! WebSockets as a [tower](https://docs.rs/tower) layer, for every server that is built on hyper: raw hyper, axum, warp,
 //! tonic.
 //!
-//! [`WebSocketLayer`] checks the opening handshake (RFC 6455; over HTTP/2, RFC 8441), answers it, and gives your function
-//! a [`Manager`], the handle to one connection. Every other request goes to the inner service untouched.
+//! [`WebSocketLayer`] checks the opening handshake (RFC 6455; over HTTP/2, RFC 8441), answers it, and calls your function
+//! with a [`Manager`], the handle to one connection. Every other request goes to the inner service unchanged.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -29,16 +29,16 @@
 //!         .route_service("/ws", WebSocketLayer::new(echo).into_service());
 //!     let mut listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     let mut server = http1::Builder::new();
-//!     server.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10)); // or silent clients stay for ever
+//!     server.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10)); // for clients that send no request
 //!     loop {
-//!         let (stream, _) = Listener::accept(&mut listener).await; // goes on where accepting fails
+//!         let (stream, _) = Listener::accept(&mut listener).await; // retries if accepting fails
 //!         let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
 //!         tokio::spawn(connection.with_upgrades());
 //!     }
 //! }
 //! ```
 //!
-//! It needs these dependencies:
+//! The required dependencies:
 //!
 //! ```sh
 //! cargo add tower-websocket axum
@@ -47,11 +47,11 @@
 //! cargo add hyper-util --features service,tokio
 //! ```
 //!
-//! [`HandlerOutput`] says how a connection closes when its handler returns.
+//! When the handler returns, the connection closes: see [`HandlerOutput`].
 //!
 //! # The four stacks
 //!
-//! **Raw hyper**: the layer goes around any tower service. [`guide::server`] has a whole server, for both versions of HTTP, and
+//! **Raw hyper**: the layer wraps any tower service. [`guide::server`] has a complete server, for HTTP/1.1 and HTTP/2, and
 //! says what a server must set: upgrades, `TCP_NODELAY`, time limits before the handshake.
 //!
 //! ```
@@ -72,8 +72,8 @@
 //! # check(service);
 //! ```
 //!
-//! **axum**: a route of its own, as above, or around a route that answers other requests. Use `layer`: a handshake over HTTP/2
-//! is a `CONNECT`, which `route_layer` does not see.
+//! **axum**: its own route, as above, or a layer around a route that answers other requests. Use `layer`, not
+//! `route_layer`, which does not see the `CONNECT` of a handshake over HTTP/2.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -83,7 +83,7 @@
 //! let app: Router = Router::new().route("/ws", get(|| async { "open this as a WebSocket" }).layer(hello));
 //! ```
 //!
-//! Or the extractor, with the feature `axum`, beside any other extractors: see [`guide::with_axum`].
+//! Or the extractor, with the feature `axum`, together with any other extractors: see [`guide::with_axum`].
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
@@ -104,7 +104,7 @@
 //! # }
 //! ```
 //!
-//! **warp**: `warp::serve` takes filters only, so the layer goes around `warp::service`. Serve it as under raw hyper.
+//! **warp**: `warp::serve` takes only filters, so the layer goes around `warp::service`. Serve it as with raw hyper.
 //!
 //! ```
 //! use tower::Layer;
@@ -115,8 +115,8 @@
 //! let service = hello.path("/ws").layer(warp::service(warp::path::end().map(|| "a page")));
 //! ```
 //!
-//! **tonic**: gRPC and WebSockets on one port. tonic's own `Server` performs no upgrades. Serve its `Routes` as under raw hyper,
-//! or give `Routes::into_axum_router()` a route for the WebSocket.
+//! **tonic**: gRPC and WebSockets on one port. tonic's own `Server` does not support upgrades. Serve its `Routes` as with
+//! raw hyper, or add a route for the WebSocket to `Routes::into_axum_router()`.
 //!
 //! ```
 //! use tonic::service::Routes;
@@ -131,62 +131,94 @@
 //! # }
 //! ```
 //!
+//! # The client
+//!
+//! ```no_run
+//! # #[cfg(feature = "client")]
+//! # mod client {
+//! use tower_websocket::{Error, Manager};
+//!
+//! async fn greet() -> Result<(), Error> {
+//!     let ws = Manager::connect("ws://localhost:3000/ws").await?;
+//!     ws.send("hello").await?;
+//!     println!("{:?}", ws.recv().await?);
+//!     ws.close().await
+//! }
+//! # }
+//! ```
+//!
+//! `wss://` needs the feature `rustls`. `Connector` has settings, such as headers; `Sessions` reconnects: see
+//! [`guide::reconnecting`].
+//!
+//! # Security
+//!
+//! By default pages of other sites get 403, messages are limited to 1 MiB, and silent peers and peers that accept no data
+//! time out. Authentication, limits on connections and on messages per second, and allowed hosts (against DNS rebinding)
+//! have to be set: [`guide::security`] lists the defaults and what you have to do.
+//!
+//! # TCP settings
+//!
+//! The crate sets `TCP_NODELAY` on the TCP streams that it can access: over HTTP/1.1 without TLS, and in the client. Under TLS
+//! and over HTTP/2 the server must set it. Connections that send no request are limited only by the server, such as with
+//! `header_read_timeout` above: see [`guide::server`].
+//!
 //! # Guides
 //!
 //! | you want to | read |
 //! | --- | --- |
 //! | find out why a connection was refused, closed or lost | [`guide::incident`] |
-//! | move a program here from axum's `ws`, tokio-tungstenite, socketioxide or Go | [`guide::migration`] |
+//! | move from axum's `ws`, tokio-tungstenite, socketioxide or Go | [`guide::migration`] |
 //! | use axum's state, extractors and authentication | [`guide::with_axum`] |
-//! | send to many connections, some of which are slow | [`guide::rooms`] |
-//! | have several servers with the same topics | [`guide::brokers`] |
+//! | send one message to many connections | [`guide::rooms`] |
+//! | use the same topics on several servers | [`guide::brokers`] |
 //! | design a protocol of JSON messages | [`guide::json`], [`guide::graphql`] |
-//! | transfer bytes, files, lines or changing values | [`guide::streams`] |
+//! | send bytes, files, lines or changing values | [`guide::streams`] |
 //! | write a client that reconnects | [`guide::reconnecting`] |
 //! | set up the server, a proxy, a deployment | [`guide::server`], [`guide::proxies`], [`guide::deploying`] |
-//! | know the defaults, which attacks they defend against, and what they cost | [`guide::security`], [`guide::performance`] |
+//! | look up the defaults, what they defend against, and what they cost | [`guide::security`], [`guide::performance`] |
 //! | test without a socket | [`guide::testing`] |
 //!
 //! # Where things are
 //!
-//! - An endpoint: [`WebSocketLayer`], and its settings, [`Upgrader`], with [`OriginPolicy`], `Compression`,
-//!   [`Keepalive`] and [`Limits`]. All of them have defaults that suit a server with browsers in front of it.
-//!   [`WebSocketConfig`] is the part that clients have too.
+//! - An endpoint: [`WebSocketLayer`], and its settings, [`Upgrader`], with [`OriginPolicy`], `Compression`, [`Keepalive`]
+//!   and [`Limits`]. The defaults are for servers whose clients are browsers. [`WebSocketConfig`] has the settings that
+//!   clients have too.
 //! - A refused handshake: [`Rejection`].
 //! - A connection: [`Manager`], which sends and receives [`Message`]s, JSON (`recv_json`, `send_json`, and with timeouts
-//!   `read_json`, `write_json`), values that change (`periodic_write`) and bytes ([`reader`](Manager::reader),
+//!   `read_json`, `write_json`), periodic updates (`periodic_write`) and bytes ([`reader`](Manager::reader),
 //!   [`writer`](Manager::writer), [`copy_text_lines`](Manager::copy_text_lines), `copy_json_stream`);
-//!   [`join`](Manager::join) makes a proxy of two.
-//! - Many connections: [`Hub`], whose [`Topic`]s they join.
-//! - What went wrong: [`Error`] and its [`ErrorKind`]. How it ended: [`CloseFrame`].
-//! - The end of all connections: [`Shutdown`].
-//! - The other side: [`Manager::connect`](Manager#method.connect) and `Connector`, which also stays connected (`Sessions`),
-//!   with the feature `client`.
+//!   [`join`](Manager::join) connects two, for a proxy.
+//! - Many connections: [`Hub`] and its [`Topic`]s.
+//! - Errors: [`Error`] and its [`ErrorKind`]. Close codes: [`CloseFrame`].
+//! - Graceful shutdown: [`Shutdown`].
+//! - The client: [`Manager::connect`](Manager#method.connect), `Connector`, and `Sessions`, which reconnects; with the
+//!   feature `client`.
 //! - Tests without a socket: [`testing`].
 //! - Without the layer: the extractor of the feature `axum`, [`Upgrader::upgrade`], and [`Manager::from_upgraded`] for other transports.
 //!
-//! # Settings that are wrong
+//! # Wrong settings
 //!
-//! What often comes from a configuration, such as origins, hosts, URLs and parameters of compression, is parsed where it
-//! is set, and a bad value is an [`Error`] of the kind [`ErrorKind::InvalidSetting`]. What only a program says, such as the
-//! name of a subprotocol or an interval of zero, panics with a sentence; each method that does says so.
+//! Settings that often come from a configuration file, such as origins, hosts, URLs and compression parameters, are parsed
+//! when they are set: a wrong value is an [`Error`] of the kind [`ErrorKind::InvalidSetting`]. Settings that are usually
+//! constants, such as an interval or the name of a subprotocol, panic if they are wrong; each such method says so.
 //!
 //! # Debugging
 //!
-//! Events go to `tracing`, with the target `tower_websocket`. `WEBSOCKET_DEBUG=1` prints them on standard error where the program
-//! has no subscriber. So does `DEBUG`, where `WEBSOCKET_DEBUG` is not set and `DEBUG` says no more than yes (such as `1` or
-//! `true`) or lists `tower_websocket`, `tower-websocket` or `*`; values for other programs, such as `express:*`, do not count.
+//! Events are emitted with `tracing`, with the target `tower_websocket`. If the program has no subscriber,
+//! `WEBSOCKET_DEBUG=1` prints them on standard error. If `WEBSOCKET_DEBUG` is not set, `DEBUG` does the same with a value
+//! such as `1` or `true`, or with `tower_websocket`, `tower-websocket` or `*` in its list. Values for other programs, such
+//! as `express:*`, are ignored.
 //!
 //! # Cancel safety
 //!
-//! Every `async fn` says what happens when its future is dropped. Receiving loses nothing; [`Manager::send`] has sent the
-//! message or has not, and never a part of it.
+//! Every `async fn` says what happens when its future is dropped. All methods that receive are cancel-safe. If the future
+//! of [`Manager::send`] is dropped before it is ready, the message was not sent.
 //!
 //! # tungstenite
 //!
-//! tungstenite is the wire format, by way of tokio-tungstenite: its opcodes, its code for the headers of control frames, and its
-//! list of violations. Its `WebSocketStream` is not the engine, as it knows no permessage-deflate, and copies and zero-fills
-//! each payload.
+//! The crate uses tungstenite's opcodes, its code for the headers of control frames and its list of protocol errors, by way of
+//! tokio-tungstenite. It does not use `WebSocketStream`, which has no permessage-deflate, copies each payload that it sends, and
+//! fills its buffer with zeros before each read.
 //!
 //! # Features
 //!
@@ -194,18 +226,18 @@
 //! | --- | --- | --- |
 //! | `axum` | no | the extractor `axum::WebSocketUpgrade`, for axum 0.8 |
 //! | `client` | yes | `Manager::connect` and `Connector` for `ws://` URLs, over HTTP/1.1 and HTTP/2 |
-//! | `debug` | yes | `WEBSOCKET_DEBUG`: connection events on standard error where the program has no subscriber |
+//! | `debug` | yes | `WEBSOCKET_DEBUG`: connection events on standard error if the program has no subscriber |
 //! | `deflate` | yes | permessage-deflate (RFC 7692) and its settings, `Compression` |
 //! | `json` | yes | JSON messages, `copy_json_stream`, and periodic updates |
-//! | `metrics` | no | counters of connections, messages, bytes and durations by the `metrics` facade; the module of that name lists them |
-//! | `nats` | no | `Nats`: hubs on several servers, by NATS JetStream |
-//! | `proxy` | no | `Proxy`: the client's way through HTTP and SOCKS5 proxies |
-//! | `redis` | no | `Redis`: hubs on several servers, by Redis |
-//! | `rustls` | no | `wss://` URLs, by rustls with Mozilla's root certificates |
-//! | `rustls-platform-verifier` | no | the operating system's certificates for the client, as a choice |
+//! | `metrics` | no | metrics of connections, messages, bytes and durations with the `metrics` facade; the module `metrics` lists them |
+//! | `nats` | no | `Nats`: hubs on several servers, with NATS JetStream |
+//! | `proxy` | no | `Proxy`: client connections through HTTP and SOCKS5 proxies |
+//! | `redis` | no | `Redis`: hubs on several servers, with Redis |
+//! | `rustls` | no | `wss://` URLs, with rustls and Mozilla's root certificates; exports `rustls` for `Connector::tls_config` |
+//! | `rustls-platform-verifier` | no | `Connector::tls_platform_verifier`: the operating system's certificates |
 //! | `tungstenite` | no | conversions of messages and close frames to and from tungstenite 0.30 |
 //!
-//! Everything else, HTTP/2 included, is always there. Rust 1.88 or newer.
+//! Everything else, also HTTP/2, needs no feature. Rust 1.88 or newer.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

@@ -16,14 +16,13 @@ use crate::rate_limit::RateLimit;
 /// | [`message_timeout`](Self::message_timeout) | 30 s | close 1008, [`ErrorKind::ReadTimeout`](crate::ErrorKind::ReadTimeout) |
 /// | [`write_timeout`](Self::write_timeout) | 10 s | [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout) |
 /// | [`close_timeout`](Self::close_timeout) | 5 s | the transport is dropped |
-/// | [`min_data_rate`](Self::min_data_rate) | 1 KiB/s | a peer that is slower may be taken for a silent one |
+/// | [`min_data_rate`](Self::min_data_rate) | 1 KiB/s | a slower peer may time out |
 /// | [`handshake_timeout`](Self::handshake_timeout) | 10 s | the handler never runs |
 /// | [`max_lifetime`](Self::max_lifetime) | none | close 1001, [`ErrorKind::LifetimeExceeded`](crate::ErrorKind::LifetimeExceeded) |
 /// | [`rate_limit`](Self::rate_limit) | none | reading pauses, or close 1008, [`ErrorKind::RateLimitExceeded`](crate::ErrorKind::RateLimitExceeded) |
 /// | [`budget`](Self::budget) | 1 GiB for the process | close 1013, [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) |
 ///
-/// How many connections there may be is a setting of the server:
-/// [`Upgrader::max_connections`](crate::Upgrader::max_connections), in total, and
+/// The number of connections is limited by [`Upgrader::max_connections`](crate::Upgrader::max_connections), in total, and
 /// [`Upgrader::max_connections_per_key`](crate::Upgrader::max_connections_per_key), such as for each address.
 ///
 /// ```
@@ -36,6 +35,8 @@ use crate::rate_limit::RateLimit;
 /// ```
 ///
 /// A time of 30 years or more means that there is no such limit.
+#[doc(alias = "read_buffer_size")]
+#[doc(alias = "ReadBufferSize")]
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Limits {
@@ -71,7 +72,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The largest incoming message in bytes, after inflating. 1 MiB by default.
+    /// The largest incoming message in bytes, after inflating. 1 MiB by default. With zero, only empty messages are received.
     ///
     /// Memory grows with what has arrived, not with what a frame header announces.
     #[doc(alias = "SetReadLimit")]
@@ -81,72 +82,92 @@ impl Limits {
         self
     }
 
-    /// How many bytes of received messages may wait to be received by the handler before reading stops. 64 KiB by default.
+    /// How many bytes of arrived messages may wait for the handler before reading stops. 64 KiB by default. With zero, one
+    /// message at a time is received.
     ///
-    /// One message of any size is received while less than this is waiting, so the peak is this plus one message; a message of
-    /// less than 40 bytes counts as 40. Control frames among them are seen at once: a close, a ping or a pong.
-    /// Beyond the limit nothing more is read, and TCP or HTTP/2 hold the peer up. A handler that only sends is better off
-    /// with [`ignore_incoming`](crate::Manager::ignore_incoming).
+    /// While less than this is waiting, one more message of any size is accepted, so the maximum is this plus one message.
+    /// A message of less than 40 bytes counts as 40. Control frames among them (close, ping, pong) are handled at once.
+    /// Beyond the limit nothing more is read, and TCP or HTTP/2 flow control slows the peer down. In a handler that only
+    /// sends, use [`ignore_incoming`](crate::Manager::ignore_incoming).
     pub fn incoming(mut self, bytes: usize) -> Self {
         self.incoming = bytes;
         self
     }
 
-    /// How many bytes may wait to be written before sending waits too. 64 KiB by default.
+    /// How many bytes may wait to be written before `send` waits. 64 KiB by default.
     ///
-    /// One message of any size is taken while less than this is waiting, so the peak is this plus one message. What [topics](crate::Topic)
-    /// send has as much again.
+    /// While less than this is waiting, one more message of any size is accepted, so the maximum is this plus one message.
+    /// What [topics](crate::Topic) send has a buffer of the same size.
     ///
     /// # Panics
     ///
     /// If it is zero: nothing could ever be sent.
+    #[doc(alias = "WriteBufferSize")]
     #[doc(alias = "write_buffer_size")]
     #[doc(alias = "outgoing")]
+    #[track_caller]
     pub fn max_write_buffer_size(mut self, bytes: usize) -> Self {
         assert!(bytes > 0, "a write buffer of zero bytes could never take a message");
         self.outgoing = bytes;
         self
     }
 
-    /// How long a message may stay unfinished after its first frame's header arrived. 30 s by default.
+    /// How long a message may stay incomplete after its first frame's header has arrived. 30 s by default.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    #[track_caller]
     pub fn message_timeout(mut self, time: Duration) -> Self {
+        assert!(
+            !time.is_zero(),
+            "a message timeout of zero would end every connection whose message comes in two parts"
+        );
         self.message_time = time.min(LONGEST);
         self
     }
 
-    /// How long the peer may take nothing of what we write. 10 s by default.
+    /// How long the peer may accept no data. 10 s by default.
     ///
     /// The connection then ends without a close frame, as there is no way to send one.
     ///
-    /// A peer that was seen to take data slowly since writing was first blocked has at least 5 s for its next step. Over TCP on
-    /// Linux, where the kernel says what the peer has acknowledged, it has the time that 384 KiB take at the rate at which it was
-    /// seen to take data, up to 29 s: kernels open a window again in steps of that size. So a peer that vanishes behind a link
-    /// that is slow, or that others use up, is found within 29 s.
+    /// A slow peer, which has accepted data since writing was first blocked, has at least 5 s until it must accept more.
+    /// Over TCP on Linux, where the kernel reports what the peer has acknowledged, it has the time that 384 KiB take at its
+    /// measured rate, up to 29 s, because kernels open a closed window again in steps of that size. So a peer that vanishes
+    /// behind a slow or busy link is found within 29 s.
     ///
-    /// Over HTTP/2 a peer is seen to take something when it opens its window again, which most do when half of it is free.
+    /// Over HTTP/2 a peer counts as accepting data when it opens its window again, which most do when half of it is free.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
     #[doc(alias = "SetWriteDeadline")]
+    #[track_caller]
     pub fn write_timeout(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a write timeout of zero would end every connection whose peer is busy");
         self.write_time = time.min(LONGEST);
         self
     }
 
-    /// How long the closing handshake and the end of the transport may take. 5 s by default.
+    /// How long the closing handshake and the end of the transport may take. 5 s by default. With zero, the transport is dropped
+    /// at once.
     pub fn close_timeout(mut self, time: Duration) -> Self {
         self.close_time = time.min(LONGEST);
         self
     }
 
-    /// How many bytes per second a slow peer takes at least. 1 KiB/s by default.
+    /// The lowest rate, in bytes per second, at which a peer may accept data. 1 KiB/s by default.
     ///
-    /// What the operating system has taken is not what the peer has taken: megabytes may lie in its buffers, in those of TLS
-    /// and HTTP/2 and in a proxy's, and a ping or a close frame stands behind them. So the keepalive's timeout and
-    /// [`close_timeout`](Self::close_timeout) are longer by the time that the bytes written since the last sign of life take at this
-    /// rate, up to 29 s in all. While the transport refuses data, [`write_timeout`](Self::write_timeout) counts instead: it is seen
-    /// then whether the peer takes any.
+    /// Data that the operating system has accepted has not yet reached the peer: megabytes may be in the buffers of the
+    /// kernel, of TLS and HTTP/2 and of proxies, and a ping or a close frame is sent after them. So the keepalive's timeout
+    /// and [`close_timeout`](Self::close_timeout) are longer by the time that the bytes written since the peer's last frame
+    /// take at this rate, up to 29 s in all. While the transport accepts no data, [`write_timeout`](Self::write_timeout)
+    /// applies instead.
     ///
     /// # Panics
     ///
     /// If it is zero.
+    #[track_caller]
     pub fn min_data_rate(mut self, bytes_per_second: u32) -> Self {
         assert!(bytes_per_second > 0, "a data rate must be more than zero");
         self.min_data_rate = bytes_per_second;
@@ -154,16 +175,28 @@ impl Limits {
     }
 
     /// How long the server may take to hand over the upgraded transport, and a client to connect. 10 s by default.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
     #[doc(alias = "HandshakeTimeout")]
     #[doc(alias = "connect_timeout")]
+    #[track_caller]
     pub fn handshake_timeout(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a handshake timeout of zero would let no connection open");
         self.handshake_time = time.min(LONGEST);
         self
     }
 
-    /// How long a connection may live. No limit by default.
+    /// The longest time that a connection may stay open. No limit by default.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
     #[doc(alias = "max_connection_age")]
+    #[track_caller]
     pub fn max_lifetime(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a lifetime of zero would end every connection at once");
         self.lifetime = Some(time.min(LONGEST));
         self
     }

@@ -27,6 +27,10 @@ impl ConnectionMetrics {
 
     pub(crate) fn count(&mut self, _: Stats, _: QueueSizes, _: Instant) {}
 
+    pub(crate) fn is_open(&self) -> bool {
+        false
+    }
+
     pub(crate) fn ended(&mut self, _: Stats, _: &Result<CloseFrame, Error>) {}
 
     pub(crate) fn round_trip(&self, _: Duration) {}

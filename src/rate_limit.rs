@@ -6,8 +6,8 @@ use crate::longest::LONGEST;
 
 /// How many messages and bytes a peer may send per second, and what happens when it sends more.
 ///
-/// [`Limits::rate_limit`](crate::Limits::rate_limit) sets it for each connection. There is none by default, and then it
-/// costs nothing.
+/// [`Limits::rate_limit`](crate::Limits::rate_limit) sets it for each connection. By default there is no limit, and no
+/// cost.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,18 +21,17 @@ use crate::longest::LONGEST;
 ///
 /// # What counts
 ///
-/// A message is a data message, or a ping, which costs an answer. A byte is one that is read from the transport: it is
-/// counted before it is inflated, with the headers of frames and with control frames; those of HTTP/2 and TLS are not in it.
-/// The time between two messages is not fixed: [`burst`](Self::burst) says how much of a rate a peer may save up.
+/// Messages are data messages and pings, as each ping is answered. Bytes are those that are read from the transport:
+/// compressed payload, frame headers and control frames, without the headers of HTTP/2 and TLS. Messages need not be evenly
+/// spaced: see [`burst`](Self::burst).
 ///
 /// # While reading is paused
 ///
-/// With [`Excess::Pause`], nothing more is read until the rate allows it, and TCP or HTTP/2 hold the peer up. Control frames
-/// behind the data are not seen meanwhile: neither a close frame, nor a ping, nor the pong that answers ours. So silence is not
-/// held against the peer: the keepalive's timeout stops while reading is paused, and starts again when it goes on; and
-/// [`Limits::message_timeout`](crate::Limits::message_timeout) does not count that time. A peer that has vanished is noticed
-/// once reading goes on, which is within a second after the burst that was too much, or within the time of one message or
-/// byte at a rate below one per second.
+/// With [`Excess::Pause`], nothing more is read until the rate allows it, and TCP or HTTP/2 flow control slows the peer
+/// down. Control frames that arrive meanwhile (close, ping, pong) are not seen either. So the keepalive's timeout stops
+/// while reading is paused, and [`Limits::message_timeout`](crate::Limits::message_timeout) does not count that time. A
+/// peer that has vanished is noticed once reading is resumed: within a second, or, at rates below one message or byte per
+/// second, within the time of one message or byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct RateLimit {
@@ -47,8 +46,8 @@ pub struct RateLimit {
 #[non_exhaustive]
 pub enum Excess {
     /// The connection is closed with 1008, and ends with
-    /// [`ErrorKind::RateLimitExceeded`](crate::ErrorKind::RateLimitExceeded). What had arrived by then, in the same read too, is
-    /// still received.
+    /// [`ErrorKind::RateLimitExceeded`](crate::ErrorKind::RateLimitExceeded). What had arrived before is still received,
+    /// also from the same read.
     Close,
     /// Reading pauses until the rate allows more.
     #[default]
@@ -73,6 +72,7 @@ impl RateLimit {
     /// # Panics
     ///
     /// If it is zero.
+    #[track_caller]
     pub fn messages(mut self, per_second: u32) -> Self {
         assert!(per_second > 0, "a rate of no messages would allow nothing");
         self.messages = Some(per_second);
@@ -84,14 +84,15 @@ impl RateLimit {
     /// # Panics
     ///
     /// If it is zero.
+    #[track_caller]
     pub fn bytes(mut self, per_second: u32) -> Self {
         assert!(per_second > 0, "a rate of no bytes would allow nothing");
         self.bytes = Some(per_second);
         self
     }
 
-    /// How much a peer that was silent may send at once: what the rate allows in so much time, and always one message. 1 s by
-    /// default.
+    /// How much a peer that was silent may send at once: what the rate allows in this time, and always one message. 1 s by
+    /// default; 30 years or more count as 30 years.
     pub fn burst(mut self, time: Duration) -> Self {
         self.burst = time.min(LONGEST);
         self

@@ -15,10 +15,10 @@ use crate::connection::Inner as Connection;
 use crate::longest::LONGEST;
 use crate::text::Text;
 
-/// Closes the connections of one or more layers politely.
+/// Closes all connections of one or more endpoints with a close frame, and waits for their handlers.
 ///
-/// Works alike on HTTP/1.1 and HTTP/2, where a server's own graceful shutdown abandons the former and waits for ever for
-/// the latter. Clones are the same shutdown.
+/// It works alike over HTTP/1.1 and HTTP/2. A server's own graceful shutdown does not: hyper's abandons WebSockets over
+/// HTTP/1.1, and waits for those over HTTP/2 without a limit. Clones are the same shutdown.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,10 +28,12 @@ use crate::text::Text;
 /// # async fn main() {
 /// let shutdown = Shutdown::new();
 /// let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) }).shutdown(&shutdown);
-/// // .. serve, and when it is time:
+/// // .. serve, and to stop:
 /// shutdown.close_all(CloseCode::GOING_AWAY, "restarting", Duration::from_secs(10)).await;
 /// # }
 /// ```
+#[doc(alias = "graceful_shutdown")]
+#[doc(alias = "drain")]
 #[derive(Clone, Default)]
 pub struct Shutdown(Arc<Inner>);
 
@@ -55,16 +57,16 @@ struct State {
 }
 
 impl Shutdown {
-    /// A shutdown that no layer has yet.
+    /// A new shutdown, for [`Upgrader::shutdown`](crate::Upgrader::shutdown).
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Spreads the close frames at random over so much time, so that not all clients come back at the same moment. Zero by
-    /// default; of a deadline, at most half is spent on it.
+    /// Sends the close frames at random times within this time, so that not all clients come back at the same moment. Zero
+    /// by default. It takes at most half of the deadline.
     ///
-    /// With [`batch`](Self::batch), each batch is spread over so much time. It holds for all clones.
+    /// With [`batch`](Self::batch), each batch is spread over this time. It applies to all clones.
     #[must_use]
     pub fn jitter(self, time: Duration) -> Self {
         self.lock().jitter = time;
@@ -77,29 +79,37 @@ impl Shutdown {
         self.lock().jitter
     }
 
-    /// Closes `size` connections at a time, the next ones `every` so often, so that the other servers get the clients of one
-    /// batch before those of the next. All at once by default.
+    /// Closes `size` connections at a time, and the next batch after `every`, so that the other servers get the clients
+    /// batch by batch. All at once by default.
     ///
-    /// Of a deadline, at most half is spent on it: where there are too many batches for that, they follow each other faster.
-    /// It holds for all clones.
+    /// It takes at most half of the deadline: if there are too many batches for that, the time between them is shorter. It
+    /// applies to all clones.
     ///
     /// ```
     /// use std::time::Duration;
     /// use tower_websocket::Shutdown;
     ///
-    /// // 1,000 clients in each second, and not all of them at its beginning.
+    /// // 1,000 clients per second, spread over each second.
     /// let second = Duration::from_secs(1);
     /// let shutdown = Shutdown::new().batch(1000, second).jitter(second);
     /// ```
     ///
     /// # Panics
     ///
-    /// If `size` is zero.
+    /// If `size` or `every` is zero.
     #[must_use]
+    #[track_caller]
     pub fn batch(self, size: usize, every: Duration) -> Self {
         assert!(size > 0, "a batch of no connections would never end");
+        assert!(!every.is_zero(), "batches without time between them are none");
         self.lock().batch = Some((size, every));
         self
+    }
+
+    /// What was set with [`batch`](Self::batch).
+    #[must_use]
+    pub fn get_batch(&self) -> Option<(usize, Duration)> {
+        self.lock().batch
     }
 
     /// How many connections are open.
@@ -116,18 +126,19 @@ impl Shutdown {
 
     /// Closes every connection with this code, and waits until they and their handlers have ended, for at most `deadline`.
     ///
-    /// From the first call on, new handshakes get 503. What has not ended by the deadline is dropped, handler and
-    /// transport, and counted in the result. Stop accepting TCP connections before or after this; both work.
+    /// From the first call on, new handshakes get 503. Connections that have not ended by the deadline are dropped, handler
+    /// and transport; the result is their number. Stop accepting TCP connections before or after this; both work.
     ///
-    /// A server's own graceful shutdown needs a limit besides: over HTTP/2 hyper waits for streams whose peers read nothing,
-    /// which only the peer can end.
+    /// A server's own graceful shutdown needs a time limit too: over HTTP/2 hyper waits for streams whose peers read
+    /// nothing, which only the peer can end.
     ///
-    /// Handlers see the close as the end of [`recv`](crate::Manager::recv), and as
-    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) from everything else.
+    /// In handlers [`recv`](crate::Manager::recv) returns `None`, and all other methods return
+    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed).
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, all connections are closed, jitter and batches or not, and the deadline is not kept.
+    /// If the future is dropped, the connections that remain are closed at once, without jitter and batches, and the
+    /// deadline no longer applies.
     pub async fn close_all(&self, code: CloseCode, reason: impl Into<Text>, deadline: Duration) -> usize {
         let frame = CloseFrame::new(code, reason);
         let (moments, open) = {

@@ -80,7 +80,7 @@ impl<S> TestClient<S> {
         Self { service, config: browser(), version: Version::HTTP_11 }
     }
 
-    /// Makes requests as HTTP/2 does: extended `CONNECT` (RFC 8441).
+    /// Makes requests as over HTTP/2: extended `CONNECT` (RFC 8441).
     pub fn http2(mut self) -> Self {
         self.version = Version::HTTP_2;
         self
@@ -90,6 +90,11 @@ impl<S> TestClient<S> {
     pub fn config(mut self, config: WebSocketConfig) -> Self {
         self.config = config;
         self
+    }
+
+    /// The client's own compression, keepalive and limits.
+    pub fn get_config(&self) -> &WebSocketConfig {
+        &self.config
     }
 
     /// Opens a WebSocket at this path of the host `localhost`.
@@ -108,8 +113,8 @@ impl<S> TestClient<S> {
         self.open(Request::builder().uri(path).body(EmptyBody::default()).expect("the path is valid")).await
     }
 
-    /// Opens a WebSocket with a request of your own, whose headers, such as `Origin` and `Sec-WebSocket-Protocol`, and
-    /// extensions are kept.
+    /// Opens a WebSocket with a request of your own. Its headers, such as `Origin` and `Sec-WebSocket-Protocol`, and its
+    /// extensions are kept; the handshake's headers are added.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ use faststr::FastStr;
 
 use crate::error::{Error, ErrorKind};
 
-/// The text of a message: UTF-8 in shared memory, so that cloning copies nothing but the shortest texts.
+/// The text of a message: UTF-8 in shared memory. Cloning copies only the shortest texts.
 #[doc(alias = "Utf8Bytes")]
 #[derive(Clone)]
 pub struct Text(Repr);
@@ -29,7 +29,7 @@ enum Repr {
 }
 
 impl Text {
-    /// A literal, without a copy.
+    /// A static text, without a copy.
     ///
     /// ```
     /// use tower_websocket::{Message, Text};
@@ -116,14 +116,42 @@ impl From<&String> for Text {
     }
 }
 
-/// Copies nothing but the shortest texts.
+/// Copies the text.
+impl From<&&str> for Text {
+    fn from(text: &&str) -> Self {
+        Self::copied(text)
+    }
+}
+
+/// Copies the text.
+impl From<&Box<str>> for Text {
+    fn from(text: &Box<str>) -> Self {
+        Self::copied(text)
+    }
+}
+
+/// Copies the text.
+impl From<&Cow<'_, str>> for Text {
+    fn from(text: &Cow<'_, str>) -> Self {
+        Self::copied(text)
+    }
+}
+
+/// Shares the text.
+impl From<&Arc<str>> for Text {
+    fn from(text: &Arc<str>) -> Self {
+        text.clone().into()
+    }
+}
+
+/// Copies only the shortest texts.
 impl From<&Self> for Text {
     fn from(text: &Self) -> Self {
         text.clone()
     }
 }
 
-/// Copies nothing but the shortest texts.
+/// Copies only the shortest texts.
 impl From<String> for Text {
     #[inline]
     fn from(text: String) -> Self {
@@ -131,7 +159,7 @@ impl From<String> for Text {
     }
 }
 
-/// Copies nothing but the shortest texts.
+/// Copies only the shortest texts.
 impl From<Box<str>> for Text {
     fn from(text: Box<str>) -> Self {
         text.into_string().into()
@@ -155,7 +183,7 @@ impl From<Cow<'_, str>> for Text {
     }
 }
 
-/// Checks that the bytes are UTF-8, and copies nothing but the shortest texts. Else the error's kind is
+/// Checks that the bytes are UTF-8, and copies only the shortest texts. If they are not, the error's kind is
 /// [`ErrorKind::Decode`].
 ///
 /// ```
@@ -174,7 +202,7 @@ impl TryFrom<Bytes> for Text {
     }
 }
 
-/// Checks that the bytes are UTF-8, and copies nothing but the shortest texts.
+/// Checks that the bytes are UTF-8, and copies only the shortest texts.
 impl TryFrom<Vec<u8>> for Text {
     type Error = Error;
 
@@ -183,7 +211,7 @@ impl TryFrom<Vec<u8>> for Text {
     }
 }
 
-/// Checks that the bytes are UTF-8, and copies nothing but the shortest texts.
+/// Checks that the bytes are UTF-8, and copies only the shortest texts.
 impl TryFrom<BytesMut> for Text {
     type Error = Error;
 

@@ -30,8 +30,7 @@ impl From<Message> for TungsteniteMessage {
     }
 }
 
-/// Data messages only, without a copy. For `Ping`, `Pong`, `Close` and `Frame`, which are no messages here, the error's kind
-/// is [`ErrorKind::Decode`].
+/// Data messages only, without a copy. For `Ping`, `Pong`, `Close` and `Frame` the error's kind is [`ErrorKind::Decode`].
 #[cfg_attr(docsrs, doc(cfg(feature = "tungstenite")))]
 impl TryFrom<TungsteniteMessage> for Message {
     type Error = Error;
@@ -58,7 +57,7 @@ impl From<Text> for Utf8Bytes {
     }
 }
 
-/// Copies nothing but the shortest texts.
+/// Copies only the shortest texts.
 #[cfg_attr(docsrs, doc(cfg(feature = "tungstenite")))]
 impl From<Utf8Bytes> for Text {
     fn from(text: Utf8Bytes) -> Self {

@@ -54,7 +54,7 @@ async fn accept(kind: Kind, listener: TcpListener) {
                 let hub = published.clone();
                 let member = move |ws| publish(ws, hub.clone());
                 // Members are silent for as long as the row takes: pings would count on a machine that is slow alone.
-                let keepalive = Keepalive::default().interval(LONG).timeout(LONG);
+                let keepalive = Keepalive::default().interval(LONG).timeout(2 * LONG);
                 let layer = WebSocketLayer::new(member).upgrader(Upgrader::new().keepalive(keepalive));
                 serve(stream, layer.into_service());
             }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// How long [`Sessions`](super::Sessions) wait before they connect again.
+/// The delays of [`Sessions`](super::Sessions) before they reconnect.
 ///
 /// The delay before each attempt is chosen at random between zero and a limit that doubles with each failure ("full
-/// jitter"), so that the clients of a server that went away do not all come back at the same moment. On top of that, what
-/// the server asks for is obeyed: see [`Sessions`](super::Sessions).
+/// jitter"), so that the clients of a server that stopped do not all come back at the same moment. Delays that the server
+/// asks for come on top: see [`Sessions`](super::Sessions).
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,48 +43,67 @@ impl Backoff {
     /// # Panics
     ///
     /// If it is zero: clients would connect in a busy loop.
+    #[track_caller]
     pub fn initial(mut self, time: Duration) -> Self {
         assert!(!time.is_zero(), "a backoff must begin above zero");
         self.initial = time;
         self
     }
 
-    /// The longest delay, however many attempts have failed. 60 s by default. Where it is shorter than
-    /// [`initial`](Self::initial), it counts.
+    /// The longest delay, however many attempts have failed. 60 s by default. If it is shorter than
+    /// [`initial`](Self::initial), [`Connector::sessions`](crate::Connector::sessions) panics.
     ///
     /// # Panics
     ///
     /// If it is zero: clients would connect in a busy loop.
+    #[track_caller]
     pub fn max(mut self, time: Duration) -> Self {
         assert!(!time.is_zero(), "a backoff must stay above zero");
         self.max = time;
         self
     }
 
-    /// How long a session must have lasted for earlier failures to be forgotten. 30 s by default.
+    /// After a session of this length, earlier failures are forgotten. 30 s by default. With zero, after every session.
     pub fn healthy_after(mut self, time: Duration) -> Self {
         self.healthy_after = time;
         self
     }
 
-    /// The shortest and the longest delay after the close codes 1012 (service restart) and 1013 (try again later). 5 to 30 s
-    /// by default, as the registration of 1012 demands.
+    /// The shortest and the longest delay after the close codes 1012 (service restart) and 1013 (try again later). 5 to 30
+    /// s by default, as the registration of 1012 says.
     ///
     /// # Panics
     ///
     /// If the shortest is longer than the longest.
+    #[track_caller]
     pub fn after_restart(mut self, shortest: Duration, longest: Duration) -> Self {
         assert!(shortest <= longest, "the shortest delay must not be longer than the longest");
         self.restart = (shortest, longest);
         self
     }
 
-    /// How many failures in a row end the sessions; the last one is returned. No limit by default.
+    /// After this many failures in a row the sessions end, and the last error is returned. No limit by default.
     ///
     /// A failure is an attempt to connect, or a session that did not last for [`healthy_after`](Self::healthy_after).
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: with one, the first failure is the last.
+    #[track_caller]
     pub fn max_failures(mut self, failures: u32) -> Self {
+        assert!(failures > 0, "sessions end with a failure, so that the number of failures must not be zero");
         self.max_failures = Some(failures);
         self
+    }
+
+    /// Panics where the longest delay at first is longer than the longest one of all.
+    #[track_caller]
+    pub(super) fn check(&self) {
+        let Self { initial, max, .. } = self;
+        assert!(
+            initial <= max,
+            "a backoff's initial delay ({initial:?}) must not be longer than the longest ({max:?})"
+        );
     }
 
     /// See [`initial`](Self::initial).
@@ -191,6 +210,11 @@ mod tests {
             assert!(std::panic::catch_unwind(|| set(Backoff::default(), secs(0))).is_err());
         }
         assert!(std::panic::catch_unwind(|| Backoff::default().after_restart(secs(2), secs(1))).is_err());
+        assert!(std::panic::catch_unwind(|| Backoff::default().max_failures(0)).is_err());
+        for (initial, max, is_valid) in [(1, 2, true), (2, 2, true), (3, 2, false)] {
+            let backoff = Backoff::default().initial(secs(initial)).max(secs(max));
+            assert_eq!(std::panic::catch_unwind(|| backoff.check()).is_ok(), is_valid);
+        }
     }
 
     #[test]

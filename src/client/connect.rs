@@ -29,17 +29,21 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::InvalidSetting`] where the target is no WebSocket URL, or names a host that TLS cannot name; nothing was
-    ///   dialled then
-    /// - [`ErrorKind::Connect`] where there is no transport, no TLS, or no answer, within [`Limits::handshake_timeout`](crate::Limits::handshake_timeout); the
-    ///   source is what the transport failed with, as an [`io::Error`](std::io::Error); a server or a proxy that closes or
-    ///   resets the connection without an answer is [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) in either case
-    /// - [`ErrorKind::Handshake`] where the server refuses, and then [`Error::response`] is what it sent, or answers
-    ///   wrongly
+    /// - [`ErrorKind::InvalidSetting`] if the target is not a WebSocket URL, or its host is not valid in TLS; no connection
+    ///   was attempted
+    /// - [`ErrorKind::Connect`] if the transport or TLS fails, or there is no response within
+    ///   [`Limits::handshake_timeout`](crate::Limits::handshake_timeout); the source is an [`io::Error`](std::io::Error),
+    ///   which is [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) if a server or a proxy closes or resets the
+    ///   connection without a response
+    /// - [`ErrorKind::Handshake`] if the server refuses, and then [`Error::response`] is its response, or if its response
+    ///   is not valid
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, so is the connection.
+    /// If the future is dropped, so is the connection.
+    #[doc(alias = "DialContext")]
+    #[doc(alias = "connect_async_with_config")]
+    #[doc(alias = "connect_async_tls_with_config")]
     pub async fn connect<T>(&self, target: T) -> Result<Manager, Error>
     where
         T: TryInto<Target, Error: Into<Error>>,
@@ -49,18 +53,22 @@ impl Connector {
         finish(handshake, answer).await
     }
 
-    /// Opens a WebSocket over a transport that is there already, such as a Unix socket or a tunnel.
+    /// Opens a WebSocket over an existing transport, such as a Unix socket or a tunnel.
     ///
-    /// The target says what is asked for; a `wss://` one speaks TLS over the transport. A `TcpStream` gets `TCP_NODELAY`.
+    /// The target is the URL of the request; with `wss://`, TLS runs over the transport. `TCP_NODELAY` is set on a
+    /// `TcpStream`.
     ///
     /// # Errors
     ///
-    /// As for [`connect`](Self::connect). With [`http2`](Self::http2) and a server that does not let WebSockets run over
-    /// it, or demands HTTP/1.1, [`ErrorKind::Handshake`]: there is no second transport to fall back to.
+    /// As for [`connect`](Self::connect). With [`http2`](Self::http2), if the server does not support WebSockets over
+    /// HTTP/2 or demands HTTP/1.1, [`ErrorKind::Handshake`], as there is no second transport to fall back to.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, so is the connection.
+    /// If the future is dropped, so is the connection.
+    #[doc(alias = "NetDial")]
+    #[doc(alias = "client_async_with_config")]
+    #[doc(alias = "client_async_tls")]
     #[doc(alias = "client_async")]
     pub async fn connect_over<T, Io>(&self, io: Io, target: T) -> Result<Manager, Error>
     where
@@ -214,7 +222,7 @@ impl Manager {
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, so is the connection.
+    /// If the future is dropped, so is the connection.
     #[doc(alias = "connect_async")]
     #[doc(alias = "Dial")]
     #[cfg_attr(docsrs, doc(cfg(feature = "client")))]

@@ -46,6 +46,7 @@ pub struct Connector {
 
 impl Connector {
     /// The default settings.
+    #[doc(alias = "DefaultDialer")]
     pub fn new() -> Self {
         Self::default()
     }
@@ -93,12 +94,17 @@ impl Connector {
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
+    ///
+    /// # Panics
+    ///
+    /// If its interval is not shorter than its timeout: see [`WebSocketConfig::keepalive`].
+    #[track_caller]
     pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
         self.config = self.config.keepalive(keepalive);
         self
     }
 
-    /// What a connection may cost. [`Limits::handshake_timeout`] is for all of connecting, from the name's resolution on.
+    /// Limits on memory and time. [`Limits::handshake_timeout`] limits the whole of connecting, with name resolution.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config = self.config.limits(limits);
         self
@@ -106,12 +112,14 @@ impl Connector {
 
     /// Offers these subprotocols, the preferred one first (RFC 6455 §4.1). None by default.
     ///
-    /// The server may choose one or none: [`Manager::subprotocol`](crate::Manager::subprotocol) tells. A proxy that passes a
-    /// client's offer on, which may be of any form, gives it to [`header`](Self::header) instead.
+    /// The server may choose one or none: see [`Manager::subprotocol`](crate::Manager::subprotocol). A proxy that forwards
+    /// a client's offer, which may be malformed, sets it with [`header`](Self::header) instead.
     ///
     /// # Panics
     ///
-    /// If one of them is no token, or stands twice.
+    /// If one of them is not a token, or is given twice.
+    #[doc(alias = "with_sub_protocol")]
+    #[track_caller]
     pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
         self.headers.remove(SEC_WEBSOCKET_PROTOCOL);
         for subprotocol in subprotocols {
@@ -123,9 +131,27 @@ impl Connector {
         self
     }
 
-    /// Sends this header with each handshake that does not have it itself, such as `Origin`, `Authorization` or `Cookie`.
+    /// Sends this header with each handshake, such as `Origin`, `Authorization` or `Cookie`. A header of the target's own
+    /// request takes precedence.
     ///
-    /// Headers of the handshake's own, such as `Sec-WebSocket-Key`, are not overridden.
+    /// Headers of the handshake's own, such as `Sec-WebSocket-Key`, are not overridden. For one connection, a
+    /// [`http::Request`] with headers does the same:
+    ///
+    /// ```no_run
+    /// use http::{HeaderValue, Request, header};
+    /// use tower_websocket::{BoxError, Connector, Manager};
+    ///
+    /// # async fn example(token: &str) -> Result<(), BoxError> {
+    /// let authorization = HeaderValue::try_from(format!("Bearer {token}"))?;
+    /// let ws = Connector::new().header(header::AUTHORIZATION, authorization).connect("ws://localhost:3000/ws").await?;
+    ///
+    /// let request = Request::get("ws://localhost:3000/ws").header("authorization", format!("Bearer {token}"));
+    /// let ws = Manager::connect(request.body(())?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "with_header")]
+    #[doc(alias = "Jar")]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
@@ -133,21 +159,22 @@ impl Connector {
 
     /// Connects over HTTP/2 (RFC 8441). Off by default.
     ///
-    /// `wss://` offers the server both versions (ALPN `h2` and `http/1.1`). Where it chooses HTTP/2 but does not let
-    /// WebSockets run over it, a second connection is opened with HTTP/1.1, within the same time limit. `ws://` has no way
-    /// to ask: the server must be known to speak HTTP/2. A server that answers with `HTTP_1_1_REQUIRED` (RFC 9113 §7) gets
-    /// such a second connection in either case. Where the second connection is lost, that is the error, which another attempt
-    /// may cure; where the server refuses it for good, the error is [`ErrorKind::Handshake`](crate::ErrorKind::Handshake) and says both.
+    /// With `wss://` the client offers both versions (ALPN `h2` and `http/1.1`). If the server chooses HTTP/2 but does not
+    /// support WebSockets over it, a second connection is opened with HTTP/1.1, within the same time limit. With `ws://`
+    /// there is no negotiation: the server must support HTTP/2. If a server answers with `HTTP_1_1_REQUIRED` (RFC 9113 §7),
+    /// a second connection is opened with either scheme. If the second connection is lost, its error is returned; if the
+    /// server refuses it, the error is [`ErrorKind::Handshake`](crate::ErrorKind::Handshake) with both reasons.
     ///
-    /// Each WebSocket has a TCP connection of its own in either version.
+    /// Each WebSocket has its own TCP connection with either version.
     pub fn http2(mut self) -> Self {
         self.http2 = true;
         self
     }
 
-    /// TLS with this configuration in place of Mozilla's root certificates. Its ALPN protocols are replaced.
+    /// Uses this TLS configuration instead of the default one with Mozilla's root certificates. Its ALPN protocols are
+    /// replaced.
     ///
-    /// Its types are those of the rustls that the crate uses, which is [`tower_websocket::rustls`](crate::rustls):
+    /// Its types are those of [`tower_websocket::rustls`](crate::rustls):
     ///
     /// ```
     /// use std::sync::Arc;
@@ -174,12 +201,21 @@ impl Connector {
         self
     }
 
-    /// TLS with the certificates that the operating system trusts, in place of Mozilla's that are built in: with
-    /// `rustls-platform-verifier`, on Linux the certificates of `/etc/ssl`, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    /// The TLS configuration that was set, with [`tls_config`](Self::tls_config) or as the operating system's certificates.
+    /// `None` for Mozilla's root certificates.
+    #[cfg(feature = "rustls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+    #[must_use]
+    pub fn get_tls_config(&self) -> Option<&std::sync::Arc<tokio_rustls::rustls::ClientConfig>> {
+        self.tls.as_ref()
+    }
+
+    /// Uses the certificates that the operating system trusts instead of Mozilla's, which are built in. On Linux these are
+    /// in `/etc/ssl`, or where `SSL_CERT_FILE` and `SSL_CERT_DIR` say.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`] where the platform has no certificates, or none that can be read.
+    /// [`ErrorKind::InvalidSetting`] if the platform has no certificates that can be read.
     #[cfg(feature = "rustls-platform-verifier")]
     #[cfg_attr(docsrs, doc(cfg(feature = "rustls-platform-verifier")))]
     pub fn tls_platform_verifier(mut self) -> Result<Self, Error> {
@@ -188,7 +224,7 @@ impl Connector {
         Ok(self)
     }
 
-    /// Connects through these proxies. Directly by default, whatever the environment says.
+    /// Connects through these proxies. By default it connects directly, and does not read the environment.
     ///
     /// It has no effect on [`connect_over`](Self::connect_over).
     #[cfg(feature = "proxy")]
@@ -196,6 +232,13 @@ impl Connector {
     pub fn proxy(mut self, proxy: super::proxy::Proxy) -> Self {
         self.proxy = Some(proxy);
         self
+    }
+
+    /// The proxies that were set with [`proxy`](Self::proxy).
+    #[cfg(feature = "proxy")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+    pub fn get_proxy(&self) -> Option<&super::proxy::Proxy> {
+        self.proxy.as_ref()
     }
 }
 
@@ -207,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_was_set_can_be_read() {
-        let keepalive = Keepalive::default().interval(Duration::from_secs(20));
+        let keepalive = Keepalive::default().interval(Duration::from_secs(4));
         let limits = Limits::default().max_message_size(1234);
         let connector = Connector::new().keepalive(keepalive).limits(limits);
         let all_at_once = Connector::new().config(connector.get_config().clone());

@@ -3,8 +3,6 @@
 #[cfg(feature = "client")]
 mod backoff;
 #[cfg(feature = "client")]
-mod connect;
-#[cfg(feature = "client")]
 mod connector;
 #[cfg(feature = "client")]
 mod dial;
@@ -13,6 +11,8 @@ mod establish;
 mod exchange;
 #[cfg(feature = "client")]
 mod failed;
+#[cfg(feature = "proxy")]
+mod no_proxy;
 #[cfg(feature = "client")]
 mod observed;
 #[cfg(feature = "proxy")]
@@ -31,6 +31,10 @@ mod tasks;
 mod tls;
 #[cfg(feature = "proxy")]
 mod tunnel;
+
+// Behind `connector`, whose methods come first in the documentation of `Connector`.
+#[cfg(feature = "client")]
+mod connect;
 
 #[cfg(feature = "client")]
 pub use backoff::Backoff;

@@ -55,7 +55,7 @@ impl Error {
     /// The response of a server that refused the opening handshake, such as 401, 403, 429 or a redirect: status, headers,
     /// and the first 4 KiB of the body.
     ///
-    /// It belongs to an error of the kind [`ErrorKind::Handshake`]. Redirects are not followed.
+    /// Only errors of the kind [`ErrorKind::Handshake`] can have one. Redirects are not followed.
     ///
     /// ```
     /// use tower_websocket::{Error, Manager};

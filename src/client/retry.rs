@@ -11,15 +11,15 @@ use crate::close::{CloseCode, CloseFrame};
 use crate::error::{Error, ErrorKind};
 
 impl Error {
-    /// Whether connecting again may help, after a while.
+    /// Whether another attempt to connect may succeed later.
     ///
     /// | error | retryable |
     /// | --- | --- |
-    /// | [`Connect`](ErrorKind::Connect), [`Disconnected`](ErrorKind::Disconnected), every timeout, [`LifetimeExceeded`](ErrorKind::LifetimeExceeded), [`BudgetExceeded`](ErrorKind::BudgetExceeded) | yes, but for a certificate that is not valid, TLS that the two sides do not have in common or the server refuses, and a proxy that cannot be used, wants another password, or does not let the client through to this server |
-    /// | [`Handshake`](ErrorKind::Handshake) with the status 408, 425, 429, 500, 502, 503 or 504, or a stream of HTTP/2 that the server has refused unprocessed | yes |
-    /// | `Handshake` with any other response, such as 401, 403, 404 or a redirect, or with a wrong answer | no |
-    /// | [`Closed`](ErrorKind::Closed) with 1001, 1005, 1011 to 1014, or 3000 and above | yes, but for 3000 (unauthorized) and 3003 (forbidden) |
-    /// | `Closed` with any other code: 1000, and what says that one side did something wrong | no |
+    /// | [`Connect`](ErrorKind::Connect), [`Disconnected`](ErrorKind::Disconnected), every timeout, [`LifetimeExceeded`](ErrorKind::LifetimeExceeded), [`BudgetExceeded`](ErrorKind::BudgetExceeded) | yes, except: an invalid certificate, TLS settings that do not match or that the server refuses, and a proxy that is not usable, refuses the password, or refuses this server |
+    /// | [`Handshake`](ErrorKind::Handshake) with the status 408, 425, 429, 500, 502, 503 or 504, or an HTTP/2 stream that the server has refused without processing it | yes |
+    /// | `Handshake` with any other response, such as 401, 403, 404 or a redirect, or with an invalid response | no |
+    /// | [`Closed`](ErrorKind::Closed) with 1001, 1005, 1011 to 1014, or 3000 and above | yes, except 3000 (unauthorized) and 3003 (forbidden) |
+    /// | `Closed` with any other code: 1000, and codes for a fault of one side | no |
     /// | everything else | no |
     ///
     /// ```

@@ -14,11 +14,10 @@ use crate::manager::Manager;
 
 /// One connection after another to the same server; made by [`Connector::sessions`].
 ///
-/// The first attempt is made at once. After a failure that another attempt may cure ([`Error::is_retryable`]), the next
-/// one comes after a random delay that grows with each failure, and shrinks back after a session that was healthy for a
-/// while: see [`Backoff`]. A server that says when to come back is obeyed: after the close codes 1012 and 1013 the delay is
-/// [`Backoff::after_restart`]; `Retry-After` in a refusal, in seconds or as a date, is waited for (an hour at most), and
-/// some of the random delay besides.
+/// The first attempt is made at once. After a retryable failure ([`Error::is_retryable`]), the next attempt is made after a
+/// random delay, which grows with each failure and is reset by a session that lasted for a while: see [`Backoff`]. Delays
+/// that the server asks for are kept: after the close codes 1012 and 1013 the delay is [`Backoff::after_restart`]; after a
+/// refusal with `Retry-After`, in seconds or as a date, it is that time, one hour at most, and a part of the random delay.
 ///
 /// ```no_run
 /// use tower_websocket::{Backoff, Connector, Error, Manager};
@@ -26,9 +25,9 @@ use crate::manager::Manager;
 /// # async fn example() -> Result<(), Error> {
 /// let mut sessions = Connector::new().sessions("ws://localhost:3000/feed", Backoff::default());
 /// while let Some(ws) = sessions.next().await? {
-///     // An error in a session is no reason to give the feed up: the next call tells which is.
+///     // After an error in a session, the next call decides whether to reconnect.
 ///     if let Err(error) = run(ws).await {
-///         eprintln!("{error}");
+///         eprintln!("{error:#}");
 ///     }
 /// }
 /// # Ok(())
@@ -42,6 +41,7 @@ use crate::manager::Manager;
 ///     Ok(())
 /// }
 /// ```
+#[doc(alias = "reconnect")]
 #[derive(Debug)]
 #[must_use = "nothing is connected until `next` is awaited"]
 pub struct Sessions {
@@ -70,15 +70,21 @@ struct Session {
 }
 
 impl Connector {
-    /// Connects again and again: see [`Sessions`].
+    /// Connects, and reconnects after each session: see [`Sessions`].
     ///
-    /// A target that is no WebSocket URL is reported by the first [`Sessions::next`].
+    /// If the target is not a WebSocket URL, the first [`Sessions::next`] returns the error.
+    ///
+    /// # Panics
+    ///
+    /// If the backoff's [`initial`](Backoff::initial) delay is longer than its [`max`](Backoff::max).
+    #[track_caller]
     #[doc(alias = "reconnect")]
     #[doc(alias = "retry")]
     pub fn sessions<T>(&self, target: T, backoff: Backoff) -> Sessions
     where
         T: TryInto<Target, Error: Into<Error>>,
     {
+        backoff.check();
         Sessions {
             connector: self.clone(),
             target: Goal::new(target),
@@ -94,19 +100,19 @@ impl Connector {
 impl Sessions {
     /// Waits for the next session.
     ///
-    /// The one before it ends here, if it has not yet: where it is still open it is closed with 1000, and its end is waited
-    /// for. Leave a loop over sessions to stop connecting; dropping this closes the last one when its handles are gone.
+    /// If the previous session is still open, this closes it with 1000 and waits for its end. To stop reconnecting, leave
+    /// the loop. When `Sessions` and all handles of the last connection are dropped, that connection closes.
     ///
-    /// `None` after a session that either side has closed with 1000: what the connection was for is done.
+    /// It returns `None` after a session that either side has closed with 1000.
     ///
     /// # Errors
     ///
-    /// What another attempt cannot cure: a refusal such as 401 or 403, the close code 1008, a broken protocol, a setting
-    /// that is not valid; or the last of [`Backoff::max_failures`]. Afterwards it returns `None`.
+    /// Errors that are not retryable: a refusal such as 401 or 403, the close code 1008, a protocol error, an invalid
+    /// setting; or the last one of [`Backoff::max_failures`]. Afterwards it returns `None`.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, an attempt to connect is cancelled, and the next call makes it again; a delay goes on.
+    /// If the future is dropped, an attempt to connect is cancelled, and the next call repeats it; a delay continues.
     pub async fn next(&mut self) -> Result<Option<Manager>, Error> {
         loop {
             if self.over {
@@ -147,7 +153,7 @@ impl Sessions {
         }
     }
 
-    /// Connects to another URL, or with other headers, from the next attempt on: for a token that expires.
+    /// Uses another URL or other headers from the next attempt on, for instance with a new token.
     ///
     /// ```
     /// use http::Request;

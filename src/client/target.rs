@@ -11,13 +11,13 @@ use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 use crate::error::{Error, ErrorKind};
 use crate::handshake::Authority;
 
-/// A WebSocket URL (RFC 6455 §3), and the request's own headers and extensions, checked.
+/// A checked WebSocket URL (RFC 6455 §3), with headers and extensions of the request.
 ///
-/// Host and port are of the one grammar that servers take too: a name of letters, digits, `-` and `_`, an IPv4 address, or an
-/// IPv6 address in brackets without a zone, and a port of digits. Path and query are ASCII; what browsers would percent-encode
-/// must be, but for `'`, which RFC 3986 allows.
+/// The host is a name of letters, digits, `-` and `_`, an IPv4 address, or an IPv6 address in brackets without a zone; the
+/// port is a number. Path and query are ASCII. Characters that browsers percent-encode must be percent-encoded, except `'`,
+/// which RFC 3986 allows.
 ///
-/// It is made from a URL, as text or [`Uri`], or from an [`http::Request`], whose method and version do not count. It can be
+/// It is made from a URL, as text or [`Uri`], or from an [`http::Request`], whose method and version are ignored. It can be
 /// cloned for several connections.
 ///
 /// ```
@@ -34,6 +34,8 @@ use crate::handshake::Authority;
 /// ```
 ///
 /// A user name and a password in the URL are refused: put them into an `Authorization` header.
+#[doc(alias = "IntoClientRequest")]
+#[doc(alias = "uri_mode")]
 #[derive(Clone, Debug)]
 pub struct Target {
     request: Request<()>,

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::driver_waker::DriverWaker;
-use super::feeds::Feeds;
 use super::state::{State, Waiting};
 use super::waker_set::WakerKey;
 use crate::close::CloseFrame;
@@ -99,10 +98,13 @@ impl Inner {
     /// Queues a close frame behind everything else. The first reason wins.
     pub(crate) fn close(&self, frame: CloseFrame) {
         let mut state = self.lock();
+        let before = state.lifecycle.phase();
         if state.lifecycle.close(frame.clone()) {
             state.sender.push_close(&frame);
         }
-        self.changed(state);
+        if state.lifecycle.phase() != before {
+            self.changed(state);
+        }
     }
 
     /// Ends the connection with an error, without a word to the peer.
@@ -279,7 +281,8 @@ impl Inner {
     pub(super) fn changed(&self, mut state: MutexGuard<'_, State>) {
         let wakers = state.take_all_wakers();
         let ended = state.lifecycle.ended().is_some();
-        let feeds = if state.lifecycle.is_writable() { Feeds::default() } else { std::mem::take(&mut state.feeds) };
+        let feeds =
+            (!state.lifecycle.is_writable() && !state.feeds.is_empty()).then(|| std::mem::take(&mut state.feeds));
         drop(state);
         // Without the lock: their guards take others.
         drop(feeds);

@@ -46,20 +46,17 @@ impl Inner {
         cx: &mut Context<'_>,
     ) -> Poll<Result<u64, Error>> {
         let (_unused, mut state) = ready!(self.poll_capacity(key, cx))?;
-        Poll::Ready(match message.take() {
-            None => Ok(state.sender.bytes_queued()),
-            Some(message) if !self.is_compressed || !compress => {
-                let offset = state.sender.push(&message);
-                // The message is dropped without the lock: its payload may be the user's.
-                drop(state);
-                self.driver.notify();
-                Ok(offset)
-            }
-            Some(message) => {
-                drop(state);
-                self.queue(message, true)
-            }
-        })
+        if let Some(message) = message.take_if(|_| self.is_compressed && compress) {
+            drop(state);
+            return Poll::Ready(self.queue(message, true));
+        }
+        let Some(queued) = message else { return Poll::Ready(Ok(state.sender.bytes_queued())) };
+        let offset = state.sender.push(queued);
+        drop(state);
+        self.driver.notify();
+        // Without the lock: its payload may be the user's.
+        *message = None;
+        Poll::Ready(Ok(offset))
     }
 
     /// Queues the message whether there is capacity or not.

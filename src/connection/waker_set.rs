@@ -85,11 +85,18 @@ impl WakerSet {
     /// Takes the wakers of all waiters. The entries stay until their futures remove them.
     #[inline]
     pub(super) fn take(&mut self, wakers: &mut Wakers) {
+        // Most often there are none.
+        if self.first.is_some() || self.rest.is_some() {
+            self.take_all(wakers);
+        }
+    }
+
+    fn take_all(&mut self, wakers: &mut Wakers) {
         if let Some(waker) = self.first.as_mut().and_then(Option::take) {
             wakers.push(waker);
         }
         if let Some(rest) = &mut self.rest {
-            rest.iter_mut().filter_map(|(_, entry)| entry.take()).for_each(|waker| wakers.push(waker));
+            wakers.rest.extend(rest.iter_mut().filter_map(|(_, entry)| entry.take()));
         }
     }
 }
@@ -114,15 +121,18 @@ impl Wakers {
 
     #[inline]
     pub(super) fn wake(self) {
-        // Most often there is none.
-        if self.first.is_some() {
-            self.wake_all();
+        if let Some(waker) = self.first {
+            waker.wake();
+        }
+        if !self.rest.is_empty() {
+            wake_all(self.rest);
         }
     }
+}
 
-    fn wake_all(self) {
-        self.first.into_iter().chain(self.rest).for_each(Waker::wake);
-    }
+#[cold]
+fn wake_all(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
 }
 
 /// Room for so many entries is kept while there are no waiters.

@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 
 use crate::error::{Error, ErrorKind};
 
-/// How messages are compressed: permessage-deflate (RFC 7692).
+/// Settings of permessage-deflate (RFC 7692), which compresses messages.
 ///
 /// The default suits servers with many connections: level 1, messages of 512 bytes and more, and no context takeover on
-/// either side, so that each message stands alone and an idle connection holds no compressor at all.
+/// either side, so that each message is compressed on its own and an idle connection has no compressor.
 ///
 /// ```
 /// use tower_websocket::Compression;
@@ -52,7 +52,7 @@ pub struct Compression {
 }
 
 impl Compression {
-    /// How hard to try, from 1 (fastest, the default) to 9 (smallest).
+    /// The compression level, from 1 (fastest, the default) to 9 (smallest).
     ///
     /// Time and size of JSON without context takeover, measured on one core:
     ///
@@ -72,7 +72,7 @@ impl Compression {
         Ok(self)
     }
 
-    /// Messages shorter than this many bytes are sent as they are. 512 by default.
+    /// Messages of fewer bytes are sent uncompressed. 512 by default.
     ///
     /// Without context takeover, JSON of 200 bytes shrinks by 9 % only, 512 bytes by 36 %, 1 KiB by 48 %. With context
     /// takeover 64 is a good choice.
@@ -83,9 +83,9 @@ impl Compression {
 
     /// Whether what the server compresses may refer to its earlier messages (RFC 7692 §7.1.1.1). Off by default.
     ///
-    /// A stream of similar messages then gets much smaller (JSON of 200 bytes to 31 %, in 0.7 µs) and, as the compressor is not cleared in
-    /// between, costs less time. The price is memory per connection: on a server, a compressor. The client may still
-    /// refuse it.
+    /// A stream of similar messages then gets much smaller (JSON of 200 bytes to 31 %, in 0.7 µs), and takes less time, as
+    /// the compressor is not cleared in between. It costs memory for each connection: on a server, a compressor. The client
+    /// may refuse it.
     pub fn server_context_takeover(mut self, takeover: bool) -> Self {
         self.server_context_takeover = takeover;
         self
@@ -93,25 +93,26 @@ impl Compression {
 
     /// Whether what the client compresses may refer to its earlier messages (RFC 7692 §7.1.1.2). Off by default.
     ///
-    /// On a server this costs a decompressor for each connection.
+    /// On a server it costs a decompressor for each connection.
     pub fn client_context_takeover(mut self, takeover: bool) -> Self {
         self.client_context_takeover = takeover;
         self
     }
 
-    /// The base-2 logarithm of how many bytes back the server's compressor looks, from 9 to 15 (RFC 7692 §7.1.2.1).
-    /// 15 (32 KiB) by default; a client may ask for less.
+    /// The base-2 logarithm of the window size of the server's compressor, from 9 to 15 (RFC 7692 §7.1.2.1). 15 (32 KiB) by
+    /// default; a client may ask for less.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`] outside of 9 to 15. (The RFC has 8 too, which no zlib can compress.)
+    /// [`ErrorKind::InvalidSetting`] outside of 9 to 15. (The RFC also allows 8, which zlib does not support for
+    /// compression.)
     pub fn server_max_window_bits(mut self, bits: u8) -> Result<Self, Error> {
         self.server_max_window_bits = checked("window bits", bits, WINDOW_BITS)?;
         Ok(self)
     }
 
-    /// The base-2 logarithm of how many bytes back the client's compressor looks, from 9 to 15 (RFC 7692 §7.1.2.2).
-    /// 15 (32 KiB) by default; binding only for clients that offer to be told, as browsers do.
+    /// The base-2 logarithm of the window size of the client's compressor, from 9 to 15 (RFC 7692 §7.1.2.2). 15 (32 KiB) by
+    /// default. It applies only to clients that offer this parameter, as browsers do.
     ///
     /// This saves memory in the client. The server's decompressor has the same size for every window.
     ///
@@ -123,9 +124,9 @@ impl Compression {
         Ok(self)
     }
 
-    /// How much memory a compressor uses besides its window, from 1 to 9. 8 by default, as in zlib.
+    /// How much memory a compressor uses in addition to its window, from 1 to 9. 8 by default, as in zlib.
     ///
-    /// At level 1 a small value costs nothing; at the others it costs some size.
+    /// At compression level 1 a small value has no disadvantage; at the other levels messages get somewhat larger.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 //!
 //! # A server that stops
 //!
-//! [`Shutdown`](crate::Shutdown) closes the WebSockets of one or more endpoints, over both versions of HTTP. A server's own
+//! [`Shutdown`](crate::Shutdown) closes the WebSockets of one or more endpoints, over HTTP/1.1 and HTTP/2. A server's own
 //! graceful shutdown does not: hyper's abandons WebSockets over HTTP/1.1, and waits for those over HTTP/2.
 //!
 //! ```
@@ -25,14 +25,15 @@
 //! # }
 //! ```
 //!
-//! From the call on, new handshakes get 503 with `Retry-After`. Each client gets the close frame after what was sent before.
-//! Handlers see `None` from `recv`, or [`ErrorKind::Closed`](crate::ErrorKind::Closed), and are awaited. What is left at the
-//! deadline is dropped, and its end is [`ErrorKind::Aborted`](crate::ErrorKind::Aborted).
+//! From the call on, new handshakes get 503 with `Retry-After`. Each client gets the close frame after the messages that
+//! were sent before. In handlers `recv` returns `None`, other methods [`ErrorKind::Closed`](crate::ErrorKind::Closed).
+//! Connections and handlers that have not ended at the deadline are dropped, with
+//! [`ErrorKind::Aborted`](crate::ErrorKind::Aborted).
 //!
 //! # With axum
 //!
-//! Await it in the future of `with_graceful_shutdown`, and give the server a limit too: over HTTP/2 it waits for peers that
-//! read nothing for as long as they like.
+//! Await `close_all` in the future of `with_graceful_shutdown`, and limit the time of the server too: over HTTP/2 it waits
+//! without a limit for peers that read nothing.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -51,7 +52,7 @@
 //!     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
 //!     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
 //!     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-//!         drop(tokio::signal::ctrl_c().await); // and SIGTERM, which service managers send
+//!         drop(tokio::signal::ctrl_c().await); // service managers send SIGTERM: wait for that too
 //!         shutdown.close_all(CloseCode::SERVICE_RESTART, "restarting", Duration::from_secs(20)).await;
 //!         drop(stopping);
 //!     });
@@ -62,38 +63,39 @@
 //! }
 //! ```
 //!
-//! # Clients that come back
+//! # Clients that reconnect
 //!
-//! All clients of a server that stops connect again to the other servers. Spread that:
+//! All clients of a server that stops reconnect to the other servers. To spread the load:
 //!
 //! | setting | what it does |
 //! | --- | --- |
-//! | [`Shutdown::jitter`](crate::Shutdown::jitter) | sends the close frames at random times within this time |
-//! | [`Shutdown::batch`](crate::Shutdown::batch) | closes so many connections at a time |
-//! | [`CloseCode::SERVICE_RESTART`](crate::CloseCode::SERVICE_RESTART) (1012) | this crate's clients wait 5 to 30 s before they connect again |
-//! | [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY) (1001) | they connect again after up to 1 s, at first |
-//! | [`Limits::max_lifetime`](crate::Limits::max_lifetime) | ends connections after a time, so that they spread over servers that were added |
+//! | [`Shutdown::jitter`](crate::Shutdown::jitter) | sends the close frames at random moments within this time |
+//! | [`Shutdown::batch`](crate::Shutdown::batch) | closes this many connections at a time |
+//! | [`CloseCode::SERVICE_RESTART`](crate::CloseCode::SERVICE_RESTART) (1012) | this crate's clients wait 5 to 30 s before they reconnect |
+//! | [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY) (1001) | the first attempt of this crate's clients is made within 1 s |
+//! | [`Limits::max_lifetime`](crate::Limits::max_lifetime) | closes connections after a time, so that they also reach servers that were added later |
 //!
-//! Jitter and batches take at most half of the deadline. Clients that must miss nothing use a
-//! [`History`](crate::History), which is lost with its process: see [`rooms`](super::rooms).
+//! Jitter and batches take at most half of the deadline. If clients must miss nothing, use a [`History`](crate::History).
+//! It is lost when its process ends, unless the hub has a broker: see [`rooms`](super::rooms) and
+//! [`brokers`](super::brokers).
 //!
 //! # Steps of a deployment
 //!
 //! 1. Start the new version, and let the load balancer send new connections to it.
-//! 2. Send SIGTERM to the old one, which calls `close_all`. With a load balancer that needs time to notice, let the health check
-//!    fail first and wait.
+//! 2. Send SIGTERM to the old one, which then calls `close_all`. If the load balancer needs time to notice, let the health
+//!    check fail first, and wait.
 //! 3. Give the service manager more time than the deadline before it kills the process (`TimeoutStopSec` in systemd,
 //!    `terminationGracePeriodSeconds` in Kubernetes, 30 s by default there).
 //!
-//! [`Shutdown::connections`](crate::Shutdown::connections) tells how many connections are left.
+//! [`Shutdown::connections`](crate::Shutdown::connections) is the number of connections that are left.
 //!
 //! # Before you go live
 //!
 //! | check | why |
 //! | --- | --- |
-//! | the limit of file descriptors (`ulimit -n`, `LimitNOFILE`) is above the number of connections | accepting fails otherwise |
-//! | [`Upgrader::max_connections`](crate::Upgrader::max_connections) is set | memory is limited too |
+//! | the limit of file descriptors (`ulimit -n`, `LimitNOFILE`) is higher than the number of connections | otherwise accepting fails |
+//! | [`Upgrader::max_connections`](crate::Upgrader::max_connections) is set | connections need memory |
 //! | the time to the first request is limited | see [`server`](super::server) |
 //! | the page's origin is accepted, behind the proxy too | see [`proxies`](super::proxies) |
 //! | clients reconnect with a random delay | see [`reconnecting`](super::reconnecting) |
-//! | `handler failed` and refusals are seen by someone | see [`incident`](super::incident) |
+//! | the log lines `handler failed` and `handshake refused` are monitored | see [`incident`](super::incident) |

@@ -1,7 +1,7 @@
-//! `graphql-transport-ws`: GraphQL over a WebSocket, as a protocol with operations that run side by side.
+//! `graphql-transport-ws`: GraphQL over a WebSocket, a protocol with concurrent operations.
 //!
-//! The protocol is that of the npm package `graphql-ws`. A GraphQL library executes the operations: here `execute`, a function
-//! that returns a stream of results, stands for it.
+//! This is the protocol of the npm package `graphql-ws`. A GraphQL library executes the operations. Here it is replaced by
+//! the function `execute`, which returns a stream of results.
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -118,9 +118,9 @@
 //! # }
 //! ```
 //!
-//! `examples/graphql_transport_ws.rs` is a whole program, with errors of operations and a page.
+//! `examples/graphql_transport_ws.rs` is a complete program, with errors of operations and a page.
 //!
-//! A task that has sent `complete` may not be finished for another moment, in which a client could use its id again and be
-//! closed with 4409; the protocol's clients choose new ids. Authentication with the `payload` of `connection_init` belongs
-//! where the acknowledgement is sent: `close(4403, "Forbidden")` refuses. Pages of other origins are refused by
-//! [`OriginPolicy`](crate::OriginPolicy) before.
+//! A task may still run for a moment after it has sent `complete`. A client that uses the same id again at that moment is
+//! closed with 4409; `graphql-ws` uses a new id for each operation. To authenticate with the `payload` of
+//! `connection_init`, check it before the acknowledgement is sent, and return `close(4403, "Forbidden")` to refuse. Pages
+//! of other origins are refused before that, by [`OriginPolicy`](crate::OriginPolicy).

@@ -5,7 +5,8 @@
 //! 1. The server's log. All events have the target `tower_websocket`. Refused handshakes and failed handlers are at level
 //!    `info` and above; how each connection ended is at level `debug`. Turn it on with your subscriber
 //!    (`RUST_LOG=tower_websocket=debug` where it reads that), or with `WEBSOCKET_DEBUG=1` where the program has no subscriber.
-//! 2. [`Upgrader::on_end`](crate::Upgrader::on_end), which is told how each connection ended and what it has carried:
+//! 2. [`Upgrader::on_end`](crate::Upgrader::on_end), which is called at the end of each connection, with how it ended and
+//!    its counters:
 //!
 //!    ```
 //!    use tower_websocket::Upgrader;
@@ -32,20 +33,20 @@
 //! | connections end after the same time of silence | A proxy's idle timeout is shorter than the time between two pings. | Keep [`Keepalive::interval`](crate::Keepalive::interval) below the timeout: see [`proxies`](super::proxies). |
 //! | 403, only behind a proxy | The proxy replaces `Host`, so that the page's origin is another host. The log line ends with this hint. | Pass `Host` on, or use [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies): see [`proxies`](super::proxies). |
 //! | 403, only from another site's page | The default: other origins must be listed. | [`OriginPolicy::list`](crate::OriginPolicy::list). |
-//! | 400 or 426 behind a proxy, or the page in place of the WebSocket | The proxy has not passed `Connection` and `Upgrade` on, or speaks HTTP/1.0 to the server. The log says `a request that looks like a WebSocket handshake is none`, or `.. sent this request as HTTP/1.0`. | See [`proxies`](super::proxies). |
-//! | 405 over HTTP/2, and HTTP/1.1 works | Over HTTP/2 a handshake is a `CONNECT`; the route accepts `GET` only. | `any(handler)` with the extractor, [`Router::layer`] in place of `route_layer` with the layer. |
+//! | 400 or 426 behind a proxy, or the page instead of the WebSocket | The proxy has not passed `Connection` and `Upgrade` on, or speaks HTTP/1.0 to the server. The log says `a request that looks like a WebSocket handshake is none`, or `.. sent this request as HTTP/1.0`. | See [`proxies`](super::proxies). |
+//! | 405 over HTTP/2, and HTTP/1.1 works | Over HTTP/2 a handshake is a `CONNECT`; the route accepts `GET` only. | `any(handler)` with the extractor, [`Router::layer`] instead of `route_layer` with the layer. |
 //! | 500 | The server performs no upgrades, or another layer has taken hyper's `OnUpgrade`. The log has the remedy at level `error`. | `serve_connection_with_upgrades` or `with_upgrades()`: see [`server`](super::server). |
-//! | 429 or 503 with `Retry-After` | [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) (429), [`max_connections`](crate::Upgrader::max_connections) (503), or a shutdown (503). | Behind a proxy, 429 for everyone means that the key is the proxy's address. Look whether handlers fail to return: a connection counts until its handler has ended. |
+//! | 429 or 503 with `Retry-After` | [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) (429), [`max_connections`](crate::Upgrader::max_connections) (503), or a shutdown (503). | Behind a proxy, 429 for all clients means that the key is the proxy's address. Check that handlers return: a connection counts until its handler has ended. |
 //! | the handshake is answered, the handler never runs | The response did not reach the client as it was: a layer outside has replaced its status or body, or the server drops upgrades (tonic's own `Server`). | The log says which at level `warn` or `error`. |
-//! | many keepalive timeouts at once | A network, a proxy or a firewall on the way failed: it drops packets without ending the connections. | Look at what these clients have in common, such as `peer` or the proxy. |
-//! | many `Disconnected` at once, and the clients report timeouts | A proxy was restarted, or handlers block the server's threads: the clients' pings are not answered meanwhile. | Look at `websocket.round_trip.duration`, and move what blocks into `spawn_blocking`. |
+//! | many keepalive timeouts at once | A network, a proxy or a firewall on the path has failed, and drops packets without ending the connections. | Find out what these clients have in common, such as `peer` or the proxy. |
+//! | many `Disconnected` at once, and the clients report timeouts | A proxy was restarted, or handlers block the server's threads, so that pings are not answered. | Check `websocket.round_trip.duration`, and move blocking code into `spawn_blocking`. |
 //! | single keepalive timeouts | Phones that lost their network, laptops that were closed. | Nothing: the client reconnects. For slow mobile links choose a longer [`Keepalive::timeout`](crate::Keepalive::timeout). |
-//! | 1009 | A message is larger than [`Limits::max_message_size`](crate::Limits::max_message_size) (1 MiB), after inflating. A client can have such a limit too, and then closes with 1009 itself. | Send parts, or raise the limit. |
+//! | 1009 | A message is larger than [`Limits::max_message_size`](crate::Limits::max_message_size) (1 MiB), after inflating. Clients can have such a limit too, and then close with 1009. | Send smaller messages, or raise the limit. |
 //! | 1013 `too slow for a topic` | A member of a [`Hub`](crate::Hub) topic with [`Overflow::Close`](crate::Overflow::Close) had more than [`Topic::capacity`](crate::Topic::capacity) publications waiting. | Let the client reconnect and use a [`History`](crate::History), choose another [`Overflow`](crate::Overflow), or publish less. |
-//! | 1013 `out of memory for messages` | The [`Budget`](crate::Budget) for large messages is used up: 1 GiB for the process by default. | Look at `websocket.budget.usage`; lower `max_message_size`, or give endpoints budgets of their own. |
+//! | 1013 `out of memory for messages` | The [`Budget`](crate::Budget) for large messages is used up: 1 GiB for the process by default. | Check `websocket.budget.usage`; lower `max_message_size`, or give each endpoint its own budget. |
 //! | all WebSockets of one browser or proxy end at once over HTTP/2 | The HTTP/2 connection that they share has ended. `ENHANCE_YOUR_CALM`: too many small frames were not read by handlers. | Set the windows of HTTP/2, and read in the handlers or use [`ignore_incoming`](crate::Manager::ignore_incoming): see [`server`](super::server). |
 //! | new tabs or `fetch` calls wait without an error | The streams of the browser's HTTP/2 connection are in use (hyper allows 200). The log says `many WebSockets share one HTTP/2 connection` from 100 on, where the peer's address is known. | `max_concurrent_streams`, fewer sockets for each page, or WebSockets under another host name or over HTTP/1.1. |
-//! | messages arrive 40 ms late | Nagle's algorithm: `TCP_NODELAY` is not set, under TLS or over HTTP/2. | Set it where the server accepts: see [`server`](super::server). |
+//! | messages arrive 40 ms late | Nagle's algorithm: `TCP_NODELAY` is not set, under TLS or over HTTP/2. | Set it where the server accepts connections: see [`server`](super::server). |
 //! | `accept` fails with "too many open files", or clients wait for a connection | The process has no file descriptor left. | Raise the limit (`ulimit -n`), and limit the time before the first request: see [`server`](super::server). |
 //!
 //! [`Router::layer`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
@@ -55,26 +56,26 @@
 //! | level | line | meaning | what to do |
 //! | --- | --- | --- | --- |
 //! | error | `the server did not hand the upgraded connection over; ..` | The server is not set up for upgrades. | Serve with upgrades, as the line says. |
-//! | error | `the response to the handshake was not sent within the handshake time; ..` | A layer outside has kept or replaced the response. | Look at layers that change the status or the body of responses. |
-//! | error | `handshake refused: the server is not set up for upgrading connections: ..` | The request had no `OnUpgrade`: 500. | As above; or look for a layer that takes `OnUpgrade` out of the request's extensions. |
-//! | error | `handler panicked` | The peer got 1011. Other connections go on. | The panic's own message is on standard error. |
+//! | error | `the response to the handshake was not sent within the handshake time; ..` | An outer layer has held back or replaced the response. | Check the layers that change the status or the body of responses. |
+//! | error | `handshake refused: the server is not set up for upgrading connections: ..` | The request had no `OnUpgrade`: 500. | As above; or find the layer that removes `OnUpgrade` from the request's extensions. |
+//! | error | `handler panicked` | The peer got 1011. Other connections are not affected. | The panic's own message is on standard error. |
 //! | error | `` `on_end` panicked `` | Your function of [`Upgrader::on_end`](crate::Upgrader::on_end) has panicked. The connection had ended before. | Correct it. |
 //! | error | ``the function of `Topic::on_presence` panicked`` | Your function of [`Topic::on_presence`](crate::Topic::on_presence) has panicked. The change is made, without a message. | Correct it. |
-//! | warn | `handler failed` | The handler returned an error that says more than that its connection has ended. The peer got 1011, or the [`CloseFrame`](crate::CloseFrame) in the error. | `error` has all causes. |
+//! | warn | `handler failed` | The handler returned an error that is not the ordinary end of its own connection. The peer got 1011, or the [`CloseFrame`](crate::CloseFrame) in the error. | `error` has all causes. |
 //! | warn | `handshake refused: ..` with 403, 429 or 503 | Origin, host, or too many connections. `origin`, `host`, `policy` and `peer` are fields of the line. | See the statuses below. |
 //! | warn | `the connection ended before the response was out, or a layer outside has replaced the response` | The client left early, or an outer layer replaced the 101. | Nothing, if it is rare. |
-//! | warn | `many WebSockets share one HTTP/2 connection: ..` | 100 WebSockets on one HTTP/2 connection. | See the symptoms above. |
-//! | warn | `no connection to the broker` | A hub's broker cannot be reached, or the connection to it has ended. It is tried again. | `error` has the cause. While it lasts, publications wait: see [`brokers`](super::brokers). |
-//! | warn | `publications are lost` | A broker has lost its data or the end of them, or a server was away for longer than the broker keeps publications. | Members are told by [`Topic::tell_gap`](crate::Topic::tell_gap). Look at how the broker stores its data. |
-//! | error | `a publication is refused` | The broker will never take it, for example because it is too large. Nobody gets it. | `error` has the cause. |
+//! | warn | `many WebSockets share one HTTP/2 connection: ..` | One HTTP/2 connection has 100 WebSockets. | See the symptoms above. |
+//! | warn | `no connection to the broker` | A hub's broker cannot be reached, or the connection to it has ended. The hub reconnects. | `error` has the cause. Until then publications wait: see [`brokers`](super::brokers). |
+//! | warn | `publications are lost` | A broker has lost its data or the end of them, or a server was away for longer than the broker keeps publications. | Members get the message of [`Topic::tell_gap`](crate::Topic::tell_gap). Check how the broker stores its data. |
+//! | error | `a publication is refused` | The broker has refused it for good, for example because it is too large. No member gets it. | `error` has the cause. |
 //! | warn | `the log of a topic has something that is no publication` | Something else writes to the broker under the hub's prefix, or a newer version of this crate. | Use another prefix. |
-//! | error | `the log of a topic cannot be read` | Something else has its key or subject at the broker. The other topics go on. | `error` has the cause. Use another prefix. |
-//! | warn | `a change of presence is not published` | More waited for the broker than may wait. | See `no connection to the broker`. |
+//! | error | `the log of a topic cannot be read` | Something else uses its key or subject at the broker. Other topics are not affected. | `error` has the cause. Use another prefix. |
+//! | warn | `a change of presence is not published` | Too many publications wait for the broker. | See `no connection to the broker`. |
 //! | error | ``the function of `Topic::encode` panicked`` | Your function of [`Topic::encode`](crate::Topic::encode) has panicked, in a hub with a broker: the publication is a gap. | The panic's message is on standard error. |
-//! | error | ``the function of `Topic::tell_gap` panicked`` | Your function of [`Topic::tell_gap`](crate::Topic::tell_gap) has panicked: members are not told of a gap. | The panic's message is on standard error. |
+//! | error | ``the function of `Topic::tell_gap` panicked`` | Your function of [`Topic::tell_gap`](crate::Topic::tell_gap) has panicked: members get no message about a gap. | The panic's message is on standard error. |
 //! | warn | `no value for a periodic update` | The `get` function of [`Topic::periodic`](crate::Topic::periodic) has failed. The next tick tries again. | `error` has the cause. |
-//! | warn | `no periodic update` | Its value could not be serialised or published. | `error` has the cause. |
-//! | info | `handshake refused: ..` with another status | A request that is no valid handshake, or a shutdown. | Nothing, unless it is your own client. |
+//! | warn | `no periodic update` | The value could not be serialised or published. | `error` has the cause. |
+//! | info | `handshake refused: ..` with another status | The request is not a valid handshake, or a shutdown is in progress. | Nothing, unless it is your own client. |
 //! | info | `a request that looks like a WebSocket handshake is none: ..` | A proxy has removed `Connection` and `Upgrade`. | See [`proxies`](super::proxies). |
 //! | info | `failed` | The connection ended as the peer broke a rule, exceeded a limit, or accepted no data. | `error` has the kind; see below. |
 //! | debug | `open`, `closed`, `failed` | Ordinary: closed by a close frame, lost, silent, aborted, or at the end of its lifetime. | Nothing. |
@@ -89,17 +90,17 @@
 //!
 //! | status | [`RejectionKind`](crate::RejectionKind) | usual cause | metric |
 //! | --- | --- | --- | --- |
-//! | 400 | `Body` | The request has a body, or over HTTP/2 any `Content-Length`. With one that is not zero, hyper ends the connection before the layer is asked. | `body` |
+//! | 400 | `Body` | The request has a body, or over HTTP/2 any `Content-Length`. With one that is not zero, hyper ends the connection before the layer gets the request. | `body` |
 //! | 400 | `HttpVersion` | A proxy speaks HTTP/1.0 to the server. | `http_version` |
-//! | 400 | `InvalidExtensions` | A client writes `Sec-WebSocket-Extensions` wrongly. | `invalid_extensions` |
+//! | 400 | `InvalidExtensions` | A client sends a malformed `Sec-WebSocket-Extensions`. | `invalid_extensions` |
 //! | 400 | `InvalidHost` | No `Host`, two, or one that is malformed; over HTTP/2 a `Host` that differs from `:authority`. | `invalid_host` |
 //! | 400 | `InvalidKey` | No `Sec-WebSocket-Key`: often a request made by hand. | `invalid_key` |
-//! | 400 | `InvalidSubprotocol` | A subprotocol that is no token, such as one with a space or a base64 `=`. | `invalid_subprotocol` |
+//! | 400 | `InvalidSubprotocol` | A subprotocol that is not an HTTP token, such as one with a space or a base64 `=`. | `invalid_subprotocol` |
 //! | 400 | `InvalidTarget` | The request's target is not the path of an `http` or `https` URL. | `invalid_target` |
-//! | 403 | `HostNotAllowed` | Another host than [`allowed_hosts`](crate::OriginPolicy::allowed_hosts), such as an address in place of a name. | `host_not_allowed` |
+//! | 403 | `HostNotAllowed` | The host is not in [`allowed_hosts`](crate::OriginPolicy::allowed_hosts), for instance an address instead of a name, or because a proxy has replaced `Host`: the log line then says so. | `host_not_allowed` |
 //! | 403 | `Origin` | A page of another site, or a proxy that replaces `Host`; `Sec-Fetch-Site: cross-site` without an `Origin`. | `origin` |
 //! | 405 | `Method` | A method other than `GET` over HTTP/1.1. | `method` |
-//! | 426 | `NotWebSocket` | No handshake, and the layer has no inner service: a plain request, or a proxy that removes `Upgrade`. | `not_websocket` |
+//! | 426 | `NotWebSocket` | The request is not a handshake, and the layer has no inner service: a plain request, or a proxy that removes `Upgrade`. | `not_websocket` |
 //! | 426 | `Version` | `Sec-WebSocket-Version` other than 13: a very old client. | `version` |
 //! | 429 | `TooManyConnectionsPerKey` | As many connections with this key are open as are allowed. | `too_many_connections_per_key` |
 //! | 500 | `NotUpgradable` | The server performs no upgrades. | `not_upgradable` |
@@ -158,7 +159,7 @@
 //!
 //! # Metrics to watch
 //!
-//! [`metrics`](crate::metrics) has the whole list. An alert is worth it for:
+//! [`metrics`](crate::metrics) lists all metrics. Set alerts for:
 //!
 //! | metric | when it is high |
 //! | --- | --- |
@@ -167,7 +168,7 @@
 //! | `websocket.closed_connections` by `websocket.close.code` | `1011`: failing handlers; `1013`: slow members of topics |
 //! | `websocket.queue.size`, `transmit` | Clients are slower than what is sent to them. |
 //! | `websocket.queue.size`, `receive` | Handlers are slower than what arrives. |
-//! | `websocket.round_trip.duration` | Slow links, queued data before the pings, or threads that are blocked. |
+//! | `websocket.round_trip.duration` | Slow links, data queued before the pings, or blocked threads. |
 //! | `websocket.hub.queue.length`, `websocket.hub.drops` | Members of topics are slower than what is published to them. |
 //! | `websocket.hub.gaps` | A broker loses data: see [`brokers`](super::brokers). |
-//! | `websocket.budget.usage` | Large messages; at the budget's end, connections get 1013. |
+//! | `websocket.budget.usage` | Many large messages. When the budget is used up, connections are closed with 1013. |

@@ -24,7 +24,7 @@
 //!     Echo(String),
 //! }
 //!
-//! /// `{"type": "result", "id": 1, "value": 2}`, or an error for the request, or for no request that could be read.
+//! /// `{"type": "result", "id": 1, "value": 2}`, or an error, without an id if the request could not be parsed.
 //! #[derive(Serialize)]
 //! #[serde(tag = "type", rename_all = "camelCase")]
 //! enum Answer {
@@ -81,14 +81,14 @@
 //! # }
 //! ```
 //!
-//! An error of the protocol is an answer; an error of the connection ends the handler. What a handler returns as `Err` is
-//! logged, and the peer gets 1011 without the error's text.
+//! Answer an error of your protocol with a message; return an error of the connection from the handler. An `Err` from a
+//! handler is logged, and the peer gets 1011 without the error's text.
 //!
 //! # Slow requests
 //!
-//! The loop above answers one request after the other, and does not receive while it works. To answer several at a time,
-//! spawn each with a clone of the `Manager`; the ids tell the client which answer is which. Limit how many there are: the
-//! permit is taken before the next message is received, so that a client that sends too much is slowed down by TCP.
+//! The loop above answers one request after the other. To work on several at a time, spawn a task for each, with a clone of
+//! the `Manager`; the client matches the answers by their ids. Limit the number of tasks: here a permit is taken before the
+//! next message is received, so that TCP slows down a client that sends too much.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -121,9 +121,9 @@
 //!
 //! # Time limits
 //!
-//! [`read_json`](crate::Manager::read_json) and [`write_json`](crate::Manager::write_json) have one. A timeout of the former
-//! loses nothing and leaves the connection usable; a timeout of the latter ends the connection, as a part of the message may
-//! be sent.
+//! [`read_json`](crate::Manager::read_json) and [`write_json`](crate::Manager::write_json) have a time limit. After a
+//! timeout of `read_json` nothing is lost and the connection is usable. A timeout of `write_json` ends the connection, as a
+//! part of the message may have been sent.
 //!
 //! ```
 //! use std::time::Duration;
@@ -143,8 +143,8 @@
 //!
 //! # Without copies
 //!
-//! [`Message::parse`](crate::Message::parse) borrows from the message; [`Message::json`](crate::Message::json) makes a message
-//! once that is sent several times.
+//! [`Message::parse`](crate::Message::parse) borrows from the message. [`Message::json`](crate::Message::json) makes a
+//! message that can be sent several times.
 //!
 //! ```
 //! use serde::Deserialize;
@@ -195,10 +195,10 @@
 //! </script>
 //! ```
 //!
-//! `examples/rpc.rs` is a whole program: this protocol, requests that run side by side, and the page.
+//! `examples/rpc.rs` is a complete program: this protocol, concurrent requests, and the page.
 //!
 //! # Versions
 //!
 //! Name the protocol's versions as subprotocols, such as `Upgrader::new().subprotocols(["app.v2", "app.v1"])`, and match on
-//! [`Manager::subprotocol`](crate::Manager::subprotocol). A browser that offers subprotocols fails the connection where none
-//! is agreed on; other clients get a connection without one, which your handler should close.
+//! [`Manager::subprotocol`](crate::Manager::subprotocol). If none of the offered subprotocols is accepted, a browser fails
+//! the connection. Other clients get a connection without a subprotocol, which your handler should close.

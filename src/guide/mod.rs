@@ -1,21 +1,21 @@
-//! Guides: one for each task, with programs that are tested.
+//! Guides: one for each task. Their programs are tested.
 //!
 //! | you want to | read |
 //! | --- | --- |
 //! | find out why a connection was refused, closed or lost | [`incident`] |
-//! | move a program here from axum's `ws`, tokio-tungstenite, socketioxide or Go | [`migration`] |
+//! | move from axum's `ws`, tokio-tungstenite, socketioxide or Go | [`migration`] |
 //! | use axum's state, extractors and authentication | [`with_axum`] |
-//! | send to many connections, some of which are slow | [`rooms`] |
-//! | have several servers with the same topics, by Redis or NATS | [`brokers`] |
+//! | send one message to many connections | [`rooms`] |
+//! | use the same topics on several servers, with Redis or NATS | [`brokers`] |
 //! | design a protocol of JSON messages | [`json`] |
 //! | write a client that reconnects | [`reconnecting`] |
 //! | set up hyper, TCP, HTTP/2 and the limits before the handshake | [`server`] |
 //! | run behind nginx, HAProxy, Envoy or Cloudflare | [`proxies`] |
 //! | deploy and restart without losing clients | [`deploying`] |
-//! | know what the defaults are and which attacks they defend against | [`security`] |
-//! | know what costs memory and CPU time | [`performance`] |
+//! | look up the defaults and what they defend against | [`security`] |
+//! | look up what costs memory and CPU time | [`performance`] |
 //! | test handlers and routers without a socket | [`testing`] |
-//! | transfer streams of bytes, files, lines or changing values | [`streams`] |
+//! | send streams of bytes, files, lines or changing values | [`streams`] |
 //! | serve `graphql-transport-ws` | [`graphql`] |
 
 pub mod brokers;

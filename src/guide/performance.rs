@@ -1,4 +1,4 @@
-//! Performance: what costs what.
+//! Performance: memory, CPU time, measurements.
 //!
 //! # Memory of a connection
 //!
@@ -6,19 +6,19 @@
 //! | --- | --- | --- |
 //! | an idle connection | about 2.6 KiB, with the request dropped ([`Manager::drop_request`](crate::Manager::drop_request)) | always |
 //! | the request | 1 KiB and more: its headers | until `drop_request` |
-//! | the handler's future | what your function holds across `.await` | until it returns |
+//! | the handler's future | the variables that your function keeps across `.await` | until it returns |
 //! | incoming message | what has arrived of it, up to [`Limits::max_message_size`](crate::Limits::max_message_size) | while it arrives |
 //! | unread messages | up to [`Limits::incoming`](crate::Limits::incoming) and one message | until they are received |
-//! | outgoing buffer | up to [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) and one message; what topics send has as much again | until it is written |
-//! | publications of a [`Hub`](crate::Hub) | once for all members | until the last slow member or the history needs them no more |
+//! | outgoing buffer | up to [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) and one message, and the same for what topics send | until they are written |
+//! | publications of a [`Hub`](crate::Hub) | once for all members | while a slow member or the history needs them |
 //! | compression without context takeover (the default) | none: compressors belong to threads | |
 //! | compression with context takeover | see below | from the first message on |
 //!
 //! # Compression
 //!
-//! Without context takeover each message stands alone, and compressors belong to threads, not to connections: each thread
-//! keeps at most two, one decompressor and 32 KiB. Context takeover compresses small, similar messages much better, and costs
-//! each connection a state per direction, from its first message on:
+//! Without context takeover each message is compressed on its own, and compressors belong to threads, not to connections:
+//! each thread keeps at most two compressors, one decompressor and 32 KiB. Context takeover compresses small, similar
+//! messages much better. It needs a state for each connection and direction, from the first message on:
 //!
 //! | state | window bits | memory level | bytes |
 //! | --- | --- | --- | --- |
@@ -28,20 +28,20 @@
 //! | compressor | 9 | 1 | 137,344 |
 //! | decompressor (`client_context_takeover`) | any | any | 47,680 |
 //!
-//! What does not shrink goes out uncompressed, and `send_uncompressed` is for secrets and for what is compressed already.
-//! `Manager::is_compressed` tells what was agreed upon.
+//! A message that would not shrink is sent uncompressed. Use `send_uncompressed` for secrets and for data that is
+//! compressed already. `Manager::is_compressed` says whether compression was agreed upon.
 //!
 //! # What to do
 //!
 //! | to save | do |
 //! | --- | --- |
 //! | memory of idle connections | call [`drop_request`](crate::Manager::drop_request) once the handler has read the request; keep large values out of the handler's future |
-//! | wake-ups of idle connections | a longer [`Keepalive::interval`](crate::Keepalive::interval): by default each connection gets a ping after 3 s of silence |
-//! | CPU time for one value to many clients | a [`Hub`](crate::Hub): serialised, framed and compressed once |
-//! | system calls | nothing: what is sent before the task sleeps leaves in one write |
+//! | wake-ups of idle connections | set a longer [`Keepalive::interval`](crate::Keepalive::interval): by default each connection gets a ping after 3 s of silence |
+//! | CPU time for one value to many clients | use a [`Hub`](crate::Hub): values are serialised, framed and compressed once |
+//! | system calls | nothing: all messages that are sent before the task sleeps leave in one write |
 //! | CPU time of compression | [`Compression::threshold`](crate::Compression::threshold) (512 bytes by default), `send_uncompressed` for data that is compressed already, [`without_compression`](crate::Upgrader::without_compression) |
-//! | bandwidth of small, similar messages | context takeover |
-//! | copies of JSON | [`Message::parse`](crate::Message::parse) with types that borrow |
+//! | bandwidth of small, similar messages | use context takeover |
+//! | copies of JSON | use [`Message::parse`](crate::Message::parse) with types that borrow |
 //!
 //! # Measured
 //!

@@ -4,13 +4,13 @@
 //!
 //! | it must | or else |
 //! | --- | --- |
-//! | pass `Connection` and `Upgrade` on, over HTTP/1.1 | 426, or the page in place of the WebSocket |
-//! | pass `Host` on as the browser sent it | 403 for browsers: the origin is another host then |
+//! | pass `Connection` and `Upgrade` on, over HTTP/1.1 | 426, or the page instead of the WebSocket |
+//! | pass `Host` on as the browser sent it | 403 for browsers, as the origin is another host |
 //! | wait longer for data than the time between two pings (3 s by default) | connections end without a close frame: 1006 |
 //! | buffer nothing | messages arrive late |
 //!
-//! Pings are sent by the server after 3 s of silence ([`Keepalive`](crate::Keepalive)), so that the idle timeouts of proxies
-//! (60 s in nginx) are not reached with the default settings.
+//! The server sends a ping after 3 s of silence ([`Keepalive`](crate::Keepalive)), so with the default settings the idle
+//! timeouts of proxies (60 s in nginx) are not reached.
 //!
 //! # nginx
 //!
@@ -35,10 +35,11 @@
 //! }
 //! ```
 //!
-//! `$host` has no port. That is enough for the default policy, which compares hosts; for
+//! `$host` has no port. That is enough for the default policy, which compares only hosts. For
 //! [`OriginPolicy::same_origin`](crate::OriginPolicy::same_origin) on a port other than the scheme's, pass `$http_host`.
 //!
-//! nginx offers HTTP/2 to browsers without WebSockets over it: browsers open another connection with HTTP/1.1.
+//! Since nginx 1.25.1, HTTP/2 is turned on with `http2 on;` instead of the parameter of `listen`. nginx does not offer
+//! WebSockets over HTTP/2: browsers open another connection with HTTP/1.1.
 //!
 //! # HAProxy
 //!
@@ -56,13 +57,13 @@
 //!     server app 127.0.0.1:3000
 //! ```
 //!
-//! Upgrades and `Host` are passed on without further settings, and `timeout tunnel` is the idle timeout of WebSockets. HAProxy
-//! speaks HTTP/2 to the server with `proto h2 ws h2` on the `server` line. The WebSockets of several users can then share one
+//! HAProxy passes upgrades and `Host` on without further settings. `timeout tunnel` is the idle timeout of WebSockets. With
+//! `proto h2 ws h2` on the `server` line it uses HTTP/2 to your server. The WebSockets of several users can then share one
 //! HTTP/2 connection to your server: set the windows and the number of streams as [`server`](super::server) says.
 //!
 //! # Envoy
 //!
-//! This section and the next follow the proxies' documentation; nginx and HAProxy are tested with this crate.
+//! nginx and HAProxy are tested with this crate. Envoy and Cloudflare are not: these two sections follow their documentation.
 //!
 //! ```yaml
 //! # In the HttpConnectionManager:
@@ -71,25 +72,25 @@
 //! # For WebSockets over HTTP/2 from browsers:
 //! http2_protocol_options:
 //!   allow_connect: true
-//! # The default of 5 minutes is longer than the time between two pings.
-//! # stream_idle_timeout: 300s
+//! # Only with a longer keepalive interval: the default is 5 minutes.
+//! # stream_idle_timeout: 600s
 //! ```
 //!
-//! `Host` is passed on unless the route rewrites it (`host_rewrite_literal`, `auto_host_rewrite`). Filters that buffer requests
-//! are not for routes with WebSockets.
+//! `Host` is passed on unless the route rewrites it (`host_rewrite_literal`, `auto_host_rewrite`). Do not use the buffer filter
+//! on routes with WebSockets.
 //!
 //! # Cloudflare
 //!
-//! Turn on "WebSockets" under "Network" in the dashboard. Idle connections are ended (after 100 s, unless that was
-//! changed), which pings every 3 s prevent.
-//! When Cloudflare restarts a server, its connections end: clients must reconnect. `Host` is passed on. The peer's address is
-//! Cloudflare's; the client's is in the header `CF-Connecting-IP`, which is to be trusted only where nothing but Cloudflare can
-//! reach your server.
+//! "WebSockets" must be on under "Network" in the dashboard. Cloudflare waits up to 100 s for data from your server; a ping every
+//! 3 s, the default, is enough. When Cloudflare restarts a server, its connections end: clients must reconnect. `Host` is passed
+//! on unless a rule changes it. The peer's address is Cloudflare's. The client's address is in the header `CF-Connecting-IP`:
+//! trust it only where no other client can reach your server.
 //!
-//! # Where the proxy cannot pass `Host` on
+//! # If the proxy cannot pass `Host` on
 //!
-//! [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies) takes host and scheme from a header that the proxy
-//! sets, for requests that come from the proxy's address. The address is the plain `SocketAddr` in the request's extensions:
+//! [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies) takes host and scheme from a header that the
+//! proxy sets, if the request comes from the proxy's address. The address is the plain `SocketAddr` in the request's
+//! extensions:
 //!
 //! ```
 //! use http::Request;
@@ -121,7 +122,7 @@
 //!
 //! # Limits for each client
 //!
-//! Behind a proxy, all connections come from its address. Take the key of
+//! Behind a proxy, all connections come from the proxy's address. Take the key of
 //! [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) from a header that the proxy sets itself:
 //!
 //! ```

@@ -8,16 +8,16 @@
 //! async fn follow() -> Result<(), Error> {
 //!     let mut sessions = Connector::new().sessions("ws://localhost:3000/feed", Backoff::default());
 //!     while let Some(ws) = sessions.next().await? {
-//!         // An error of one session is no reason to stop: the next call decides that.
+//!         // After an error in a session, the next call decides whether to reconnect.
 //!         if let Err(error) = session(ws).await {
-//!             eprintln!("{error}");
+//!             eprintln!("{error:#}");
 //!         }
 //!     }
-//!     Ok(()) // one side has closed with 1000: done
+//!     Ok(()) // one side has closed with 1000
 //! }
 //!
 //! async fn session(ws: Manager) -> Result<(), Error> {
-//!     ws.send("subscribe").await?; // in each session anew
+//!     ws.send("subscribe").await?; // in each session
 //!     while let Some(message) = ws.recv().await? {
 //!         println!("{message:?}");
 //!     }
@@ -27,28 +27,28 @@
 //! # async fn main() -> Result<(), Error> { follow().await }
 //! ```
 //!
-//! `examples/follow.rs` is a whole program: it follows a room of `examples/rooms.rs`, and after a lost connection it asks for what comes
-//! behind the last message that it has seen.
+//! `examples/follow.rs` is a complete program: it follows a room of `examples/rooms.rs`, and after a lost connection it
+//! asks for everything after the last message that it has seen.
 //!
 //! | what has happened | what [`Sessions::next`](crate::Sessions::next) does |
 //! | --- | --- |
 //! | the first call | connects at once |
-//! | no server, a lost connection, a timeout | connects again after a random delay between zero and a limit, which is 1 s at first and doubles with each failure, up to 60 s ([`Backoff`](crate::Backoff)) |
+//! | no server, a lost connection, a timeout | reconnects after a random delay between zero and a limit, which is 1 s at first and doubles with each failure, up to 60 s ([`Backoff`](crate::Backoff)) |
 //! | a session has lasted 30 s | forgets earlier failures ([`Backoff::healthy_after`](crate::Backoff::healthy_after)) |
 //! | close codes 1012 and 1013 | waits 5 to 30 s ([`Backoff::after_restart`](crate::Backoff::after_restart)) |
-//! | 408, 425, 429, 500, 502, 503, 504 | connects again; `Retry-After` is obeyed, up to an hour |
+//! | 408, 425, 429, 500, 502, 503, 504 | reconnects, after `Retry-After` if the response has it, at most an hour |
 //! | any other refusal, such as 401, 403, 404 | returns the error, and `None` from then on |
 //! | close codes 1002, 1003, 1007 to 1010, 3000, 3003 | returns the error, and `None` from then on |
 //! | close code 1000, from either side | returns `None` |
-//! | the session is still open | closes it with 1000, waits for its end, and connects again |
+//! | the session is still open | closes it with 1000, waits for its end, and reconnects |
 //! | [`Backoff::max_failures`](crate::Backoff::max_failures) failures in a row (no limit by default) | returns the last error |
 //!
-//! [`Error::is_retryable`](crate::Error#method.is_retryable) is the rule, for loops of your own.
+//! [`Error::is_retryable`](crate::Error#method.is_retryable) has the same rules, for your own loop.
 //!
 //! # Tokens that expire
 //!
-//! [`Sessions::set_target`](crate::Sessions::set_target) changes the URL or the headers of the next attempt. After 401, `next`
-//! has returned an error; start new sessions with a new token, unless it was new already:
+//! [`Sessions::set_target`](crate::Sessions::set_target) changes the URL or the headers of the next attempt. After 401,
+//! `next` returns an error: start new sessions with a new token, unless the refused token was new already:
 //!
 //! ```no_run
 //! use http::Request;
@@ -87,14 +87,14 @@
 //!
 //! # Missing nothing
 //!
-//! A message that was sent may not have arrived when a connection is lost: neither TCP nor WebSockets tell. Number your
-//! messages, and let the receiver confirm what it has processed. For what a server publishes, [`History`](crate::History) and
-//! positions do that: see [`rooms`](super::rooms).
+//! When a connection is lost, the sender does not know which messages have arrived: neither TCP nor WebSockets confirm
+//! them. Number your messages, and let the receiver confirm what it has processed. For publications of a server,
+//! [`History`](crate::History) and positions do this: see [`rooms`](super::rooms).
 //!
 //! # Pages
 //!
-//! A browser's `WebSocket` does not reconnect. Wait for a random time, at least as long as the server asks for with 1012 and
-//! 1013, and do not come back after codes that say that one side did something wrong:
+//! A browser's `WebSocket` does not reconnect by itself. Reconnect after a random delay, which is longer after 1012 and
+//! 1013, and do not reconnect after codes for a fault of one side:
 //!
 //! ```html
 //! <script>
@@ -118,14 +118,14 @@
 //! </script>
 //! ```
 //!
-//! A page cannot see whether a handshake was refused or the server was not there: both are 1006.
+//! A page cannot distinguish a refused handshake from a server that cannot be reached: both are 1006.
 //!
 //! # Transports
 //!
 //! | you need | use |
 //! | --- | --- |
 //! | `wss://` | the feature `rustls`, with Mozilla's root certificates |
-//! | certificates of your own | [`Connector::tls_config`](crate::Connector::tls_config) |
+//! | your own certificates | [`Connector::tls_config`](crate::Connector::tls_config) |
 //! | the operating system's certificates | the feature `rustls-platform-verifier` |
 //! | HTTP and SOCKS5 proxies | the feature `proxy`, [`Connector::proxy`](crate::Connector::proxy) |
 //! | HTTP/2 | [`Connector::http2`](crate::Connector::http2) |

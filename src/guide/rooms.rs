@@ -2,8 +2,8 @@
 //!
 //! # A room
 //!
-//! A [`Hub`](crate::Hub) has topics, which connections join. What is published is serialised, framed and compressed once for
-//! all members, and never waits for one of them.
+//! A [`Hub`](crate::Hub) has topics, which connections join. A publication is serialised, framed and compressed once for
+//! all members, and publishing never waits for a slow member.
 //!
 //! ```
 //! use tower_websocket::testing::TestClient;
@@ -42,20 +42,20 @@
 //! # }
 //! ```
 //!
-//! A topic's settings belong to the topic, not to the handle: set them wherever the topic is asked for, or keep a handle. A
-//! topic is forgotten when it has no handle, no member and nothing in its history.
+//! Settings belong to the topic, not to the handle: set them at each call of `Hub::topic`, or keep a handle. A topic is
+//! dropped when it has no handle, no member and nothing in its history.
 //!
 //! # Slow clients
 //!
 //! A member is slow while its outgoing buffer is full
-//! ([`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size), 64 KiB). Publications then wait in a queue of its
-//! own, up to [`Topic::capacity`](crate::Topic::capacity) (256). What happens beyond that is the member's choice:
+//! ([`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size), 64 KiB). Publications then wait in a queue for
+//! this member, up to [`Topic::capacity`](crate::Topic::capacity) (256). What happens beyond that is chosen when it joins:
 //!
 //! | [`Overflow`](crate::Overflow) | beyond the capacity | for |
 //! | --- | --- | --- |
-//! | `Close` (the default) | the connection is closed with 1013; the client connects again and catches up from the history | chats, documents: nothing may be missed |
+//! | `Close` (the default) | the connection is closed with 1013; the client reconnects and gets the rest from the history | chats, documents: nothing may be missed |
 //! | `DropOldest` | the oldest are dropped and counted | logs, news |
-//! | `KeepLatest` | while the member is slow, only the latest waits, or the latest of each key | prices, positions, progress |
+//! | `KeepLatest` | while the member is slow, only the latest publication waits, or the latest of each key | prices, positions, progress |
 //!
 //! ```
 //! use tower_websocket::{Error, Hub, Manager, Message, Overflow};
@@ -74,16 +74,16 @@
 //! }
 //! ```
 //!
-//! [`Topic::lag`](crate::Topic::lag) and [`Topic::stats`](crate::Topic::stats) are for monitoring. A client that accepts no data
-//! at all is found after [`Limits::write_timeout`](crate::Limits::write_timeout) (10 s), member of a topic or not.
+//! [`Topic::lag`](crate::Topic::lag) and [`Topic::stats`](crate::Topic::stats) are for monitoring. A client that accepts no
+//! data at all is disconnected after [`Limits::write_timeout`](crate::Limits::write_timeout) (10 s).
 //!
-//! Without a hub, a handler has the same choice for what it sends itself: [`send`](crate::Manager::send) waits, and
+//! Without a hub, a handler has the same choice for its own messages: [`send`](crate::Manager::send) waits, and
 //! [`try_send`](crate::Manager::try_send) does not:
 //!
 //! ```
 //! use tower_websocket::{Error, Manager};
 //!
-//! /// Whether the price was sent. `false` where the peer is slow.
+//! /// Whether the price was sent. `false` if the peer is slow.
 //! fn offer(ws: &Manager, price: f64) -> Result<bool, Error> {
 //!     match ws.try_send(price.to_string()) {
 //!         Ok(()) => Ok(true),
@@ -93,10 +93,10 @@
 //! }
 //! ```
 //!
-//! # History: clients that come back
+//! # History: clients that reconnect
 //!
-//! With a [`History`](crate::History), each publication has a [`Position`](crate::Position). Send it with the message; the
-//! client gives the last one that it has seen when it connects again, here in the query of the URL.
+//! With a [`History`](crate::History), each publication has a [`Position`](crate::Position). Send it with the message. A
+//! client that reconnects sends the last one that it has seen, here in the query of the URL.
 //!
 //! ```
 //! use std::time::Duration;
@@ -139,15 +139,15 @@
 //! # }
 //! ```
 //!
-//! What was missed comes first, then what is published from then on, each publication once. A gap means that the history
-//! does not reach back so far, or that the server has restarted: positions are valid for one run of a topic.
-//! [`tell_gap`](crate::Topic::tell_gap) tells the client before everything else.
+//! The client gets what it has missed, then what is published from then on, each publication once. There is a gap if the
+//! history no longer has everything, or if the server was restarted, as positions are valid for one epoch of a topic.
+//! [`tell_gap`](crate::Topic::tell_gap) sends the client a message first.
 //!
 //! # Presence: who is here
 //!
-//! [`Topic::join_as`](crate::Topic::join_as) joins with a value, such as a name or JSON;
-//! [`Topic::presence`](crate::Topic::presence) lists the values, and [`Topic::on_presence`](crate::Topic::on_presence) turns
-//! changes into messages. Ends of every kind count as leaving: a close, a lost network, a panic.
+//! [`Topic::join_as`](crate::Topic::join_as) joins with a presence value, such as a name or JSON;
+//! [`Topic::presence`](crate::Topic::presence) lists the values, and [`Topic::on_presence`](crate::Topic::on_presence)
+//! makes messages from changes. Every end of a connection counts as leaving: a close, a lost network, a panic.
 //!
 //! ```
 //! use tower_websocket::{Error, Hub, Manager, Message, Overflow, PresenceChange};
@@ -169,16 +169,17 @@
 //! }
 //! ```
 //!
-//! `examples/rooms.rs` is a whole program: rooms with presence and history, and a page that comes back and misses nothing.
+//! `examples/rooms.rs` is a complete program: rooms with presence and history, and a page that reconnects and misses
+//! nothing.
 //!
-//! A person with two tabs is two members. Where that matters, put the person's id into the value and count values.
+//! A person with two tabs is two members. If that matters, put the person's id into the value, and count different values.
 //!
 //! # Values that change
 //!
-//! [`Topic::periodic`](crate::Topic::periodic) asks for a value once for all members, compares it with the last one, and
-//! publishes it as JSON when it has changed.
+//! [`Topic::periodic`](crate::Topic::periodic) gets a value once for all members, compares it with the last one, and
+//! publishes it as JSON if it has changed.
 //!
 //! # Several servers
 //!
-//! With a broker the hub is on all of them, and so are positions: see [`brokers`](super::brokers). Without one, positions are valid
-//! for one server only, and a client that reaches another one gets a gap.
+//! With a broker, topics and positions are shared by all servers: see [`brokers`](super::brokers). Without one, positions
+//! are valid at one server only, and a client that reconnects to another one gets a gap.

@@ -1,24 +1,24 @@
-//! Security: the defaults, what they defend against, and what is left to you.
+//! Security: the defaults, what they defend against, and what you have to do yourself.
 //!
 //! # Defaults
 //!
 //! | what | default | cost | change it with |
 //! | --- | --- | --- | --- |
-//! | origin | no `Origin` (no browser), the request's own host on any port, loopback pages on a loopback server; all else gets 403 | pages on other hosts must be listed | `Upgrader::origin` |
-//! | compression | accepted if offered; level 1, from 512 bytes on, no context takeover | nothing for an idle connection; see below | `Upgrader::compression`, `without_compression` |
-//! | keepalive | a ping after 3 s of silence, the end after 5 s; up to 29 s behind data that was just sent | a small frame each way every 3 s of silence | `Upgrader::keepalive` |
+//! | origin | accepted: no `Origin` (not a browser), the request's own host on any port, loopback pages on a loopback server; all others get 403 | pages on other hosts must be listed | `Upgrader::origin` |
+//! | compression | accepted if offered; level 1, for messages from 512 bytes on, no context takeover | nothing for an idle connection; see [`performance`](super::performance#compression) | `Upgrader::compression`, `without_compression` |
+//! | keepalive | a ping after 3 s of silence, the end after 5 s; up to 29 s if data was just sent | a small frame each way every 3 s of silence | `Upgrader::keepalive` |
 //! | incoming message | 1 MiB, after inflating; then 1009 | memory grows with what has arrived | `Limits::max_message_size` |
-//! | unread messages | 64 KiB, and always one; then reading stops, and TCP or HTTP/2 pushes back | behind so many, a peer that leaves is noticed by the next ping | `Limits::incoming` |
-//! | outgoing buffer | 64 KiB; then `send` waits | this and one message more at most | `Limits::max_write_buffer_size` |
-//! | half a message | 30 s; then 1008 | | `Limits::message_timeout` |
-//! | a peer that accepts no data | 10 s, and up to 29 s where it took data slowly before; then the end | | `Limits::write_timeout` |
-//! | closing handshake | 5 s, and up to 29 s for a peer that may be busy with what was sent | | `Limits::close_timeout`, `min_data_rate` |
-//! | messages and bytes per second | no limit | nothing while there is none | `Limits::rate_limit` |
-//! | large messages of the process | 1 GiB, of those beyond 64 KiB; then 1013 | | `Limits::budget` |
-//! | connections, lifetime | no limit | connections that ask for no WebSocket are not counted | `Upgrader::max_connections`, `max_connections_per_key`, `Limits::max_lifetime` |
+//! | unread messages | 64 KiB, and always one; then reading stops, and TCP or HTTP/2 pushes back | while reading is stopped, a peer that leaves is noticed by the next ping | `Limits::incoming` |
+//! | outgoing buffer | 64 KiB; then `send` waits | at most this and one message | `Limits::max_write_buffer_size` |
+//! | incomplete message | 30 s; then 1008 | | `Limits::message_timeout` |
+//! | a peer that accepts no data | 10 s, and up to 29 s if it accepted data slowly before; then the end | | `Limits::write_timeout` |
+//! | closing handshake | 5 s, and up to 29 s if data was just sent | | `Limits::close_timeout`, `min_data_rate` |
+//! | messages and bytes per second | no limit | none | `Limits::rate_limit` |
+//! | large messages of the process | 1 GiB for those of more than 64 KiB; then 1013 | | `Limits::budget` |
+//! | connections, lifetime | no limit | only WebSockets are counted, not other connections | `Upgrader::max_connections`, `max_connections_per_key`, `Limits::max_lifetime` |
 //!
-//! Change them in one place and give it to [`WebSocketLayer::upgrader`](crate::WebSocketLayer::upgrader). An `Upgrader` in a
-//! request's extensions replaces the layer's for that request.
+//! Put all settings into one `Upgrader`, for [`WebSocketLayer::upgrader`](crate::WebSocketLayer::upgrader). An `Upgrader`
+//! in a request's extensions replaces the layer's for that request.
 //!
 //! ```rust
 //! use std::time::Duration;
@@ -37,36 +37,36 @@
 //!
 //! # What each default defends against
 //!
-//! | an attacker | meets, by default | change it with |
+//! | an attacker | default | change it with |
 //! | --- | --- | --- |
-//! | is a page of another site that acts as its visitor (cross-site WebSocket hijacking) | 403: the origin must be the request's own host | [`Upgrader::origin`](crate::Upgrader::origin) |
-//! | is a page on the internet that talks to a server on localhost | the same rule | [`Upgrader::origin`](crate::Upgrader::origin) |
+//! | opens a WebSocket from a page of another site, as its visitor (cross-site WebSocket hijacking) | 403: the origin must be the request's own host | [`Upgrader::origin`](crate::Upgrader::origin) |
+//! | opens a WebSocket to localhost from a page on the internet | the same rule | [`Upgrader::origin`](crate::Upgrader::origin) |
 //! | sends `X-Forwarded-Host` or `Forwarded` | they are not read | [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies) |
-//! | sends one large message, or one that inflates without end | 1009 beyond 1 MiB, counted while inflating; memory grows with what arrives, not with what is announced | [`Limits::max_message_size`](crate::Limits::max_message_size) |
+//! | sends a large message, or one that inflates to a large size | 1009 beyond 1 MiB, counted while inflating; memory grows with what arrives, not with what is announced | [`Limits::max_message_size`](crate::Limits::max_message_size) |
 //! | sends many large messages over many connections | 1013 beyond 1 GiB for the process | [`Limits::budget`](crate::Limits::budget) |
-//! | leaves messages unfinished | 1008 after 30 s | [`Limits::message_timeout`](crate::Limits::message_timeout) |
+//! | sends incomplete messages | 1008 after 30 s | [`Limits::message_timeout`](crate::Limits::message_timeout) |
 //! | sends faster than the handler reads | reading stops at 64 KiB | [`Limits::incoming`](crate::Limits::incoming) |
 //! | reads nothing | `send` waits beyond 64 KiB; the connection ends after 10 s | [`Limits::write_timeout`](crate::Limits::write_timeout) |
 //! | is silent, or gone | the connection ends after 5 s | [`Keepalive`](crate::Keepalive) |
 //! | breaks a rule of the protocol | 1002 or 1007 | |
-//! | makes a handler panic | 1011 for this connection; the others go on | |
+//! | makes a handler panic | 1011 for this connection; others are not affected | |
 //! | puts line breaks into a header or a close reason | they are escaped in the log | |
-//! | mixes data with a secret in compressed messages (CRIME, BREACH) | no message is compressed together with another; one message that contains both stays at risk | [`Manager::send_uncompressed`](crate::Manager::send_uncompressed) |
+//! | has its data compressed together with a secret (CRIME, BREACH) | each message is compressed on its own; a message that contains both is at risk | [`Manager::send_uncompressed`](crate::Manager::send_uncompressed) |
 //!
-//! [SECURITY.md](https://github.com/tower-websocket/tower-websocket/blob/main/SECURITY.md) has the whole table, and says how to
+//! [SECURITY.md](https://github.com/tower-websocket/tower-websocket/blob/main/SECURITY.md) has more cases, and says how to
 //! report a vulnerability.
 //!
-//! # What is left to you
+//! # What you have to do
 //!
 //! | topic | what to do |
 //! | --- | --- |
-//! | who the client is | Other programs than browsers send any `Origin`. Authenticate before the handshake: see [`with_axum`](super::with_axum). |
-//! | how long a session lasts | [`Manager::set_deadline`](crate::Manager::set_deadline), [`Limits::max_lifetime`](crate::Limits::max_lifetime) |
-//! | how many connections | [`Upgrader::max_connections`](crate::Upgrader::max_connections) and [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) are off |
-//! | how many messages per second | [`Limits::rate_limit`](crate::Limits::rate_limit) is off |
-//! | clients that send no request | They are hyper's: see [`server`](super::server) |
-//! | DNS rebinding | A server that relies on not being reachable from the internet sets [`OriginPolicy::allowed_hosts`](crate::OriginPolicy::allowed_hosts) |
-//! | what is in a message | `recv_json` bounds its size, not what your types make of it |
+//! | authentication | Programs other than browsers can send any `Origin`. Authenticate before the handshake: see [`with_axum`](super::with_axum). |
+//! | length of a session | [`Manager::set_deadline`](crate::Manager::set_deadline), [`Limits::max_lifetime`](crate::Limits::max_lifetime) |
+//! | number of connections | [`Upgrader::max_connections`](crate::Upgrader::max_connections) and [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) are not limited by default |
+//! | messages per second | not limited by default: [`Limits::rate_limit`](crate::Limits::rate_limit) |
+//! | clients that send no request | Set hyper's time limits: see [`server`](super::server) |
+//! | DNS rebinding | If a server relies on not being reachable from the internet, set [`OriginPolicy::allowed_hosts`](crate::OriginPolicy::allowed_hosts) |
+//! | content of messages | `recv_json` limits the size of the message, not the memory of your types |
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,9 +1,9 @@
-//! The server around it: upgrades, TCP, limits before the handshake, HTTP/2.
+//! The server: upgrades, TCP, limits before the handshake, HTTP/2.
 //!
-//! # A whole server
+//! # A complete server
 //!
-//! The layer goes around any tower service, here a function. This serves HTTP/1.1 and HTTP/2 on one port; the sections below
-//! say why it has these settings.
+//! The layer wraps any tower service, here a function. This program serves HTTP/1.1 and HTTP/2 on one port. The sections
+//! below explain its settings.
 //!
 //! ```no_run
 //! use std::convert::Infallible;
@@ -43,7 +43,7 @@
 //!         .initial_connection_window_size(64 * 1024 * 1024)
 //!         .max_send_buf_size(64 * 1024);
 //!     loop {
-//!         // axum's way to accept waits and goes on while the process has no file descriptor left.
+//!         // axum's `accept` waits and retries while the process has no file descriptor left.
 //!         let (stream, peer) = Listener::accept(&mut listener).await;
 //!         let (server, service, asked) = (server.clone(), service.clone(), CancellationToken::new());
 //!         tokio::spawn(async move {
@@ -56,7 +56,7 @@
 //!                     request
 //!                 })
 //!                 .service(service);
-//!             // With TLS, it is accepted in here too.
+//!             // With TLS, accept it here too, so that its time is limited.
 //!             let serving = async {
 //!                 let service = TowerToHyperService::new(service);
 //!                 server.serve_connection_with_upgrades(TokioIo::new(stream), service).await
@@ -83,7 +83,8 @@
 //! }
 //! ```
 //!
-//! Both listen on an address of this machine only. A server that relies on that also names its hosts, against DNS rebinding:
+//! Both servers listen on a loopback address. If a server relies on that for its security, set the allowed hosts too,
+//! against DNS rebinding:
 //!
 //! ```
 //! use tower_websocket::{Error, OriginPolicy, Upgrader};
@@ -96,70 +97,73 @@
 //!
 //! # Upgrades
 //!
-//! hyper must be asked for them: `serve_connection_with_upgrades` (hyper-util), `with_upgrades()` (hyper); `axum::serve` does
-//! it by itself. Where they are missing, an error is logged that says so. tonic's own `Server` performs no upgrades, and no
-//! layer can make it: serve tonic's `Routes` as above, or give `Routes::into_axum_router()` a route for the WebSocket.
+//! Turn them on in hyper: `serve_connection_with_upgrades` (hyper-util) or `with_upgrades()` (hyper). `axum::serve`
+//! supports them. Without them, an error is logged that says so. tonic's own `Server` does not support upgrades, and a
+//! layer cannot change that: serve tonic's `Routes` as above, or add a route for the WebSocket to
+//! `Routes::into_axum_router()`.
 //!
 //! # `TCP_NODELAY`
 //!
-//! The crate sets it on each TCP stream that it gets: over HTTP/1.1 on hyper's and axum's servers, and in the client. Under TLS
-//! and over HTTP/2 the stream is the server's, which must set it, or a message can wait 40 ms for Nagle's algorithm.
+//! The crate sets it on each TCP stream that it can access: over HTTP/1.1 with hyper's and axum's servers, and in the
+//! client. Under TLS and over HTTP/2 the server must set it, or a message can wait 40 ms for Nagle's algorithm.
 //!
 //! # Before the handshake
 //!
-//! The crate's limits begin with a request. Until then a connection costs a task and a file descriptor, and `max_connections`
-//! does not count it. hyper has no limit either unless it is given a timer:
+//! The crate's limits apply from the request on. Before it, a connection costs a task and a file descriptor, and is not
+//! counted by `max_connections`. hyper has no limits either, unless it has a timer:
 //!
-//! | a client that | is ended by |
+//! | a client that | is disconnected by |
 //! | --- | --- |
 //! | sends half a request head over HTTP/1.1, or is silent between two requests | `http1().timer(..).header_read_timeout(..)` |
-//! | does not finish its TLS handshake, or is silent while hyper-util tells the versions apart, or sends no more than the start of HTTP/2 | a limit on the time to the first request, as above |
-//! | sends half of a request's body | hyper over HTTP/1.1, once the request is answered; a handler that reads the body must limit the time, for instance by [`tokio::time::timeout`] |
+//! | does not finish its TLS handshake, sends nothing, or sends only the start of an HTTP/2 connection | a limit on the time to the first request, as above |
+//! | sends half of a request's body | hyper, over HTTP/1.1, once the request is answered; a handler that reads the body must limit the time, for instance with [`tokio::time::timeout`] |
 //! | has vanished, over HTTP/2 | `http2().timer(..).keep_alive_interval(..)` |
-//! | has asked for something over HTTP/2, and answers pings | nothing: limit the TCP connections of an address in front of the server |
+//! | has sent a request over HTTP/2, and answers pings | nothing: limit the TCP connections of each address in front of the server |
 //!
 //! # Accepting
 //!
-//! `TcpListener::accept` fails while the process has no file descriptor left. A server that returns on that error ends for all
-//! clients. `axum::serve` waits a second and goes on, and so does its `Listener::accept`, which works without the rest of
-//! axum.
+//! `TcpListener::accept` fails while the process has no file descriptor left. A server that returns this error stops for
+//! all clients. `axum::serve` waits a second and retries, and so does axum's `Listener::accept`, which can be used without
+//! the rest of axum.
 //!
 //! # HTTP/2
 //!
-//! WebSockets over HTTP/2 (RFC 8441) need `.http2().enable_connect_protocol()`. `axum::serve` turns it on; axum needs its
-//! feature `http2`.
+//! WebSockets over HTTP/2 (RFC 8441) need `.http2().enable_connect_protocol()`. `axum::serve` sets it if axum's feature
+//! `http2` is on.
 //!
-//! **Streams.** A browser opens all WebSockets to one host and port on one HTTP/2 connection, together with its requests. When
-//! the streams that the server allows are in use (hyper: 200, ten tabs of twenty sockets), `fetch` and new tabs wait, and no
-//! error is reported. `max_concurrent_streams` allows more, but Chromium ends near 256 whatever the server allows: a page with
-//! many sockets is better served by one that carries several topics, or by WebSockets under a host name of their own, or over
-//! HTTP/1.1 (without `h2` in ALPN there). With 100 on one connection a warning is logged, where the peer's address is known.
+//! **Streams.** A browser opens all WebSockets to one host and port on one HTTP/2 connection, together with its requests.
+//! When all streams that the server allows are in use (hyper: 200, for instance ten tabs with twenty WebSockets each),
+//! `fetch` and new tabs wait, without an error. `max_concurrent_streams` allows more, but Chromium opens at most 256
+//! (`kMaxConcurrentStreamLimit` in its source). A page that needs many sockets can use one WebSocket for several topics, a
+//! host name for WebSockets alone, or HTTP/1.1 (a port without `h2` in ALPN). From 100 WebSockets on one connection a
+//! warning is logged, if the peer's address is known.
 //!
-//! **Windows.** All WebSockets on one HTTP/2 connection share the window of the connection: those of a browser to one host, and
-//! those of several users behind a proxy that pools connections, such as HAProxy with `http-reuse always`. hyper's defaults
-//! are as large for one stream as for the connection, so that handlers that do not read can stop all others. Choose a small
-//! window for streams and a large one for connections, such as 64 KiB and 64 MiB above. `axum::serve` has no such setting.
-//! Small frames that are not read cost more than their bytes: beyond half the connection's window, at up to 256 bytes for
-//! each, h2 ends the whole connection with `ENHANCE_YOUR_CALM`. With the windows above that takes more than 12 sockets full of
-//! unread messages without content; under `axum::serve` one is enough.
+//! **Windows.** All WebSockets on one HTTP/2 connection share the flow-control window of the connection: those of a browser
+//! to one host, and those of several users behind a proxy that pools connections, such as HAProxy with `http-reuse always`.
+//! By default hyper's window for one stream is as large as that for the connection, so that handlers that do not read can
+//! block all others. Choose a small window for streams and a large one for connections, such as 64 KiB and 64 MiB above.
+//! `axum::serve` has no such setting. h2 counts a small unread frame as up to 256 bytes. When the unread frames of a
+//! connection count more than half of its window, h2 ends the whole connection with `ENHANCE_YOUR_CALM`. With the windows
+//! above this takes more than 12 WebSockets full of unread empty messages; with `axum::serve` one is enough.
 //!
-//! **Sending.** hyper keeps up to 400 KiB for each stream that its peer has not taken. Pings and pongs wait behind that, so a
-//! slow link needs less (`max_send_buf_size`, 64 KiB above). Over HTTP/2 a peer is seen to take something when its window opens
-//! again, which most do when half of it is free: [`Limits::write_timeout`](crate::Limits::write_timeout) must be long enough
-//! for that.
+//! **Sending.** hyper buffers up to 400 KiB for each stream. Pings and pongs wait behind that, so set a smaller buffer for
+//! slow links (`max_send_buf_size`, 64 KiB above). Over HTTP/2 a peer counts as accepting data when it opens its window
+//! again, which most do when half of it is free: [`Limits::write_timeout`](crate::Limits::write_timeout) must be longer
+//! than that takes.
 //!
-//! **A peer that reads nothing** over HTTP/2 times out as any other does, but hyper cannot reset its stream: up to 128 KiB with
-//! the settings above stay with the TCP connection, for each of its streams (300 at most above), until it reads, resets them
-//! or leaves. `max_connections` and [`Shutdown`](crate::Shutdown) do not count them any more, and hyper's own keepalive waits
-//! for the same peer. A write timeout around the TCP stream, such as that of `tokio-io-timeout`, ends the whole connection.
+//! **A peer that reads nothing** over HTTP/2 times out like any other, but hyper cannot reset its stream. With the settings
+//! above, up to 128 KiB for each of its streams (at most 300) stay in memory until the peer reads, resets the stream or
+//! disconnects. `max_connections` and [`Shutdown`](crate::Shutdown) no longer count them, and hyper's keepalive does not
+//! end the connection. A write timeout around the TCP stream, such as that of `tokio-io-timeout`, ends the whole
+//! connection.
 //!
 //! # The peer's address
 //!
-//! It is known to the server alone. Handlers find what outer layers put into the request's extensions in
-//! `ws.request().extensions`. A plain `SocketAddr` there, as above, is also the `peer` in the log, and tells which WebSockets
-//! share an HTTP/2 connection. For axum's `ConnectInfo` see [`with_axum`](super::with_axum).
+//! Only the server knows it. Handlers find what outer layers put into the request's extensions in
+//! `ws.request().extensions`. A plain `SocketAddr` there, as above, is also the `peer` in the log, and identifies the
+//! WebSockets that share an HTTP/2 connection. For axum's `ConnectInfo` see [`with_axum`](super::with_axum).
 //!
 //! # TLS
 //!
-//! `examples/tls.rs` serves both versions of HTTP over rustls, with the limits above. `examples/server/mod.rs` has the code
+//! `examples/tls.rs` serves HTTP/1.1 and HTTP/2 over rustls, with the limits above. `examples/server/mod.rs` has the code
 //! that all examples share.

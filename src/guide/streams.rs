@@ -2,8 +2,8 @@
 //!
 //! # Lines: the tail of a log
 //!
-//! [`copy_text_lines`](crate::Manager::copy_text_lines) sends one message for each line of any `AsyncRead`.
-//! [`ignore_incoming`](crate::Manager::ignore_incoming) beside it notices at once when the client leaves.
+//! [`copy_text_lines`](crate::Manager::copy_text_lines) sends each line of an `AsyncRead` as a message.
+//! [`ignore_incoming`](crate::Manager::ignore_incoming) notices at once when the client leaves.
 //!
 //! ```no_run
 //! use std::process::Stdio;
@@ -26,13 +26,14 @@
 //! # let _ = tower_websocket::WebSocketLayer::new(tail);
 //! ```
 //!
-//! `examples/tail.rs` is a whole program. A slow client slows the copy down; nothing is dropped. [`copy_json_stream`](crate::Manager::copy_json_stream) does the same
-//! for JSON values, however the reads split them.
+//! `examples/tail.rs` is a complete program. A slow client slows the copy down; nothing is dropped.
+//! [`copy_json_stream`](crate::Manager::copy_json_stream) does the same for JSON values, which need not be on lines of
+//! their own.
 //!
 //! # Bytes in both directions
 //!
-//! [`reader`](crate::Manager::reader) and [`writer`](crate::Manager::writer) are tokio's `AsyncRead` and `AsyncWrite`. The
-//! boundaries of messages do not count for the reader; it ends when the connection is closed.
+//! [`reader`](crate::Manager::reader) and [`writer`](crate::Manager::writer) implement tokio's `AsyncRead` and
+//! `AsyncWrite`. The reader ignores the boundaries of messages, and ends when the connection is closed.
 //!
 //! ```no_run
 //! use tokio::net::TcpStream;
@@ -53,8 +54,9 @@
 //!
 //! # Uploads
 //!
-//! A WebSocket has no end of one direction: say how much comes, or where it ends. Here the first message is the size, and
-//! the answer says that all has arrived. A client that sends faster than the file is written is slowed down.
+//! A WebSocket cannot be closed in one direction only, so send the size first, or a message that marks the end. Here the
+//! first message is the size, and the answer confirms that everything has arrived. A client that sends faster than the file
+//! is written is slowed down.
 //!
 //! ```
 //! use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -93,17 +95,17 @@
 //! # }
 //! ```
 //!
-//! `examples/upload.rs` is a whole program: files in a folder, of which nothing is left where a client breaks off, and a page
-//! with progress. There the bytes come by [`reader`](crate::Manager::reader), without a copy.
+//! `examples/upload.rs` is a complete program: it saves files in a folder, removes the incomplete file of a client that
+//! disconnects, and has a page that shows the progress. It reads the bytes with [`reader`](crate::Manager::reader).
 //!
 //! In the page: `ws.send(String(file.size))`, then `ws.send(file.slice(start, start + 65536))` for each part while
 //! `ws.bufferedAmount` is small. A part may have up to [`Limits::max_message_size`](crate::Limits::max_message_size) (1 MiB).
 //!
 //! # Values that change
 //!
-//! [`WebSocketLayer::periodic`](crate::WebSocketLayer#method.periodic) is a whole endpoint: the first value at once, later ones when they have
-//! changed. [`Manager::periodic_write`](crate::Manager::periodic_write) is the same within a handler, and
-//! [`Topic::periodic`](crate::Topic::periodic) asks for the value once for all clients.
+//! [`WebSocketLayer::periodic`](crate::WebSocketLayer#method.periodic) is a complete endpoint: it sends the first value at
+//! once, and later ones when they have changed. [`Manager::periodic_write`](crate::Manager::periodic_write) is the same
+//! within a handler, and [`Topic::periodic`](crate::Topic::periodic) gets the value once for all clients.
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -126,8 +128,8 @@
 //!
 //! # A proxy
 //!
-//! [`join`](crate::Manager::join) passes all messages on in both directions, no faster than either side takes them, and the
-//! close frame:
+//! [`join`](crate::Manager::join) forwards all messages in both directions, no faster than either side accepts them, and
+//! the close frame:
 //!
 //! ```
 //! use tower_websocket::{CloseFrame, Error, Manager};
@@ -139,6 +141,6 @@
 //! # let _ = tower_websocket::WebSocketLayer::new(proxy);
 //! ```
 //!
-//! This answers the handshake before it connects to the upstream. `examples/proxy.rs` is a whole program that connects first,
-//! and passes the subprotocol and a refusal on. What another connection was closed with is never passed on unasked: a handler that returns
-//! the error of its upstream closes with 1011.
+//! This answers the handshake before it connects to the upstream. `examples/proxy.rs` is a complete program that connects
+//! first, and forwards the subprotocol and a refusal. A handler that returns an error of its upstream connection closes
+//! with 1011: the upstream's close code is forwarded only if the handler returns its frame.

@@ -80,20 +80,47 @@
 //! # }
 //! ```
 //!
-//! # Slow and lost clients
+//! # Slow clients
 //!
-//! A client that is not read from is a slow client: what is sent to it waits. One that vanishes is a transport that is dropped
-//! without a close frame; [`Manager::from_upgraded`](crate::Manager::from_upgraded) takes any transport, such as
-//! [`tokio::io::duplex`]:
+//! A client that is not read from is a slow client. It buffers unread messages ([`Limits::incoming`](crate::Limits::incoming),
+//! 64 KiB), and the server has an outgoing buffer of its own, so send more than both hold, and turn compression off: a large
+//! message of zeros takes a few bytes. The client sees the close frame behind the messages that were sent before it:
+//!
+//! ```
+//! use tower_websocket::{CloseCode, Error, Hub, Overflow, Upgrader, testing};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Error> {
+//! let (client, server) = testing::pair(Upgrader::new().without_compression());
+//! let topic = Hub::new().topic("news").capacity(10);
+//! let _seat = topic.join(&server, Overflow::Close)?;
+//! while !server.is_closed() {
+//!     topic.publish(vec![0; 16 * 1024])?;
+//!     tokio::task::yield_now().await;
+//! }
+//! while client.recv().await?.is_some() {}
+//! assert_eq!(client.done().await?.code(), CloseCode::TRY_AGAIN_LATER);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Lost clients
+//!
+//! A client that vanishes is a transport that ends without a close frame, or one that stays silent.
+//! [`Manager::from_upgraded`](crate::Manager::from_upgraded) takes any transport, such as [`tokio::io::duplex`]:
 //!
 //! ```
 //! use tower_websocket::{ErrorKind, Manager, Role, WebSocketConfig};
 //!
-//! # #[tokio::main(flavor = "current_thread")]
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
-//! let (near, far) = tokio::io::duplex(1024);
-//! let server = Manager::from_upgraded(far, Role::Server, &WebSocketConfig::new());
-//! drop(near);
+//! let (client, transport) = tokio::io::duplex(1024);
+//! let server = Manager::from_upgraded(transport, Role::Server, &WebSocketConfig::new());
+//! drop(client);
 //! assert_eq!(server.recv().await.unwrap_err().kind(), ErrorKind::Disconnected);
+//!
+//! let (_silent, transport) = tokio::io::duplex(1024);
+//! let server = Manager::from_upgraded(transport, Role::Server, &WebSocketConfig::new());
+//! assert_eq!(server.recv().await.unwrap_err().kind(), ErrorKind::KeepaliveTimeout); // after 5 s of the paused clock
 //! # }
 //! ```

@@ -6,8 +6,8 @@
 //!
 //! # A route with state
 //!
-//! The extractor [`WebSocketUpgrade`](crate::axum::WebSocketUpgrade) stands beside axum's own. Use `any`, not `get`: over
-//! HTTP/2 a handshake is a `CONNECT`.
+//! Use the extractor [`WebSocketUpgrade`](crate::axum::WebSocketUpgrade) together with axum's own. Route it with `any`, not
+//! `get`: over HTTP/2 a handshake is a `CONNECT`.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -47,13 +47,24 @@
 //!
 //! # Settings of an endpoint
 //!
-//! They are an [`Upgrader`](crate::Upgrader). Put it into the router's state and name it as the extractor's type, as
-//! [`crate::axum`] shows, or put it into the request's extensions with `axum::Extension`. Without either the defaults hold.
+//! The settings are an [`Upgrader`](crate::Upgrader). Make it once, put it into the router's state and use
+//! `WebSocketUpgrade<Upgrader>`, as [`crate::axum`] shows, or put it into the request's extensions with `axum::Extension`.
+//! Otherwise the defaults apply.
 //!
-//! # Who is it? Cookies
+//! Two mistakes compile and change nothing that you see at first:
 //!
-//! A browser sends cookies with the handshake. The origin rule refuses pages of other sites, so the cookie of a session is
-//! enough. Where another extractor refuses, its response goes out, and no WebSocket is opened:
+//! - **`WebSocketUpgrade` without a type does not read the state.** An `impl FromRef<App> for Upgrader` is used by
+//!   `WebSocketUpgrade<Upgrader>` only. Without the type, the defaults apply: no limit on connections, no shutdown, the
+//!   default origin policy.
+//! - **`from_ref` runs for each request.** It must clone the `Upgrader` of the state. An `Upgrader` that is made in `from_ref`
+//!   counts one connection, so that [`max_connections`](crate::Upgrader::max_connections) and
+//!   [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) are never reached. The same is true of
+//!   `From<Settings> for Upgrader` with a type of your own, and of middleware that inserts an `Upgrader`.
+//!
+//! # Authentication with cookies
+//!
+//! A browser sends cookies with the handshake. As pages of other sites are refused by their origin, a session cookie is
+//! enough. If another extractor refuses the request, its response is sent, and no WebSocket is opened:
 //!
 //! ```
 //! use axum::Router;
@@ -97,11 +108,12 @@
 //! # }
 //! ```
 //!
-//! # Who is it? Tokens
+//! # Authentication with tokens
 //!
-//! A page cannot add an `Authorization` header to a handshake. It can name subprotocols:
-//! `new WebSocket(url, ["chat.v1", "bearer." + token])`. Check the token before the handshake is answered, answer with
-//! `chat.v1` only, and end the session with the token. The token must be a token of HTTP: base64url without `=` is.
+//! A page cannot add an `Authorization` header to a handshake. It can name subprotocols: `new WebSocket(url, ["chat.v1",
+//! "bearer." + token])`. Check the token before the handshake is answered, answer with `chat.v1` only, and close the
+//! connection when the token expires. A subprotocol may contain only the characters of an HTTP token: encode the token as
+//! base64url without `=`.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -168,29 +180,54 @@
 //! # }
 //! ```
 //!
-//! `examples/token.rs` is a whole program with a page. A token in the URL works too, and then stands in the logs of servers
-//! and proxies: make it short-lived and valid once.
+//! `examples/token.rs` is a complete program with a page. A token in the URL works too, but servers and proxies log it: let
+//! it expire soon, and accept it only once.
 //!
 //! # A layer or the extractor?
 //!
 //! | | `WebSocketLayer` | `WebSocketUpgrade` |
 //! | --- | --- | --- |
-//! | works with | every tower service | axum 0.8, feature `axum` |
-//! | the handler finds values of the request in | [`Manager::request`](crate::Manager::request) | arguments |
+//! | works with | any tower service | axum 0.8, feature `axum` |
+//! | values of the request are in | [`Manager::request`](crate::Manager::request) | the handler's arguments |
 //! | settings | [`WebSocketLayer::upgrader`](crate::WebSocketLayer::upgrader), request extensions | router state, request extensions |
 //! | a page and a WebSocket at one path | the inner service answers other requests | `Option<WebSocketUpgrade>` |
 //!
-//! With the layer, use [`Router::layer`] or `MethodRouter::layer`, which are around all that the route answers; `route_layer`
-//! does not see the `CONNECT` of HTTP/2. In a nested router, [`path`](crate::WebSocketLayer::path) and
-//! `ws.request().uri` are without the prefix; axum's `OriginalUri`, in the request's extensions, has it.
+//! Apply the layer with [`Router::layer`] or `MethodRouter::layer`; `route_layer` does not see the `CONNECT` of HTTP/2. In
+//! a nested router, [`path`](crate::WebSocketLayer::path) and `ws.request().uri` do not have the prefix; axum's
+//! `OriginalUri`, in the request's extensions, has it.
 //!
 //! [`Router::layer`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
 //!
-//! # The peer's address
+//! # The peer's address and the path in the log
 //!
-//! The server alone knows it. A plain `SocketAddr` in the request's extensions is the `peer` in the log, the address of
-//! [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies), and tells which WebSockets share an HTTP/2
-//! connection. axum's `ConnectInfo` is a type of its own; pass it on:
+//! axum keeps them in its own types, `ConnectInfo` and `OriginalUri`. This crate depends on `axum-core` only, which does not
+//! have them. One call names them; the `peer` and the `path` of each connection's span and of each refusal are then theirs:
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use axum::extract::{ConnectInfo, OriginalUri};
+//! use axum::response::Response;
+//! use axum::routing::any;
+//! use axum::{Extension, Router};
+//! use tower_websocket::axum::WebSocketUpgrade;
+//! use tower_websocket::{Manager, Upgrader};
+//!
+//! async fn hello(ws: WebSocketUpgrade) -> Response {
+//!     ws.on_upgrade(|ws: Manager| async move { ws.send("hello").await })
+//! }
+//!
+//! let upgrader = Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>();
+//! let api = Router::new().route("/ws", any(hello));
+//! let app: Router = Router::new().nest("/api", api).layer(Extension(upgrader));
+//! let service = app.into_make_service_with_connect_info::<SocketAddr>(); // for `axum::serve`
+//! ```
+//!
+//! [`Upgrader::peer_addr`](crate::Upgrader::peer_addr) and [`Upgrader::original_uri`](crate::Upgrader::original_uri) take a
+//! function instead, for instance for an address in a proxy's header.
+//!
+//! [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies) uses none of these, as a client may have set that
+//! header. It needs a plain `SocketAddr` in the request's extensions, which is the default of `peer` too. Insert axum's, or use
+//! [`trusted_proxies_by`](crate::OriginPolicy::trusted_proxies_by):
 //!
 //! ```
 //! use std::net::SocketAddr;

@@ -8,14 +8,14 @@ use super::authority::Authority;
 use super::headers::{has_token, single};
 use super::rejection::{Rejection, RejectionKind};
 
-/// Whether this request asks for a WebSocket.
+/// Whether this request is a WebSocket handshake.
 ///
 /// Over HTTP/1.1 it has `websocket` among the tokens of `Upgrade` and `upgrade` among those of `Connection` (RFC 6455
 /// §4.2.1); over HTTP/2 it is a `CONNECT` whose `:protocol` is `websocket` (RFC 8441 §4), which hyper reports as
-/// [`hyper::ext::Protocol`] in the extensions. Nothing else is checked: a request with another method, version or key
-/// is still one that asks for a WebSocket, and is refused with the reason.
+/// [`hyper::ext::Protocol`] in the extensions. Nothing else is checked: a request with a wrong method, version or key still
+/// returns `true`, and is refused later with the reason.
 ///
-/// It costs two look-ups at most and allocates nothing.
+/// It looks up at most two headers and does not allocate.
 ///
 /// ```
 /// use http::Request;

@@ -15,7 +15,7 @@ fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether a list has this token, in any case.
 pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
+    let is_token = |element: &[u8]| element == token.as_bytes() || element.eq_ignore_ascii_case(token.as_bytes());
     // Most often it is the whole line.
     let lines = headers.get_all(name).into_iter();
     lines.map(HeaderValue::as_bytes).any(|line| is_token(line) || split(line).any(is_token))

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
 /// Why an opening handshake was refused.
 ///
-/// The response that refuses it has one in its extensions, so that an outer layer can log it or answer in another way:
+/// It is in the extensions of the response, so that an outer layer can log it or replace the response:
 ///
 /// ```
 /// use tower_websocket::{Rejection, RejectionKind};
@@ -23,6 +23,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 /// }
 /// # count(&http::Response::new(()));
 /// ```
+#[doc(alias = "HandshakeError")]
 #[derive(Clone, Debug)]
 pub struct Rejection {
     kind: RejectionKind,
@@ -33,8 +34,8 @@ pub struct Rejection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
-    /// The request announces a body, which a handshake has not, or, over HTTP/2, the length of one (400). There even
-    /// `content-length: 0` would end the stream at its first frame.
+    /// The request has a body, or, over HTTP/2, a `Content-Length` (400). Over HTTP/2 even `content-length: 0` would end
+    /// the stream at its first frame.
     Body,
     /// The request's host is not among [`OriginPolicy::allowed_hosts`](crate::OriginPolicy::allowed_hosts) (403).
     HostNotAllowed,
@@ -42,23 +43,30 @@ pub enum RejectionKind {
     HttpVersion,
     /// `Sec-WebSocket-Extensions` is not a list of names with parameters (400; RFC 6455 §9.1).
     InvalidExtensions,
-    /// The request names no host, several, or one that is not a host with perhaps a port (400; RFC 9112 §3.2). Over HTTP/2
-    /// that is `:authority`, which no other `Host` may contradict (RFC 9113 §8.3.1).
+    /// `Host` is missing, repeated or malformed (400; RFC 9112 §3.2). Over HTTP/2, `:authority` is missing or malformed, or
+    /// `Host` differs from it (RFC 9113 §8.3.1).
     InvalidHost,
     /// `Sec-WebSocket-Key` is missing, repeated, or not 16 bytes of base64 (400; RFC 6455 §4.2.1).
+    #[doc(alias = "WebSocketKeyHeaderMissing")]
     InvalidKey,
     /// `Sec-WebSocket-Protocol` is not a list of tokens (400; RFC 6455 §4.1).
     InvalidSubprotocol,
-    /// The request's target is not the path of an `http` or `https` URL, such as one with `:scheme` `ftp` (400; RFC 6455
-    /// §4.1, RFC 8441 §5).
+    /// The request's target is not the path of an `http` or `https` URL, for instance with the `:scheme` `ftp` (400; RFC
+    /// 6455 §4.1, RFC 8441 §5).
     InvalidTarget,
     /// The method is not `GET` (405 with `Allow`).
+    #[doc(alias = "MethodNotGet")]
+    #[doc(alias = "MethodNotConnect")]
     Method,
-    /// The server offers no way to take the connection over: a mistake in its set-up (500).
+    /// The server does not support upgrades: it is not set up for them (500).
+    #[doc(alias = "ConnectionNotUpgradable")]
     NotUpgradable,
-    /// The request is no WebSocket handshake, and there is nothing else here (426).
+    /// The request is not a WebSocket handshake, and there is no inner service (426).
+    #[doc(alias = "InvalidConnectionHeader")]
+    #[doc(alias = "InvalidUpgradeHeader")]
+    #[doc(alias = "InvalidProtocolPseudoheader")]
     NotWebSocket,
-    /// The [`OriginPolicy`](crate::OriginPolicy) does not let this page in (403).
+    /// The [`OriginPolicy`](crate::OriginPolicy) refuses the page's origin (403).
     Origin,
     /// The server is shutting down (503 with `Retry-After`).
     ShuttingDown,
@@ -69,6 +77,7 @@ pub enum RejectionKind {
     /// [`Upgrader::max_connections_per_key`](crate::Upgrader::max_connections_per_key) allows (429 with `Retry-After`).
     TooManyConnectionsPerKey,
     /// `Sec-WebSocket-Version` is not 13 (426; RFC 6455 §4.4).
+    #[doc(alias = "InvalidWebSocketVersionHeader")]
     Version,
 }
 
@@ -105,13 +114,13 @@ impl Rejection {
         Self { kind, reason }
     }
 
-    /// What was wrong, to match on.
+    /// The kind, to match on.
     #[must_use]
     pub fn kind(&self) -> RejectionKind {
         self.kind
     }
 
-    /// What was wrong, in one sentence for people. It repeats nothing of the request.
+    /// What was wrong, in one sentence. It contains nothing from the request.
     #[must_use]
     pub fn reason(&self) -> &str {
         self.reason
@@ -139,11 +148,10 @@ impl Rejection {
 
     /// The response to a request of this HTTP version: the sentence as text, and this rejection in the extensions.
     ///
-    /// The layer and the extractor send it by themselves. It is for what answers a handshake with
-    /// [`Upgrader::upgrade`](crate::Upgrader::upgrade); where that has an
-    /// [`on_rejection`](crate::Upgrader::on_rejection), use
-    /// [`Upgrader::rejection_response`](crate::Upgrader::rejection_response). The version matters as HTTP/2 has no headers about the connection
-    /// (RFC 9113 §8.2.2).
+    /// The layer and the extractor send it by themselves. It is for handlers that use
+    /// [`Upgrader::upgrade`](crate::Upgrader::upgrade); with an [`on_rejection`](crate::Upgrader::on_rejection), use
+    /// [`Upgrader::rejection_response`](crate::Upgrader::rejection_response). Over HTTP/2 it has no connection-specific
+    /// headers (RFC 9113 §8.2.2).
     pub fn into_response(self, version: Version) -> Response<Bytes> {
         let mut response = Response::new(Bytes::from(format!("{self}\n")));
         *response.status_mut() = self.status();

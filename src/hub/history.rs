@@ -6,7 +6,7 @@ use super::position::Position;
 use crate::limits::LONGEST;
 use crate::message::Message;
 
-/// Which publications a topic keeps for members that come back. By default a topic keeps none.
+/// Which publications a topic keeps for members that reconnect. By default a topic keeps none.
 ///
 /// ```
 /// use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::message::Message;
 ///
 /// # Memory
 ///
-/// The payloads are kept once, and each in the forms in which it was sent. All of it is charged to the hub's
-/// [`Budget`](crate::Budget); where that is used up, histories are forgotten before anything else is affected.
+/// Each publication is kept once, with its encoded frames. All of it is charged to the hub's [`Budget`](crate::Budget). If
+/// that is used up, histories are dropped before anything else is affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct History {
@@ -27,15 +27,28 @@ pub struct History {
 }
 
 impl History {
-    /// The last `count` publications, none of them older than five minutes.
+    /// The last `count` publications, none of them older than five minutes. With zero none are kept, as by default.
     pub fn last(count: usize) -> Self {
         Self { last: count, within: Duration::from_secs(300) }
     }
 
-    /// None older than this. A topic without members and handles is forgotten once its last publication is that old.
+    /// Keeps no publication for longer than this. A topic without members and handles is dropped once its last publication
+    /// is that old. With zero none are kept; 30 years or more count as 30 years.
     pub fn within(mut self, time: Duration) -> Self {
         self.within = time.min(LONGEST);
         self
+    }
+
+    /// See [`last`](Self::last).
+    #[must_use]
+    pub fn get_last(&self) -> usize {
+        self.last
+    }
+
+    /// See [`within`](Self::within). Five minutes by default.
+    #[must_use]
+    pub fn get_within(&self) -> Duration {
+        self.within
     }
 }
 
@@ -43,20 +56,20 @@ impl History {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Recovered {
-    /// Everything that was published after the position: so many publications, which are sent before later ones. Those that
-    /// leave this connection out are not counted.
+    /// Everything that was published after the position: this many publications, which are sent before later ones. Those
+    /// that exclude this connection are not counted.
     All(usize),
-    /// Some of it is not kept any more, or the position is not of this run of the topic. Nothing is replayed: the client needs
-    /// its state afresh. It gets everything that is published from now on, and before that what
-    /// [`Topic::tell_gap`](crate::Topic::tell_gap) makes.
+    /// Publications are missing: they are no longer kept, or the position has another epoch. Nothing is replayed: the
+    /// client must load its whole state again. It gets the message of [`Topic::tell_gap`](crate::Topic::tell_gap), and then
+    /// everything that is published from now on.
     Gap,
-    /// A broker has yet to be asked. What it keeps is sent before later publications; a gap is told by
-    /// [`Topic::tell_gap`](crate::Topic::tell_gap). It never happens in a hub without a broker, nor after
-    /// [`Topic::ready`](crate::Topic::ready).
+    /// The broker has not answered yet. What it keeps is sent before later publications;
+    /// [`Topic::tell_gap`](crate::Topic::tell_gap) reports a gap. This is never returned by a hub without a broker, nor
+    /// after [`Topic::ready`](crate::Topic::ready).
     Pending,
 }
 
-/// Publications that are lost: a client that should have had them needs its state afresh. See
+/// A range of lost publications. A client that missed them must load its whole state again. See
 /// [`Topic::tell_gap`](crate::Topic::tell_gap).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -65,13 +78,13 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// The last position that the client, or the topic on this server, is known to have had.
+    /// The last position before the gap: that of the client, or of the topic on this server.
     #[must_use]
     pub fn after(self) -> Position {
         self.after
     }
 
-    /// What is published after this position comes next. It may be of another epoch.
+    /// The next publication comes after this position, which may have another epoch.
     #[must_use]
     pub fn up_to(self) -> Position {
         self.up_to

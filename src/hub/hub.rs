@@ -10,16 +10,16 @@ use super::registry::Registry;
 use super::topic::Topic;
 use crate::budget::Budget;
 
-/// Topics, which connections join, and to which messages are published.
+/// A set of topics. Connections join a topic, and what is published to it is sent to them.
 ///
-/// A hub is cheap to clone; all clones have the same topics. Topics need no setting up: each is made when it is first asked
-/// for, and forgotten when it has no handle, no member and no [`History`](crate::History). When the last clone of the hub is
-/// dropped, histories alone keep no topic any more.
+/// A hub is cheap to clone; all clones have the same topics. A topic is created by the first call of
+/// [`topic`](Self::topic), and dropped when it has no handle, no member and nothing in its [`History`](crate::History).
+/// When the last clone of the hub is dropped, a history no longer keeps its topic.
 ///
 /// ```
 /// use tower_websocket::{Error, Hub, Manager, Overflow};
 ///
-/// /// What anybody says, everybody else hears.
+/// /// Sends each message to all other members.
 /// async fn chat(ws: Manager, hub: Hub) -> Result<(), Error> {
 ///     let room = hub.topic("room");
 ///     let seat = room.join(&ws, Overflow::Close)?;
@@ -32,15 +32,17 @@ use crate::budget::Budget;
 ///
 /// # What a delivery costs
 ///
-/// A message is serialised, framed and compressed once, whatever number of members it goes to. Only connections that cannot
-/// share bytes encode for themselves: clients, which mask, and those with context takeover, whose messages refer to earlier
-/// ones. What is published while earlier publications are on their way is joined with them, so that a member gets several in
-/// one system call.
+/// A message is serialised, framed and compressed once for all members. Two kinds of connections cannot share these bytes
+/// and encode for themselves: clients, which mask, and connections with context takeover, whose messages refer to earlier
+/// ones. Several publications to a member can leave in one system call.
 ///
 /// # Order
 ///
-/// All members of a topic get its publications in the same order, each once, but for what [`Overflow`](crate::Overflow) drops.
-/// There is no order between topics, nor between a topic and what a handler sends by itself.
+/// All members of a topic get its publications in the same order, each once, except those that
+/// [`Overflow`](crate::Overflow) drops. There is no order between topics, nor between a topic and what a handler sends
+/// itself.
+#[doc(alias = "broadcast")]
+#[doc(alias = "pubsub")]
 #[derive(Clone)]
 pub struct Hub(Arc<Registry>);
 
@@ -51,17 +53,17 @@ impl Hub {
         Self::with_budget(Budget::process())
     }
 
-    /// A hub whose publications are charged to this budget for as long as any member or history needs them.
-    /// [`Hub::new`] takes [`Budget::process`].
+    /// A hub whose publications are charged to this budget while a member or a history needs them. [`Hub::new`] uses
+    /// [`Budget::process`].
     ///
-    /// Where it is used up, histories are forgotten, and members that are slow have a queue of one publication.
+    /// If it is used up, histories are dropped, and slow members have a queue of one publication.
     #[must_use]
     pub fn with_budget(budget: Budget) -> Self {
         Self(Arc::new(Registry::new(budget, Backplane::local())))
     }
 
-    /// A hub on many servers: all that have the same broker have the same topics. Publications get their order and their positions
-    /// from the broker, so that a client may come back to another server. They are charged to [`Budget::process`].
+    /// A hub on many servers: all servers with the same broker have the same topics. The broker assigns the order and the
+    /// positions, so that a client can reconnect to another server. Publications are charged to [`Budget::process`].
     ///
     /// ```no_run
     /// # #[cfg(feature = "redis")]
@@ -75,14 +77,15 @@ impl Hub {
     ///
     /// # While the broker is away
     ///
-    /// Connections and memberships stay. What is published waits, up to 16 MiB, and what others publish comes later. Once the
-    /// broker is back, members get everything that it has kept. What it has lost is a gap: [`Topic::tell_gap`] tells members
-    /// in its place, and [`TopicStats::gaps`](crate::TopicStats::gaps) counts.
+    /// Connections and memberships stay. Publications of this server wait, up to 16 MiB, and those of other servers arrive
+    /// later. Once the broker is back, members get everything that it has kept. Lost publications are a gap:
+    /// [`Topic::tell_gap`] reports it to members in the place of the publications, and
+    /// [`TopicStats::gaps`](crate::TopicStats::gaps) counts it.
     ///
     /// # What is of this server alone
     ///
-    /// [`Topic::members`], [`Topic::presence`] and [`TopicStats`](crate::TopicStats). What
-    /// [`Topic::on_presence`] publishes reaches all.
+    /// [`Topic::members`], [`Topic::presence`] and [`TopicStats`](crate::TopicStats). What [`Topic::on_presence`] publishes
+    /// reaches the members at all servers.
     ///
     /// # Panics
     ///
@@ -98,11 +101,17 @@ impl Hub {
 
     /// The topic of this name.
     ///
-    /// Its settings are those of the topic and not of the handle, and last as long as the topic: set them wherever the topic
-    /// is asked for, or keep a handle.
+    /// Settings belong to the topic and not to the handle, and last as long as the topic: set them at each call, or keep a
+    /// handle.
     #[must_use]
     pub fn topic(&self, name: impl AsRef<str>) -> Topic {
         Topic::new(self.0.topic(name.as_ref()))
+    }
+
+    /// The budget that publications are charged to.
+    #[must_use]
+    pub fn get_budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     /// How many topics there are.

@@ -17,8 +17,6 @@ mod history;
 mod hub;
 mod log;
 mod members;
-#[cfg(feature = "json")]
-mod periodic;
 mod position;
 mod presence;
 mod publication;
@@ -29,6 +27,10 @@ mod stats;
 mod sweep;
 mod topic;
 mod topic_inner;
+
+// Behind `topic`, whose methods come first in the documentation of `Topic`.
+#[cfg(feature = "json")]
+mod periodic;
 
 #[cfg(any(feature = "nats", feature = "redis"))]
 pub use self::backplane::Broker;

@@ -17,15 +17,15 @@ use crate::message::Message;
 
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 impl Topic {
-    /// Publishes what `get` returns as JSON, every `interval`, where it differs from the value before. It is asked, compared
-    /// and encoded once, whatever number of members there is, and not at all while there is none.
+    /// Calls `get` every `interval` and publishes its value as JSON if it differs from the last one. The value is fetched,
+    /// compared and encoded once for all members, and not at all while there are none.
     ///
-    /// A member that joins gets the latest value at once, where a [replay](Self::join_after) has not brought it. A topic that
-    /// was empty gets a fresh one.
+    /// A member that joins gets the latest value at once, unless a [replay](Self::join_after) has sent it. For the first
+    /// member of an empty topic, `get` is called again.
     ///
-    /// This starts a task, which keeps the topic. It ends when the result's
-    /// [`abort`](AbortHandle::abort) is called, when the last clone of the hub is dropped, and with the runtime; dropping the
-    /// result changes nothing. Errors of `get` are logged at `warn`, and it is asked again.
+    /// This spawns a task, which keeps the topic. It ends when [`abort`](AbortHandle::abort) is called on the result, when
+    /// the last clone of the hub is dropped, or when the runtime ends; dropping the result does not end it. Errors of `get`
+    /// are logged at level warn, and the next interval tries again.
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -63,7 +63,8 @@ impl Topic {
         self.periodic_by(interval, get, |last, current| last == current)
     }
 
-    /// As [`periodic`](Self::periodic), where `same(last, current)` says whether a value need not be sent after the last one.
+    /// As [`periodic`](Self::periodic), where `same(last, current)` says whether a value is the same as the last one, and
+    /// is not published.
     ///
     /// # Panics
     ///

@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind};
 
-/// Where a publication stands in the order of its topic: for a client that comes back and wants what it has missed.
+/// The position of a publication in its topic. A client that reconnects sends the last one that it has seen, and gets what
+/// it has missed.
 ///
-/// It consists of the topic's epoch, which says which run of offsets this is, and of an offset, which counts up. A position
-/// from before a restart of the server, or of a topic that was forgotten in between, has another epoch, and is seen to be
-/// of no use any more.
+/// It consists of an epoch and of an offset, which counts up within the epoch. A topic has a new epoch after a restart of
+/// the server, and after it was dropped in between, so that old positions are recognised.
 ///
-/// As text it can be kept by a browser:
+/// It can be sent as text:
 ///
 /// ```
 /// use tower_websocket::{ErrorKind, Position};
@@ -22,8 +22,8 @@ use crate::error::{Error, ErrorKind};
 /// # Ok::<(), tower_websocket::Error>(())
 /// ```
 ///
-/// A client may send any position: one that it made up gets it nothing but
-/// [`Recovered::Gap`](crate::Recovered::Gap), or publications that the topic keeps for its members anyway.
+/// It is safe to accept any position from a client: an invented one results in [`Recovered::Gap`](crate::Recovered::Gap),
+/// or in publications that the topic keeps for its members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Position {
     epoch: u64,
@@ -35,13 +35,13 @@ impl Position {
         Self { epoch, offset }
     }
 
-    /// Which run of offsets this belongs to.
+    /// The epoch, within which offsets count up.
     #[must_use]
     pub fn epoch(self) -> u64 {
         self.epoch
     }
 
-    /// The number of the publication: later ones have larger numbers. Zero is before the first.
+    /// The number of the publication in its epoch. Zero is before the first.
     #[must_use]
     pub fn offset(self) -> u64 {
         self.offset
@@ -55,7 +55,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// What [`Display`](fmt::Display) writes. Anything else is an error of the kind [`ErrorKind::Decode`].
+/// Parses what [`Display`](fmt::Display) writes. For other texts, the error's kind is [`ErrorKind::Decode`].
 impl FromStr for Position {
     type Err = Error;
 

@@ -9,7 +9,7 @@ use crate::manager::ConnectionId;
 use crate::message::Message;
 use crate::panic_payload::drop_payload;
 
-/// A member that says who it is; see [`Topic::join_as`](crate::Topic::join_as).
+/// A member with a presence value; see [`Topic::join_as`](crate::Topic::join_as).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {
     connection: ConnectionId,
@@ -27,22 +27,22 @@ impl Presence {
         self.connection
     }
 
-    /// What it has said.
+    /// The member's value.
     #[must_use]
     pub fn value(&self) -> &Message {
         &self.value
     }
 }
 
-/// A change of who is there; see [`Topic::on_presence`](crate::Topic::on_presence).
+/// A change of the presence of a topic; see [`Topic::on_presence`](crate::Topic::on_presence).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PresenceChange {
-    /// A member says who it is, for the first time.
+    /// A member has set its value for the first time.
     Joined(Presence),
-    /// A member that had said who it is has left, whatever the reason.
+    /// A member with a value has left, for whatever reason.
     Left(Presence),
-    /// A member says something else.
+    /// A member has changed its value.
     Updated(Presence),
 }
 

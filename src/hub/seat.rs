@@ -12,8 +12,8 @@ use crate::message::Message;
 
 /// A connection's membership of a topic; made by [`Topic::join`](crate::Topic::join).
 ///
-/// The connection leaves the topic when this is dropped, or when it can send no more, whichever comes first. What was
-/// published before that and still waits in the connection's queue for this topic is then not sent any more.
+/// The connection leaves the topic when this is dropped, or when nothing more can be sent, whichever comes first.
+/// Publications that still wait in the connection's queue for this topic are then not sent.
 #[must_use = "the connection leaves the topic when this is dropped"]
 pub struct Seat {
     topic: Arc<TopicInner>,
@@ -33,7 +33,7 @@ impl Seat {
         self.stays = true;
     }
 
-    /// The position of the topic when the connection joined: it gets what is published after this.
+    /// The position of the topic when the connection joined. It gets what is published after that.
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
@@ -50,7 +50,7 @@ impl Seat {
     /// ```
     /// use tower_websocket::{Error, Hub, Manager, Overflow};
     ///
-    /// /// Tells the client what it has missed, whenever it says something.
+    /// /// Tells the client, when it sends a message, how many publications were dropped for it.
     /// async fn ticker(ws: Manager, hub: Hub) -> Result<(), Error> {
     ///     let seat = hub.topic("ticker").join(&ws, Overflow::DropOldest)?;
     ///     let mut told = 0;
@@ -69,9 +69,9 @@ impl Seat {
         self.status().dropped
     }
 
-    /// Says who sits here, or says something else from now on. See [`Topic::join_as`](crate::Topic::join_as).
+    /// Sets or changes the member's presence value. See [`Topic::join_as`](crate::Topic::join_as).
     ///
-    /// Where the connection has left already, nothing happens.
+    /// If the connection has left already, nothing happens.
     pub fn set_presence(&self, value: impl Into<Message>) {
         self.topic.set_presence(self.id, Presence::new(self.connection_id(), value.into()));
     }
@@ -80,14 +80,14 @@ impl Seat {
         self.connection.feed_status(self.id).unwrap_or_default()
     }
 
-    /// Which connection sits here.
+    /// The member's connection.
     #[must_use]
     pub fn connection_id(&self) -> ConnectionId {
         ConnectionId::of(&self.connection)
     }
 }
 
-/// The connection that sits here.
+/// As [`Seat::connection_id`].
 impl From<&Seat> for ConnectionId {
     fn from(seat: &Seat) -> Self {
         seat.connection_id()

@@ -8,15 +8,15 @@ use crate::metrics::hub;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TopicStats {
-    /// Publications that waited too long for members and were dropped: one for each member.
+    /// Publications that were dropped because a member was slow, counted for each member.
     pub dropped: u64,
-    /// Publications handed to members: one for each member.
+    /// Publications that were delivered, counted for each member.
     pub delivered: u64,
-    /// How often publications were lost, by a broker or on the way from it.
+    /// Gaps: how often publications were lost by a broker or on the way from it.
     pub gaps: u64,
     /// How many members there are now.
     pub members: usize,
-    /// Members whose connections were closed as they were too slow.
+    /// Members whose connections were closed because they were too slow.
     pub overflowed: u64,
     /// How many messages were published.
     pub published: u64,

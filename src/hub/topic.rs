@@ -17,155 +17,37 @@ use crate::message::Message;
 use crate::protocol::Overflow;
 
 /// A handle to one topic of a [`Hub`](crate::Hub); made by [`Hub::topic`](crate::Hub::topic). Cheap to clone.
+///
+/// ```
+/// use tower_websocket::{Error, Hub, Manager, Overflow};
+///
+/// async fn news(ws: Manager, hub: Hub) -> Result<(), Error> {
+///     let _seat = hub.topic("news").join(&ws, Overflow::DropOldest)?; // leaves the topic when it is dropped
+///     ws.ignore_incoming().await.map(drop)
+/// }
+///
+/// fn publish(hub: &Hub, headline: &str) -> Result<(), Error> {
+///     hub.topic("news").publish(headline) // to all members
+/// }
+/// ```
+#[doc(alias = "Room")]
+#[doc(alias = "channel")]
 #[derive(Clone)]
 pub struct Topic(Arc<TopicInner>);
-
-/// Settings. They hold for all handles of the topic, for as long as there is one, or a member, or something in its history.
+/// Membership.
 impl Topic {
-    /// What is kept for members that come back. Nothing by default. See [`join_after`](Self::join_after).
-    #[must_use]
-    pub fn history(self, history: History) -> Self {
-        self.0.set_history(history);
-        self
-    }
-
-    /// How many publications may wait for a member that is slow, beside its outgoing buffer. 256 by default. See
-    /// [`Overflow`].
-    ///
-    /// It holds for members that join afterwards. The publications themselves are shared: members that are slow together keep
-    /// them once.
-    ///
-    /// # Panics
-    ///
-    /// If it is zero.
-    #[must_use]
-    pub fn capacity(self, publications: usize) -> Self {
-        assert!(publications > 0, "a queue of no publications could never take one");
-        self.0.set_capacity(publications);
-        self
-    }
-
-    /// How a publication and its position become the message that members get. By default it is the message that was
-    /// published.
-    ///
-    /// It is called once for each publication, by the publisher, and must not use the topic itself. With a broker each server calls
-    /// it for each publication; where it panics, that one is lost for this server's members: a gap.
-    ///
-    /// ```
-    /// use tower_websocket::{Hub, Message};
-    ///
-    /// let chat = Hub::new().topic("chat").encode(|message, position| {
-    ///     Message::text(format!("{position} {}", message.as_text().unwrap_or_default()))
-    /// });
-    /// ```
-    #[must_use]
-    pub fn encode(self, encode: impl Fn(Message, Position) -> Message + Send + Sync + 'static) -> Self {
-        self.0.set_encode(Arc::new(encode));
-        self
-    }
-
-    /// What a member is told when publications were dropped because it was slow: so many, right before the next one that it
-    /// gets. By default nothing. It holds for members that join afterwards.
-    ///
-    /// ```
-    /// use tower_websocket::{Hub, Message};
-    ///
-    /// let ticker = Hub::new().topic("ticker").tell_dropped(|count| Message::text(format!("{count} are left out")));
-    /// ```
-    #[must_use]
-    pub fn tell_dropped(self, notice: impl Fn(u64) -> Message + Send + Sync + 'static) -> Self {
-        self.0.set_dropped_notice(Arc::new(notice));
-        self
-    }
-
-    /// What a member is told when publications are lost for it: in their place, before everything that comes behind them. By
-    /// default nothing. See [`Recovered::Gap`] and [`History`]; with a broker also where that has lost something.
-    ///
-    /// It must not use the topic itself. Where it panics, nothing is told.
-    ///
-    /// ```
-    /// use tower_websocket::{Hub, Message};
-    ///
-    /// let chat = Hub::new().topic("chat").tell_gap(|gap| Message::text(format!("lost: {} to {}", gap.after(), gap.up_to())));
-    /// ```
-    #[must_use]
-    pub fn tell_gap(self, notice: impl Fn(Gap) -> Message + Send + Sync + 'static) -> Self {
-        self.0.set_gap_notice(Arc::new(notice));
-        self
-    }
-
-    /// Called whenever a member says who it is ([`join_as`](Self::join_as)), says something else, or leaves. The message that
-    /// is returned, if any, is published to all members.
-    ///
-    /// It is called by whatever thread makes the change.
-    ///
-    /// ```
-    /// use tower_websocket::{Error, Hub, Manager, Message, Overflow, PresenceChange};
-    ///
-    /// async fn room(ws: Manager, hub: Hub, name: String) -> Result<(), Error> {
-    ///     let room = hub.topic("room").on_presence(|change| match change {
-    ///         PresenceChange::Joined(who) => Some(Message::text(format!("{who} joins"))),
-    ///         PresenceChange::Left(who) => Some(Message::text(format!("{who} leaves"))),
-    ///         _ => None,
-    ///     });
-    ///     for who in room.presence() {
-    ///         ws.send(format!("{who} is here")).await?;
-    ///     }
-    ///     let _seat = room.join_as(&ws, Overflow::Close, name)?;
-    ///     while let Some(message) = ws.recv().await? {
-    ///         room.publish(message)?;
-    ///     }
-    ///     Ok(())
-    /// }
-    /// ```
-    #[must_use]
-    pub fn on_presence(self, change: impl Fn(&PresenceChange) -> Option<Message> + Send + Sync + 'static) -> Self {
-        self.0.set_on_presence(Arc::new(change));
-        self
-    }
-}
-
-impl Topic {
-    pub(super) fn new(inner: Arc<TopicInner>) -> Self {
-        Self(inner)
-    }
-
-    #[cfg(feature = "json")]
-    pub(super) fn inner(&self) -> &Arc<TopicInner> {
-        &self.0
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// Waits until the broker, if the hub has one, has said what it keeps of the topic. Where a member has joined that is so
-    /// after a round trip to the broker; before that, this has it asked.
-    ///
-    /// From then on, members that come back are told at once what could be [`Recovered`], and what other servers publish
-    /// reaches the members of this one. Without a broker it does not wait. It waits for as long as the broker is away.
-    ///
-    /// # Cancel safety
-    ///
-    /// A future that is dropped leaves nothing behind; the broker is asked all the same.
-    pub async fn ready(&self) {
-        self.0.wait_until_ready().await;
-    }
-
-    /// Makes a connection a member: it gets what is published from now on. What becomes of it while it is slow says
-    /// `overflow`.
+    /// Makes a connection a member: it gets what is published from now on. `overflow` says what happens while it is slow.
     ///
     /// # Errors
     ///
-    /// The reason why the connection can send no more.
+    /// The reason why nothing more can be sent on the connection.
+    #[doc(alias = "subscribe")]
     pub fn join(&self, ws: &Manager, overflow: Overflow) -> Result<Seat, Error> {
         self.0.join(ws, overflow, Replay::Nothing).map(|(seat, _)| seat)
     }
 
-    /// As [`join`](Self::join), for a member that says who it is: the value is in [`presence`](Self::presence) until it leaves.
-    /// After [`resume`](Self::resume), [`Seat::set_presence`] does the same.
+    /// As [`join`](Self::join), with a presence value, such as a name, which is in [`presence`](Self::presence) until the
+    /// member leaves. After [`resume`](Self::resume), use [`Seat::set_presence`].
     ///
     /// # Errors
     ///
@@ -176,12 +58,12 @@ impl Topic {
         Ok(seat)
     }
 
-    /// Makes a connection a member that comes back: it gets what was published after this position, and then what is
-    /// published from now on, in order, each publication once. It stays until its connection ends, or until
-    /// [`leave`](Self::leave); [`resume`](Self::resume) gives its [`Seat`].
+    /// Makes a connection a member again: it gets what was published after this position, and then what is published from
+    /// now on, in order, each publication once. It stays until its connection ends, or until [`leave`](Self::leave);
+    /// [`resume`](Self::resume) returns a [`Seat`].
     ///
-    /// The topic needs a [`history`](Self::history), and its clients need to know positions: [`encode`](Self::encode) tells them.
-    /// A client without a position, `None`, gets everything that is kept.
+    /// The topic needs a [`history`](Self::history), and its clients must know positions: put them into the messages with
+    /// [`encode`](Self::encode). With `None` the client gets everything that is kept.
     ///
     /// ```
     /// use std::time::Duration;
@@ -229,22 +111,30 @@ impl Topic {
         self.0.join(ws, overflow, position.into().map_or(Replay::All, Replay::After))
     }
 
-    /// Ends all memberships of this connection in this topic, whether there are seats or not.
+    /// Ends all memberships of this connection in this topic, also those with a [`Seat`].
+    #[doc(alias = "unsubscribe")]
     pub fn leave(&self, ws: &Manager) {
         self.0.remove(ws.connection());
     }
+}
 
-    /// Sends a message to all members. It never waits for one.
+/// Publishing.
+impl Topic {
+    /// Sends a message to all members. It never waits for a slow member.
     ///
-    /// Of publishers that publish at the same time, one is first for all members. Outside of a tokio runtime the message is
-    /// delivered before this returns, and else by a task.
+    /// If several tasks publish at the same time, all members get the messages in the same order. Outside of a tokio
+    /// runtime the message is delivered before this returns, otherwise by a task.
     ///
-    /// Where the hub has a broker, the message is handed to that, and reaches the members from there.
+    /// If the hub has a broker, the message is sent to the broker, and from there to the members.
     ///
     /// # Errors
     ///
-    /// None where the hub has no broker. With one [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), when too
-    /// much waits for it.
+    /// None without a broker. With a broker [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), if more than
+    /// 16 MiB wait for it.
+    #[doc(alias = "broadcast")]
+    #[doc(alias = "emit")]
+    #[doc(alias = "NewPreparedMessage")]
+    #[doc(alias = "WritePreparedMessage")]
     #[doc(alias = "PreparedMessage")]
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.send(Draft { message: message.into(), key: None, except: None, latest: false })
@@ -252,7 +142,7 @@ impl Topic {
 
     /// Sends a message to all members but one connection: its [`Seat`], its [`Manager`] or its [`ConnectionId`].
     ///
-    /// Who comes back with another connection and [`join_after`](Self::join_after) is another.
+    /// A client that reconnects has another connection, which is not excluded.
     ///
     /// # Errors
     ///
@@ -262,8 +152,8 @@ impl Topic {
         self.send(Draft { message: message.into(), key: None, except, latest: false })
     }
 
-    /// Sends a message that is a newer value of what this key stands for: members with [`Overflow::KeepLatest`] that are slow
-    /// get the newest of each key. Publications without a key are one key of their own.
+    /// Sends a message that replaces earlier ones with the same key: slow members with [`Overflow::KeepLatest`] get only
+    /// the newest of each key. All publications without a key count as one key.
     ///
     /// ```
     /// # use tower_websocket::{Error, Hub};
@@ -291,9 +181,146 @@ impl Topic {
     pub fn publish_json<T: serde::Serialize + ?Sized>(&self, value: &T) -> Result<(), Error> {
         self.publish(Message::json(value)?)
     }
+}
 
-    fn send(&self, draft: Draft) -> Result<(), Error> {
-        self.0.backplane.publish(&self.0, draft)
+/// Settings. They apply to all handles of the topic, and last as long as the topic has a handle, a member or a publication
+/// in its history.
+impl Topic {
+    /// Which publications are kept for members that reconnect. None by default. See [`join_after`](Self::join_after).
+    #[must_use]
+    pub fn history(self, history: History) -> Self {
+        self.0.set_history(history);
+        self
+    }
+
+    /// How many publications may wait for a member that is slow, beside its outgoing buffer. 256 by default. See
+    /// [`Overflow`].
+    ///
+    /// It applies to members that join afterwards. The publications themselves are shared: slow members that wait for the
+    /// same ones keep them once.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    #[must_use]
+    #[track_caller]
+    pub fn capacity(self, publications: usize) -> Self {
+        assert!(publications > 0, "a queue of no publications could never take one");
+        self.0.set_capacity(publications);
+        self
+    }
+
+    /// What was set with [`history`](Self::history).
+    #[must_use]
+    pub fn get_history(&self) -> Option<History> {
+        self.0.lock().log.history()
+    }
+
+    /// What was set with [`capacity`](Self::capacity), or the default.
+    #[must_use]
+    pub fn get_capacity(&self) -> usize {
+        self.0.lock().capacity
+    }
+
+    /// Makes the message that members get from a publication and its position. By default that is the published message.
+    ///
+    /// It is called once for each publication, by the publisher, and must not use the topic itself. With a broker, each
+    /// server calls it for each publication; if it panics, that publication is lost for the members of this server: a gap.
+    ///
+    /// ```
+    /// use tower_websocket::{Hub, Message};
+    ///
+    /// let chat = Hub::new().topic("chat").encode(|message, position| {
+    ///     Message::text(format!("{position} {}", message.as_text().unwrap_or_default()))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn encode(self, encode: impl Fn(Message, Position) -> Message + Send + Sync + 'static) -> Self {
+        self.0.set_encode(Arc::new(encode));
+        self
+    }
+
+    /// Makes a message for a member that was slow, from the number of publications that were dropped for it. It is sent
+    /// right before the next publication. None by default. It applies to members that join afterwards.
+    ///
+    /// ```
+    /// use tower_websocket::{Hub, Message};
+    ///
+    /// let ticker = Hub::new().topic("ticker").tell_dropped(|count| Message::text(format!("{count} are left out")));
+    /// ```
+    #[must_use]
+    pub fn tell_dropped(self, notice: impl Fn(u64) -> Message + Send + Sync + 'static) -> Self {
+        self.0.set_dropped_notice(Arc::new(notice));
+        self
+    }
+
+    /// Makes a message for a member for which publications are lost. It is sent in their place, before all later
+    /// publications. None by default. See [`Recovered::Gap`] and [`History`]; with a broker, it is also sent if the broker
+    /// has lost publications.
+    ///
+    /// It must not use the topic itself. If it panics, no message is sent.
+    ///
+    /// ```
+    /// use tower_websocket::{Hub, Message};
+    ///
+    /// let chat = Hub::new().topic("chat").tell_gap(|gap| Message::text(format!("lost: {} to {}", gap.after(), gap.up_to())));
+    /// ```
+    #[must_use]
+    pub fn tell_gap(self, notice: impl Fn(Gap) -> Message + Send + Sync + 'static) -> Self {
+        self.0.set_gap_notice(Arc::new(notice));
+        self
+    }
+
+    /// Sets a function that is called when a member sets ([`join_as`](Self::join_as)) or changes its presence value, or
+    /// leaves. The message that it returns, if any, is published to all members.
+    ///
+    /// It is called in the thread that makes the change.
+    ///
+    /// ```
+    /// use tower_websocket::{Error, Hub, Manager, Message, Overflow, PresenceChange};
+    ///
+    /// async fn room(ws: Manager, hub: Hub, name: String) -> Result<(), Error> {
+    ///     let room = hub.topic("room").on_presence(|change| match change {
+    ///         PresenceChange::Joined(who) => Some(Message::text(format!("{who} joins"))),
+    ///         PresenceChange::Left(who) => Some(Message::text(format!("{who} leaves"))),
+    ///         _ => None,
+    ///     });
+    ///     for who in room.presence() {
+    ///         ws.send(format!("{who} is here")).await?;
+    ///     }
+    ///     let _seat = room.join_as(&ws, Overflow::Close, name)?;
+    ///     while let Some(message) = ws.recv().await? {
+    ///         room.publish(message)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn on_presence(self, change: impl Fn(&PresenceChange) -> Option<Message> + Send + Sync + 'static) -> Self {
+        self.0.set_on_presence(Arc::new(change));
+        self
+    }
+}
+
+/// About the topic.
+impl Topic {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Waits until the broker, if the hub has one, has answered what it keeps of the topic. This takes a round trip to the
+    /// broker, unless another call or a member that joined has done it.
+    ///
+    /// From then on [`join_after`](Self::join_after) never returns [`Recovered::Pending`], and what other servers publish
+    /// reaches the members at this one. Without a broker it returns at once. While the broker cannot be reached it waits.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect; the broker is asked all the same.
+    pub async fn ready(&self) {
+        self.0.wait_until_ready().await;
     }
 
     /// The position of the last publication that this server knows of. With a broker it is `0-0` before
@@ -309,13 +336,13 @@ impl Topic {
         self.0.lock().members.len()
     }
 
-    /// Those members that say who they are, in the order in which they joined.
+    /// The members that have a presence value, in the order in which they joined.
     #[must_use]
     pub fn presence(&self) -> Vec<Presence> {
         self.0.lock().present.list()
     }
 
-    /// How many publications wait for the slowest member. Each member is visited.
+    /// How many publications wait for the slowest member. This visits each member.
     #[must_use]
     pub fn lag(&self) -> usize {
         let state = self.0.lock();
@@ -326,10 +353,25 @@ impl Topic {
         statuses.map(|status| status.waiting).max().unwrap_or(0)
     }
 
-    /// What the topic has done so far.
+    /// Counters of the topic.
     #[must_use]
     pub fn stats(&self) -> TopicStats {
         self.0.counters.stats(self.members())
+    }
+}
+
+impl Topic {
+    pub(super) fn new(inner: Arc<TopicInner>) -> Self {
+        Self(inner)
+    }
+
+    #[cfg(feature = "json")]
+    pub(super) fn inner(&self) -> &Arc<TopicInner> {
+        &self.0
+    }
+
+    fn send(&self, draft: Draft) -> Result<(), Error> {
+        self.0.backplane.publish(&self.0, draft)
     }
 }
 

@@ -74,7 +74,7 @@ where
     }
 }
 
-/// A body without a byte: what the requests of a handshake have, and responses that need no body.
+/// An empty body: for the requests of a handshake, and for responses without a body.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct EmptyBody {}

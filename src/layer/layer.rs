@@ -10,6 +10,7 @@ use http::{Response, Uri};
 use tower_layer::Layer;
 
 use super::endpoint::{Endpoint, Matcher};
+use super::path::reason_against;
 use super::service::{NotWebSocket, WebSocketService};
 use crate::close::CloseFrame;
 use crate::error::Error;
@@ -22,8 +23,7 @@ use crate::upgrade::Upgrader;
 
 /// A [`Layer`] that answers WebSocket handshakes and runs a handler for each connection.
 ///
-/// Every other request goes to the inner service untouched, and costs no allocation. Several layers stack, for several
-/// paths.
+/// Every other request goes to the inner service unchanged, without an allocation. For several paths, use several layers.
 ///
 /// ```
 /// use tower::ServiceBuilder;
@@ -42,7 +42,7 @@ use crate::upgrade::Upgrader;
 /// let service = ServiceBuilder::new().layer(WebSocketLayer::new(echo).path("/ws")).service_fn(page);
 /// ```
 ///
-/// A function that returns a layer names its handler's future, which takes a box:
+/// A function that returns a layer needs a type for the handler, with a boxed future:
 ///
 /// ```
 /// use std::pin::Pin;
@@ -57,25 +57,26 @@ use crate::upgrade::Upgrader;
 ///
 /// # Server
 ///
-/// The server must hand upgraded connections over: `axum::serve`, hyper's `with_upgrades()` and hyper-util's
-/// `serve_connection_with_upgrades` do; tonic's own `Server` does not. Where it does not, clients get 500, or lose the
-/// connection after the answer, and the reason is logged at error level. WebSockets over HTTP/2 (RFC 8441) need
+/// The server must support upgrades: `axum::serve`, hyper's `with_upgrades()` and hyper-util's
+/// `serve_connection_with_upgrades` do, tonic's own `Server` does not. Without upgrades, clients get 500, or the connection
+/// ends after the response, and the reason is logged at error level. WebSockets over HTTP/2 (RFC 8441) need
 /// `enable_connect_protocol()` on hyper's HTTP/2 builder.
 ///
-/// A server has limits of its own to set, for clients that never get as far as a handshake: hyper's `timer` with
-/// `header_read_timeout` and `keep_alive_interval`, and a limit on accepting TLS. Sockets under TLS and over HTTP/2 are out of
-/// the layer's reach: the server sets `TCP_NODELAY`, which `axum::serve` does with `ListenerExt::tap_io`. The guide
-/// [`server`](crate::guide::server) and the examples show all of it.
+/// The server must limit the time before the handshake: hyper's `timer` with `header_read_timeout` and
+/// `keep_alive_interval`, and a limit on accepting TLS. The layer cannot access the socket under TLS and over HTTP/2: there
+/// the server must set `TCP_NODELAY`, with `axum::serve` by `ListenerExt::tap_io`. The guide
+/// [`server`](crate::guide::server) and the examples show how.
 ///
 /// # Tracing
 ///
 /// Each connection has a span `websocket` (target `tower_websocket`, level info) with the request's `path`, the
-/// `subprotocol`, and as `peer` the [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Servers know the
-/// address and the layer does not: put it there, as the service for one TCP connection is made. With it, a warning is logged
-/// when 100 WebSockets share one HTTP/2 connection.
+/// `subprotocol`, and as `peer` the [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Only the server knows
+/// the address: insert it where the service for one TCP connection is made, as below. With it, a warning is logged when 100
+/// WebSockets share one HTTP/2 connection.
+/// [`Upgrader::span_from`] finds it in another type, such as axum's `ConnectInfo`.
 ///
-/// A refused handshake is logged at level info, with what was asked and why it is refused, and at level warn where the origin,
-/// the host or the number of connections is why. [`HandlerOutput`] says what is logged of a handler's error.
+/// A refused handshake is logged at level info with the reason, and at level warn if the origin, the host or the number of
+/// connections was the reason. [`HandlerOutput`] says how a handler's error is logged.
 ///
 /// ```
 /// # use std::net::SocketAddr;
@@ -107,25 +108,42 @@ where
     /// The connection closes when the handler returns; [`HandlerOutput`] tells with which code. A panic in the handler
     /// closes its own connection with 1011.
     ///
-    /// The handler runs in the connection's own task. What blocks a thread belongs into
-    /// [`spawn_blocking`](tokio::task::spawn_blocking), as pings are not answered meanwhile.
+    /// The handler runs in the connection's own task. Put blocking code into
+    /// [`spawn_blocking`](tokio::task::spawn_blocking), as pings are not answered while the handler blocks.
     ///
-    /// Without [`path`](Self::path), it takes the handshakes for every path that reach it.
+    /// Without [`path`](Self::path) it accepts handshakes for every path.
     pub fn new(handler: H) -> Self {
         Self(Arc::new(Endpoint { handler: Arc::new(handler), matcher: Matcher::All, upgrader: Upgrader::new() }))
     }
 }
 
 impl<H> WebSocketLayer<H> {
-    /// Takes only handshakes for exactly this path. The query does not count.
+    /// Accepts only handshakes for exactly this path. The query is ignored.
     ///
     /// It is the path that reaches the layer: in a nested router of axum, without the prefix of that router.
+    ///
+    /// ```
+    /// use tower_websocket::{Manager, WebSocketLayer};
+    ///
+    /// let layer = WebSocketLayer::new(|ws: Manager| async move { ws.send("welcome").await }).path("/ws");
+    /// assert_eq!(layer.get_path(), Some("/ws"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no request would ever have it: it does not begin with `/`, has a query or a fragment, is a template such as
+    /// `/rooms/{id}` (see [`matching`](Self::matching)), or has what a URL has percent-encoded.
+    #[track_caller]
     pub fn path(self, path: impl Into<String>) -> Self {
-        let matcher = Matcher::Path(path.into().into());
+        let path = path.into();
+        if let Some(reason) = reason_against(&path) {
+            panic!("no request would have the path {path:?}: {reason}");
+        }
+        let matcher = Matcher::Path(path.into());
         self.with(|endpoint| endpoint.matcher = matcher)
     }
 
-    /// Takes only handshakes whose URI the predicate accepts.
+    /// Accepts only handshakes whose URI matches the predicate.
     ///
     /// ```
     /// use tower_websocket::{Manager, WebSocketLayer};
@@ -140,7 +158,7 @@ impl<H> WebSocketLayer<H> {
 
     /// The settings of this endpoint. An [`Upgrader`] in a request's extensions replaces them for that request.
     ///
-    /// What was set by the shorthands below stays where `upgrader` says nothing of it.
+    /// What the shorthands below have set stays if `upgrader` does not set it.
     pub fn upgrader(self, upgrader: Upgrader) -> Self {
         self.with(|endpoint| endpoint.upgrader = upgrader.or(&endpoint.upgrader))
     }
@@ -168,12 +186,21 @@ impl<H> WebSocketLayer<H> {
         self.set(|upgrader| upgrader.on_end(report))
     }
 
+    /// What was set with [`path`](Self::path), unless [`matching`](Self::matching) has replaced it.
+    #[must_use]
+    pub fn get_path(&self) -> Option<&str> {
+        match &self.0.matcher {
+            Matcher::Path(path) => Some(path),
+            Matcher::All | Matcher::Predicate(_) => None,
+        }
+    }
+
     /// The settings of this endpoint.
     pub fn get_upgrader(&self) -> &Upgrader {
         &self.0.upgrader
     }
 
-    /// A service of its own, without an inner one: what is no handshake, or not for this path, gets 426.
+    /// A service without an inner service. A request that is not a handshake, or is for another path, gets 426.
     pub fn into_service(self) -> WebSocketService<NotWebSocket, H> {
         self.layer(NotWebSocket::default())
     }

@@ -10,10 +10,11 @@ use crate::manager::{Manager, PeriodicFuture, run_periodic};
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 impl WebSocketLayer<()> {
     /// A layer whose whole handler is [`Manager::periodic_write`]: the first value at once, later ones when they have
-    /// changed, until the peer leaves. What the peer sends is discarded.
+    /// changed, until the peer leaves. Incoming messages are discarded.
     ///
-    /// `get` is cloned for each connection and asked once per interval and connection. When it fails, that connection is
-    /// closed with 1011, or with the [`CloseFrame`](crate::CloseFrame) that the error is; the error is logged, and not sent.
+    /// `get` is cloned for each connection and called once per interval and connection. If it fails, that connection is
+    /// closed with 1011, or, if the error is a [`CloseFrame`](crate::CloseFrame), with that frame. The error is logged, and
+    /// not sent.
     ///
     /// ```
     /// use std::convert::Infallible;

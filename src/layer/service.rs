@@ -19,8 +19,8 @@ use crate::upgrade::log_lost_upgrade;
 
 /// A service that answers WebSocket handshakes and passes every other request on.
 ///
-/// Made by [`WebSocketLayer`](crate::WebSocketLayer). Accepted connections run in tasks of their own, so it must be
-/// called within a tokio runtime.
+/// Made by [`WebSocketLayer`](crate::WebSocketLayer). Each accepted connection is spawned as a task, so it must be called
+/// within a tokio runtime.
 pub struct WebSocketService<S, H> {
     inner: S,
     endpoint: Arc<Endpoint<H>>,

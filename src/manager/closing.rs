@@ -22,6 +22,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// As for [`close_with`](Self::close_with).
+    #[doc(alias = "disconnect")]
     #[doc(alias = "Close")]
     pub async fn close(&self) -> Result<(), Error> {
         self.close_with(CloseCode::NORMAL, "").await
@@ -44,8 +45,8 @@ impl Manager {
         self.close_frame(CloseFrame::new(code, reason)).await
     }
 
-    /// Closes with this frame. The same as [`close_with`](Self::close_with), for a frame that is there already, such as the
-    /// one that another connection ended with: a frame without a code stays one.
+    /// Closes with this frame. The same as [`close_with`](Self::close_with), for an existing [`CloseFrame`], such as the
+    /// one that another connection ended with. A frame without a code is sent without a code.
     ///
     /// ```
     /// use tower_websocket::{CloseFrame, Error, Manager};
@@ -62,17 +63,18 @@ impl Manager {
     /// # Cancel safety
     ///
     /// As for [`close_with`](Self::close_with).
+    #[doc(alias = "CloseMessage")]
     pub async fn close_frame(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
         self.start_close(frame.into());
         self.done().await.map(drop)
     }
 
-    /// Waits for the end of the connection, and tells the close frame that ended it: the peer's or ours, whichever came
+    /// Waits for the end of the connection, and returns the close frame that ended it: the peer's or ours, whichever came
     /// first.
     ///
-    /// It receives no messages. Once unread messages have reached [`Limits::incoming`](crate::Limits::incoming), reading stops:
-    /// then the peer's close frame, a reset or the end of the transport go unseen, until a write fails, such as that of the
-    /// keepalive's next ping. [`ignore_incoming`](Self::ignore_incoming) waits in the same way and reads on.
+    /// It does not receive messages. When the unread messages reach [`Limits::incoming`](crate::Limits::incoming), reading
+    /// stops, and the peer's close frame, a reset or the end of the transport is not noticed until a write fails, such as
+    /// the next keepalive ping. [`ignore_incoming`](Self::ignore_incoming) also waits for the end, and goes on reading.
     ///
     /// # Errors
     ///
@@ -88,15 +90,17 @@ impl Manager {
         poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await
     }
 
-    /// The reason why the connection is over for its users, or `None` while it is open.
+    /// How the connection ended: the close frame or the error. `None` while it is open.
     #[must_use]
     pub fn end(&self) -> Option<Result<CloseFrame, Error>> {
         self.shared.connection.close_reason()
     }
 
-    /// Whether nothing more can be sent: the connection is over, or its transport accepts no more data.
+    /// Whether nothing more can be sent: the connection has ended, or its transport accepts no more data.
     ///
     /// Unread messages may still be [received](Self::recv).
+    #[doc(alias = "can_write")]
+    #[doc(alias = "is_terminated")]
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared.connection.is_closed()
@@ -104,7 +108,7 @@ impl Manager {
 
     /// A token that is cancelled when the connection ends, for tasks that live as long as it does.
     ///
-    /// Cancelling it does not close the connection: each clone of the token is for listening.
+    /// Cancelling this token does not close the connection.
     #[doc(alias = "Context")]
     #[must_use]
     pub fn context(&self) -> CancellationToken {
@@ -112,11 +116,10 @@ impl Manager {
         self.shared.connection.context().child_token()
     }
 
-    /// Closes the connection with this frame at this time, unless it is over before: for sessions whose token expires.
+    /// Closes the connection with this frame at this time, if it has not ended before: for sessions whose token expires.
     ///
-    /// Another call replaces the deadline, so that a renewed token renews the session;
-    /// [`clear_deadline`](Self::clear_deadline) takes it away. As after [`close_frame`](Self::close_frame), what is buffered is
-    /// written first.
+    /// Another call replaces the deadline, for instance when the token is renewed; [`clear_deadline`](Self::clear_deadline)
+    /// removes it. As after [`close_frame`](Self::close_frame), what is buffered is written first.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -135,7 +138,7 @@ impl Manager {
         self.shared.connection.set_deadline(Some((at.into(), frame)));
     }
 
-    /// Takes the deadline of [`set_deadline`](Self::set_deadline) away.
+    /// Removes the deadline of [`set_deadline`](Self::set_deadline).
     pub fn clear_deadline(&self) {
         self.shared.connection.set_deadline(None);
     }

@@ -15,8 +15,9 @@ use crate::message::Message;
 
 /// A handle to one WebSocket.
 ///
-/// Handles are cheap to clone, and every method takes `&self`: several tasks may send, and one or more may receive.
-/// The connection itself answers pings, keeps the peer alive and closes; a handle only asks.
+/// Handles are cheap to clone, and every method takes `&self`: several tasks may send, and one or more may receive. The
+/// connection's own task answers pings, sends keepalive pings and does the closing handshake, whether or not a handle is in
+/// use.
 ///
 /// ```
 /// use tower_websocket::{Error, Manager};
@@ -29,14 +30,17 @@ use crate::message::Message;
 /// }
 /// ```
 ///
-/// A `Manager` is also a [`Stream`](futures_core::Stream) of messages and a [`Sink`](futures_sink::Sink) for them. The handles of one connection share its messages,
-/// each of which goes to one of them; each handle's stream ends by itself, after one item with the error where there was one.
-/// A clone goes on where the handle was: that of a stream that has ended has ended too. Closing the sink, which
-/// `StreamExt::forward` does at its end, closes the connection for all handles.
+/// A `Manager` is also a [`Stream`](futures_core::Stream) of messages and a [`Sink`](futures_sink::Sink) for them. All
+/// handles of a connection receive from the same queue: each message goes to one of them. Each handle's stream yields the
+/// error of a failed connection once and then ends. A clone of a handle whose stream has ended is at its end too. Closing
+/// the sink, which `StreamExt::forward` does at its end, closes the connection for all handles.
 ///
-/// Where it was handed to a handler, the connection closes when the handler returns. Where it came from
-/// `Manager::connect`, [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), it closes when the last
-/// clone is dropped.
+/// The connection of a handler closes when the handler returns. A connection from `Manager::connect`,
+/// [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), closes when the last clone is dropped.
+#[doc(alias = "SocketRef")]
+#[doc(alias = "split")]
+#[doc(alias = "SplitSink")]
+#[doc(alias = "SplitStream")]
 #[doc(alias = "WebSocket")]
 #[doc(alias = "WebSocketStream")]
 #[doc(alias = "Conn")]

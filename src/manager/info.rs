@@ -14,28 +14,29 @@ use crate::stats::Stats;
 
 /// About the connection.
 impl Manager {
-    /// Which connection this is: the same for all its handles, and for no other connection of the process.
+    /// An identifier of the connection. It is the same for all its handles, and unique in the process.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
         ConnectionId(self.shared.connection.id())
     }
 
-    /// The request that opened the connection: method, URI, version, headers, and extensions, where outer layers put
-    /// peer addresses and state.
+    /// The request that opened the connection: method, URI, version, headers, and extensions, in which outer layers put the
+    /// peer's address and state.
     ///
-    /// Over HTTP/2 the method is `CONNECT` and the URI is whole, scheme and host included. Cookies that came in several
-    /// fields are joined, and `Host` is there, so that headers are what they are over HTTP/1.1.
+    /// Over HTTP/2 the method is `CONNECT` and the URI includes scheme and host. The headers are as over HTTP/1.1: cookies
+    /// from several fields are joined, and `Host` is added.
     ///
-    /// The URI is the one that reached the layer: in a nested router of axum it is without the router's prefix, and
-    /// `axum::extract::OriginalUri`, in the extensions, is whole.
+    /// The URI is the one that reached the layer. In a nested router of axum it does not have the router's prefix;
+    /// `axum::extract::OriginalUri`, in the extensions, does.
     ///
-    /// It is kept for as long as the connection unless [`drop_request`](Self::drop_request) is called.
+    /// It is kept until the connection is dropped or [`drop_request`](Self::drop_request) is called.
+    #[doc(alias = "RemoteAddr")]
     #[must_use]
     pub fn request(&self) -> Arc<Parts> {
         self.shared.request.get()
     }
 
-    /// Frees the memory of the request; from here on [`request`](Self::request) returns an empty one.
+    /// Frees the memory of the request. From then on [`request`](Self::request) returns an empty one.
     ///
     /// A browser's headers take about 2 KiB.
     pub fn drop_request(&self) {
@@ -43,6 +44,7 @@ impl Manager {
     }
 
     /// The subprotocol that was agreed upon (RFC 6455 §1.9).
+    #[doc(alias = "selected_protocol")]
     #[doc(alias = "Subprotocol")]
     #[doc(alias = "protocol")]
     #[must_use]
@@ -52,23 +54,25 @@ impl Manager {
 
     /// Whether permessage-deflate (RFC 7692) was agreed upon.
     ///
-    /// Messages are then compressed as `Compression` says, which need not be each of them.
+    /// `Compression` then decides which messages are compressed.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         self.shared.connection.is_compressed()
     }
 
-    /// Sends a ping (RFC 6455 §5.5.2), waits for its pong and returns the time between.
+    /// Sends a ping (RFC 6455 §5.5.2), waits for its pong and returns the time between them.
     ///
-    /// The keepalive pings by itself; this is for measuring.
+    /// The keepalive sends its own pings; this is for measuring.
     ///
     /// # Errors
     ///
-    /// The reason why the connection is over.
+    /// The reason why the connection has ended.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on the connection.
+    #[doc(alias = "PingMessage")]
+    #[doc(alias = "PongMessage")]
     #[doc(alias = "WriteControl")]
     #[doc(alias = "SetPongHandler")]
     pub async fn ping(&self) -> Result<Duration, Error> {
@@ -77,20 +81,20 @@ impl Manager {
         poll_fn(|cx| waiter.poll(cx, |connection, key, cx| connection.poll_pong(number, key, cx))).await
     }
 
-    /// The time between the last answered ping and its pong, if any was answered yet.
+    /// The time between the last answered ping and its pong. `None` before the first pong.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         self.shared.connection.round_trip()
     }
 
-    /// What the connection has carried so far.
+    /// Counters of messages and bytes.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.connection.stats()
     }
 }
 
-/// Which connection a [`Manager`] belongs to, as a key for maps: made by [`Manager::id`].
+/// Identifies a connection, for instance as the key of a map; returned by [`Manager::id`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 

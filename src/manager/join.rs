@@ -7,12 +7,12 @@ use crate::error::Error;
 use crate::manager::Manager;
 
 impl Manager {
-    /// Passes messages on between two connections, in both directions, until one of them ends; then closes the other.
+    /// Forwards messages between two connections, in both directions, until one of them ends; then closes the other.
     ///
-    /// Neither side is read faster than the other takes the messages, so that a slow peer slows its counterpart down and
-    /// nothing piles up. Everything that one side sent before it closed reaches the other, and then the same close frame:
-    /// one without a code (1005) stays without. Where a side ends without a close frame, the other gets 1014 (bad gateway).
-    /// Pings are answered on each side by itself; compression is what each side agreed upon.
+    /// Neither side is read faster than the other accepts messages, so that the memory is bounded and a slow peer slows the
+    /// other one down. Everything that one side sent before it closed is forwarded, and then its close frame: a frame
+    /// without a code (1005) is sent without a code. Where a side ends without a close frame, the other gets 1014 (bad
+    /// gateway). Each side has its own pings and its own compression.
     ///
     /// ```no_run
     /// use tower_websocket::{CloseFrame, Error, Manager};
@@ -25,7 +25,7 @@ impl Manager {
     /// }
     /// ```
     ///
-    /// A proxy connects to its upstream before it answers the handshake, and passes the subprotocols on:
+    /// A proxy can connect to its upstream before it answers the handshake, and forward the subprotocols:
     ///
     /// ```
     /// # #[cfg(all(feature = "axum", feature = "client"))]
@@ -60,7 +60,8 @@ impl Manager {
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, both connections stay open. A message on its way between them is lost.
+    /// When the future is dropped, both connections stay open. A message that was received from one and not yet sent to the
+    /// other is lost.
     #[doc(alias = "pipe")]
     #[doc(alias = "proxy")]
     #[doc(alias = "copy_bidirectional")]

@@ -14,7 +14,7 @@ use crate::message::Message;
 impl Manager {
     /// Receives the next message, text or binary, and reads it as JSON; `None` once the connection is closed.
     ///
-    /// To borrow from the message, [`recv`](Self::recv) it and [`parse`](Message::parse) it.
+    /// For types that borrow from the message, use [`recv`](Self::recv) and [`Message::parse`].
     ///
     /// ```
     /// # use tower_websocket::{Error, Manager};
@@ -72,7 +72,7 @@ impl Manager {
     ///     loop {
     ///         match ws.read_json::<Call>(Duration::from_secs(10)).await {
     ///             Ok(call) => ws.write_json(&call.method, Duration::from_secs(2)).await?,
-    ///             // A `?` here would close the connection of a client that is idle, with 1011.
+    ///             // `?` would close the connection of an idle client with 1011.
     ///             Err(error) if error.kind() == ErrorKind::ReadTimeout => {}
     ///             Err(error) => return Err(error),
     ///         }

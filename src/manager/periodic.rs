@@ -23,14 +23,14 @@ impl Manager {
     /// Sends what `get` returns as JSON: the first value at once, later ones every `interval` if they differ from the
     /// one sent last, until the peer leaves.
     ///
-    /// Each value is written to the transport before the next one is asked for. While the peer is slow to take one, ticks
-    /// are skipped, so that the next value is a fresh one.
+    /// `get` is called again only when the last value is written to the transport. While the peer is slow, ticks are
+    /// skipped, so that the next value is up to date.
     ///
-    /// Messages from the peer are left to [`recv`](Self::recv), and unread ones hide what comes behind them, a close
-    /// frame too: a handler that has nothing else to do is better made by
-    /// [`WebSocketLayer::periodic`](crate::WebSocketLayer::periodic), which discards them.
+    /// It does not receive messages. Unread messages can stop reading, and then the peer's close frame is not noticed. If
+    /// the handler does nothing else, use [`WebSocketLayer::periodic`](crate::WebSocketLayer::periodic), which discards
+    /// incoming messages.
     ///
-    /// Await what this returns, or first choose how values are compared:
+    /// Await the result, or first choose how values are compared:
     ///
     /// ```
     /// use std::time::Duration;
@@ -55,7 +55,7 @@ impl Manager {
     ///
     /// - [`ErrorKind::Source`] when `get` fails; the source is its error. The connection stays usable.
     /// - [`ErrorKind::Encode`] when a value cannot be serialised. The connection stays usable.
-    /// - The reason why the connection failed. Ends without an error are a close, by either side, and a peer that vanished:
+    /// - The reason why the connection failed. A close by either side and a peer that vanished are not errors:
     ///   [`ErrorKind::Disconnected`] and [`ErrorKind::KeepaliveTimeout`].
     ///
     /// # Panics
@@ -76,7 +76,7 @@ impl Manager {
     }
 }
 
-/// Updates about to be sent; made by [`Manager::periodic_write`]. Await it.
+/// A periodic update that is not yet started; made by [`Manager::periodic_write`]. Await it.
 ///
 /// `G` is the function that gets values, `T` the type of a value, and `D` how values are compared, one of the types in
 /// [`dedup`]. With them the type can be named:

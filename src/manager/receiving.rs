@@ -16,8 +16,8 @@ use crate::message::Message;
 impl Manager {
     /// Receives the next message, or `None` once the connection is closed.
     ///
-    /// Messages come in order, each exactly once, to one caller. Pings and close frames are answered by the connection
-    /// itself and are not returned.
+    /// Messages are returned in order, each exactly once, to one caller. Pings and close frames are answered by the
+    /// connection itself and are not returned.
     ///
     /// # Errors
     ///
@@ -26,6 +26,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: the message is returned by the next call.
+    #[doc(alias = "read_message")]
     #[doc(alias = "ReadMessage")]
     #[doc(alias = "ReadCh")]
     #[doc(alias = "next")]
@@ -69,9 +70,10 @@ impl Manager {
         self.recv_timeout(time).await.map(Message::into_bytes)
     }
 
-    /// Drops the messages that arrive from now on, and the unread ones, until the connection ends: for handlers that only send.
+    /// Discards unread messages and those that arrive from now on, and returns when the connection ends: for handlers that
+    /// only send.
     ///
-    /// Reading goes on, so that the peer's close frame and the end of the transport are noticed at once.
+    /// As reading goes on, the peer's close frame and the end of the transport are noticed at once.
     ///
     /// ```
     /// use tower_websocket::{Error, Manager};

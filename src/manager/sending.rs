@@ -14,22 +14,24 @@ use crate::message::Message;
 impl Manager {
     /// Sends a message: puts it into the outgoing buffer, and waits only while that is full.
     ///
-    /// Everything buffered is written before the connection's task next sleeps, so what is sent in one go leaves in one
-    /// system call, and nothing waits for a timer.
+    /// The connection's task writes the whole buffer before it next sleeps: messages that are sent together leave in one
+    /// system call, and none waits for a timer.
     ///
     /// # Errors
     ///
-    /// The reason why the connection is over; [`ErrorKind::Closed`] after a close frame in either direction.
+    /// The reason why the connection has ended; [`ErrorKind::Closed`] after a close frame in either direction.
     ///
     /// # Cancel safety
     ///
     /// When the future is dropped before it is ready, the message was not sent.
+    #[doc(alias = "write_message")]
+    #[doc(alias = "feed")]
     #[doc(alias = "WriteMessage")]
     pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
         self.send_as(message.into(), true)
     }
 
-    /// Sends a message without compressing it, for data that is compressed or secret already.
+    /// Sends a message without compressing it: for data that is secret, or compressed already.
     ///
     /// Otherwise the same as [`send`](Self::send).
     ///
@@ -77,6 +79,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect.
+    #[doc(alias = "write_pending")]
     pub async fn flush(&self) -> Result<(), Error> {
         self.written(self.shared.connection.bytes_queued()).await
     }

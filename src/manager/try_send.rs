@@ -12,7 +12,7 @@ impl Manager {
     /// ```
     /// use tower_websocket::{Error, Manager};
     ///
-    /// /// Sends the newest price, or leaves it out where the peer is slow.
+    /// /// Sends the newest price, or skips it if the peer is slow.
     /// fn offer(ws: &Manager, price: &str) -> Result<bool, Error> {
     ///     match ws.try_send(price) {
     ///         Ok(()) => Ok(true),
@@ -24,9 +24,9 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// The message comes back with the reason: the buffer is full
-    /// ([`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size)), or the connection is over. It is large beside
-    /// other errors, as the message is in it.
+    /// The message, with the reason: the buffer is full
+    /// ([`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size)), or the connection has ended.
+    /// [`TrySendError::into_message`] returns the message.
     #[doc(alias = "now_or_never")]
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.connection().try_queue(message.into(), true).map_err(|(message, error)| TrySendError { message, error })
@@ -34,6 +34,7 @@ impl Manager {
 }
 
 /// A message that [`Manager::try_send`] has not sent.
+#[doc(alias = "WriteBufferFull")]
 #[derive(Clone, Debug)]
 pub struct TrySendError {
     message: Message,
@@ -42,7 +43,7 @@ pub struct TrySendError {
 }
 
 impl TrySendError {
-    /// Whether the outgoing buffer is full. The connection is over otherwise.
+    /// Whether the outgoing buffer is full. If not, the connection has ended.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.error.is_none()
@@ -55,7 +56,8 @@ impl TrySendError {
     }
 }
 
-/// What [`Manager::send`] reports where the connection is over; [`ErrorKind::WriteTimeout`] where the buffer is full.
+/// The error that [`Manager::send`] would return if the connection has ended; [`ErrorKind::WriteTimeout`] if the buffer is
+/// full.
 impl From<TrySendError> for Error {
     fn from(error: TrySendError) -> Self {
         error.error.unwrap_or_else(|| Self::with_source(ErrorKind::WriteTimeout, FULL))

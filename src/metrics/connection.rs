@@ -65,6 +65,11 @@ impl ConnectionMetrics {
         }
     }
 
+    /// Whether it counts as open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.counted_at.is_some()
+    }
+
     /// The connection has ended, and its handler too.
     pub(crate) fn ended(&mut self, stats: Stats, end: &Result<CloseFrame, Error>) {
         let Some(counted_at) = self.counted_at else { return };

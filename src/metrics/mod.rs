@@ -1,12 +1,12 @@
-//! What the connections of a process do, in numbers, for Prometheus, OpenTelemetry and other collectors. Feature `metrics`.
+//! Metrics of all connections of a process, for Prometheus, OpenTelemetry and other collectors. Feature `metrics`.
 //!
-//! The numbers go to the recorder of the [`metrics`](https://docs.rs/metrics) facade, so that the application chooses where
-//! they go on to; without a recorder they go nowhere. Install it before the first connection is opened: a thread asks for the
-//! recorder's counters once.
+//! They are recorded with the [`metrics`](https://docs.rs/metrics) facade, so that the application chooses the collector.
+//! Without a recorder nothing is recorded. Install the recorder before the first connection is opened, as each thread looks
+//! up the recorder's counters once.
 //!
-//! Names, units and labels follow OpenTelemetry's semantic conventions: parts of a name are joined by dots, units are not in the
-//! name, and labels that OpenTelemetry has are called as there. Prometheus has another way to write the same:
-//! `metrics-exporter-prometheus` with `with_recommended_naming(true)` makes the names in the second column of them.
+//! Names, units and labels follow OpenTelemetry's semantic conventions: the parts of a name are joined by dots, the unit is
+//! not part of the name, and labels have OpenTelemetry's names. Prometheus has other rules: `metrics-exporter-prometheus`
+//! with `with_recommended_naming(true)` makes the names in the second column.
 //!
 //! | name | Prometheus | type, unit | labels | meaning |
 //! | --- | --- | --- | --- | --- |
@@ -37,9 +37,9 @@
 //!
 //! # How exact, and at what cost
 //!
-//! Connections, errors and durations are counted as they happen. What a connection has carried is counted by the connection
-//! itself and added once a second at most, when it has nothing more to do, and at its end. So a message costs nothing, and
-//! the last messages before a pause show up with the next ping or message, or at the end.
+//! Connections, errors and durations are recorded at once. Messages and bytes are counted by each connection and added to
+//! the metrics at most once a second, when the connection becomes idle, and at its end. So a message costs nothing more,
+//! and the last messages before a pause may be recorded with the next ping or message, or at the end.
 //!
 //! ```
 //! use metrics_exporter_prometheus::PrometheusBuilder;

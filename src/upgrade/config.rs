@@ -2,15 +2,14 @@
 
 use crate::connection::ConnectionConfig;
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
-use crate::limits::Limits;
+use crate::limits::{LONGEST, Limits};
 use crate::protocol::Keepalive;
 use crate::role::Role;
 
-/// The settings of a connection that do not depend on which side it is: compression, keepalive and limits.
+/// The settings that servers and clients have in common: compression, keepalive and limits.
 ///
-/// An [`Upgrader`](crate::Upgrader) has one and adds what only servers have; a `Connector` has one and adds what only
-/// clients have. Make one where both sides are to be alike, or where there is no handshake
-/// ([`Manager::from_upgraded`](crate::Manager::from_upgraded)).
+/// An [`Upgrader`](crate::Upgrader) and a `Connector` contain one. Make one to give both sides the same settings, or where
+/// there is no handshake ([`Manager::from_upgraded`](crate::Manager::from_upgraded)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,12 +60,27 @@ impl WebSocketConfig {
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
+    ///
+    /// # Panics
+    ///
+    /// If its [`interval`](Keepalive::interval) is not shorter than its [`timeout`](Keepalive::timeout): the peer would time out
+    /// before it was ever pinged. `Keepalive::disabled().timeout(..)` is a timeout without pings.
+    #[doc(alias = "SetPingHandler")]
+    #[doc(alias = "PingHandler")]
+    #[track_caller]
     pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        if let (Some(interval), Some(timeout)) = (keepalive.get_interval(), keepalive.get_timeout()) {
+            assert!(
+                interval < timeout || timeout == LONGEST,
+                "a keepalive's interval ({interval:?}) must be shorter than its timeout ({timeout:?}): a silent peer would time \
+                 out before it was pinged"
+            );
+        }
         self.keepalive = keepalive;
         self
     }
 
-    /// What a connection may cost.
+    /// Limits on memory and time.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self

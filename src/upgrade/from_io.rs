@@ -10,14 +10,14 @@ use crate::manager::Manager;
 use crate::role::Role;
 
 impl Manager {
-    /// A WebSocket over any transport, after an opening handshake that was done elsewhere, or none: over a Unix socket, a
-    /// tunnel, another HTTP implementation.
+    /// A WebSocket over any transport, such as a Unix socket, a tunnel or another HTTP implementation. The opening
+    /// handshake was done elsewhere, or there is none.
     ///
-    /// No extension counts as agreed upon, so nothing is compressed; the compression in `config` counts for nothing.
+    /// No extension is agreed upon, so nothing is compressed, and the compression in `config` is ignored.
     /// [`request`](Self::request) is empty. The connection closes when the last clone is dropped.
     ///
-    /// A `TcpStream` gets `TCP_NODELAY` here, by itself and, with the feature `rustls`, within a `TlsStream`. Set it on a
-    /// socket within another type before, or small messages wait for Nagle's algorithm.
+    /// `TCP_NODELAY` is set on a `TcpStream` and, with the feature `rustls`, on one within a `TlsStream`. For other types
+    /// set it before, or small messages wait for Nagle's algorithm.
     ///
     /// ```
     /// use tower_websocket::{Manager, Message, Role, WebSocketConfig};

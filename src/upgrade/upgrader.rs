@@ -1,12 +1,11 @@
 //! The settings of one endpoint.
 
 use std::hash::Hash;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Response;
 use http::request::Parts;
-use http::{Response, Uri};
 use tokio_util::sync::CancellationToken;
 
 use super::config::WebSocketConfig;
@@ -24,16 +23,16 @@ use crate::stats::Stats;
 
 /// The settings of one endpoint: everything but its handler.
 ///
-/// It serves in three ways, which all do the same with it:
+/// It can be used in three ways, with the same effect:
 ///
 /// - in a [`WebSocketLayer`](crate::WebSocketLayer);
 /// - in a request's extensions or in the state of axum's router, for the extractor of the feature `axum`;
-/// - by itself, with [`upgrade`](Self::upgrade) or [`upgrade_parts`](Self::upgrade_parts).
+/// - without a layer, with [`upgrade`](Self::upgrade) or [`upgrade_parts`](Self::upgrade_parts).
 ///
-/// In a request's extensions it also overrides the layer's settings for that request. Where it says nothing of
-/// [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections),
+/// In a request's extensions it also overrides the layer's settings for that request. Settings that it does not set are the
+/// layer's: [`context`](Self::context), [`shutdown`](Self::shutdown), [`max_connections`](Self::max_connections),
 /// [`max_connections_per_key`](Self::max_connections_per_key), [`on_rejection`](Self::on_rejection),
-/// [`on_end`](Self::on_end), [`peer_addr`](Self::peer_addr) and [`original_uri`](Self::original_uri), the layer's stay.
+/// [`on_end`](Self::on_end), [`peer_addr`](Self::peer_addr) and [`original_uri`](Self::original_uri).
 ///
 /// Cloning is cheap. Clones share the limits on connections.
 ///
@@ -85,31 +84,36 @@ impl Upgrader {
 
     /// The subprotocols of this endpoint, the preferred one first (RFC 6455 §1.9). None by default.
     ///
-    /// The first one that the client offers is agreed on; where none is, the connection opens without a subprotocol.
+    /// The first one that the client offers is chosen. If it offers none of them, the connection opens without a
+    /// subprotocol.
     ///
     /// # Panics
     ///
     /// If one of them is not a token, such as an empty one or one with a space.
     #[doc(alias = "Subprotocols")]
     #[doc(alias = "protocols")]
+    #[track_caller]
     pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
         self.settings().rules.subprotocols =
             Subprotocols::list(subprotocols).expect("a subprotocol is a token (RFC 6455 section 4.1)");
         self
     }
 
-    /// Chooses the subprotocol by a function of those that the client offers, in the client's order.
+    /// Chooses the subprotocol with a function. Its argument is what the client offers, in the client's order.
     ///
-    /// What was not offered is not sent (RFC 6455 §4.2.2): the connection then opens without a subprotocol.
+    /// A result that the client did not offer is not sent (RFC 6455 §4.2.2): the connection then opens without a
+    /// subprotocol.
     ///
     /// ```
     /// use tower_websocket::Upgrader;
     ///
-    /// // The client's CSRF token travels as a subprotocol, which must be echoed.
+    /// // The client sends its CSRF token as a subprotocol, which the server must return.
     /// let upgrader = Upgrader::new().select_subprotocol(|offered| {
     ///     offered.iter().find(|name| name.starts_with("csrf.")).map(ToString::to_string)
     /// });
     /// ```
+    #[doc(alias = "requested_protocols")]
+    #[doc(alias = "set_selected_protocol")]
     pub fn select_subprotocol(mut self, select: impl Fn(&[&str]) -> Option<String> + Send + Sync + 'static) -> Self {
         self.settings().rules.subprotocols = Subprotocols::select(select);
         self
@@ -134,11 +138,17 @@ impl Upgrader {
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
+    ///
+    /// # Panics
+    ///
+    /// If its interval is not shorter than its timeout: see [`WebSocketConfig::keepalive`].
+    #[track_caller]
     pub fn keepalive(self, keepalive: Keepalive) -> Self {
-        self.with_config(|config| config.keepalive(keepalive))
+        let config = self.0.config.clone().keepalive(keepalive);
+        self.config(config)
     }
 
-    /// What a connection may cost.
+    /// Limits on memory and time.
     pub fn limits(self, limits: Limits) -> Self {
         self.with_config(|config| config.limits(limits))
     }
@@ -156,13 +166,13 @@ impl Upgrader {
         self
     }
 
-    /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default.
+    /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default. With zero, all do.
     ///
-    /// A connection counts from the answer to its handshake until it and its handler are over. Clones share the limit, and
-    /// keep to it after other settings of theirs were changed.
+    /// A connection counts from the response to its handshake until it and its handler have ended. Clones share the limit,
+    /// also after their other settings were changed.
     ///
-    /// TCP connections that have not asked for a WebSocket are not counted, and neither are those of other requests: they are
-    /// the server's. What ends those that ask for nothing, such as hyper's `header_read_timeout`, the server must set.
+    /// Only WebSockets are counted, not other TCP connections. The server must limit the time of connections that send no
+    /// request, for instance with hyper's `header_read_timeout`.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.settings().connections.total = Some(Total::new(connections));
         self
@@ -171,8 +181,8 @@ impl Upgrader {
     /// How many connections with the same key may be open at a time, such as those of one address or one user; more get 429
     /// with `Retry-After` (RFC 6585 §4). No limit by default.
     ///
-    /// A connection counts as for [`max_connections`](Self::max_connections). One whose key is `None` does not. Keys without
-    /// connections take no memory. The function is asked about each handshake that passes all other checks.
+    /// A connection counts as for [`max_connections`](Self::max_connections). One whose key is `None` does not. Keys
+    /// without connections take no memory. The function is called for each handshake that passes all other checks.
     ///
     /// ```
     /// use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -192,7 +202,7 @@ impl Upgrader {
     /// ```
     ///
     /// Behind a proxy all connections come from its address: take the key from a header that the proxy sets itself, and no
-    /// other. Many people share an address behind one NAT, so a limit per user, where there are users, can be lower.
+    /// other. As many people can share an address (NAT), a limit per user can be lower than one per address.
     #[doc(alias = "max_connections_per_ip")]
     pub fn max_connections_per_key<K: Eq + Hash + Clone + Send + Sync + 'static>(
         mut self,
@@ -205,9 +215,9 @@ impl Upgrader {
 
     /// Replaces the responses to refused handshakes.
     ///
-    /// The function gets the [`Rejection`] and the response that would be sent; `Rejection` stays in the extensions of
-    /// what it returns if it keeps them. It is not asked about the 426 of
-    /// [`WebSocketLayer::into_service`](crate::WebSocketLayer::into_service), which refuses no handshake.
+    /// The function gets the [`Rejection`] and the response that would be sent, with the `Rejection` in its extensions. It
+    /// is not called for the 426 of [`WebSocketLayer::into_service`](crate::WebSocketLayer::into_service), which answers
+    /// requests that are no handshakes.
     ///
     /// ```
     /// use tower_websocket::{RejectionKind, Upgrader};
@@ -233,12 +243,15 @@ impl Upgrader {
 
     /// Tells a function of the end of each connection, for logs and metrics.
     ///
-    /// It is called once for each handshake that was accepted and whose [`Upgrade`](crate::Upgrade) was run, after the transport and the handler have ended: with the
+    /// It is called once for each handshake that was accepted, after the transport and the handler have ended: with the
     /// request (an empty one after [`Manager::drop_request`](crate::Manager::drop_request)), with what
-    /// [`Manager::done`](crate::Manager::done) says of the end, and with what the connection has carried. Where the
-    /// transport never came, or the connection's task was dropped, the end is
-    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected). It runs in the connection's task: what takes long
-    /// belongs into another.
+    /// [`Manager::done`](crate::Manager::done) says of the end, and with what the connection has carried. If the
+    /// transport never came, the connection's task was dropped, or an [`Upgrade`](crate::Upgrade) was dropped without being run,
+    /// the end is [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected). It runs in the connection's task: what takes
+    /// long belongs into another.
+    ///
+    /// It is not called for a refused handshake, nor if a handler drops the extractor without calling `on_upgrade`: that
+    /// handshake was not accepted.
     ///
     /// ```
     /// use tower_websocket::Upgrader;
@@ -248,51 +261,13 @@ impl Upgrader {
     ///     Err(error) => println!("{}: {error}, {} bytes sent", request.uri, stats.wire_sent),
     /// });
     /// ```
+    #[doc(alias = "OnFailedUpgrade")]
     #[doc(alias = "on_failed_upgrade")]
     pub fn on_end(
         mut self,
         report: impl Fn(&Parts, &Result<CloseFrame, Error>, Stats) + Send + Sync + 'static,
     ) -> Self {
         self.settings().on_end = Some(Hook(Arc::new(report)));
-        self
-    }
-
-    /// Where the peer's address stands in a request, for the log: it is the `peer` of a connection's tracing span and of a
-    /// refused handshake, and tells which WebSockets share an HTTP/2 connection. By default it is a [`SocketAddr`] in the
-    /// request's extensions.
-    ///
-    /// It is never trusted, so that it may be what a header says of a client behind a proxy.
-    /// [`OriginPolicy::trusted_proxies`] does not ask it, but looks for a `SocketAddr` in the extensions alone;
-    /// [`OriginPolicy::trusted_proxies_by`] finds the address in another place.
-    ///
-    /// ```
-    /// use std::net::SocketAddr;
-    /// use axum::extract::ConnectInfo;
-    /// use tower_websocket::Upgrader;
-    ///
-    /// // axum's `into_make_service_with_connect_info::<SocketAddr>()`:
-    /// let upgrader = Upgrader::new()
-    ///     .peer_addr(|request| request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0));
-    /// ```
-    #[doc(alias = "ConnectInfo")]
-    #[doc(alias = "RemoteAddr")]
-    pub fn peer_addr(mut self, peer: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
-        self.settings().peer_addr = Some(Hook(Arc::new(peer)));
-        self
-    }
-
-    /// Where the URI that the client sent stands in a request, for the `path` of a connection's tracing span and of a refused
-    /// handshake. By default it is the request's own, from which a nested router has taken its prefix.
-    ///
-    /// ```
-    /// use axum::extract::OriginalUri;
-    /// use tower_websocket::Upgrader;
-    ///
-    /// let upgrader = Upgrader::new()
-    ///     .original_uri(|request| request.extensions.get::<OriginalUri>().map(|original| &original.0));
-    /// ```
-    pub fn original_uri(mut self, uri: impl Fn(&Parts) -> Option<&Uri> + Send + Sync + 'static) -> Self {
-        self.settings().original_uri = Some(Hook(Arc::new(uri)));
         self
     }
 
@@ -360,18 +335,13 @@ impl Upgrader {
         self
     }
 
-    /// What is told of their end.
-    pub(super) fn get_on_end(&self) -> Option<&Hook<OnEnd>> {
-        self.0.on_end.as_ref()
-    }
-
     fn with_config(mut self, set: impl FnOnce(WebSocketConfig) -> WebSocketConfig) -> Self {
         let settings = self.settings();
         settings.config = set(std::mem::take(&mut settings.config));
         self
     }
 
-    fn settings(&mut self) -> &mut Settings {
+    pub(super) fn settings(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.0)
     }
 }

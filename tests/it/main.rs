@@ -32,6 +32,7 @@ mod over_http2;
 mod pushback;
 #[cfg(feature = "client")]
 mod readme;
+mod settings;
 #[path = "../support/mod.rs"]
 mod shared;
 #[cfg(feature = "client")]
@@ -39,6 +40,7 @@ mod slow_links;
 mod stacks;
 mod tcp;
 mod tonic_server;
+mod tungstenite;
 mod visitor;
 mod write_failed;
 mod written;

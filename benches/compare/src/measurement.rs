@@ -13,7 +13,7 @@ pub struct Measurement {
     pub server_waiting: f64,
     /// As `server_busy`, for the load client: where it is much higher than the server's, the client was the bottleneck.
     pub client_busy: f64,
-    /// Of a fan-out: the µs that 99 of 100 deliveries did not take, as the client sees them.
+    /// The µs that 99 of 100 answers or deliveries did not take, as the client sees them; 0 where there are none.
     pub p99: f64,
     /// All messages, those of the warm-up included: what system calls are divided by.
     pub messages: u64,

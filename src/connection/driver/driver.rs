@@ -248,8 +248,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if encode {
             self.inner.encode_waiting();
         }
-        let changed = phase != self.phase || (self.has_capacity && !had_capacity);
-        if phase != self.phase {
+        let phase_changed = phase != self.phase;
+        let changed = phase_changed || (self.has_capacity && !had_capacity);
+        if phase_changed {
             self.enter(phase);
         }
         if !within_budget && self.phase.is_receiving() {
@@ -354,15 +355,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 impl<Io> Drop for Driver<Io> {
     /// A task that is dropped before its time, at a shutdown's deadline or with its runtime, takes the connection along.
     fn drop(&mut self) {
-        let mut state = self.inner.lock();
-        self.progress.report(&mut state);
-        state.lifecycle.transport_closed(Failure::Disconnected(None).into_error());
-        self.inner.changed(state);
-        self.inner.release();
+        if self.phase != Phase::Closed {
+            let mut state = self.inner.lock();
+            self.progress.report(&mut state);
+            state.lifecycle.transport_closed(Failure::Disconnected(None).into_error());
+            self.inner.changed(state);
+            self.inner.release();
+        }
         // A waker keeps the task's memory, and handles may stay.
         self.inner.driver.set_waker(None);
-        let end = self.inner.close_reason().expect("the lifecycle was ended above");
-        self.metrics.ended(self.inner.stats(), &end);
+        if self.metrics.is_open() {
+            let end = self.inner.close_reason().expect("the lifecycle was ended above");
+            self.metrics.ended(self.inner.stats(), &end);
+        }
     }
 }
 

@@ -24,19 +24,35 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// Writes all that is there. Whether handles have changed what is to be read.
     #[inline]
     pub(super) fn drive_writes(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut changed = false;
+        if !self.has_writes() {
+            return false;
+        }
         // Not more often: reads and the handler have their share while others go on sending.
-        for _ in 0..2 {
-            if self.inner.driver.is_notified() || self.progress.is_some() {
-                changed |= self.sync();
-            }
-            self.write(cx);
-            if self.progress.is_some() {
-                self.report_written();
-            }
-            if !self.progress.is_some() {
-                break;
-            }
+        let mut changed = self.write_once(cx);
+        if self.progress.is_some() {
+            changed |= self.write_once(cx);
+        }
+        changed
+    }
+
+    /// Whether there is anything to write, to flush, or to look at.
+    #[inline]
+    fn has_writes(&self) -> bool {
+        self.inner.driver.is_notified()
+            || self.progress.is_some()
+            || !self.writing.is_empty()
+            || !self.control.is_empty()
+            || self.must_flush()
+            || matches!(self.phase, Phase::Draining { .. })
+    }
+
+    // Apart, or else the compiler keeps the address of each field that it may need ready for the next time round.
+    #[inline(never)]
+    fn write_once(&mut self, cx: &mut Context<'_>) -> bool {
+        let changed = (self.inner.driver.is_notified() || self.progress.is_some()) && self.sync();
+        self.write(cx);
+        if self.progress.is_some() {
+            self.report_written();
         }
         changed
     }
@@ -63,13 +79,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             return;
         }
         while !self.writing.is_empty() || !self.control.is_empty() {
-            if self.writing.is_empty() {
-                self.control_bytes = gather(&mut self.inner.lock(), &mut self.control, &mut self.writing);
-            }
-            if self.unlimited < MUCH && self.unlimited + self.writing.len() >= MUCH {
-                self.limit_unsent();
-            }
-            match self.poll_write(cx) {
+            match self.write_some(cx) {
                 Poll::Pending => {
                     self.timers.write_blocked(self.now);
                     break;
@@ -96,8 +106,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
     }
 
-    #[inline]
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    #[inline(never)]
+    fn write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.writing.is_empty() {
+            self.control_bytes = gather(&mut self.inner.lock(), &mut self.control, &mut self.writing);
+        }
+        if self.unlimited < MUCH && self.unlimited + self.writing.len() >= MUCH {
+            self.limit_unsent();
+        }
         let Some(transport) = &mut self.transport else { return Poll::Pending };
         match transport {
             Transport::Left(stream)
@@ -125,14 +141,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
     }
 
+    /// Whether the transport may hold something back. Where nothing is read, an HTTP/2 stream says only there that it was reset.
+    #[inline]
+    fn must_flush(&self) -> bool {
+        self.unflushed.bytes > 0 || (self.read_to_end && self.timers.is_read_paused())
+    }
+
     /// Has the transport pass on what it took; TLS and HTTP/2 keep it in buffers of their own. Then it counts as written.
     #[inline]
     fn flush(&mut self, cx: &mut Context<'_>) {
-        let Some(transport) = &mut self.transport else { return };
-        // Where nothing is read, an HTTP/2 stream says only here that it was reset.
-        if self.unflushed.bytes == 0 && !(self.read_to_end && self.timers.is_read_paused()) {
+        if !self.must_flush() {
             return;
         }
+        let Some(transport) = &mut self.transport else { return };
         match Pin::new(transport).poll_flush(cx) {
             Poll::Pending => self.timers.flush_blocked(self.now),
             Poll::Ready(Ok(())) => {

@@ -19,19 +19,19 @@ use crate::handshake::setting::parse_some;
 
 /// Which pages may open a WebSocket.
 ///
-/// Browsers let every page open a WebSocket to every server, and send the visitor's cookies with it. They name the
-/// page's origin (RFC 6454) in the `Origin` header, and a server that does not look at it lets any page act as its
-/// visitor (RFC 6455 §10.2). The default is [`same_host`](Self::same_host).
+/// Browsers let every page open a WebSocket to every server, and send the visitor's cookies with it. They send the page's
+/// origin (RFC 6454) in the `Origin` header. If a server does not check it, any page can act as its visitor (RFC 6455
+/// §10.2). The default is [`same_host`](Self::same_host).
 ///
-/// Under every policy but [`insecure_any`](Self::insecure_any) these hold:
+/// These rules apply under every policy except [`insecure_any`](Self::insecure_any):
 ///
-/// - A request without an `Origin` is accepted, as it comes from no page, unless it says `Sec-Fetch-Site: cross-site`.
+/// - A request without an `Origin` does not come from a page, and is accepted, unless it has `Sec-Fetch-Site: cross-site`.
 ///   [`require_origin`](Self::require_origin) refuses it.
 /// - Several `Origin` headers, and values that are not visible ASCII, are refused.
-/// - The request's host is the one in its URI (HTTP/2, absolute form), else that in its one `Host` header. A handshake
-///   without a host that can be read is refused with 400, under every policy.
-/// - `Forwarded` and `X-Forwarded-*` headers mean nothing, unless they come from one of the
-///   [`trusted_proxies`](Self::trusted_proxies). A layer in front can also put the true host and scheme into the request's
+/// - The request's host is the one in its URI (HTTP/2, absolute form), otherwise that of its `Host` header. A handshake
+///   without a valid host is refused with 400, under every policy.
+/// - `Forwarded` and `X-Forwarded-*` headers are ignored, unless they come from one of the
+///   [`trusted_proxies`](Self::trusted_proxies). An outer layer can also put the real host and scheme into the request's
 ///   URI.
 ///
 /// ```
@@ -70,33 +70,32 @@ impl OriginPolicy {
     /// development server on another port works. Case does not matter; `example.com.` and `example.com` are different
     /// hosts, as they are for browsers.
     ///
-    /// A page that resolves its own name to this server's address has that name in both headers (DNS rebinding). Add
-    /// [`allowed_hosts`](Self::allowed_hosts) where a server relies on not being reachable from the internet.
+    /// If an attacker's host name resolves to this server's address (DNS rebinding), it is in both headers. Add
+    /// [`allowed_hosts`](Self::allowed_hosts) if a server relies on not being reachable from the internet.
     pub fn same_host() -> Self {
         Policy::SameHost.into()
     }
 
-    /// Accepts the request's own origin only: host, port and scheme, with the default port where none is named.
+    /// Accepts only the request's own origin: host, port and scheme, with the default port of the scheme if there is none.
     ///
-    /// The scheme is known from an [`http::uri::Scheme`] in the request's extensions, which a layer behind TLS can put
-    /// there, else from the request's URI, as always over HTTP/2. An HTTP/1.1 request seldom says it, and then the
-    /// page's is taken for it: a page of `http://example.com` can open `wss://example.com`. Put the scheme there, or
-    /// use [`list`](Self::list), to rule that out.
+    /// The scheme is an [`http::uri::Scheme`] in the request's extensions, which a layer behind TLS can put there,
+    /// otherwise that of the request's URI, which it has over HTTP/2. An HTTP/1.1 request usually has none, and then the
+    /// page's scheme is used: a page of `http://example.com` can open `wss://example.com`. To prevent that, put the scheme
+    /// into the extensions, or use [`list`](Self::list).
     pub fn same_origin() -> Self {
         Policy::SameOrigin.into()
     }
 
-    /// Accepts these origins, such as `https://app.example.com`, whatever the request's host.
+    /// Accepts these origins, such as `https://app.example.com`, with any host of the request.
     ///
-    /// `https://*.example.com` means every subdomain at any depth, but not `https://example.com` itself. A port that is
-    /// not named is the default of the scheme, for a wildcard too. Any scheme can be listed, such as
-    /// `tauri://localhost`; names beyond ASCII in the form in which browsers send them (`xn--...`).
+    /// `https://*.example.com` means every subdomain at any depth, but not `https://example.com` itself. Without a port,
+    /// the default port of the scheme is meant, also for a wildcard. Any scheme can be listed, such as `tauri://localhost`.
+    /// Write names that are not ASCII as browsers send them (`xn--...`).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when there is no origin, or one is not of that
-    /// form: it has a path (even `/`), user information, another `*`, or is `null`, which is the origin of every
-    /// sandboxed page.
+    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) if there is no origin, or one has another form: with
+    /// a path (even `/`), user information or another `*`, or `null`, which is the origin of every sandboxed page.
     ///
     /// ```
     /// use tower_websocket::OriginPolicy;
@@ -111,7 +110,8 @@ impl OriginPolicy {
         Ok(Policy::List(origins).into())
     }
 
-    /// Accepts what `predicate` accepts. It is asked when a request has one `Origin`, of any form, `null` included.
+    /// Accepts the requests for which `predicate` returns `true`. It is called for requests with one `Origin` header, of
+    /// any form, `null` included.
     ///
     /// ```
     /// use tower_websocket::OriginPolicy;
@@ -129,23 +129,22 @@ impl OriginPolicy {
 
     /// Accepts every origin: any web page can then act as its visitor.
     ///
-    /// Neither the value of `Origin` nor `Sec-Fetch-Site` is checked. Right for public data, and where the
-    /// connection's first message must hold something that pages of others cannot know.
+    /// Neither the value of `Origin` nor `Sec-Fetch-Site` is checked. Use it for public data, or if the first message must
+    /// contain a secret that other sites do not have.
     pub fn insecure_any() -> Self {
         Policy::Any.into()
     }
 
     /// Refuses requests to other hosts than these, with or without an `Origin`. By default every host is accepted.
     ///
-    /// This stops DNS rebinding, where a page makes its own name resolve to this server's address, such as `127.0.0.1`.
-    /// It goes with every policy. A host is a name, `*.example.com` (all subdomains, not `example.com`) or an address,
-    /// IPv6 in brackets. With a port (`localhost:3000`) it is for that port only, else for all; the port of a request
-    /// that names none is 443 or 80.
+    /// This prevents DNS rebinding, in which an attacker's host name resolves to this server's address, such as
+    /// `127.0.0.1`. It can be combined with every policy. A host is a name, `*.example.com` (all subdomains, not
+    /// `example.com`) or an address, IPv6 in brackets. With a port (`localhost:3000`) only that port is allowed, otherwise
+    /// all; the port of a request without one is 443 or 80.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when there is no host, or one is not of that
-    /// form.
+    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) if there is no host, or one has another form.
     ///
     /// ```
     /// use tower_websocket::OriginPolicy;
@@ -157,27 +156,29 @@ impl OriginPolicy {
         Ok(Self { allowed_hosts: Some(AllowedHosts::parse(hosts)?), ..self })
     }
 
-    /// Refuses requests without an `Origin`, under every policy. By default they are accepted, as other programs than
-    /// browsers seldom send one.
+    /// Refuses requests without an `Origin`, under every policy. By default they are accepted, as programs other than
+    /// browsers usually send none.
     pub fn require_origin(self) -> Self {
         Self { require_origin: true, ..self }
     }
 
-    /// Takes the request's host and scheme from this header where the request comes from one of these proxies: addresses,
-    /// and networks such as `10.0.0.0/8`. By default no proxy is trusted.
+    /// Takes the host and scheme from this header if the request comes from one of these proxies: addresses, and networks
+    /// such as `10.0.0.0/8`. By default no proxy is trusted.
     ///
-    /// The better way is a proxy that leaves `Host` as it is (`proxy_set_header Host $host` in nginx, the default of HAProxy):
-    /// then nothing has to be trusted. Use this where the proxy cannot. It must write this header itself on every request,
-    /// over whatever the client sent; of a list, the last element is taken. What it does not say is taken from the request.
+    /// It is better to let the proxy pass `Host` on (`proxy_set_header Host $host` in nginx, the default of HAProxy), as
+    /// then no header has to be trusted. Use this if the proxy cannot do that. The proxy must set this header on every
+    /// request and replace what the client sent; of a list, the last element is used. A missing host or scheme is taken
+    /// from the request.
     ///
     /// The proxy's address is the [`SocketAddr`](std::net::SocketAddr) in the request's extensions, where the server or an
-    /// outer layer has put it (see [`WebSocketLayer`](crate::WebSocketLayer#tracing)). Without one, no request is trusted:
-    /// [`Upgrader::peer_addr`](crate::Upgrader::peer_addr) is for the log and not asked, as it may say what a client has sent.
-    /// [`trusted_proxies_by`](Self::trusted_proxies_by) is for addresses of another type, such as axum's `ConnectInfo`.
+    /// outer layer has put it (see [`WebSocketLayer`](crate::WebSocketLayer#tracing)). Without one, no request is trusted.
+    /// [`Upgrader::peer_addr`](crate::Upgrader::peer_addr) is not used for this, as its result may come from a client's
+    /// header. [`trusted_proxies_by`](Self::trusted_proxies_by) is for addresses of another type, such as axum's
+    /// `ConnectInfo`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) when there is no proxy, or one is neither an address
+    /// [`ErrorKind::InvalidSetting`](crate::ErrorKind::InvalidSetting) if there is no proxy, or one is neither an address
     /// nor a network.
     ///
     /// ```
@@ -194,8 +195,8 @@ impl OriginPolicy {
         Ok(Self { trusted_proxies: Some(TrustedProxies::parse(header, proxies)?), ..self })
     }
 
-    /// As [`trusted_proxies`](Self::trusted_proxies), for a function that tells from a request's extensions whether a
-    /// trusted proxy has sent it: where the peer's address is another type, or a Unix socket says enough.
+    /// As [`trusted_proxies`](Self::trusted_proxies), with a function that decides from a request's extensions whether a
+    /// trusted proxy has sent it: for addresses of another type, and for Unix sockets.
     ///
     /// ```
     /// use std::net::SocketAddr;
@@ -214,6 +215,38 @@ impl OriginPolicy {
         Self { trusted_proxies: Some(TrustedProxies::predicate(header, is_trusted)), ..self }
     }
 
+    /// The origins of [`list`](Self::list). None under another policy.
+    pub fn get_list(&self) -> impl Iterator<Item = String> {
+        let list: &[OriginPattern] = match &self.policy {
+            Policy::List(list) => list,
+            Policy::Any | Policy::Predicate(_) | Policy::SameHost | Policy::SameOrigin => &[],
+        };
+        list.iter().map(ToString::to_string)
+    }
+
+    /// The hosts that were set with [`allowed_hosts`](Self::allowed_hosts). None where every host is accepted.
+    pub fn get_allowed_hosts(&self) -> impl Iterator<Item = String> {
+        self.allowed_hosts.iter().flat_map(AllowedHosts::shown)
+    }
+
+    /// Whether [`require_origin`](Self::require_origin) was set.
+    #[must_use]
+    pub fn get_require_origin(&self) -> bool {
+        self.require_origin
+    }
+
+    /// The header that trusted proxies write, where there are any.
+    #[must_use]
+    pub fn get_forwarded_header(&self) -> Option<ForwardedHeader> {
+        self.trusted_proxies.as_ref().map(TrustedProxies::header)
+    }
+
+    /// The networks that were set with [`trusted_proxies`](Self::trusted_proxies), an address as one of its own: none where a
+    /// [function](Self::trusted_proxies_by) decides.
+    pub fn get_trusted_proxies(&self) -> impl Iterator<Item = String> {
+        self.trusted_proxies.iter().flat_map(TrustedProxies::networks)
+    }
+
     /// The host that the request counts as sent to, not checked further: what a trusted proxy says, else the request's own.
     pub(crate) fn host<'a>(&self, head: Head<'a>) -> Option<&'a str> {
         self.said(head).host.or(head.host())
@@ -224,10 +257,17 @@ impl OriginPolicy {
         let Ok(Some(origin)) = single(head.headers, ORIGIN) else { return false };
         let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else { return false };
         let cross_site = elements(head.headers, SEC_FETCH_SITE).any(|site| site.eq_ignore_ascii_case(b"cross-site"));
-        matches!(self.policy, Policy::SameHost | Policy::SameOrigin)
-            && !cross_site
-            && origin.is_http()
-            && request_host(head, self.said(head)).is_ok_and(|host| !origin.is_same_host(&host))
+        if cross_site || !origin.is_http() {
+            return false;
+        }
+        let said = self.said(head);
+        let Ok(host) = request_host(head, said) else { return false };
+        let is_refused = |allowed: &&AllowedHosts| !allowed.contains(&host, said.scheme.or(head.scheme()));
+        if let Some(allowed) = self.allowed_hosts.as_ref().filter(is_refused) {
+            let (scheme, page) = origin.parts();
+            return allowed.contains(page, Some(scheme));
+        }
+        matches!(self.policy, Policy::SameHost | Policy::SameOrigin) && !origin.is_same_host(&host)
     }
 
     /// Whether no request can come from a trusted proxy, as no address is known.

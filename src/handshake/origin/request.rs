@@ -5,7 +5,7 @@ use http::{Extensions, HeaderMap, Uri};
 use crate::handshake::authority::Authority;
 use crate::handshake::head::Head;
 
-/// An origin and the request that has it: what [`OriginPolicy::predicate`](crate::OriginPolicy::predicate) decides on.
+/// An origin and its request, for [`OriginPolicy::predicate`](crate::OriginPolicy::predicate).
 ///
 /// ```
 /// use tower_websocket::{OriginPolicy, OriginRequest};
@@ -35,9 +35,9 @@ impl<'a> OriginRequest<'a> {
         self.origin
     }
 
-    /// The host, with its port when one was named: what one of the
-    /// [`trusted_proxies`](crate::OriginPolicy::trusted_proxies) says, else from the URI or the one `Host` header. `None`
-    /// when it cannot be read.
+    /// The host, with the port if there is one: from the header of one of the
+    /// [`trusted_proxies`](crate::OriginPolicy::trusted_proxies), otherwise from the URI or the `Host` header. `None` if it
+    /// is not valid.
     #[must_use]
     pub fn host(&self) -> Option<&'a str> {
         self.forwarded_host.or(self.head.host()).filter(|host| Authority::of_url(host).is_some())
@@ -55,7 +55,7 @@ impl<'a> OriginRequest<'a> {
         self.head.headers
     }
 
-    /// What the server and outer layers know of the request, such as the peer's address.
+    /// The request's extensions, in which the server and outer layers put values such as the peer's address.
     #[must_use]
     pub fn extensions(&self) -> &'a Extensions {
         self.head.extensions

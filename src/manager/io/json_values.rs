@@ -29,19 +29,19 @@ impl Manager {
     /// # }
     /// ```
     ///
-    /// Values are sent as by [`send`](Self::send): the values of one read leave together, while the peer is slow the
-    /// source is not read, and at the end the last values may still be in the outgoing buffer, for which
-    /// [`flush`](Self::flush) waits. Messages from the peer are left to [`recv`](Self::recv); left unread, they hide the
-    /// peer's leaving while the source is silent.
+    /// Values are sent as by [`send`](Self::send): the values of one read leave together, and while the peer is slow the
+    /// source is not read. At the end the last values may still be in the outgoing buffer; [`flush`](Self::flush) waits for
+    /// them. Messages from the peer are not received; if they stay unread, the end of the connection may not be noticed
+    /// while the source is silent.
     ///
     /// # Errors
     ///
     /// After all values before it were sent:
     ///
-    /// - [`ErrorKind::Decode`](crate::ErrorKind::Decode) for what is not JSON, or not UTF-8, and where the source ends
-    ///   within a value. The connection stays usable. A fault within an array or an object is found at its end.
-    /// - [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) for a value beyond the memory below. The
-    ///   connection stays usable.
+    /// - [`ErrorKind::Decode`](crate::ErrorKind::Decode) for data that is not JSON or not UTF-8, and if the source ends
+    ///   within a value. The connection stays usable. An error within an array or an object is found at its end.
+    /// - [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) for a value that exceeds the memory limit below.
+    ///   The connection stays usable.
     /// - [`ErrorKind::Source`](crate::ErrorKind::Source) when the source fails; the source of the error is its
     ///   [`io::Error`](std::io::Error). The connection stays usable.
     /// - [`ErrorKind::Closed`](crate::ErrorKind::Closed) once the connection is closed, also while the source is silent,
@@ -49,8 +49,8 @@ impl Manager {
     ///
     /// # Cancel safety
     ///
-    /// Every message is sent whole or not at all. What was read from the source and not yet sent is lost: a begun value,
-    /// and, where the peer was slow, up to 64 KiB of whole ones.
+    /// Every message is sent whole or not at all. Data that was read from the source and not yet sent is lost: an
+    /// incomplete value and, if the peer was slow, up to 64 KiB of complete ones.
     ///
     /// # Memory
     ///

@@ -11,7 +11,7 @@ use crate::manager::Manager;
 impl Manager {
     /// Sends each line of a source as a text message, until the source ends, and returns how many there were.
     ///
-    /// Lines end with `\n` or `\r\n`, which is not sent. An empty line is an empty message; a last line without an
+    /// Lines end with `\n` or `\r\n`, which is not sent. An empty line is an empty message. A last line without a line
     /// ending is sent too.
     ///
     /// ```
@@ -27,18 +27,18 @@ impl Manager {
     /// # }
     /// ```
     ///
-    /// Lines are sent as by [`send`](Self::send): the lines of one read leave together, while the peer is slow the source
-    /// is not read, and at the end the last lines may still be in the outgoing buffer, for which [`flush`](Self::flush)
-    /// waits. Messages from the peer are left to [`recv`](Self::recv); left unread, they hide the peer's leaving while
-    /// the source is silent.
+    /// Lines are sent as by [`send`](Self::send): the lines of one read leave together, and while the peer is slow the
+    /// source is not read. At the end the last lines may still be in the outgoing buffer; [`flush`](Self::flush) waits for
+    /// them. Messages from the peer are not received; if they stay unread, the end of the connection may not be noticed
+    /// while the source is silent.
     ///
     /// # Errors
     ///
     /// After all lines before it were sent:
     ///
     /// - [`ErrorKind::Decode`](crate::ErrorKind::Decode) for a line that is not UTF-8. The connection stays usable.
-    /// - [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) for a line beyond the memory below. The
-    ///   connection stays usable.
+    /// - [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded) for a line that exceeds the memory limit below.
+    ///   The connection stays usable.
     /// - [`ErrorKind::Source`](crate::ErrorKind::Source) when the source fails; the source of the error is its
     ///   [`io::Error`](std::io::Error). The connection stays usable.
     /// - [`ErrorKind::Closed`](crate::ErrorKind::Closed) once the connection is closed, also while the source is silent,
@@ -46,15 +46,15 @@ impl Manager {
     ///
     /// # Cancel safety
     ///
-    /// Every message is sent whole or not at all. What was read from the source and not yet sent is lost: a begun line,
-    /// and, where the peer was slow, up to 64 KiB of whole ones.
+    /// Every message is sent whole or not at all. Data that was read from the source and not yet sent is lost: an
+    /// incomplete line and, if the peer was slow, up to 64 KiB of complete ones.
     ///
     /// # Memory
     ///
-    /// 8 KiB, while the source has much to say up to 64 KiB, and more only for a longer line. The unfinished lines and
-    /// JSON values of all copies in the process share a budget of 64 MiB, which counts those beyond 64 KiB; a growing
-    /// buffer may be twice as large as what is in it. [`copy_text_lines_with`](Self::copy_text_lines_with) takes another
-    /// budget.
+    /// The buffer has 8 KiB, up to 64 KiB while the source yields much data, and more only for a longer line. The
+    /// incomplete lines and JSON values of all copies in the process share a budget of 64 MiB. Only those of more than 64
+    /// KiB are counted. The allocation of a growing buffer may be twice its content.
+    /// [`copy_text_lines_with`](Self::copy_text_lines_with) takes another budget.
     #[doc(alias = "CopyTextLines")]
     pub async fn copy_text_lines(&self, source: impl AsyncRead) -> Result<u64, Error> {
         self.copy_text_lines_with(source, default_budget()).await

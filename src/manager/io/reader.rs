@@ -11,10 +11,10 @@ use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 use crate::manager::Manager;
 
 impl Manager {
-    /// The payloads of the messages that arrive, text and binary, one behind the other.
+    /// Reads the payloads of incoming messages, text and binary, as one stream of bytes.
     ///
-    /// A buffer of any size will do: what does not fit is returned by the next read. Empty messages are skipped.
-    /// The stream ends once the connection is closed, by whatever close code; [`done`](Self::done) tells which.
+    /// A read may return a part of a message; the next read returns the rest. Empty messages are skipped. The stream ends
+    /// when the connection is closed with any close code; [`done`](Self::done) returns it.
     ///
     /// ```
     /// # use tower_websocket::{Upgrader, testing};
@@ -57,8 +57,8 @@ impl Manager {
 
 /// Reads the payloads of incoming messages; made by [`Manager::reader`].
 ///
-/// Like every clone of a [`Manager`] it takes whole messages: each goes to one reader or one caller of
-/// [`recv`](Manager::recv), and a reader that is dropped in the middle of a message takes the rest of it along.
+/// Each message goes to one reader or to one caller of [`recv`](Manager::recv). If a reader is dropped in the middle of a
+/// message, the rest of that message is lost.
 ///
 /// # Errors
 ///
@@ -75,12 +75,12 @@ impl Manager {
 ///
 /// # Cancel safety
 ///
-/// Dropping a future that reads loses nothing but what that future itself has gathered: `read` is cancel-safe, and
-/// `read_exact` is not, as for every [`AsyncRead`].
+/// `read` is cancel-safe. `read_exact` is not, as for every [`AsyncRead`].
 ///
 /// # Memory
 ///
 /// At most one message, in the buffer it was received in.
+#[doc(alias = "JoinMessages")]
 pub struct Reader {
     ws: Manager,
     rest: Bytes,

@@ -14,11 +14,11 @@ use crate::message::{Message, MessageKind};
 impl Manager {
     /// Sends bytes as messages of one kind: each write is one message, of at most 64 KiB.
     ///
-    /// A longer write is taken in part, as [`AsyncWrite`] allows; `write_all` then makes several messages of it. A write
-    /// of nothing sends nothing.
+    /// Of a longer write only a part is accepted, as [`AsyncWrite`] allows; `write_all` then sends several messages. An
+    /// empty write sends nothing.
     ///
-    /// Text may be cut anywhere: when a write ends within a character, the begun character (at most 3 bytes) waits for
-    /// the next write and leaves with it.
+    /// Text may be split anywhere: if a write ends within a character, the incomplete character (at most 3 bytes) is sent
+    /// with the next write.
     ///
     /// ```
     /// # use tower_websocket::{Message, MessageKind, Upgrader, testing};
@@ -47,22 +47,23 @@ impl Manager {
 /// Sends what is written as messages; made by [`Manager::writer`].
 ///
 /// - A write returns when its message is in the outgoing buffer, and waits while that is full
-///   ([`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size)). As with [`Manager::send`] nothing needs a flush to leave.
-/// - A flush waits until the operating system has taken all that this writer has sent. A begun character stays behind.
-/// - A shutdown is a flush. It does **not** close the WebSocket, whose other direction may still be read and which has
-///   other handles: that is left to [`Manager::close`].
+///   ([`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size)). As with [`Manager::send`], no flush is
+///   needed.
+/// - A flush waits until the operating system has accepted everything that this writer has sent. An incomplete character is
+///   not sent.
+/// - A shutdown is a flush. It does **not** close the WebSocket, as other handles may still use it: use [`Manager::close`].
 ///
 /// # Errors
 ///
-/// - [`io::ErrorKind::InvalidData`] for bytes that are not UTF-8 in a writer of text, of which nothing is sent, and for
-///   a shutdown within a character. The connection stays usable.
+/// - [`io::ErrorKind::InvalidData`] for bytes that are not UTF-8 in a writer of text (nothing of the write is sent), and
+///   for a shutdown within a character. The connection stays usable.
 /// - [`io::ErrorKind::BrokenPipe`] once the connection is closed, or the reason why it failed; the crate's
 ///   [`Error`](crate::Error) is inside.
 ///
 /// # Cancel safety
 ///
-/// When the future of a `write` is dropped before it is ready, nothing was taken. How much a `write_all` has sent by
-/// then is not known, as for every [`AsyncWrite`].
+/// If the future of a `write` is dropped before it is ready, nothing was sent. How much a dropped `write_all` has sent is
+/// unknown, as for every [`AsyncWrite`].
 #[derive(Debug)]
 pub struct Writer {
     ws: Manager,

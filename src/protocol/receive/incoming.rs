@@ -10,7 +10,8 @@ use crate::message::Message;
 #[derive(Debug)]
 pub(crate) struct Incoming {
     /// Most often all there is (`benches/echo.rs`).
-    first: Option<Unread>,
+    first: Option<Message>,
+    first_len: usize,
     /// What came behind it, whether or not that is still there.
     #[expect(clippy::box_collection, reason = "most often there is none: 8 bytes of an idle connection, not 32")]
     rest: Option<Box<VecDeque<Unread>>>,
@@ -33,6 +34,7 @@ impl Incoming {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             first: None,
+            first_len: 0,
             rest: None,
             bytes: 0,
             limit: limits.incoming,
@@ -52,11 +54,11 @@ impl Incoming {
     #[inline]
     pub(crate) fn push(&mut self, message: Message, len: usize) {
         self.count(len);
-        let unread = Unread { message, len };
         if self.bytes == 0 {
-            self.first = Some(unread);
+            self.first = Some(message);
+            self.first_len = len;
         } else {
-            self.rest.get_or_insert_default().push_back(unread);
+            self.rest.get_or_insert_default().push_back(Unread { message, len });
         }
         self.bytes += len.max(LEAST);
     }
@@ -64,9 +66,14 @@ impl Incoming {
     /// The next message.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Message> {
-        let Unread { message, len } = match self.first.take() {
+        let mut len = self.first_len;
+        let message = match self.first.take() {
             Some(first) => first,
-            None => self.rest.as_mut()?.pop_front()?,
+            None => {
+                let next = self.rest.as_mut()?.pop_front()?;
+                len = next.len;
+                next.message
+            }
         };
         self.bytes -= len.max(LEAST);
         if self.bytes == 0 && self.rest.as_ref().is_some_and(|rest| rest.capacity() > SPARE) {

@@ -67,7 +67,10 @@ impl ReadBuffer {
     pub(super) fn read_space(&mut self, most: usize) -> Limit<&mut BytesMut> {
         if !self.borrowed {
             let rest = std::mem::replace(&mut self.buffer, buffer_pool::take_read_buffer());
-            self.buffer.extend_from_slice(&rest[std::mem::take(&mut self.consumed)..]);
+            let consumed = std::mem::take(&mut self.consumed);
+            if consumed < rest.len() {
+                self.buffer.extend_from_slice(&rest[consumed..]);
+            }
             self.borrowed = true;
         } else if self.spare() < if self.is_empty() { READ_SIZE } else { LEAST_ROOM } {
             self.drop_consumed();

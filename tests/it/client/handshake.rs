@@ -58,6 +58,7 @@ async fn a_refusal_can_be_read() {
         let error = client.connect(format!("ws://{address}/ws")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Handshake);
         assert_eq!(error.source().unwrap().to_string(), "the server answered 403 Forbidden");
+        assert_eq!(format!("{error:#}"), "opening handshake failed: the server answered 403 Forbidden");
         let response = error.response().unwrap();
         assert_eq!((response.status().as_u16(), response.version()), (403, version));
         assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");

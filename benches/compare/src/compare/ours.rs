@@ -1,30 +1,22 @@
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
 
-/// Builds the crate's examples `echo` and `fanout` in the way the peers are built, and gives the path of the first.
+/// Builds the crate's examples `echo` and `fanout` as the peers are built, and gives the path of the first.
 pub fn build() -> Result<PathBuf> {
-    let root = root();
-    let exists = root.join("examples/echo.rs").exists() || root.join("examples/echo/main.rs").exists();
-    ensure!(exists, "the crate has no example `echo` yet");
-
-    // A target folder of its own: other settings would make every ordinary build start anew.
-    let target = target().join("ours");
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--example", "echo", "--example", "fanout", "--manifest-path"])
-        .arg(root.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .env("CARGO_PROFILE_RELEASE_LTO", "thin")
+        .args(["build", "--release", "--bin", "echo", "--bin", "fanout", "--manifest-path"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
         .stdin(Stdio::null())
         .status()
         .context("cargo cannot be run")?;
     ensure!(status.success(), "the examples do not build");
-    Ok(target.join("release/examples/echo"))
+    // Beside this program, wherever its target folder is.
+    Ok(env::current_exe()?.with_file_name("echo"))
 }
 
 /// Its name in the table.

@@ -10,13 +10,21 @@ pub struct Row {
     title: String,
     rank: Rank,
     pub figures: Vec<Vec<f64>>,
+    /// For each column, the 99th percentiles of its rounds.
+    pub p99: Vec<Vec<f64>>,
     /// The part of each measurement's time that the server was kept from its core.
     pub waiting: Vec<f64>,
 }
 
 impl Row {
     pub fn new(title: &str, rank: Rank, columns: usize) -> Self {
-        Self { title: title.to_owned(), rank, figures: vec![Vec::new(); columns], waiting: Vec::new() }
+        Self {
+            title: title.to_owned(),
+            rank,
+            figures: vec![Vec::new(); columns],
+            p99: vec![Vec::new(); columns],
+            waiting: Vec::new(),
+        }
     }
 
     fn median(&self, column: usize) -> Option<f64> {
@@ -74,6 +82,21 @@ pub fn print_table(columns: &[Column], rows: &[Row]) {
         }
     }
     print_noise(columns, rows);
+}
+
+/// The 99th percentiles, of those columns that have them.
+pub fn print_latencies(columns: &[Column], rows: &[Row]) {
+    let timed: Vec<_> =
+        (0..columns.len()).filter(|&column| rows.iter().any(|row| !row.p99[column].is_empty())).collect();
+    if timed.is_empty() {
+        return;
+    }
+    println!("\nµs that 99 of 100 answers or deliveries did not take, as the client sees them:\n");
+    print_row("echo server", timed.iter().map(|&column| columns[column].title.to_owned()));
+    print_row("---", timed.iter().map(|_| "---".to_owned()));
+    for row in rows {
+        print_row(&row.title, timed.iter().map(|&column| median(&row.p99[column]).map_or("–".into(), shown)));
+    }
 }
 
 /// Our median to the smallest median of that rank.

@@ -118,6 +118,7 @@ impl Options {
                         Ok(measurement) => {
                             row.figures[index].push(measurement.value);
                             row.waiting.push(measurement.server_waiting);
+                            row.p99[index].extend(Some(measurement.p99).filter(|p99| *p99 > 0.0));
                         }
                         Err(reason) => {
                             progress("");
@@ -130,6 +131,7 @@ impl Options {
         progress("");
         let columns: Vec<_> = columns.iter().map(|column| Column::new(column.title, column.is_memory())).collect();
         report::print_table(&columns, &rows);
+        report::print_latencies(&columns, &rows);
     }
 
     fn measure_undisturbed(&self, server: &Server, workload: &Workload) -> Result<Measurement> {
@@ -201,8 +203,9 @@ fn allow_many_sockets() -> Result<()> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
 }
 
-const WIRES: [(Wire, &str); 3] = [
+const WIRES: [(Wire, &str); 4] = [
     (Wire::Plain, "Uncompressed"),
     (Wire::Deflate, "permessage-deflate, level 1, no context takeover"),
     (Wire::Http2, "Over HTTP/2, 16 WebSockets to a connection"),
+    (Wire::Tls, "Over TLS 1.3"),
 ];

@@ -80,11 +80,9 @@ impl FanOut {
         self.members.iter().map(|member| member.heard.received()).sum()
     }
 
-    /// The time that 99 of 100 deliveries did not take, in the last phase.
-    pub fn p99(&self) -> Duration {
-        let mut times = self.progress.times.borrow_mut();
-        times.sort_unstable();
-        times.get(times.len() * 99 / 100).copied().unwrap_or_default()
+    /// How long each delivery took in the last phase.
+    pub fn times(&self) -> Vec<Duration> {
+        self.progress.times.take()
     }
 }
 

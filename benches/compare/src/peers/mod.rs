@@ -2,10 +2,13 @@
 
 mod axum;
 mod fastwebsockets;
+mod ours;
 mod serve;
+mod sockudo;
 mod tcp;
 mod tokio_websockets;
 mod tungstenite;
+mod wtx;
 mod yawc;
 
 pub use serve::{Options, serve};

@@ -6,18 +6,19 @@ mod stream;
 mod subjects;
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, Event};
+use async_nats::{ConnectOptions, Event, ServerAddr};
 use tokio::sync::mpsc;
 
 use self::session::NatsSession;
 use self::stream::Stream;
 use self::subjects::Subjects;
 use super::remote::{Broker, CONNECT_TIMEOUT, Connect, first_connection};
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, ErrorKind};
 
-/// A NATS server, 2.9 or later, with JetStream: it orders what is published, and keeps it. See
+/// A NATS server, 2.9 or later, with JetStream, which orders and stores what is published. See
 /// [`Hub::with`](crate::Hub::with).
 ///
 /// ```no_run
@@ -31,48 +32,58 @@ use crate::error::{BoxError, Error};
 ///
 /// # What it keeps
 ///
-/// One stream, named as the [prefix](Self::prefix), has all topics, each as a subject. Where there is none it is made: in files, with
-/// the last 1,000 publications of each topic, none older than five minutes. A [`History`](crate::History) that keeps more than that has it
-/// on the servers that have been following the topic. Who makes the stream in advance, with other limits or replicas, has to have
-/// the subjects `prefix.log.*` republished to `prefix.live.{{wildcard(1)}}`.
+/// One stream, named as the [prefix](Self::prefix), has all topics, each as a subject. If it does not exist it is created:
+/// in files, with the last 1,000 publications of each topic, none older than five minutes. If a [`History`](crate::History)
+/// keeps more, only the servers that have followed the topic have the rest. To use other limits or replicas, create the
+/// stream in advance, and let it republish the subjects `prefix.log.*` to `prefix.live.{{wildcard(1)}}`.
 ///
-/// The offset of a position is the sequence number in the stream: it counts the publications of all topics.
+/// The offset of a position is the sequence number in the stream, which counts the publications of all topics.
 ///
-/// The server takes messages of up to its `max_payload`, 1 MiB by default. What is larger is lost, and logged at `error`.
+/// The server takes messages of up to its `max_payload`, 1 MiB by default. A larger publication is lost, and logged at
+/// level error.
 ///
 /// # `tls://`
 ///
 /// URLs with TLS work, with the operating system's certificates.
 pub struct Nats {
-    url: String,
+    servers: Vec<ServerAddr>,
     prefix: String,
 }
 
 impl Nats {
     /// Connects to the server at a URL: `nats://[user:password@]host[:port]`, or several with commas between them.
     ///
-    /// That it answers is seen here; when it does not later on, it is tried again for ever, each time a little later, up to some five
-    /// seconds.
+    /// The first connection is made here. If it is lost later, it is made again, without a limit on attempts, after growing
+    /// delays of up to five seconds.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Connect`] where it is no such URL, where the server cannot be reached within 10 s, or where it refuses.
+    /// - [`ErrorKind::InvalidSetting`] if the URL has another form.
+    /// - [`ErrorKind::Connect`] if no server can be reached within 10 s, or if it refuses.
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped leaves nothing behind.
+    /// If the future is dropped, so is the connection.
     pub async fn connect(url: impl Into<String>) -> Result<Self, Error> {
-        let nats = Self { url: url.into(), prefix: "tower-websocket".to_owned() };
+        let servers: Result<_, _> = url.into().split(',').map(|url| server(url.trim())).collect();
+        let servers = servers.map_err(|error| Error::with_source(ErrorKind::InvalidSetting, error))?;
+        let nats = Self { servers, prefix: "tower-websocket".to_owned() };
         first_connection(nats.client()).await?;
         Ok(nats)
     }
 
-    /// The name of its stream, and what its subjects begin with: `tower-websocket` by default. Hubs of the same server and
-    /// prefix are one hub. Characters that neither may have are written in another way.
+    /// The name of the stream, and the first part of its subjects: `tower-websocket` by default. Hubs with the same server
+    /// and prefix are one hub. Characters that NATS does not allow in them are escaped.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
+    }
+
+    /// See [`prefix`](Self::prefix).
+    #[must_use]
+    pub fn get_prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// A client for one session, and what ends that.
@@ -83,7 +94,7 @@ impl Nats {
             .request_timeout(Some(RESPONSE_TIMEOUT))
             .ping_interval(PING_INTERVAL)
             // One round of the servers is enough, as each session has a client of its own: none is to try for ever by itself.
-            .max_reconnects(self.url.split(',').count())
+            .max_reconnects(self.servers.len())
             .event_callback(move |event| {
                 // What it did not tell meanwhile, nothing else tells: the session ends, and the next one reads the log.
                 if !matches!(event, Event::Connected) {
@@ -91,8 +102,17 @@ impl Nats {
                 }
                 std::future::ready(())
             });
-        Ok((options.connect(&*self.url).await?, ends))
+        Ok((options.connect(&self.servers).await?, ends))
     }
+}
+
+/// The library takes an empty host.
+fn server(url: &str) -> io::Result<ServerAddr> {
+    let server: ServerAddr = url.parse()?;
+    if server.host().is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a NATS server URL names a host"));
+    }
+    Ok(server)
 }
 
 impl Broker for Nats {}

@@ -13,7 +13,7 @@ use self::session::RedisSession;
 use super::remote::{Broker, CONNECT_TIMEOUT, Connect, first_connection};
 use crate::error::{BoxError, Error, ErrorKind};
 
-/// A Redis server, 5.0 or later, or one that speaks as it does (Valkey): it orders what is published, and keeps it. See
+/// A Redis server, 5.0 or later, or a compatible one (Valkey), which orders and stores what is published. See
 /// [`Hub::with`](crate::Hub::with).
 ///
 /// ```no_run
@@ -27,13 +27,13 @@ use crate::error::{BoxError, Error, ErrorKind};
 ///
 /// # What it keeps
 ///
-/// Each topic is a stream, whose key is a [prefix](Self::prefix) and the topic's name: of the last 1,000 publications, or as
-/// many as the topic's [`History`](crate::History) keeps. The key expires once nobody has published or been a member for two
-/// minutes, or as long as the history keeps publications. A script adds to the stream and tells the channel of the same name, in
-/// one step. One connection publishes, and another listens.
+/// Each topic is a stream, whose key is a [prefix](Self::prefix) and the topic's name. It keeps the last 1,000
+/// publications, or as many as the topic's [`History`](crate::History). The key expires after two minutes, or the time that
+/// the history keeps publications, without publications and members. A script adds to the stream and publishes to the
+/// channel of the same name in one step. One connection publishes, another one is subscribed.
 ///
-/// A second key for each topic and server, with an expiry of an hour, has the number of the server's last publication: what is sent
-/// again after a connection broke is published once.
+/// A second key for each topic and server, which expires after an hour, has the number of the server's last publication, so
+/// that a publication that is sent again after a lost connection is published once.
 ///
 /// # `rediss://`
 ///
@@ -47,17 +47,17 @@ pub struct Redis {
 impl Redis {
     /// Connects to the server at a URL: `redis://[[user]:password@]host[:port][/database]`, or `redis+unix:///path`.
     ///
-    /// That it answers is seen here; when it does not later on, it is tried again for ever, each time a little later, up to some five
-    /// seconds.
+    /// The first connection is made here. If it is lost later, it is made again, without a limit on attempts, after growing
+    /// delays of up to five seconds.
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::InvalidSetting`] where it is no such URL.
-    /// - [`ErrorKind::Connect`] where the server cannot be reached within 10 s, or refuses.
+    /// - [`ErrorKind::InvalidSetting`] if the URL has another form.
+    /// - [`ErrorKind::Connect`] if the server cannot be reached within 10 s, or refuses.
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped leaves nothing behind.
+    /// If the future is dropped, so is the connection.
     pub async fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         let invalid = |error| Error::with_source(ErrorKind::InvalidSetting, error);
         let info = url.as_ref().into_connection_info().map_err(invalid)?;
@@ -67,12 +67,18 @@ impl Redis {
         Ok(redis)
     }
 
-    /// What the names of its keys and channels begin with: `tower-websocket:` by default. Hubs of the same server and prefix are
-    /// one hub.
+    /// The first part of the names of keys and channels: `tower-websocket:` by default. Hubs with the same server and
+    /// prefix are one hub.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
+    }
+
+    /// See [`prefix`](Self::prefix).
+    #[must_use]
+    pub fn get_prefix(&self) -> &str {
+        &self.prefix
     }
 }
 

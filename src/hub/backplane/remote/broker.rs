@@ -5,10 +5,10 @@ use std::future::Future;
 use super::{Followers, Link};
 use crate::error::BoxError;
 
-/// What orders and keeps the publications of a hub on many servers: [`Redis`](crate::Redis) or [`Nats`](crate::Nats), as the
-/// features have it. See [`Hub::with`](crate::Hub::with).
+/// Orders and stores the publications of a hub on many servers: [`Redis`](crate::Redis) or [`Nats`](crate::Nats), with the
+/// features of these names. See [`Hub::with`](crate::Hub::with).
 ///
-/// It is sealed: the ways of a broker are not part of the crate's interface.
+/// This trait is sealed: its methods are not part of the public interface.
 #[cfg_attr(docsrs, doc(cfg(any(feature = "nats", feature = "redis"))))]
 pub trait Broker: Connect {}
 
