@@ -268,7 +268,9 @@ impl Timers {
         // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
         let number = u64::from_be_bytes(payload.try_into().ok()?);
         let round_trip = self.pings.answered(number, now)?;
-        self.is_earlier |= self.backlog.ping_answered(number, now) && self.has_allowance;
+        if !self.deadlines.is_closing() {
+            self.is_earlier |= self.backlog.ping_answered(number, now) && self.has_allowance;
+        }
         Some((number, round_trip))
     }
 
@@ -623,6 +625,16 @@ mod tests {
         timers.bytes_written(10 * 1024, at(0));
         timers.bytes_received(at(1));
         assert!(matches!(timers.poll(at(1)), Due::Nothing(Some(due)) if due == at(15_000)));
+        let (mut timers, at) = self::timers();
+        timers.bytes_written(100 * 1024, at(0));
+        timers.ping_sent(1, at(0));
+        timers.set_closing(at(0));
+        timers.bytes_written(10 * 1024, at(0));
+        assert!(timers.pong_received(&1_u64.to_be_bytes(), at(1)).is_some());
+        assert!(matches!(timers.poll(at(1)), Due::Nothing(Some(due)) if due == at(29_000)));
+        let (mut timers, at) = self::timers();
+        timers.set_closing(at(0));
+        timers.bytes_written(10 * 1024, at(0));
         timers.bytes_written(0, at(1000));
         assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(16_000)));
     }
