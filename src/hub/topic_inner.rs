@@ -242,7 +242,7 @@ impl TopicInner {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(topic = &*self.name, %error, "a change of presence is not published"),
             Err(payload) => {
-                tracing::error!(topic = &*self.name, "a change of presence is not published: a panic");
+                tracing::error!(topic = &*self.name, "the function of `Topic::encode` panicked");
                 drop_payload(payload);
             }
         }
