@@ -5,9 +5,10 @@
 use std::collections::HashSet;
 use std::env;
 use std::error::Error as StdError;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, OriginalUri, State};
 use axum::response::{Html, IntoResponse};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
@@ -94,7 +95,9 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     println!("listening on http://{}", listener.local_addr()?);
     // A page of another name that resolves to this machine (DNS rebinding) has no business here.
     let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
-    let app = app().layer(Extension(Upgrader::new().origin(origin)));
+    // axum's types, from which the log takes the peer and the path; `server` names the peer by its plain address.
+    let upgrader = Upgrader::new().origin(origin).span_from::<ConnectInfo<SocketAddr>, OriginalUri>();
+    let app = app().layer(Extension(upgrader));
     server::serve(listener, server::http(), app).await;
     Ok(())
 }

@@ -8,8 +8,8 @@ use std::error::Error as StdError;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::Request;
 use axum::extract::connect_info::ConnectInfo;
+use axum::extract::{OriginalUri, Request};
 use axum::http::HeaderMap;
 use axum::middleware::map_request;
 use axum::response::IntoResponse;
@@ -117,7 +117,9 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     println!("listening on http://{}", listener.local_addr()?);
     // A page of another name that resolves to this machine (DNS rebinding) has no business here.
     let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
-    let app = app().layer(Extension(Upgrader::new().origin(origin))).layer(map_request(connect_info));
+    // axum's types, from which the log takes the peer and the path.
+    let upgrader = Upgrader::new().origin(origin).span_from::<ConnectInfo<SocketAddr>, OriginalUri>();
+    let app = app().layer(Extension(upgrader)).layer(map_request(connect_info));
     server::serve(listener, server::http(), app).await;
     Ok(())
 }

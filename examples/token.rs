@@ -2,36 +2,75 @@
 //! `new WebSocket(url, ["chat.v1", "bearer." + token])`. The token is checked before the handshake is answered, so that a
 //! client without one gets 401 and no connection, and it is neither echoed nor logged.
 //!
+//! The session ends with the token. A client that stays gets another token in time and sends `renew` with it: its session then
+//! ends with that one.
+//!
 //! `cargo run --example token` listens on `127.0.0.1:3000`, or on `ADDR`.
 
+use std::collections::HashMap;
 use std::env;
 use std::error::Error as StdError;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Query, Request, State};
 use axum::http::header::{SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tower_websocket::{CloseCode, CloseFrame, Error, Manager, OriginPolicy, Upgrader, WebSocketLayer};
 
 #[allow(dead_code, reason = "an example uses a part of it")]
 #[path = "server/mod.rs"]
 mod server;
 
-/// Who a token belongs to.
+/// What a token says. It may as well be in the token itself, with a signature; `expires` is then its `exp`.
 #[derive(Clone, Debug)]
-struct User(&'static str);
+struct Claims {
+    user: String,
+    expires: Instant,
+}
 
-/// The application's own check: a signature, a session in a store.
-fn verify(token: &str) -> Option<User> {
-    match token {
-        "YW5uYQ" => Some(User("anna")),
-        "YmVydA" => Some(User("bert")),
-        _ => None,
+/// The tokens that are valid.
+#[derive(Clone, Debug, Default)]
+struct Tokens(Arc<Mutex<HashMap<String, Claims>>>);
+
+impl Tokens {
+    /// A new token, unless there are too many.
+    fn issue(&self, claims: Claims) -> Option<String> {
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.retain(|_, claims| claims.expires > Instant::now());
+        if tokens.len() >= MOST_TOKENS {
+            return None;
+        }
+        let token = format!("{:032x}", rand::random::<u128>());
+        tokens.insert(token.clone(), claims);
+        Some(token)
+    }
+
+    fn verify(&self, token: &str) -> Option<Claims> {
+        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.get(token).filter(|claims| claims.expires > Instant::now()).cloned()
+    }
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct SignIn {
+    user: String,
+    /// How long the token is to be valid.
+    seconds: Option<u64>,
+}
+
+/// A token for anybody who asks. An application asks for a password first.
+async fn sign_in(State(tokens): State<Tokens>, Query(SignIn { user, seconds }): Query<SignIn>) -> Response {
+    let lifetime = seconds.map_or(LONGEST, Duration::from_secs).min(LONGEST);
+    match tokens.issue(Claims { user, expires: Instant::now() + lifetime }) {
+        Some(token) => token.into_response(),
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 
@@ -41,43 +80,58 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     lines.flat_map(|line| line.split(',')).find_map(|offer| offer.trim().strip_prefix("bearer."))
 }
 
-/// Lets nobody through to the WebSocket without a token, and tells its handler whose it is.
-async fn authenticate(mut request: Request, next: Next) -> Response {
-    match bearer(request.headers()).and_then(verify) {
-        Some(user) => {
-            request.extensions_mut().insert(user);
+/// Lets nobody through to the WebSocket without a token, and tells its handler whose it is and for how long.
+async fn authenticate(State(tokens): State<Tokens>, mut request: Request, next: Next) -> Response {
+    match bearer(request.headers()).and_then(|token| tokens.verify(token)) {
+        Some(claims) => {
+            request.extensions_mut().insert(claims);
             next.run(request).await
         }
         None => (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], "a token is required\n").into_response(),
     }
 }
 
-async fn chat(ws: Manager) -> Result<(), Error> {
-    let user = ws.request().extensions.get::<User>().map_or("nobody", |user| user.0);
-    // A client that has a new token opens a new connection, or the handler renews the deadline.
-    ws.set_deadline(Instant::now() + TOKEN_LIFETIME, CloseFrame::new(CloseCode::POLICY_VIOLATION, "token expired"));
+async fn chat(ws: Manager, tokens: Tokens) -> Result<(), Error> {
+    let expired = || CloseFrame::new(CloseCode::POLICY_VIOLATION, "token expired");
+    let Some(Claims { user, expires }) = ws.request().extensions.get().cloned() else { return Err(expired().into()) };
+    ws.set_deadline(expires, expired());
     ws.send(format!("hello, {user}")).await?;
     while let Some(message) = ws.recv().await? {
-        ws.send(message).await?;
+        let Some(token) = message.as_text().and_then(|text| text.strip_prefix("renew ")) else {
+            ws.send(message).await?;
+            continue;
+        };
+        // The token of another user renews nothing.
+        match tokens.verify(token).filter(|claims| claims.user == user) {
+            Some(claims) => {
+                ws.set_deadline(claims.expires, expired());
+                ws.send("renewed").await?;
+            }
+            None => ws.send("not renewed").await?,
+        }
     }
     Ok(())
 }
 
-/// How long a session may last before it has to show a token again.
-const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+/// How long a token is valid at most.
+const LONGEST: Duration = Duration::from_secs(3600);
+const MOST_TOKENS: usize = 10_000;
 
-/// The page, and the WebSocket at `/ws`.
+/// The page, its tokens, and the WebSocket at `/ws`.
 pub(crate) fn app() -> Result<Router, Error> {
     // A page of another name that resolves to this machine (DNS rebinding) has no business here.
     let origin = OriginPolicy::same_host().allowed_hosts(["localhost", "127.0.0.1", "[::1]"])?;
     // The one subprotocol that is answered; a browser fails a connection whose answer names none of those it offered.
     let upgrader = Upgrader::new().origin(origin).subprotocols(["chat.v1"]).on_end(|request, end, stats| {
-        let user = request.extensions.get::<User>().map(|user| user.0);
+        let user = request.extensions.get::<Claims>().map(|claims| &claims.user);
         println!("{user:?} left after {} messages: {end:?}", stats.messages_received);
     });
-    let chat = WebSocketLayer::new(chat).upgrader(upgrader).into_service();
-    let chat = Router::new().route_service("/ws", chat).layer(from_fn(authenticate));
-    Ok(Router::new().route("/", get(|| async { Html(PAGE) })).merge(chat))
+    let tokens = Tokens::default();
+    let known = tokens.clone();
+    let chat = WebSocketLayer::new(move |ws| chat(ws, known.clone())).upgrader(upgrader).into_service();
+    let chat = Router::new().route_service("/ws", chat).layer(from_fn_with_state(tokens.clone(), authenticate));
+    let page = Router::new().route("/", get(|| async { Html(PAGE) })).route("/token", post(sign_in)).with_state(tokens);
+    Ok(page.merge(chat))
 }
 
 #[tokio::main]
@@ -90,14 +144,25 @@ async fn main() -> Result<(), Box<dyn StdError>> {
 
 const PAGE: &str = r#"<!doctype html>
 <title>Token</title>
-<button onclick="open_as('YW5uYQ')">as anna</button> <button onclick="open_as('wrong')">with a wrong token</button>
+<button onclick="open_as('anna', 10)">as anna, for 10 s</button> <button onclick="renew('anna', 10)">10 s more</button>
+<button onclick="open_with('wrong')">with a wrong token</button>
 <pre id="log"></pre>
 <script>
-    function open_as(token) {
+    let ws;
+    async function token(user, seconds) {
+        return (await fetch(`/token?user=${user}&seconds=${seconds}`, { method: 'POST' })).text();
+    }
+    async function open_as(user, seconds) {
+        open_with(await token(user, seconds));
+    }
+    function open_with(token) {
         const url = `${location.protocol.replace('http', 'ws')}//${location.host}/ws`;
-        const ws = new WebSocket(url, ['chat.v1', 'bearer.' + token]);
+        ws = new WebSocket(url, ['chat.v1', 'bearer.' + token]);
         ws.onmessage = (message) => log.append(message.data, '\n');
-        ws.onclose = (event) => log.append(`closed: ${event.code}\n`);
+        ws.onclose = (event) => log.append(`closed: ${event.code} ${event.reason}\n`);
+    }
+    async function renew(user, seconds) {
+        ws.send('renew ' + await token(user, seconds));
     }
 </script>
 "#;

@@ -73,20 +73,23 @@
 //!     .with_state(App { upgrader });
 //! ```
 //!
+//! A plain `WebSocketUpgrade` does not look into the state, and `from_ref` runs for each request: it should clone an `Upgrader`,
+//! as one that is made there counts its own connections only. The guide [`with_axum`](crate::guide::with_axum) says more.
+//!
 //! # Tracing
 //!
-//! axum keeps the peer's address and the path before nesting in its own types, which are not in `axum-core`. Two functions
-//! of the `Upgrader` find them for the span of each connection:
+//! axum keeps the peer's address and the path before nesting in its own types, which are not in `axum-core`. One call names
+//! them for the span of each connection:
 //!
 //! ```
 //! use std::net::SocketAddr;
 //! use axum::extract::{ConnectInfo, OriginalUri};
 //! use tower_websocket::Upgrader;
 //!
-//! let upgrader = Upgrader::new()
-//!     .peer_addr(|request| request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0))
-//!     .original_uri(|request| request.extensions.get::<OriginalUri>().map(|original| &original.0));
+//! let upgrader = Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>();
 //! ```
+//!
+//! `ConnectInfo` is there where the router is served by `into_make_service_with_connect_info::<SocketAddr>()`.
 //!
 //! # Coming from `axum::extract::ws`
 //!
@@ -114,6 +117,9 @@ use crate::upgrade::{Admission, PendingTransport, Upgrader, WebSocketConfig, log
 /// `T` is where the settings come from: by default the request's extensions, with any other type the router's state; see
 /// the [module](self). If both have an [`Upgrader`], that of the request is used. What it does not set comes from the
 /// other, as with a [`WebSocketLayer`](crate::WebSocketLayer).
+///
+/// `Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>()` makes axum's types the `peer` and the `path` of a
+/// connection's tracing span: see [`Upgrader::span_from`].
 ///
 /// `Option<WebSocketUpgrade>` is `None` for a request that is not a WebSocket handshake, so that one handler can serve a
 /// page too.
@@ -165,6 +171,7 @@ impl<T> WebSocketUpgrade<T> {
     ///
     /// If one of them is not a token, such as an empty one or one with a space.
     #[doc(alias = "protocols")]
+    #[track_caller]
     pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
         self.upgrader = self.upgrader.subprotocols(subprotocols);
         self.upgrader.choose_subprotocol(&mut self.admission, &self.request.headers);
@@ -172,9 +179,16 @@ impl<T> WebSocketUpgrade<T> {
     }
 
     /// Compression, keepalive and limits of this connection, instead of those of the settings.
+    #[doc(alias = "max_message_size")]
+    #[doc(alias = "max_write_buffer_size")]
     pub fn config(mut self, config: WebSocketConfig) -> Self {
         self.upgrader = self.upgrader.config(config);
         self
+    }
+
+    /// Compression, keepalive and limits of this connection.
+    pub fn get_config(&self) -> &WebSocketConfig {
+        self.upgrader.get_config()
     }
 
     /// The subprotocol that is agreed on (RFC 6455 §1.9).
@@ -267,6 +281,7 @@ impl<T> fmt::Debug for WebSocketUpgrade<T> {
 }
 
 /// A refused handshake, with the response that says so.
+#[doc(alias = "WebSocketUpgradeRejection")]
 #[derive(Debug)]
 pub struct WebSocketRejection(Box<(Rejection, http::Response<Bytes>)>);
 

@@ -31,7 +31,7 @@ struct Counter {
 }
 
 impl Budget {
-    /// A budget of this many bytes.
+    /// A budget of this many bytes. With zero, only messages that are not counted are received.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Counter { limit: bytes, used: AtomicUsize::new(0), is_process: false }))

@@ -27,6 +27,8 @@ impl CloseCode {
     #[doc(alias = "CloseGoingAway")]
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke the protocol.
+    #[doc(alias = "PROTOCOL")]
+    #[doc(alias = "CloseProtocolError")]
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// 1003: a kind of data that this endpoint does not accept.
     #[doc(alias = "UNSUPPORTED")]
@@ -52,6 +54,8 @@ impl CloseCode {
     #[doc(alias = "CloseMessageTooBig")]
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
     /// 1010: the client wanted an extension that the server did not accept.
+    #[doc(alias = "EXTENSION")]
+    #[doc(alias = "CloseMandatoryExtension")]
     pub const EXTENSION_REQUIRED: Self = Self(1010);
     /// 1011: an unexpected condition at this endpoint.
     #[doc(alias = "ERROR")]
@@ -68,6 +72,7 @@ impl CloseCode {
     /// 1014: a gateway got an invalid answer from the server behind it.
     pub const BAD_GATEWAY: Self = Self(1014);
     /// 1015: the TLS handshake failed. Never sent.
+    #[doc(alias = "CloseTLSHandshake")]
     pub const TLS_HANDSHAKE: Self = Self(1015);
 
     /// Any code from 1000 to 4999, or `None` outside of that range.
@@ -160,6 +165,7 @@ impl CloseFrame {
     /// assert_eq!(frame.reason(), "lobby is closed");
     /// assert_eq!(CloseFrame::new(CloseCode::GOING_AWAY, &room).reason(), room);
     /// ```
+    #[doc(alias = "FormatCloseMessage")]
     #[must_use]
     pub fn new(code: CloseCode, reason: impl Into<Text>) -> Self {
         let code = if code.is_sendable() { code } else { CloseCode::INTERNAL_ERROR };

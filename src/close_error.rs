@@ -29,6 +29,7 @@ impl Error {
     ///     Ok(())
     /// }
     /// ```
+    #[doc(alias = "IsUnexpectedCloseError")]
     #[doc(alias = "CloseError")]
     #[doc(alias = "IsCloseError")]
     #[must_use]

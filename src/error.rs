@@ -56,27 +56,40 @@ pub enum ErrorKind {
     /// incoming message, the connection ends (answered with 1013).
     BudgetExceeded,
     /// The connection is closed; [`Error::close_frame`] has the frame that ended it.
+    #[doc(alias = "ConnectionClosed")]
+    #[doc(alias = "AlreadyClosed")]
+    #[doc(alias = "ErrCloseSent")]
     Closed,
     /// The connection could not be opened: the transport or TLS failed, or the time was up.
+    #[doc(alias = "Tls")]
+    #[doc(alias = "TlsError")]
     Connect,
     /// A message was not what was asked for, such as JSON of another type. The connection stays usable.
     Decode,
     /// The transport ended without a closing handshake (what browsers report as 1006).
+    #[doc(alias = "Io")]
     Disconnected,
     /// A value could not be serialised. The connection stays usable.
     Encode,
     /// The peer refused the opening handshake, or answered it wrongly.
+    #[doc(alias = "SubProtocolError")]
     Handshake,
     /// A setting is not valid; nothing was changed.
+    #[doc(alias = "UrlError")]
     InvalidSetting,
     /// Nothing arrived from the peer for the keepalive timeout (a close frame with 1011 is tried).
     KeepaliveTimeout,
     /// The connection reached the lifetime that its limits allow (answered with 1001).
     LifetimeExceeded,
     /// The peer's message is larger than the limit (answered with 1009).
+    #[doc(alias = "Capacity")]
+    #[doc(alias = "CapacityError")]
+    #[doc(alias = "MessageTooLong")]
     #[doc(alias = "ErrReadLimit")]
     MessageTooBig,
     /// The peer broke the protocol (answered with 1002, or 1007 for text that is not UTF-8).
+    #[doc(alias = "ProtocolError")]
+    #[doc(alias = "Utf8")]
     Protocol,
     /// The peer sent more per second than its [`RateLimit`](crate::RateLimit) allows (answered with 1008).
     RateLimitExceeded,

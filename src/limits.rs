@@ -35,6 +35,8 @@ use crate::rate_limit::RateLimit;
 /// ```
 ///
 /// A time of 30 years or more means that there is no such limit.
+#[doc(alias = "read_buffer_size")]
+#[doc(alias = "ReadBufferSize")]
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Limits {
@@ -70,7 +72,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The largest incoming message in bytes, after inflating. 1 MiB by default.
+    /// The largest incoming message in bytes, after inflating. 1 MiB by default. With zero, only empty messages are received.
     ///
     /// Memory grows with what has arrived, not with what a frame header announces.
     #[doc(alias = "SetReadLimit")]
@@ -80,7 +82,8 @@ impl Limits {
         self
     }
 
-    /// How many bytes of arrived messages may wait for the handler before reading stops. 64 KiB by default.
+    /// How many bytes of arrived messages may wait for the handler before reading stops. 64 KiB by default. With zero, one
+    /// message at a time is received.
     ///
     /// While less than this is waiting, one more message of any size is accepted, so the maximum is this plus one message.
     /// A message of less than 40 bytes counts as 40. Control frames among them (close, ping, pong) are handled at once.
@@ -99,8 +102,10 @@ impl Limits {
     /// # Panics
     ///
     /// If it is zero: nothing could ever be sent.
+    #[doc(alias = "WriteBufferSize")]
     #[doc(alias = "write_buffer_size")]
     #[doc(alias = "outgoing")]
+    #[track_caller]
     pub fn max_write_buffer_size(mut self, bytes: usize) -> Self {
         assert!(bytes > 0, "a write buffer of zero bytes could never take a message");
         self.outgoing = bytes;
@@ -108,7 +113,16 @@ impl Limits {
     }
 
     /// How long a message may stay incomplete after its first frame's header has arrived. 30 s by default.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    #[track_caller]
     pub fn message_timeout(mut self, time: Duration) -> Self {
+        assert!(
+            !time.is_zero(),
+            "a message timeout of zero would end every connection whose message comes in two parts"
+        );
         self.message_time = time.min(LONGEST);
         self
     }
@@ -123,13 +137,20 @@ impl Limits {
     /// behind a slow or busy link is found within 29 s.
     ///
     /// Over HTTP/2 a peer counts as accepting data when it opens its window again, which most do when half of it is free.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
     #[doc(alias = "SetWriteDeadline")]
+    #[track_caller]
     pub fn write_timeout(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a write timeout of zero would end every connection whose peer is busy");
         self.write_time = time.min(LONGEST);
         self
     }
 
-    /// How long the closing handshake and the end of the transport may take. 5 s by default.
+    /// How long the closing handshake and the end of the transport may take. 5 s by default. With zero, the transport is dropped
+    /// at once.
     pub fn close_timeout(mut self, time: Duration) -> Self {
         self.close_time = time.min(LONGEST);
         self
@@ -147,6 +168,7 @@ impl Limits {
     /// # Panics
     ///
     /// If it is zero.
+    #[track_caller]
     pub fn min_data_rate(mut self, bytes_per_second: u32) -> Self {
         assert!(bytes_per_second > 0, "a data rate must be more than zero");
         self.min_data_rate = bytes_per_second;
@@ -154,16 +176,28 @@ impl Limits {
     }
 
     /// How long the server may take to hand over the upgraded transport, and a client to connect. 10 s by default.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
     #[doc(alias = "HandshakeTimeout")]
     #[doc(alias = "connect_timeout")]
+    #[track_caller]
     pub fn handshake_timeout(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a handshake timeout of zero would let no connection open");
         self.handshake_time = time.min(LONGEST);
         self
     }
 
     /// The longest time that a connection may stay open. No limit by default.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
     #[doc(alias = "max_connection_age")]
+    #[track_caller]
     pub fn max_lifetime(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a lifetime of zero would end every connection at once");
         self.lifetime = Some(time.min(LONGEST));
         self
     }

@@ -29,17 +29,34 @@ pub enum Message {
 }
 
 impl Message {
-    /// A text message.
+    /// A text message. Of owned values nothing is copied but the shortest texts, of borrowed ones everything, once.
     pub fn text(text: impl Into<Text>) -> Self {
         Self::Text(text.into())
     }
 
-    /// A binary message.
-    pub fn binary(bytes: impl Into<Bytes>) -> Self {
-        Self::Binary(bytes.into())
+    /// A binary message of anything that [becomes a message](#trait-implementations), such as `&[u8]`, `Vec<u8>` or `Bytes`: of
+    /// text it is the bytes.
+    ///
+    /// Of owned bytes nothing is copied, of borrowed ones everything, once. [`Bytes::from_static`] spares a literal that.
+    ///
+    /// ```
+    /// use tower_websocket::Message;
+    ///
+    /// let local = vec![1, 2, 3];
+    /// assert_eq!(Message::binary(&local[1..]), Message::binary([2, 3]));
+    /// assert_eq!(Message::binary("text"), Message::binary(b"text"));
+    /// ```
+    pub fn binary(bytes: impl Into<Self>) -> Self {
+        match bytes.into() {
+            binary @ Self::Binary(_) => binary,
+            Self::Text(text) => Self::Binary(text.into()),
+        }
     }
 
     /// Text or binary.
+    #[doc(alias = "is_text")]
+    #[doc(alias = "is_binary")]
+    #[doc(alias = "opcode")]
     #[must_use]
     pub fn kind(&self) -> MessageKind {
         match self {
@@ -70,6 +87,7 @@ impl Message {
     }
 
     /// The payload of either kind. A text of less than 16 KiB may be copied; others are not.
+    #[doc(alias = "into_data")]
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
@@ -79,6 +97,9 @@ impl Message {
     }
 
     /// The text of a text message.
+    #[doc(alias = "to_text")]
+    #[doc(alias = "into_text")]
+    #[doc(alias = "into_string")]
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -90,7 +111,7 @@ impl Message {
 
 macro_rules! text_messages {
     ($($text:ty),*) => {$(
-        /// A text message. Borrowed values are copied once. Of owned values only the shortest are copied.
+        /// A text message. Borrowed values are copied once, shared ones are not. Of owned values only the shortest are copied.
         impl From<$text> for Message {
             #[inline]
             fn from(text: $text) -> Self {
@@ -100,11 +121,24 @@ macro_rules! text_messages {
     )*};
 }
 
-text_messages!(&str, &String, &Text, Arc<str>, Box<str>, Cow<'_, str>, String, Text);
+text_messages!(
+    &str,
+    &&str,
+    &Arc<str>,
+    &Box<str>,
+    &Cow<'_, str>,
+    &String,
+    &Text,
+    Arc<str>,
+    Box<str>,
+    Cow<'_, str>,
+    String,
+    Text
+);
 
 macro_rules! binary_messages {
     ($($bytes:ty => $convert:expr),*) => {$(
-        /// A binary message. Borrowed values are copied once, owned values are not.
+        /// A binary message. Borrowed values are copied once, owned and shared ones are not.
         impl From<$bytes> for Message {
             #[inline]
             fn from(bytes: $bytes) -> Self {
@@ -117,8 +151,14 @@ macro_rules! binary_messages {
 
 binary_messages!(
     &[u8] => Bytes::copy_from_slice,
+    &&[u8] => |bytes| Bytes::copy_from_slice(bytes),
+    &Arc<[u8]> => |bytes| Bytes::from_owner(bytes.clone()),
+    &Box<[u8]> => |bytes| Bytes::copy_from_slice(bytes),
     &Bytes => Bytes::clone,
+    &BytesMut => |bytes| Bytes::copy_from_slice(bytes),
+    &Cow<'_, [u8]> => |bytes| Bytes::copy_from_slice(bytes),
     &Vec<u8> => |bytes| Bytes::copy_from_slice(bytes),
+    Arc<[u8]> => Bytes::from_owner,
     Box<[u8]> => Bytes::from,
     Bytes => |bytes| bytes,
     BytesMut => BytesMut::freeze,
@@ -206,10 +246,14 @@ impl Message {
 }
 
 /// The kind of a message (RFC 6455 §5.6).
+#[doc(alias = "MessageType")]
+#[doc(alias = "OpCode")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageKind {
     /// Any bytes.
+    #[doc(alias = "BinaryMessage")]
     Binary,
     /// UTF-8.
+    #[doc(alias = "TextMessage")]
     Text,
 }

@@ -72,6 +72,7 @@ impl RateLimit {
     /// # Panics
     ///
     /// If it is zero.
+    #[track_caller]
     pub fn messages(mut self, per_second: u32) -> Self {
         assert!(per_second > 0, "a rate of no messages would allow nothing");
         self.messages = Some(per_second);
@@ -83,6 +84,7 @@ impl RateLimit {
     /// # Panics
     ///
     /// If it is zero.
+    #[track_caller]
     pub fn bytes(mut self, per_second: u32) -> Self {
         assert!(per_second > 0, "a rate of no bytes would allow nothing");
         self.bytes = Some(per_second);
@@ -90,7 +92,7 @@ impl RateLimit {
     }
 
     /// How much a peer that was silent may send at once: what the rate allows in this time, and always one message. 1 s by
-    /// default.
+    /// default; 30 years or more count as 30 years.
     pub fn burst(mut self, time: Duration) -> Self {
         self.burst = time.min(LONGEST);
         self

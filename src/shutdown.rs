@@ -96,12 +96,20 @@ impl Shutdown {
     ///
     /// # Panics
     ///
-    /// If `size` is zero.
+    /// If `size` or `every` is zero.
     #[must_use]
+    #[track_caller]
     pub fn batch(self, size: usize, every: Duration) -> Self {
         assert!(size > 0, "a batch of no connections would never end");
+        assert!(!every.is_zero(), "batches without time between them are none");
         self.lock().batch = Some((size, every));
         self
+    }
+
+    /// What was set with [`batch`](Self::batch).
+    #[must_use]
+    pub fn get_batch(&self) -> Option<(usize, Duration)> {
+        self.lock().batch
     }
 
     /// How many connections are open.

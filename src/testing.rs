@@ -92,6 +92,11 @@ impl<S> TestClient<S> {
         self
     }
 
+    /// The client's own compression, keepalive and limits.
+    pub fn get_config(&self) -> &WebSocketConfig {
+        &self.config
+    }
+
     /// Opens a WebSocket at this path of the host `localhost`.
     ///
     /// # Errors

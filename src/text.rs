@@ -116,6 +116,34 @@ impl From<&String> for Text {
     }
 }
 
+/// Copies the text.
+impl From<&&str> for Text {
+    fn from(text: &&str) -> Self {
+        Self::copied(text)
+    }
+}
+
+/// Copies the text.
+impl From<&Box<str>> for Text {
+    fn from(text: &Box<str>) -> Self {
+        Self::copied(text)
+    }
+}
+
+/// Copies the text.
+impl From<&Cow<'_, str>> for Text {
+    fn from(text: &Cow<'_, str>) -> Self {
+        Self::copied(text)
+    }
+}
+
+/// Shares the text.
+impl From<&Arc<str>> for Text {
+    fn from(text: &Arc<str>) -> Self {
+        text.clone().into()
+    }
+}
+
 /// Copies only the shortest texts.
 impl From<&Self> for Text {
     fn from(text: &Self) -> Self {

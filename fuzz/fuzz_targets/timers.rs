@@ -112,12 +112,12 @@ struct Connection {
 impl Connection {
     fn new(settings: &Settings, start: Instant, is_eager: bool) -> Self {
         let mut limits = Limits::default()
-            .message_timeout(tenths(settings.message))
-            .write_timeout(tenths(settings.write))
+            .message_timeout(tenths(settings.message.max(1)))
+            .write_timeout(tenths(settings.write.max(1)))
             .close_timeout(tenths(settings.close))
             .min_data_rate(u32::from(settings.min_data_rate).max(1));
         if let Some(lifetime) = settings.lifetime {
-            limits = limits.max_lifetime(tenths(lifetime));
+            limits = limits.max_lifetime(tenths(lifetime.max(1)));
         }
         let mut rate_limit = RateLimit::new().burst(tenths(settings.burst));
         if let Some(messages) = settings.messages_per_second.filter(|rate| *rate > 0) {

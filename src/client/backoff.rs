@@ -43,24 +43,26 @@ impl Backoff {
     /// # Panics
     ///
     /// If it is zero: clients would connect in a busy loop.
+    #[track_caller]
     pub fn initial(mut self, time: Duration) -> Self {
         assert!(!time.is_zero(), "a backoff must begin above zero");
         self.initial = time;
         self
     }
 
-    /// The longest delay, however many attempts have failed. 60 s by default. It also limits [`initial`](Self::initial).
+    /// The longest delay, however many attempts have failed. 60 s by default. It limits the [`initial`](Self::initial) one too.
     ///
     /// # Panics
     ///
     /// If it is zero: clients would connect in a busy loop.
+    #[track_caller]
     pub fn max(mut self, time: Duration) -> Self {
         assert!(!time.is_zero(), "a backoff must stay above zero");
         self.max = time;
         self
     }
 
-    /// After a session of this length, earlier failures are forgotten. 30 s by default.
+    /// After a session of this length, earlier failures are forgotten. 30 s by default. With zero, after every session.
     pub fn healthy_after(mut self, time: Duration) -> Self {
         self.healthy_after = time;
         self
@@ -72,6 +74,7 @@ impl Backoff {
     /// # Panics
     ///
     /// If the shortest is longer than the longest.
+    #[track_caller]
     pub fn after_restart(mut self, shortest: Duration, longest: Duration) -> Self {
         assert!(shortest <= longest, "the shortest delay must not be longer than the longest");
         self.restart = (shortest, longest);
@@ -81,7 +84,13 @@ impl Backoff {
     /// After this many failures in a row the sessions end, and the last error is returned. No limit by default.
     ///
     /// A failure is an attempt to connect, or a session that did not last for [`healthy_after`](Self::healthy_after).
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: with one, the first failure is the last.
+    #[track_caller]
     pub fn max_failures(mut self, failures: u32) -> Self {
+        assert!(failures > 0, "sessions end with a failure, so that the number of failures must not be zero");
         self.max_failures = Some(failures);
         self
     }
@@ -190,6 +199,9 @@ mod tests {
             assert!(std::panic::catch_unwind(|| set(Backoff::default(), secs(0))).is_err());
         }
         assert!(std::panic::catch_unwind(|| Backoff::default().after_restart(secs(2), secs(1))).is_err());
+        assert!(std::panic::catch_unwind(|| Backoff::default().max_failures(0)).is_err());
+        let backoff = Backoff::default().initial(secs(3)).max(secs(2));
+        assert_eq!(Failures::default().delay(Hint::None, &backoff, 1.0), secs(2));
     }
 
     #[test]

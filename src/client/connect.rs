@@ -41,6 +41,9 @@ impl Connector {
     /// # Cancel safety
     ///
     /// If the future is dropped, so is the connection.
+    #[doc(alias = "DialContext")]
+    #[doc(alias = "connect_async_with_config")]
+    #[doc(alias = "connect_async_tls_with_config")]
     pub async fn connect<T>(&self, target: T) -> Result<Manager, Error>
     where
         T: TryInto<Target, Error: Into<Error>>,
@@ -63,6 +66,9 @@ impl Connector {
     /// # Cancel safety
     ///
     /// If the future is dropped, so is the connection.
+    #[doc(alias = "NetDial")]
+    #[doc(alias = "client_async_with_config")]
+    #[doc(alias = "client_async_tls")]
     #[doc(alias = "client_async")]
     pub async fn connect_over<T, Io>(&self, io: Io, target: T) -> Result<Manager, Error>
     where

@@ -46,6 +46,7 @@ pub struct Connector {
 
 impl Connector {
     /// The default settings.
+    #[doc(alias = "DefaultDialer")]
     pub fn new() -> Self {
         Self::default()
     }
@@ -93,6 +94,7 @@ impl Connector {
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
+    /// See [`WebSocketConfig::keepalive`].
     pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
         self.config = self.config.keepalive(keepalive);
         self
@@ -112,6 +114,8 @@ impl Connector {
     /// # Panics
     ///
     /// If one of them is not a token, or is given twice.
+    #[doc(alias = "with_sub_protocol")]
+    #[track_caller]
     pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
         self.headers.remove(SEC_WEBSOCKET_PROTOCOL);
         for subprotocol in subprotocols {
@@ -142,6 +146,8 @@ impl Connector {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "with_header")]
+    #[doc(alias = "Jar")]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
@@ -191,6 +197,15 @@ impl Connector {
         self
     }
 
+    /// The TLS configuration that was set, with [`tls_config`](Self::tls_config) or as the operating system's certificates.
+    /// `None` for Mozilla's root certificates.
+    #[cfg(feature = "rustls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+    #[must_use]
+    pub fn get_tls_config(&self) -> Option<&std::sync::Arc<tokio_rustls::rustls::ClientConfig>> {
+        self.tls.as_ref()
+    }
+
     /// Uses the certificates that the operating system trusts instead of Mozilla's, which are built in. On Linux these are
     /// in `/etc/ssl`, or where `SSL_CERT_FILE` and `SSL_CERT_DIR` say.
     ///
@@ -214,6 +229,13 @@ impl Connector {
         self.proxy = Some(proxy);
         self
     }
+
+    /// The proxies that were set with [`proxy`](Self::proxy).
+    #[cfg(feature = "proxy")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "proxy")))]
+    pub fn get_proxy(&self) -> Option<&super::proxy::Proxy> {
+        self.proxy.as_ref()
+    }
 }
 
 #[cfg(test)]
@@ -224,7 +246,7 @@ mod tests {
 
     #[test]
     fn what_was_set_can_be_read() {
-        let keepalive = Keepalive::default().interval(Duration::from_secs(20));
+        let keepalive = Keepalive::default().interval(Duration::from_secs(4));
         let limits = Limits::default().max_message_size(1234);
         let connector = Connector::new().keepalive(keepalive).limits(limits);
         let all_at_once = Connector::new().config(connector.get_config().clone());

@@ -11,6 +11,8 @@ mod establish;
 mod exchange;
 #[cfg(feature = "client")]
 mod failed;
+#[cfg(feature = "proxy")]
+mod no_proxy;
 #[cfg(feature = "client")]
 mod observed;
 #[cfg(feature = "proxy")]

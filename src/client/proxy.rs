@@ -17,6 +17,7 @@ use tower_service::Service;
 
 use super::dial::dial;
 use super::failed::proxy_failed;
+use super::no_proxy::{ANY_PROXY, NoProxy};
 use super::observed::{Failure, Observed};
 use super::tunnel::{ByteWise, open_tunnel};
 use crate::error::{BoxError, Error, ErrorKind};
@@ -35,7 +36,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// ```
 /// use tower_websocket::{Connector, Proxy};
 ///
-/// let connector = Connector::new().proxy(Proxy::all("http://user:secret@proxy.example:3128")?.no_proxy("localhost, .example"));
+/// let connector = Connector::new().proxy(Proxy::all("http://user:secret@proxy.example:3128")?.no_proxy("localhost, .example")?);
 /// let connector = Connector::new().proxy(Proxy::all("socks5h://127.0.0.1:9050")?);
 /// let connector = Connector::new().proxy(Proxy::from_env());
 /// # Ok::<(), tower_websocket::Error>(())
@@ -48,8 +49,8 @@ struct Rules {
     proxies: Arc<Matcher>,
     /// Intercepts those for which the environment names something that is no proxy.
     unusable: Option<Arc<Matcher>>,
-    /// Intercepts every server but those that are connected to directly.
-    all_but_direct: Option<Matcher>,
+    /// The servers that are connected to directly.
+    direct: Option<NoProxy>,
 }
 
 impl Proxy {
@@ -70,28 +71,44 @@ impl Proxy {
     }
 
     /// Takes the proxies from the environment, as it is now: `HTTP_PROXY` for `ws://`, `HTTPS_PROXY` for `wss://`,
-    /// `ALL_PROXY` for both, except for the servers in `NO_PROXY`. Each name may also be in lower case.
+    /// `ALL_PROXY` for both, except for the servers in `NO_PROXY`. Each name may also be in lower case. Elements of `NO_PROXY`
+    /// that [`no_proxy`](Self::no_proxy) would refuse are ignored, as other programs may support them.
     ///
     /// In CGI programs, where `REQUEST_METHOD` is set, the environment is ignored, as there clients can set `HTTP_PROXY`.
     /// With a proxy that [`all`](Self::all) does not support, or a value that is not a URL, connecting fails.
+    #[doc(alias = "ProxyFromEnvironment")]
     pub fn from_env() -> Self {
+        if value("NO_PROXY").is_some_and(|list| list.split(',').any(|element| element.trim() == "*")) {
+            return Self::by(Matcher::builder().build());
+        }
         let proxies = Arc::new(Matcher::from_env());
         let unusable = env::var_os("REQUEST_METHOD").is_none().then(unusable_in_env).flatten();
-        Self(Arc::new(Rules { proxies, unusable, all_but_direct: None }))
+        Self(Arc::new(Rules { proxies, unusable, direct: None }))
     }
 
     fn by(proxies: Matcher) -> Self {
-        Self(Arc::new(Rules { proxies: Arc::new(proxies), unusable: None, all_but_direct: None }))
+        Self(Arc::new(Rules { proxies: Arc::new(proxies), unusable: None, direct: None }))
     }
 
     /// Connects directly to these servers: names, which include their subdomains, addresses and networks such as
     /// `10.0.0.0/8`, separated by commas; `*` means all.
     ///
     /// Another call replaces the list. After [`from_env`](Self::from_env), the servers in `NO_PROXY` are added to it.
-    pub fn no_proxy(self, hosts: &str) -> Self {
-        let all_but_direct = Some(Matcher::builder().all(ANY_PROXY).no(hosts).build());
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidSetting`] if an element has another form: with a port or brackets, or a network with more bits than
+    /// an address has. An empty list is valid.
+    pub fn no_proxy(self, hosts: &str) -> Result<Self, Error> {
+        let direct = Some(NoProxy::parse(hosts)?);
         let (proxies, unusable) = (self.0.proxies.clone(), self.0.unusable.clone());
-        Self(Arc::new(Rules { proxies, unusable, all_but_direct }))
+        Ok(Self(Arc::new(Rules { proxies, unusable, direct })))
+    }
+
+    /// What was set with [`no_proxy`](Self::no_proxy).
+    #[must_use]
+    pub fn get_no_proxy(&self) -> Option<&str> {
+        self.0.direct.as_ref().map(NoProxy::list)
     }
 
     /// The way to this server, if it leads through a proxy.
@@ -100,7 +117,7 @@ impl Proxy {
         let scheme = if is_secure { "https" } else { "http" };
         let server = Uri::try_from(format!("{scheme}://{host}:{port}/"))
             .map_err(|error| Error::with_source(ErrorKind::InvalidSetting, error))?;
-        if self.0.all_but_direct.as_ref().is_some_and(|all_but_direct| all_but_direct.intercept(&server).is_none()) {
+        if self.0.direct.as_ref().is_some_and(|direct| direct.contains(&server)) {
             return Ok(None);
         }
         if let Some(proxy) = self.0.proxies.intercept(&server) {
@@ -117,16 +134,12 @@ impl Proxy {
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the password.
-        f.debug_tuple("Proxy").field(&self.0.proxies).finish()
+        f.debug_struct("Proxy").field("proxies", &self.0.proxies).field("no_proxy", &self.get_no_proxy()).finish()
     }
 }
 
 /// The library takes what it does not know for no proxy at all.
 fn unusable_in_env() -> Option<Arc<Matcher>> {
-    let value = |name: &str| {
-        let either = env::var(name).or_else(|_| env::var(name.to_lowercase()));
-        either.ok().filter(|value| !value.is_empty())
-    };
     let is_unusable = |name: &str| {
         let server = Uri::from_static("http://server.invalid/");
         value(name).is_some_and(|url| Matcher::builder().all(url).build().intercept(&server).is_none())
@@ -143,6 +156,12 @@ fn unusable_in_env() -> Option<Arc<Matcher>> {
         unusable = unusable.https(ANY_PROXY);
     }
     (all || http || https).then(|| Arc::new(unusable.build()))
+}
+
+/// A variable, by its name or by that in lower case.
+fn value(name: &str) -> Option<String> {
+    let either = env::var(name).or_else(|_| env::var(name.to_lowercase()));
+    either.ok().filter(|value| !value.is_empty())
 }
 
 /// A server behind a proxy.
@@ -227,8 +246,6 @@ impl Service<Uri> for Connected {
 }
 
 const SCHEMES: [&str; 3] = ["http", "socks5", "socks5h"];
-/// It is matched against and never connected to.
-const ANY_PROXY: &str = "http://proxy.invalid";
 
 /// What a SOCKS5 proxy has refused, or how its connection failed. hyper-util tells in words alone that it wants another user or
 /// password, or does not lead to this server.
@@ -266,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_server_may_be_left_out() {
-        let proxy = Proxy::all("http://proxy").unwrap().no_proxy("direct.example, 10.0.0.0/8, ::1");
+        let proxy = Proxy::all("http://proxy").unwrap().no_proxy("direct.example, 10.0.0.0/8, ::1").unwrap();
         for (host, direct) in [
             ("direct.example", true),
             ("a.direct.example", true),
@@ -284,11 +301,14 @@ mod tests {
 
     #[test]
     fn a_list_of_direct_servers_is_replaced_by_another() {
-        let proxy = Proxy::all("http://proxy").unwrap().no_proxy("a.example").no_proxy("b.example");
+        let proxy = Proxy::all("http://proxy").unwrap().no_proxy("a.example").unwrap().no_proxy("b.example").unwrap();
         for (host, direct) in [("a.example", false), ("b.example", true)] {
             assert_eq!(proxy.intercept(host, 80, false).unwrap().is_none(), direct, "{host}");
         }
-        assert!(proxy.no_proxy("*").intercept("a.example", 80, false).unwrap().is_none());
+        let proxy = proxy.no_proxy("*").unwrap();
+        for host in ["a.example", "192.0.2.1", "::1"] {
+            assert!(proxy.intercept(host, 80, false).unwrap().is_none(), "{host}");
+        }
     }
 
     #[tokio::test]
@@ -325,8 +345,13 @@ mod tests {
     }
 
     #[test]
-    fn the_password_is_not_printed() {
+    fn the_proxy_and_what_it_is_not_for_are_printed_and_the_password_is_not() {
         let proxy = Proxy::all("http://user:secret@proxy").unwrap();
-        assert!(!format!("{proxy:?}").contains("secret"));
+        assert_eq!(proxy.get_no_proxy(), None);
+        let proxy = proxy.no_proxy("a.example, ::1").unwrap();
+        assert_eq!(proxy.get_no_proxy(), Some("a.example, ::1"));
+        let printed = format!("{proxy:?}");
+        assert!(printed.contains("proxy/") && printed.contains("a.example, ::1"), "{printed}");
+        assert!(!printed.contains("secret"), "{printed}");
     }
 }

@@ -34,6 +34,8 @@ use crate::handshake::Authority;
 /// ```
 ///
 /// A user name and a password in the URL are refused: put them into an `Authorization` header.
+#[doc(alias = "IntoClientRequest")]
+#[doc(alias = "uri_mode")]
 #[derive(Clone, Debug)]
 pub struct Target {
     request: Request<()>,

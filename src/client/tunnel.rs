@@ -26,6 +26,9 @@ pub(super) async fn open_tunnel<Io>(
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // hyper-util's `Tunnel` is not enough: of a refusal it does not say the status, which tells one that lasts (403) from one that
+    // does not (503); it takes 200 alone, where any 2xx opens the tunnel; and it loses what the server sends in the same segment
+    // as the proxy's answer. Its `SocksV5` is, with `ByteWise` under it for the last; so is its matching of servers and proxies.
     let mut request = Request::connect(server.as_str()).header(HOST, server.as_str());
     if let Some(authorization) = authorization {
         request = request.header(PROXY_AUTHORIZATION, authorization);

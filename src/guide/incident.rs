@@ -64,6 +64,7 @@
 //! | warn | `handler failed` | The handler returned an error that is not the ordinary end of its own connection. The peer got 1011, or the [`CloseFrame`](crate::CloseFrame) in the error. | `error` has all causes. |
 //! | warn | `handshake refused: ..` with 403, 429 or 503 | Origin, host, or too many connections. `origin`, `host`, `policy` and `peer` are fields of the line. | See the statuses below. |
 //! | warn | `the connection ended before the response was out, or a layer outside has replaced the response` | The client left early, or an outer layer replaced the 101. | Nothing, if it is rare. |
+//! | warn | ``the keepalive's interval is not shorter than its timeout: no peer is pinged`` | Clients that are silent for [`Keepalive::timeout`](crate::Keepalive::timeout) are disconnected, though they are there. | Set both: [`Keepalive::interval`](crate::Keepalive::interval) to less than half of the timeout. |
 //! | warn | `many WebSockets share one HTTP/2 connection: ..` | One HTTP/2 connection has 100 WebSockets. | See the symptoms above. |
 //! | warn | `no connection to the broker` | A hub's broker cannot be reached, or the connection to it has ended. The hub reconnects. | `error` has the cause. Until then publications wait: see [`brokers`](super::brokers). |
 //! | warn | `publications are lost` | A broker has lost its data or the end of them, or a server was away for longer than the broker keeps publications. | Members get the message of [`Topic::tell_gap`](crate::Topic::tell_gap). Check how the broker stores its data. |
@@ -97,7 +98,7 @@
 //! | 400 | `InvalidKey` | No `Sec-WebSocket-Key`: often a request made by hand. | `invalid_key` |
 //! | 400 | `InvalidSubprotocol` | A subprotocol that is not an HTTP token, such as one with a space or a base64 `=`. | `invalid_subprotocol` |
 //! | 400 | `InvalidTarget` | The request's target is not the path of an `http` or `https` URL. | `invalid_target` |
-//! | 403 | `HostNotAllowed` | The host is not in [`allowed_hosts`](crate::OriginPolicy::allowed_hosts), for instance an address instead of a name. | `host_not_allowed` |
+//! | 403 | `HostNotAllowed` | The host is not in [`allowed_hosts`](crate::OriginPolicy::allowed_hosts), for instance an address instead of a name, or because a proxy has replaced `Host`: the log line then says so. | `host_not_allowed` |
 //! | 403 | `Origin` | A page of another site, or a proxy that replaces `Host`; `Sec-Fetch-Site: cross-site` without an `Origin`. | `origin` |
 //! | 405 | `Method` | A method other than `GET` over HTTP/1.1. | `method` |
 //! | 426 | `NotWebSocket` | The request is not a handshake, and the layer has no inner service: a plain request, or a proxy that removes `Upgrade`. | `not_websocket` |

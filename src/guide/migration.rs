@@ -31,10 +31,18 @@
 //! | a task that sends pings | delete it; [`Keepalive`](crate::Keepalive) |
 //! | `Message::Close(frame)` sent | [`Manager::close_with`](crate::Manager::close_with), or what the handler returns |
 //! | `Message::Close(frame)` received | `None` from `recv`; [`Manager::done`](crate::Manager::done) has the frame |
+//! | `message.into_text()`, `message.to_text()` | [`as_text()`](crate::Message::as_text), which is `None` for a binary message; or a `match`, which has the [`Text`](crate::Text) itself |
+//! | `message.into_data()` | [`into_bytes()`](crate::Message::into_bytes), or [`as_bytes()`](crate::Message::as_bytes) |
 //! | `socket.protocol()` | [`Manager::subprotocol`](crate::Manager::subprotocol) |
 //! | `.protocols(["chat"])` | `.subprotocols(["chat"])`, or [`Upgrader::subprotocols`](crate::Upgrader::subprotocols) for the endpoint |
-//! | `.max_message_size(n)`, `.max_write_buffer_size(n)` | [`Limits`](crate::Limits) |
+//! | `.requested_protocols()`, then `.set_selected_protocol(name)` | [`Upgrader::select_subprotocol`](crate::Upgrader::select_subprotocol), a function of what is offered |
+//! | `.selected_protocol()` | [`.subprotocol()`](crate::axum::WebSocketUpgrade::subprotocol) |
+//! | `.max_message_size(n)` (64 MiB), `.max_write_buffer_size(n)` (no limit) | [`.config(..)`](crate::axum::WebSocketUpgrade::config) with [`Limits::max_message_size`](crate::Limits::max_message_size) (1 MiB), [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) (64 KiB); for the endpoint [`Upgrader::limits`](crate::Upgrader::limits) |
+//! | `.max_frame_size(n)` | none: the limit of a message holds for its frames |
+//! | `.read_buffer_size(n)`, `.write_buffer_size(n)` | none: buffers grow with what arrives, and everything is written before the task sleeps |
+//! | `.accept_unmasked_frames(true)` | none: such frames end the connection with 1002 (RFC 6455 §5.1) |
 //! | `.on_failed_upgrade(f)` | logged; [`Upgrader::on_end`](crate::Upgrader::on_end) is told |
+//! | `ConnectInfo`, `OriginalUri` for the log | [`Upgrader::span_from`](crate::Upgrader::span_from) |
 //! | `tokio::sync::broadcast` for rooms | it still works; a [`Hub`](crate::Hub) does it without a task for each member: see [`rooms`](super::rooms) |
 //!
 //! Before:
@@ -90,7 +98,7 @@
 //! | tokio-tungstenite | here |
 //! | --- | --- |
 //! | `accept_async(stream)` | hyper serves the connection, and a [`WebSocketLayer`](crate::WebSocketLayer) answers the handshake, so that pages and WebSockets share a port: see [`server`](super::server) |
-//! | `accept_hdr_async(stream, callback)` | a tower layer before it, [`Upgrader::select_subprotocol`](crate::Upgrader::select_subprotocol), [`OriginPolicy`](crate::OriginPolicy); [`Manager::request`](crate::Manager::request) has the request |
+//! | `accept_hdr_async(stream, callback)`, whose callback reads what is requested and sets a header | a tower layer before it, [`Upgrader::select_subprotocol`](crate::Upgrader::select_subprotocol), [`OriginPolicy`](crate::OriginPolicy); [`Manager::request`](crate::Manager::request) has the request |
 //! | `WebSocketStream::from_raw_socket(stream, role, config)` | [`Manager::from_upgraded(stream, role, &config)`](crate::Manager::from_upgraded) |
 //! | hyper's `OnUpgrade` by hand, with `derive_accept_key` | [`Upgrader::upgrade(&mut request)`](crate::Upgrader::upgrade) |
 //!
@@ -123,9 +131,11 @@
 //! | `Error::WriteBufferFull(_)` | `send` waits; [`try_send`](crate::Manager::try_send) gives the message back |
 //! | `Error::Io(_)` | [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected), [`ErrorKind::Connect`](crate::ErrorKind::Connect) |
 //! | `WebSocketConfig::max_message_size` (64 MiB) | [`Limits::max_message_size`](crate::Limits::max_message_size) (1 MiB) |
+//! | `message.into_text()`, `to_text()`, `into_data()` | [`as_text()`](crate::Message::as_text), [`into_bytes()`](crate::Message::into_bytes) |
 //! | `WebSocketConfig::max_frame_size` | none: the limit of a message holds for its frames |
+//! | `WebSocketConfig::read_buffer_size`, `write_buffer_size` | none: buffers grow with what arrives, and everything is written before the task sleeps |
 //! | `WebSocketConfig::max_write_buffer_size` | [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) |
-//! | `accept_unmasked_frames` | none: a server closes with 1002 (RFC 6455 §5.1) |
+//! | `WebSocketConfig::accept_unmasked_frames` | none: a server closes with 1002 (RFC 6455 §5.1) |
 //!
 //! The feature `tungstenite` converts messages and close frames to and from those of tungstenite 0.30, for programs that have
 //! both.

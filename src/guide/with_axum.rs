@@ -47,8 +47,19 @@
 //!
 //! # Settings of an endpoint
 //!
-//! The settings are an [`Upgrader`](crate::Upgrader). Put it into the router's state and use `WebSocketUpgrade<Upgrader>`,
-//! as [`crate::axum`] shows, or put it into the request's extensions with `axum::Extension`. Otherwise the defaults apply.
+//! The settings are an [`Upgrader`](crate::Upgrader). Make it once, put it into the router's state and use
+//! `WebSocketUpgrade<Upgrader>`, as [`crate::axum`] shows, or put it into the request's extensions with `axum::Extension`.
+//! Otherwise the defaults apply.
+//!
+//! Two mistakes compile and change nothing that you see at first:
+//!
+//! - **`WebSocketUpgrade` without a type does not read the state.** An `impl FromRef<App> for Upgrader` is used by
+//!   `WebSocketUpgrade<Upgrader>` only. Without the type, the defaults apply: no limit on connections, no shutdown, the
+//!   default origin policy.
+//! - **`from_ref` runs for each request.** It must clone the `Upgrader` of the state. An `Upgrader` that is made in `from_ref`
+//!   counts one connection, so that [`max_connections`](crate::Upgrader::max_connections) and
+//!   [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) are never reached. The same is true of
+//!   `From<Settings> for Upgrader` with a type of your own, and of middleware that inserts an `Upgrader`.
 //!
 //! # Authentication with cookies
 //!
@@ -187,11 +198,36 @@
 //!
 //! [`Router::layer`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
 //!
-//! # The peer's address
+//! # The peer's address and the path in the log
 //!
-//! The server alone knows it. A plain `SocketAddr` in the request's extensions is the `peer` in the log, the address of
-//! [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies), and tells which WebSockets share an HTTP/2
-//! connection. axum's `ConnectInfo` is a type of its own; pass it on:
+//! axum keeps them in its own types, `ConnectInfo` and `OriginalUri`. This crate depends on `axum-core` only, which does not
+//! have them. One call names them; the `peer` and the `path` of each connection's span and of each refusal are then theirs:
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use axum::extract::{ConnectInfo, OriginalUri};
+//! use axum::response::Response;
+//! use axum::routing::any;
+//! use axum::{Extension, Router};
+//! use tower_websocket::axum::WebSocketUpgrade;
+//! use tower_websocket::{Manager, Upgrader};
+//!
+//! async fn hello(ws: WebSocketUpgrade) -> Response {
+//!     ws.on_upgrade(|ws: Manager| async move { ws.send("hello").await })
+//! }
+//!
+//! let upgrader = Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>();
+//! let api = Router::new().route("/ws", any(hello));
+//! let app: Router = Router::new().nest("/api", api).layer(Extension(upgrader));
+//! let service = app.into_make_service_with_connect_info::<SocketAddr>(); // for `axum::serve`
+//! ```
+//!
+//! [`Upgrader::peer_addr`](crate::Upgrader::peer_addr) and [`Upgrader::original_uri`](crate::Upgrader::original_uri) take a
+//! function instead, for instance for an address in a proxy's header.
+//!
+//! [`OriginPolicy::trusted_proxies`](crate::OriginPolicy::trusted_proxies) uses none of these, as a client may have set that
+//! header. It needs a plain `SocketAddr` in the request's extensions, which is the default of `peer` too. Insert axum's, or use
+//! [`trusted_proxies_by`](crate::OriginPolicy::trusted_proxies_by):
 //!
 //! ```
 //! use std::net::SocketAddr;

@@ -20,6 +20,8 @@ mod subprotocol;
 pub(crate) use self::accepted::Accepted;
 #[cfg(feature = "client")]
 pub(crate) use self::authority::Authority;
+#[cfg(feature = "proxy")]
+pub(crate) use self::authority::Host;
 pub(crate) use self::client_handshake::ClientHandshake;
 pub(crate) use self::compact::copied;
 #[cfg(feature = "deflate")]

@@ -23,6 +23,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 /// }
 /// # count(&http::Response::new(()));
 /// ```
+#[doc(alias = "HandshakeError")]
 #[derive(Clone, Debug)]
 pub struct Rejection {
     kind: RejectionKind,
@@ -46,6 +47,7 @@ pub enum RejectionKind {
     /// `Host` differs from it (RFC 9113 §8.3.1).
     InvalidHost,
     /// `Sec-WebSocket-Key` is missing, repeated, or not 16 bytes of base64 (400; RFC 6455 §4.2.1).
+    #[doc(alias = "WebSocketKeyHeaderMissing")]
     InvalidKey,
     /// `Sec-WebSocket-Protocol` is not a list of tokens (400; RFC 6455 §4.1).
     InvalidSubprotocol,
@@ -53,10 +55,16 @@ pub enum RejectionKind {
     /// 6455 §4.1, RFC 8441 §5).
     InvalidTarget,
     /// The method is not `GET` (405 with `Allow`).
+    #[doc(alias = "MethodNotGet")]
+    #[doc(alias = "MethodNotConnect")]
     Method,
     /// The server does not support upgrades: it is not set up for them (500).
+    #[doc(alias = "ConnectionNotUpgradable")]
     NotUpgradable,
     /// The request is not a WebSocket handshake, and there is no inner service (426).
+    #[doc(alias = "InvalidConnectionHeader")]
+    #[doc(alias = "InvalidUpgradeHeader")]
+    #[doc(alias = "InvalidProtocolPseudoheader")]
     NotWebSocket,
     /// The [`OriginPolicy`](crate::OriginPolicy) refuses the page's origin (403).
     Origin,
@@ -69,6 +77,7 @@ pub enum RejectionKind {
     /// [`Upgrader::max_connections_per_key`](crate::Upgrader::max_connections_per_key) allows (429 with `Retry-After`).
     TooManyConnectionsPerKey,
     /// `Sec-WebSocket-Version` is not 13 (426; RFC 6455 §4.4).
+    #[doc(alias = "InvalidWebSocketVersionHeader")]
     Version,
 }
 

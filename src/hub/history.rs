@@ -27,16 +27,28 @@ pub struct History {
 }
 
 impl History {
-    /// The last `count` publications, none of them older than five minutes.
+    /// The last `count` publications, none of them older than five minutes. With zero none are kept, as by default.
     pub fn last(count: usize) -> Self {
         Self { last: count, within: Duration::from_secs(300) }
     }
 
     /// Keeps no publication for longer than this. A topic without members and handles is dropped once its last publication
-    /// is that old.
+    /// is that old. With zero none are kept; 30 years or more count as 30 years.
     pub fn within(mut self, time: Duration) -> Self {
         self.within = time.min(LONGEST);
         self
+    }
+
+    /// See [`last`](Self::last).
+    #[must_use]
+    pub fn get_last(&self) -> usize {
+        self.last
+    }
+
+    /// See [`within`](Self::within). Five minutes by default.
+    #[must_use]
+    pub fn get_within(&self) -> Duration {
+        self.within
     }
 }
 

@@ -108,6 +108,12 @@ impl Hub {
         Topic::new(self.0.topic(name.as_ref()))
     }
 
+    /// The budget that publications are charged to.
+    #[must_use]
+    pub fn get_budget(&self) -> &Budget {
+        &self.0.budget
+    }
+
     /// How many topics there are.
     #[must_use]
     pub fn topics(&self) -> usize {

@@ -56,6 +56,11 @@ impl Log {
         self.trim(now);
     }
 
+    /// What was set.
+    pub(super) fn history(&self) -> Option<History> {
+        self.history
+    }
+
     /// The number of the last entry.
     pub(super) fn head(&self) -> u64 {
         self.head
@@ -241,11 +246,6 @@ impl Log {
 /// With a broker.
 #[cfg(any(feature = "nats", feature = "redis"))]
 impl Log {
-    /// What new members may be replayed.
-    pub(super) fn history(&self) -> Option<History> {
-        self.history
-    }
-
     /// What was published up to this position may be lost, but for what is here already.
     pub(super) fn skip_to(&mut self, position: Position) {
         self.position = position;

@@ -133,6 +133,8 @@ impl Topic {
     /// 16 MiB wait for it.
     #[doc(alias = "broadcast")]
     #[doc(alias = "emit")]
+    #[doc(alias = "NewPreparedMessage")]
+    #[doc(alias = "WritePreparedMessage")]
     #[doc(alias = "PreparedMessage")]
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
         self.send(Draft { message: message.into(), key: None, except: None, latest: false })
@@ -201,10 +203,23 @@ impl Topic {
     ///
     /// If it is zero.
     #[must_use]
+    #[track_caller]
     pub fn capacity(self, publications: usize) -> Self {
         assert!(publications > 0, "a queue of no publications could never take one");
         self.0.set_capacity(publications);
         self
+    }
+
+    /// What was set with [`history`](Self::history).
+    #[must_use]
+    pub fn get_history(&self) -> Option<History> {
+        self.0.lock().log.history()
+    }
+
+    /// What was set with [`capacity`](Self::capacity), or the default.
+    #[must_use]
+    pub fn get_capacity(&self) -> usize {
+        self.0.lock().capacity
     }
 
     /// Makes the message that members get from a publication and its position. By default that is the published message.

@@ -10,6 +10,7 @@ use http::{Response, Uri};
 use tower_layer::Layer;
 
 use super::endpoint::{Endpoint, Matcher};
+use super::path::reason_against;
 use super::service::{NotWebSocket, WebSocketService};
 use crate::close::CloseFrame;
 use crate::error::Error;
@@ -72,6 +73,7 @@ use crate::upgrade::Upgrader;
 /// `subprotocol`, and as `peer` the [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Only the server knows
 /// the address: insert it where the service for one TCP connection is made, as below. With it, a warning is logged when 100
 /// WebSockets share one HTTP/2 connection.
+/// [`Upgrader::span_from`] finds it in another type, such as axum's `ConnectInfo`.
 ///
 /// A refused handshake is logged at level info with the reason, and at level warn if the origin, the host or the number of
 /// connections was the reason. [`HandlerOutput`] says how a handler's error is logged.
@@ -119,8 +121,25 @@ impl<H> WebSocketLayer<H> {
     /// Accepts only handshakes for exactly this path. The query is ignored.
     ///
     /// It is the path that reaches the layer: in a nested router of axum, without the prefix of that router.
+    ///
+    /// ```
+    /// use tower_websocket::{Manager, WebSocketLayer};
+    ///
+    /// let layer = WebSocketLayer::new(|ws: Manager| async move { ws.send("welcome").await }).path("/ws");
+    /// assert_eq!(layer.get_path(), Some("/ws"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no request would ever have it: it does not begin with `/`, has a query or a fragment, is a template such as
+    /// `/rooms/{id}` (see [`matching`](Self::matching)), or has what a URL has percent-encoded.
+    #[track_caller]
     pub fn path(self, path: impl Into<String>) -> Self {
-        let matcher = Matcher::Path(path.into().into());
+        let path = path.into();
+        if let Some(reason) = reason_against(&path) {
+            panic!("no request would have the path {path:?}: {reason}");
+        }
+        let matcher = Matcher::Path(path.into());
         self.with(|endpoint| endpoint.matcher = matcher)
     }
 
@@ -165,6 +184,15 @@ impl<H> WebSocketLayer<H> {
     /// Shorthand for [`Upgrader::on_end`].
     pub fn on_end(self, report: impl Fn(&Parts, &Result<CloseFrame, Error>, Stats) + Send + Sync + 'static) -> Self {
         self.set(|upgrader| upgrader.on_end(report))
+    }
+
+    /// What was set with [`path`](Self::path), unless [`matching`](Self::matching) has replaced it.
+    #[must_use]
+    pub fn get_path(&self) -> Option<&str> {
+        match &self.0.matcher {
+            Matcher::Path(path) => Some(path),
+            Matcher::All | Matcher::Predicate(_) => None,
+        }
     }
 
     /// The settings of this endpoint.

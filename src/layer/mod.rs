@@ -5,6 +5,7 @@ mod endpoint;
 mod future;
 #[expect(clippy::module_inception, reason = "the layer has a file of its own, as in tower-http")]
 mod layer;
+mod path;
 #[cfg(feature = "json")]
 mod periodic;
 mod service;

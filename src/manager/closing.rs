@@ -63,6 +63,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// As for [`close_with`](Self::close_with).
+    #[doc(alias = "CloseMessage")]
     pub async fn close_frame(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
         self.start_close(frame.into());
         self.done().await.map(drop)
@@ -98,6 +99,8 @@ impl Manager {
     /// Whether nothing more can be sent: the connection has ended, or its transport accepts no more data.
     ///
     /// Unread messages may still be [received](Self::recv).
+    #[doc(alias = "can_write")]
+    #[doc(alias = "is_terminated")]
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared.connection.is_closed()

@@ -39,6 +39,8 @@ use crate::message::Message;
 /// [`Manager::from_upgraded`] or [`testing::pair`](crate::testing::pair), closes when the last clone is dropped.
 #[doc(alias = "SocketRef")]
 #[doc(alias = "split")]
+#[doc(alias = "SplitSink")]
+#[doc(alias = "SplitStream")]
 #[doc(alias = "WebSocket")]
 #[doc(alias = "WebSocketStream")]
 #[doc(alias = "Conn")]

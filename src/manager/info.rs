@@ -30,6 +30,7 @@ impl Manager {
     /// `axum::extract::OriginalUri`, in the extensions, does.
     ///
     /// It is kept until the connection is dropped or [`drop_request`](Self::drop_request) is called.
+    #[doc(alias = "RemoteAddr")]
     #[must_use]
     pub fn request(&self) -> Arc<Parts> {
         self.shared.request.get()
@@ -43,6 +44,7 @@ impl Manager {
     }
 
     /// The subprotocol that was agreed upon (RFC 6455 §1.9).
+    #[doc(alias = "selected_protocol")]
     #[doc(alias = "Subprotocol")]
     #[doc(alias = "protocol")]
     #[must_use]
@@ -69,6 +71,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on the connection.
+    #[doc(alias = "PingMessage")]
+    #[doc(alias = "PongMessage")]
     #[doc(alias = "WriteControl")]
     #[doc(alias = "SetPongHandler")]
     pub async fn ping(&self) -> Result<Duration, Error> {

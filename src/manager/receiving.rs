@@ -26,6 +26,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: the message is returned by the next call.
+    #[doc(alias = "read_message")]
     #[doc(alias = "ReadMessage")]
     #[doc(alias = "ReadCh")]
     #[doc(alias = "next")]

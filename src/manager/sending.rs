@@ -24,6 +24,8 @@ impl Manager {
     /// # Cancel safety
     ///
     /// When the future is dropped before it is ready, the message was not sent.
+    #[doc(alias = "write_message")]
+    #[doc(alias = "feed")]
     #[doc(alias = "WriteMessage")]
     pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
         self.send_as(message.into(), true)
@@ -77,6 +79,7 @@ impl Manager {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect.
+    #[doc(alias = "write_pending")]
     pub async fn flush(&self) -> Result<(), Error> {
         self.written(self.shared.connection.bytes_queued()).await
     }

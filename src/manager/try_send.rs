@@ -34,6 +34,7 @@ impl Manager {
 }
 
 /// A message that [`Manager::try_send`] has not sent.
+#[doc(alias = "WriteBufferFull")]
 #[derive(Clone, Debug)]
 pub struct TrySendError {
     message: Message,

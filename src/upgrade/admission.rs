@@ -1,12 +1,10 @@
 //! The way of a request through the settings of an endpoint: admitted and counted, or refused and logged; then answered.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, Uri, Version};
-use tracing::Span;
+use http::{Request, Response, Version};
 
+use super::hooks::EndReport;
 use super::io::PendingTransport;
 use super::permits::Permits;
 use super::refused::{log_lost_upgrade, log_refusal};
@@ -14,7 +12,6 @@ use super::upgrade::Upgrade;
 use super::upgrader::Upgrader;
 use crate::connection::ConnectionConfig;
 use crate::handshake::{Accepted, Head, Protocol, Rejection, RejectionKind, StoredRequest, copied};
-use crate::log_text::{LONGEST_VALUE, shortened};
 use crate::metrics::rejected;
 use crate::role::Role;
 use crate::shutdown::Ticket;
@@ -49,6 +46,8 @@ impl Upgrader {
     ///
     /// Why the handshake is refused; [`RejectionKind::NotWebSocket`] if the request is not a handshake.
     /// [`rejection_response`](Self::rejection_response) makes the response.
+    #[doc(alias = "create_response")]
+    #[doc(alias = "derive_accept_key")]
     #[doc(alias = "Upgrade")]
     #[doc(alias = "NewManagerWithUpgrade")]
     #[doc(alias = "accept_hdr_async")]
@@ -167,8 +166,10 @@ impl Upgrader {
             read_to_end: request.version >= Version::HTTP_2,
             ..self.0.config.connection_config(Role::Server, deflate)
         };
-        let request = StoredRequest::new(request);
-        let upgrade = Upgrade { transport, config, request, subprotocol, upgrader: self.clone(), ticket, permits };
+        let mut request = StoredRequest::new(request);
+        let end_report = self.0.on_end.clone().map(|hook| EndReport::new(hook, &mut request));
+        let upgrader = self.clone();
+        let upgrade = Upgrade { transport, config, request, subprotocol, upgrader, end_report, ticket, permits };
         (response.map(|()| R::default()), upgrade)
     }
 
@@ -176,29 +177,5 @@ impl Upgrader {
     #[cfg(feature = "axum")]
     pub(crate) fn choose_subprotocol(&self, admission: &mut Admission, headers: &http::HeaderMap) {
         admission.accepted.set_subprotocol(self.0.rules.subprotocols.choose(headers).unwrap_or_default());
-    }
-
-    /// The address of the peer that sent this request, where it is known.
-    pub(super) fn peer_of(&self, request: &Parts) -> Option<SocketAddr> {
-        match &self.0.peer_addr {
-            Some(peer) => (peer.0)(request),
-            None => request.extensions.get().copied(),
-        }
-    }
-
-    /// The URI that the client sent.
-    fn uri_of<'a>(&self, request: &'a Parts) -> &'a Uri {
-        self.0.original_uri.as_ref().and_then(|original| (original.0)(request)).unwrap_or(&request.uri)
-    }
-
-    /// The tracing span of a connection. What the client has chosen is of bounded length in it.
-    pub(super) fn span(&self, request: &Parts, subprotocol: Option<&str>) -> Span {
-        tracing::info_span!(
-            target: "tower_websocket",
-            "websocket",
-            path = &*shortened(self.uri_of(request).path(), LONGEST_VALUE),
-            peer = self.peer_of(request).map(tracing::field::display),
-            subprotocol = subprotocol.map(|subprotocol| shortened(subprotocol, LONGEST_VALUE)).as_deref(),
-        )
     }
 }

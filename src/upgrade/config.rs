@@ -2,7 +2,7 @@
 
 use crate::connection::ConnectionConfig;
 use crate::deflate::{Compression, Deflater, Inflater, Negotiated};
-use crate::limits::Limits;
+use crate::limits::{LONGEST, Limits};
 use crate::protocol::Keepalive;
 use crate::role::Role;
 
@@ -60,7 +60,23 @@ impl WebSocketConfig {
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
+    ///
+    /// If its [`interval`](Keepalive::interval) is not shorter than its [`timeout`](Keepalive::timeout), which is logged at level
+    /// warn, a peer that sends nothing by itself times out before it is pinged. `Keepalive::disabled().timeout(..)` says that
+    /// without the warning.
+    #[doc(alias = "SetPingHandler")]
+    #[doc(alias = "PingHandler")]
     pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        if let (Some(interval), Some(timeout)) = (keepalive.get_interval(), keepalive.get_timeout())
+            && interval >= timeout
+            && timeout != LONGEST
+        {
+            tracing::warn!(
+                ?interval,
+                ?timeout,
+                "the keepalive's interval is not shorter than its timeout: no peer is pinged"
+            );
+        }
         self.keepalive = keepalive;
         self
     }

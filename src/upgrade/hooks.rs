@@ -48,21 +48,30 @@ impl<F: ?Sized> fmt::Debug for Hook<F> {
 pub(super) struct EndReport {
     hook: Hook<OnEnd>,
     request: StoredRequest,
-    // No handle, as unread messages are discarded when the last one is dropped.
-    connection: Arc<Inner>,
+    // No handle, as unread messages are discarded when the last one is dropped. None before the connection is prepared.
+    connection: Option<Arc<Inner>>,
 }
 
 impl EndReport {
-    pub(super) fn new(hook: Hook<OnEnd>, request: StoredRequest, connection: Arc<Inner>) -> Self {
-        Self { hook, request, connection }
+    /// Of a handshake that is accepted now.
+    pub(super) fn new(hook: Hook<OnEnd>, request: &mut StoredRequest) -> Box<Self> {
+        Box::new(Self { hook, request: request.share(), connection: None })
+    }
+
+    /// From here on it tells of this connection.
+    pub(super) fn attach(&mut self, connection: &Arc<Inner>) {
+        self.connection = Some(connection.clone());
     }
 }
 
 impl Drop for EndReport {
     /// A panic in `on_end` ends nothing else.
     fn drop(&mut self) {
-        let end = self.connection.close_reason().unwrap_or_else(|| Err(Error::new(ErrorKind::Disconnected)));
-        let (request, stats) = (self.request.get(), self.connection.stats());
+        let connection = self.connection.as_ref();
+        let end = connection.and_then(|connection| connection.close_reason());
+        let end = end.unwrap_or_else(|| Err(Error::new(ErrorKind::Disconnected)));
+        let stats = connection.map_or_else(Stats::default, |connection| connection.stats());
+        let request = self.request.get();
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.hook.0)(&request, &end, stats))) {
             drop_payload(payload);
             tracing::error!("`on_end` panicked");

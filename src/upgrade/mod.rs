@@ -14,6 +14,7 @@ mod upgrader;
 
 // Behind the settings, which come first in the documentation of `Upgrader`.
 mod admission;
+mod span;
 
 #[cfg(feature = "axum")]
 pub(crate) use self::admission::Admission;

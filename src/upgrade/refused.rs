@@ -34,10 +34,9 @@ pub(super) fn log_refusal(
         // One target for all, so that filters need not know the module.
         match rejection.kind() {
             RejectionKind::HostNotAllowed | RejectionKind::Origin => {
-                let is_origin = rejection.kind() == RejectionKind::Origin;
                 let hint = match () {
                     () if policy.lacks_address(head) => NO_ADDRESS,
-                    () if is_origin && policy.differs_by_host(head) => PASS_HOST_ON,
+                    () if policy.differs_by_host(head) => PASS_HOST_ON,
                     () => "",
                 };
                 let policy = policy.shown();

@@ -30,7 +30,8 @@ use crate::shutdown::Ticket;
 
 /// An accepted handshake. Once the response is sent, the connection can [`run`](Self::run).
 ///
-/// Made by [`Upgrader::upgrade`](crate::Upgrader::upgrade). Dropping it drops the connection.
+/// Made by [`Upgrader::upgrade`](crate::Upgrader::upgrade). Dropping it drops the connection, which
+/// [`on_end`](crate::Upgrader::on_end) is told.
 #[derive(Debug)]
 #[must_use = "the connection is dropped unless this runs"]
 pub struct Upgrade {
@@ -39,6 +40,8 @@ pub struct Upgrade {
     pub(super) request: StoredRequest,
     pub(super) subprotocol: Option<Box<str>>,
     pub(super) upgrader: Upgrader,
+    /// Dropped before what counts the connection.
+    pub(super) end_report: Option<Box<EndReport>>,
     pub(super) ticket: Option<Ticket>,
     /// Held for as long as the connection counts against `max_connections` and `max_connections_per_key`.
     pub(super) permits: Permits,
@@ -46,6 +49,7 @@ pub struct Upgrade {
 
 impl Upgrade {
     /// The subprotocol that was agreed upon (RFC 6455 §1.9).
+    #[doc(alias = "selected_protocol")]
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
@@ -58,6 +62,7 @@ impl Upgrade {
     /// # Cancel safety
     ///
     /// Dropping the future drops the handler and the transport, without a close frame.
+    #[doc(alias = "on_upgrade")]
     pub async fn run<H, F>(self, handler: H)
     where
         H: FnOnce(Manager) -> F,
@@ -78,15 +83,17 @@ impl Upgrade {
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
     pub(crate) fn detach(mut self) -> Option<Manager> {
         let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
-        let on_end = self.upgrader.get_on_end().cloned().map(|hook| (hook, self.request.share()));
         let manager = Manager::detached(transport, self.config, self.request, self.subprotocol);
         if let Some(ticket) = &self.ticket {
             ticket.attach(manager.connection());
         }
-        if self.ticket.is_some() || self.permits.is_some() || on_end.is_some() {
+        if let Some(end_report) = &mut self.end_report {
+            end_report.attach(manager.connection());
+        }
+        if self.ticket.is_some() || self.permits.is_some() || self.end_report.is_some() {
             // Without a handle, whose last one closes the connection.
             let inner = manager.connection().clone();
-            let end_report = on_end.map(|(hook, request)| EndReport::new(hook, request, inner.clone()));
+            let end_report = self.end_report;
             let counted = (self.ticket, self.permits);
             tokio::spawn(async move {
                 let mut waiter = Waiter::new(&inner, connection::Waiting::Watcher);
@@ -111,8 +118,9 @@ impl Upgrade {
         if let Some(ticket) = &self.ticket {
             ticket.attach(&inner);
         }
-        let on_end = self.upgrader.get_on_end().cloned();
-        let end_report = on_end.map(|hook| Box::new(EndReport::new(hook, self.request.share(), inner.clone())));
+        if let Some(end_report) = &mut self.end_report {
+            end_report.attach(&inner);
+        }
         let manager = Manager::new(inner.clone(), self.request, self.subprotocol);
         // Boxed, or the runtime and the tracing around it would copy all of it again and again on the way to its task
         // (`benches/handshake.rs`).
@@ -122,7 +130,7 @@ impl Upgrade {
             connection,
             context: self.upgrader.get_context().map(|context| Box::pin(context.clone().cancelled_owned())),
             inner,
-            end_report,
+            end_report: self.end_report,
             _ticket: self.ticket,
             _permits: self.permits.is_some().then(|| Box::new(self.permits)),
             _stream: stream,

@@ -1,12 +1,11 @@
 //! The settings of one endpoint.
 
 use std::hash::Hash;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Response;
 use http::request::Parts;
-use http::{Response, Uri};
 use tokio_util::sync::CancellationToken;
 
 use super::config::WebSocketConfig;
@@ -93,6 +92,7 @@ impl Upgrader {
     /// If one of them is not a token, such as an empty one or one with a space.
     #[doc(alias = "Subprotocols")]
     #[doc(alias = "protocols")]
+    #[track_caller]
     pub fn subprotocols<S: AsRef<str>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
         self.settings().rules.subprotocols =
             Subprotocols::list(subprotocols).expect("a subprotocol is a token (RFC 6455 section 4.1)");
@@ -112,6 +112,8 @@ impl Upgrader {
     ///     offered.iter().find(|name| name.starts_with("csrf.")).map(ToString::to_string)
     /// });
     /// ```
+    #[doc(alias = "requested_protocols")]
+    #[doc(alias = "set_selected_protocol")]
     pub fn select_subprotocol(mut self, select: impl Fn(&[&str]) -> Option<String> + Send + Sync + 'static) -> Self {
         self.settings().rules.subprotocols = Subprotocols::select(select);
         self
@@ -136,8 +138,10 @@ impl Upgrader {
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
+    /// See [`WebSocketConfig::keepalive`].
     pub fn keepalive(self, keepalive: Keepalive) -> Self {
-        self.with_config(|config| config.keepalive(keepalive))
+        let config = self.0.config.clone().keepalive(keepalive);
+        self.config(config)
     }
 
     /// Limits on memory and time.
@@ -158,7 +162,7 @@ impl Upgrader {
         self
     }
 
-    /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default.
+    /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default. With zero, all do.
     ///
     /// A connection counts from the response to its handshake until it and its handler have ended. Clones share the limit,
     /// also after their other settings were changed.
@@ -235,12 +239,15 @@ impl Upgrader {
 
     /// Tells a function of the end of each connection, for logs and metrics.
     ///
-    /// It is called once for each handshake that was accepted and whose [`Upgrade`](crate::Upgrade) was run, after the transport and the handler have ended: with the
+    /// It is called once for each handshake that was accepted, after the transport and the handler have ended: with the
     /// request (an empty one after [`Manager::drop_request`](crate::Manager::drop_request)), with what
-    /// [`Manager::done`](crate::Manager::done) says of the end, and with what the connection has carried. Where the
-    /// transport never came, or the connection's task was dropped, the end is
-    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected). It runs in the connection's task: what takes long
-    /// belongs into another.
+    /// [`Manager::done`](crate::Manager::done) says of the end, and with what the connection has carried. If the
+    /// transport never came, the connection's task was dropped, or an [`Upgrade`](crate::Upgrade) was dropped without being run,
+    /// the end is [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected). It runs in the connection's task: what takes
+    /// long belongs into another.
+    ///
+    /// It is not called for a refused handshake, nor if a handler drops the extractor without calling `on_upgrade`: that
+    /// handshake was not accepted.
     ///
     /// ```
     /// use tower_websocket::Upgrader;
@@ -250,50 +257,13 @@ impl Upgrader {
     ///     Err(error) => println!("{}: {error}, {} bytes sent", request.uri, stats.wire_sent),
     /// });
     /// ```
+    #[doc(alias = "OnFailedUpgrade")]
     #[doc(alias = "on_failed_upgrade")]
     pub fn on_end(
         mut self,
         report: impl Fn(&Parts, &Result<CloseFrame, Error>, Stats) + Send + Sync + 'static,
     ) -> Self {
         self.settings().on_end = Some(Hook(Arc::new(report)));
-        self
-    }
-
-    /// Finds the peer's address in a request, for the log: it is the `peer` of a connection's tracing span and of a refused
-    /// handshake, and identifies the WebSockets that share an HTTP/2 connection. By default it is a [`SocketAddr`] in the
-    /// request's extensions.
-    ///
-    /// It is used for nothing else, so it may come from a header that a proxy sets. [`OriginPolicy::trusted_proxies`] uses
-    /// only a `SocketAddr` in the extensions; [`OriginPolicy::trusted_proxies_by`] is for addresses elsewhere.
-    ///
-    /// ```
-    /// use std::net::SocketAddr;
-    /// use axum::extract::ConnectInfo;
-    /// use tower_websocket::Upgrader;
-    ///
-    /// // axum's `into_make_service_with_connect_info::<SocketAddr>()`:
-    /// let upgrader = Upgrader::new()
-    ///     .peer_addr(|request| request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0));
-    /// ```
-    #[doc(alias = "ConnectInfo")]
-    #[doc(alias = "RemoteAddr")]
-    pub fn peer_addr(mut self, peer: impl Fn(&Parts) -> Option<SocketAddr> + Send + Sync + 'static) -> Self {
-        self.settings().peer_addr = Some(Hook(Arc::new(peer)));
-        self
-    }
-
-    /// Finds the URI that the client sent, for the `path` of a connection's tracing span and of a refused handshake. By
-    /// default it is the request's own, which in a nested router does not have the router's prefix.
-    ///
-    /// ```
-    /// use axum::extract::OriginalUri;
-    /// use tower_websocket::Upgrader;
-    ///
-    /// let upgrader = Upgrader::new()
-    ///     .original_uri(|request| request.extensions.get::<OriginalUri>().map(|original| &original.0));
-    /// ```
-    pub fn original_uri(mut self, uri: impl Fn(&Parts) -> Option<&Uri> + Send + Sync + 'static) -> Self {
-        self.settings().original_uri = Some(Hook(Arc::new(uri)));
         self
     }
 
@@ -361,18 +331,13 @@ impl Upgrader {
         self
     }
 
-    /// What is told of their end.
-    pub(super) fn get_on_end(&self) -> Option<&Hook<OnEnd>> {
-        self.0.on_end.as_ref()
-    }
-
     fn with_config(mut self, set: impl FnOnce(WebSocketConfig) -> WebSocketConfig) -> Self {
         let settings = self.settings();
         settings.config = set(std::mem::take(&mut settings.config));
         self
     }
 
-    fn settings(&mut self) -> &mut Settings {
+    pub(super) fn settings(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.0)
     }
 }

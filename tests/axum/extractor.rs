@@ -119,6 +119,46 @@ async fn each_route_may_have_settings_of_its_own() {
     client.open(request).await.unwrap();
 }
 
+/// The traps that the guide warns of.
+#[tokio::test(start_paused = true)]
+async fn a_plain_extractor_does_not_look_into_the_state_and_a_new_upgrader_has_its_own_counts() {
+    #[derive(Clone)]
+    struct Anew;
+
+    impl FromRef<Anew> for Upgrader {
+        fn from_ref(_: &Anew) -> Self {
+            Self::new().max_connections(1)
+        }
+    }
+
+    #[derive(Clone)]
+    struct Kept(Upgrader);
+
+    impl FromRef<Kept> for Upgrader {
+        fn from_ref(kept: &Kept) -> Self {
+            kept.0.clone()
+        }
+    }
+
+    async fn plain(ws: WebSocketUpgrade) -> Response {
+        ws.on_upgrade(echo)
+    }
+    async fn named(ws: WebSocketUpgrade<Upgrader>) -> Response {
+        ws.on_upgrade(echo)
+    }
+
+    let kept = || Kept(Upgrader::new().max_connections(1));
+    for (router, limited) in [
+        (Router::new().route("/", any(plain)).with_state(kept()), false),
+        (Router::new().route("/", any(named)).with_state(Anew), false),
+        (Router::new().route("/", any(named)).with_state(kept()), true),
+    ] {
+        let client = TestClient::new(router);
+        let _first = client.connect("/").await.unwrap();
+        assert_eq!(client.connect("/").await.is_err(), limited);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_option_serves_a_page_too() {
     async fn either(ws: Result<Option<WebSocketUpgrade>, WebSocketRejection>) -> Response {
@@ -163,16 +203,32 @@ async fn a_handler_chooses_subprotocols_and_limits() {
 async fn the_span_has_the_peer_and_the_path_before_nesting() {
     let lines = lines::Lines::default();
     lines.subscribe();
-    let upgrader = Upgrader::new()
+    let by_functions = Upgrader::new()
         .peer_addr(|request| request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0))
         .original_uri(|request| request.extensions.get::<OriginalUri>().map(|original| &original.0));
-    let inner = Router::new().route("/ws", any(|ws: WebSocketUpgrade| async { ws.on_upgrade(echo) }));
-    let router: Router = Router::new().nest("/api", inner).layer(Extension(upgrader));
-    let peer = ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4711)));
-    let request = Request::get("/api/ws").extension(peer).body(Empty::<Bytes>::new()).unwrap();
-    let ws = TestClient::new(router).open(request).await.unwrap();
-    ws.close().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let said = lines.take();
-    assert!(said.contains("websocket{path=\"/api/ws\" peer=192.0.2.1:4711"), "{said}");
+    let by_types = Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>();
+    let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
+    for (upgrader, known_without_info) in [(by_functions, false), (by_types, true)] {
+        let inner = Router::new().route("/ws", any(|ws: WebSocketUpgrade| async { ws.on_upgrade(echo) }));
+        let router: Router = Router::new().nest("/api", inner).layer(Extension(upgrader));
+        let client = TestClient::new(router);
+        for (has_info, shown) in [(true, true), (false, known_without_info)] {
+            let request = || {
+                let request = Request::get("/api/ws");
+                if has_info { request.extension(ConnectInfo(peer)) } else { request.extension(peer) }
+            };
+            let ws = client.open(request().body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+            ws.close().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let said = lines.take();
+            assert!(said.contains("websocket{path=\"/api/ws\""), "{said}");
+            assert_eq!(said.contains("path=\"/api/ws\" peer=192.0.2.1:4711"), shown, "{said}");
+
+            let evil = request().header("origin", "https://evil.example");
+            client.open(evil.body(Empty::<Bytes>::new()).unwrap()).await.unwrap_err();
+            let said = lines.take();
+            assert!(said.contains("handshake refused") && said.contains("path=\"/api/ws\""), "{said}");
+            assert_eq!(said.contains("peer=192.0.2.1:4711"), shown, "{said}");
+        }
+    }
 }

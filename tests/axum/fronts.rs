@@ -266,6 +266,112 @@ async fn a_connection_whose_task_is_dropped_is_reported_too() {
     assert_eq!(*reports.lock().unwrap(), [Err(ErrorKind::Disconnected)]);
 }
 
+/// What `on_end` was told.
+type Reports = Arc<Mutex<Vec<(Result<CloseFrame, ErrorKind>, Stats)>>>;
+
+fn reporting() -> (Upgrader, Reports) {
+    let reports = Reports::default();
+    let told = reports.clone();
+    let upgrader = Upgrader::new().on_end(move |request, end, stats| {
+        assert_eq!(request.uri.path(), "/ws");
+        told.lock().unwrap().push((end.clone().map_err(|error| error.kind()), stats));
+    });
+    (upgrader, reports)
+}
+
+/// As where the process ends right after the handshake: the task that would run the connection is never polled.
+#[test]
+fn a_connection_that_never_ran_is_reported_whichever_front_it_came_by() {
+    for number in 0..fronts(&Upgrader::new()).len() {
+        for http2 in [false, true] {
+            let (upgrader, reports) = reporting();
+            let shutdown = Shutdown::new();
+            let (name, mut client) = fronts(&upgrader.shutdown(&shutdown)).swap_remove(number);
+            if http2 {
+                client = client.http2();
+            }
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let ws = runtime.block_on(client.connect("/ws")).unwrap();
+            assert_eq!(shutdown.connections(), 1, "{name}");
+            assert!(reports.lock().unwrap().is_empty(), "{name}");
+            drop(runtime);
+            drop(ws);
+            assert_eq!(*reports.lock().unwrap(), [(Err(ErrorKind::Disconnected), Stats::default())], "{name}");
+            assert_eq!(shutdown.connections(), 0, "{name}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_that_is_dropped_in_place_of_being_run_is_reported() {
+    let told_while_counted = Arc::new(Mutex::new(Vec::new()));
+    let (told, shutdown) = (told_while_counted.clone(), Shutdown::new());
+    let counts = shutdown.clone();
+    let upgrader = Upgrader::new().shutdown(&shutdown).on_end(move |request, end, stats| {
+        let user = request.extensions.get::<&str>().copied();
+        told.lock().unwrap().push((user, end.clone().map_err(|error| error.kind()), stats, counts.connections()));
+    });
+    let unpolled = upgrader.clone();
+    let services: [(&str, Service); 3] = [
+        ("dropped", {
+            let service = service_fn(move |mut request: Request<EmptyBody>| {
+                let (response, upgrade) = upgrader.upgrade::<_, Body>(&mut request).unwrap();
+                drop(upgrade);
+                async { Ok::<_, Infallible>(response) }
+            });
+            BoxCloneSyncService::new(service)
+        }),
+        ("a future that is not polled", {
+            let upgrader = unpolled.clone();
+            let service = service_fn(move |mut request: Request<EmptyBody>| {
+                let (response, upgrade) = upgrader.upgrade::<_, Body>(&mut request).unwrap();
+                drop(upgrade.run(echo));
+                async { Ok::<_, Infallible>(response) }
+            });
+            BoxCloneSyncService::new(service)
+        }),
+        ("by its parts", {
+            let service = service_fn(move |request: Request<EmptyBody>| {
+                let (mut parts, _) = request.into_parts();
+                let (response, upgrade) = unpolled.upgrade_parts::<Body>(&mut parts).unwrap();
+                drop(upgrade);
+                async { Ok::<_, Infallible>(response) }
+            });
+            BoxCloneSyncService::new(service)
+        }),
+    ];
+    for (name, service) in services {
+        for client in [TestClient::new(service.clone()), TestClient::new(service).http2()] {
+            let mut request = Request::get("/ws").body(EmptyBody::default()).unwrap();
+            request.extensions_mut().insert("anna");
+            let _ = client.open(request).await;
+            let told = std::mem::take(&mut *told_while_counted.lock().unwrap());
+            assert_eq!(told, [(Some("anna"), Err(ErrorKind::Disconnected), Stats::default(), 1)], "{name}");
+            assert_eq!(shutdown.connections(), 0, "{name}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_accepted_has_no_end() {
+    async fn unanswered(ws: WebSocketUpgrade<Upgrader>) -> StatusCode {
+        drop(ws);
+        StatusCode::FORBIDDEN
+    }
+
+    let (upgrader, reports) = reporting();
+    let app = Router::new().route("/ws", any(unanswered)).with_state(App(upgrader.clone()));
+    let client = TestClient::new(BoxCloneSyncService::new(app));
+    let handshake = || Request::get("/ws").body(EmptyBody::default()).unwrap();
+    assert_eq!(client.open(handshake()).await.unwrap_err().status(), 403);
+    for (name, client) in fronts(&upgrader) {
+        let mut request = handshake();
+        request.headers_mut().insert("origin", "https://evil.example".parse().unwrap());
+        assert_eq!(client.open(request).await.unwrap_err().status(), 403, "{name}");
+    }
+    assert_eq!(*reports.lock().unwrap(), []);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_pair_counts_too() {
     let reports: Arc<Mutex<u64>> = Arc::default();

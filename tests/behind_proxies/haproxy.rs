@@ -1,6 +1,6 @@
 //! HAProxy: TLS with HTTP/1.1 and HTTP/2 in front, either of them behind.
 
-use std::net::SocketAddr;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,15 +11,18 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
-use tower_websocket::{CloseCode, Message, Shutdown, Upgrader};
+use tower_websocket::{CloseCode, Connector, Message, Shutdown, Upgrader};
 
+use crate::backend::{Backend, Came};
 use crate::proxy::Proxy;
 use crate::{PATIENCE, backend, client, connect, is_served_over};
 
-/// `SERVER` is how the server is spoken to. Connections to it are shared by all clients.
+/// `SERVER` is how the server is spoken to. Connections to it are shared by all clients: of one thread, which is the only one
+/// here. The server is told which version of HTTP the client spoke.
 const CONFIGURATION: &str = "
 global
     maxconn 1000
+    nbthread 1
 defaults
     mode http
     timeout connect 10s
@@ -28,6 +31,7 @@ defaults
     timeout tunnel 60s
 frontend front
     bind 127.0.0.1:PORT ssl crt PEM alpn h2,http/1.1
+    http-request set-header x-front HTTP/%[fc_http_major]
     default_backend app
 backend app
     http-reuse always
@@ -37,26 +41,34 @@ backend app
 const HTTP1: &str = "proto h1";
 const HTTP2: &str = "proto h2 ws h2";
 
-async fn haproxy(server: &str, backend: SocketAddr) -> Option<Proxy> {
+/// Both, and how handshakes come over them.
+const BEHIND: [(&str, Came); 2] = [(HTTP1, Came::ByUpgrade), (HTTP2, Came::ByExtendedConnect)];
+
+/// Clients that speak each version, and what the proxy calls it. Over HTTP/2 there is extended CONNECT alone.
+fn clients(proxy: &Proxy) -> [(Connector, &'static str); 2] {
+    [(client(&proxy.trust), "HTTP/1"), (client(&proxy.trust).http2(), "HTTP/2")]
+}
+
+async fn haproxy(server: &str, backend: &Backend) -> Option<Proxy> {
     let arguments = ["-db", "-q", "-f", "DIRECTORY/configuration"];
     Proxy::start("haproxy", &arguments, &CONFIGURATION.replace("SERVER", server), backend).await
 }
 
 #[tokio::test]
 async fn every_version_in_front_reaches_every_version_behind() {
-    for (server, version) in [(HTTP1, "HTTP/1.1"), (HTTP2, "HTTP/2.0")] {
+    for (server, came) in BEHIND {
         let shutdown = Shutdown::new();
         let backend = backend::start(Upgrader::new().shutdown(&shutdown)).await;
-        let Some(proxy) = haproxy(server, backend).await else { return };
-        for connector in [client(&proxy.trust), client(&proxy.trust).http2()] {
+        let Some(proxy) = haproxy(server, &backend).await else { return };
+        for (connector, front) in clients(&proxy) {
             let ws = connect(&connector, proxy.port).await.unwrap();
-            is_served_over(&ws, version).await;
+            is_served_over(&ws, front, came).await;
             ws.close_with(CloseCode::GOING_AWAY, "bye").await.unwrap();
         }
         let mut open = Vec::new();
-        for connector in [client(&proxy.trust), client(&proxy.trust).http2()] {
+        for (connector, front) in clients(&proxy) {
             let ws = connect(&connector, proxy.port).await.unwrap();
-            is_served_over(&ws, version).await;
+            is_served_over(&ws, front, came).await;
             open.push(ws);
         }
         // Those that were closed before are counted no more, once their server's side has ended.
@@ -68,16 +80,61 @@ async fn every_version_in_front_reaches_every_version_behind() {
         tokio::time::timeout(PATIENCE, settled).await.unwrap();
         assert_eq!(shutdown.close_all(CloseCode::SERVICE_RESTART, "restarting", Duration::from_secs(10)).await, 0);
         for ws in open {
-            assert_eq!(ws.done().await.unwrap().code(), CloseCode::SERVICE_RESTART, "{version}");
+            assert_eq!(ws.done().await.unwrap().code(), CloseCode::SERVICE_RESTART, "{came}");
         }
     }
 }
 
 #[tokio::test]
+async fn many_clients_share_one_connection_of_http2() {
+    let backend = backend::start(Upgrader::new()).await;
+    let Some(proxy) = haproxy(HTTP2, &backend).await else { return };
+    let mut open = Vec::new();
+    let mut connections = HashSet::new();
+    for _ in 0..5 {
+        for (connector, front) in clients(&proxy) {
+            let ws = connect(&connector, proxy.port).await.unwrap();
+            connections.insert(is_served_over(&ws, front, Came::ByExtendedConnect).await);
+            // A page in between, and a WebSocket that ends.
+            assert_eq!(page(proxy.port, &proxy.trust, "/page").await, "/page");
+            connect(&connector, proxy.port).await.unwrap().close().await.unwrap();
+            open.push(ws);
+        }
+    }
+    assert_eq!((connections.len(), backend.accepted()), (1, 1), "{connections:?}");
+    // All are open still, and each has its own stream.
+    for (number, ws) in open.iter().enumerate() {
+        let message = Message::text(format!("number {number}"));
+        ws.send(&message).await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), Some(message));
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_gets_a_connection_of_http1_that_pages_have_shared() {
+    let backend = backend::start(Upgrader::new()).await;
+    let Some(proxy) = haproxy(HTTP1, &backend).await else { return };
+    let mut open = Vec::new();
+    let mut connections = HashSet::new();
+    for (number, (connector, front)) in clients(&proxy).into_iter().enumerate() {
+        // Each with a connection of its own to the proxy.
+        for _ in 0..5 {
+            assert_eq!(page(proxy.port, &proxy.trust, "/page").await, "/page");
+        }
+        assert_eq!(backend.accepted(), number + 1, "the pages have shared one");
+        let ws = connect(&connector, proxy.port).await.unwrap();
+        connections.insert(is_served_over(&ws, front, Came::ByUpgrade).await);
+        assert_eq!(backend.accepted(), number + 1, "the WebSocket has taken that");
+        open.push(ws);
+    }
+    assert_eq!(connections.len(), 2, "none is shared by two WebSockets");
+}
+
+#[tokio::test]
 async fn connections_that_are_shared_mix_nothing_up() {
-    for server in [HTTP1, HTTP2] {
+    for (server, _) in BEHIND {
         let backend = backend::start(Upgrader::new()).await;
-        let Some(proxy) = haproxy(server, backend).await else { return };
+        let Some(proxy) = haproxy(server, &backend).await else { return };
         let (port, trust) = (proxy.port, proxy.trust.clone());
         let mut clients = JoinSet::new();
         for number in 0..20 {
@@ -108,15 +165,16 @@ async fn connections_that_are_shared_mix_nothing_up() {
             });
         }
         clients.join_all().await;
+        assert!(backend.accepted() < 200, "so many were asked for, and none is shared: {}", backend.accepted());
     }
 }
 
 #[tokio::test]
 async fn a_refusal_reaches_the_client_whatever_is_between() {
-    for server in [HTTP1, HTTP2] {
+    for (server, _) in BEHIND {
         let backend = backend::start(Upgrader::new().max_connections(0)).await;
-        let Some(proxy) = haproxy(server, backend).await else { return };
-        for connector in [client(&proxy.trust), client(&proxy.trust).http2()] {
+        let Some(proxy) = haproxy(server, &backend).await else { return };
+        for (connector, _) in clients(&proxy) {
             let error = connect(&connector, proxy.port).await.unwrap_err();
             let response = error.response().unwrap();
             assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"5".parse().unwrap()));

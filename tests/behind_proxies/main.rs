@@ -20,6 +20,8 @@ use http::Request;
 use tokio_rustls::rustls::ClientConfig;
 use tower_websocket::{Connector, Error, Manager, Message};
 
+use crate::backend::Came;
+
 /// No test takes so long, however slow the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -35,13 +37,17 @@ async fn connect(connector: &Connector, port: u16) -> Result<Manager, Error> {
     tokio::time::timeout(PATIENCE, connector.connect(request)).await.unwrap()
 }
 
-/// The first message says how the handshake reached the server; whatever is sent comes back.
-async fn is_served_over(ws: &Manager, version: &str) {
-    assert_eq!(ws.recv().await.unwrap(), Some(Message::text(version)));
+/// The first message says how the handshake reached the proxy and then the server; whatever is sent comes back. The connection
+/// between the two, by its port.
+async fn is_served_over(ws: &Manager, front: &str, came: Came) -> u16 {
+    let first = ws.recv().await.unwrap().unwrap();
+    let (how, connection) = first.as_text().unwrap().rsplit_once("; ").unwrap();
+    assert_eq!(how, format!("{front}; {came}"));
     assert!(ws.is_compressed());
     for message in [Message::text("hello"), Message::binary(vec![7; 500_000]), Message::text("x".repeat(100_000))] {
         ws.send(&message).await.unwrap();
         assert_eq!(ws.recv().await.unwrap(), Some(message));
     }
     ws.ping().await.unwrap();
+    connection.parse().unwrap()
 }

@@ -1,10 +1,10 @@
 //! nginx: TLS and HTTP/2 in front, HTTP/1.1 behind.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tower_websocket::{CloseCode, ForwardedHeader, OriginPolicy, Shutdown, Upgrader};
 
+use crate::backend::{Backend, Came};
 use crate::proxy::Proxy;
 use crate::{backend, client, connect, is_served_over};
 
@@ -35,13 +35,14 @@ http {
             proxy_http_version 1.1;
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection $connection_upgrade;
+            proxy_set_header X-Front $server_protocol;
             HEADERS
         }
     }
 }
 ";
 
-async fn nginx(headers: &str, backend: SocketAddr) -> Option<Proxy> {
+async fn nginx(headers: &str, backend: &Backend) -> Option<Proxy> {
     let arguments = ["-c", "DIRECTORY/configuration", "-e", "DIRECTORY/log"];
     Proxy::start("nginx", &arguments, &CONFIGURATION.replace("HEADERS", headers), backend).await
 }
@@ -50,15 +51,15 @@ async fn nginx(headers: &str, backend: SocketAddr) -> Option<Proxy> {
 async fn with_the_host_passed_on_nothing_has_to_be_trusted() {
     let shutdown = Shutdown::new();
     let backend = backend::start(Upgrader::new().shutdown(&shutdown)).await;
-    let Some(proxy) = nginx("proxy_set_header Host $host;", backend).await else { return };
+    let Some(proxy) = nginx("proxy_set_header Host $host;", &backend).await else { return };
     // nginx offers HTTP/2 without WebSockets over it: the client falls back to HTTP/1.1.
     for connector in [client(&proxy.trust), client(&proxy.trust).http2()] {
         let ws = connect(&connector, proxy.port).await.unwrap();
-        is_served_over(&ws, "HTTP/1.1").await;
+        is_served_over(&ws, "HTTP/1.1", Came::ByUpgrade).await;
         ws.close().await.unwrap();
     }
     let ws = connect(&client(&proxy.trust), proxy.port).await.unwrap();
-    is_served_over(&ws, "HTTP/1.1").await;
+    is_served_over(&ws, "HTTP/1.1", Came::ByUpgrade).await;
     assert_eq!(shutdown.close_all(CloseCode::SERVICE_RESTART, "restarting", Duration::from_secs(10)).await, 0);
     assert_eq!(ws.done().await.unwrap().code(), CloseCode::SERVICE_RESTART);
 }
@@ -79,13 +80,13 @@ async fn without_the_host_the_origin_is_refused_until_the_proxy_is_trusted() {
             (plain().trusted_proxies(header, ["127.0.0.0/8"]).unwrap(), true),
         ] {
             let backend = backend::start(Upgrader::new().origin(policy.clone())).await;
-            let Some(proxy) = nginx(set, backend).await else { return };
+            let Some(proxy) = nginx(set, &backend).await else { return };
             // What the client says itself, the proxy replaces.
             let connector = client(&proxy.trust)
                 .header("x-forwarded-host".parse().unwrap(), "evil.example".parse().unwrap())
                 .header("forwarded".parse().unwrap(), "host=evil.example".parse().unwrap());
             match connect(&connector, proxy.port).await {
-                Ok(ws) if accepted => is_served_over(&ws, "HTTP/1.1").await,
+                Ok(ws) if accepted => _ = is_served_over(&ws, "HTTP/1.1", Came::ByUpgrade).await,
                 Err(error) if !accepted => assert_eq!(error.response().unwrap().status(), 403),
                 other => panic!("{policy:?}: {other:?}"),
             }

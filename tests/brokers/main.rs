@@ -18,6 +18,7 @@ mod program;
 mod reading;
 #[path = "../support/skipped.rs"]
 mod skipped;
+mod urls;
 
 use std::time::Duration;
 

@@ -30,7 +30,7 @@ async fn client() {
     if env::var_os("ASK").is_some() {
         let mut proxy = Setting::from_env();
         if let Ok(direct) = env::var("DIRECT") {
-            proxy = proxy.no_proxy(&direct);
+            proxy = proxy.no_proxy(&direct).unwrap();
         }
         connector = connector.proxy(proxy);
     }
@@ -59,7 +59,9 @@ async fn the_proxies_of_the_environment_count_where_they_are_asked_for() {
     assert!(run(&url, &[("ASK", "1"), ("https_proxy", &by_http), ("all_proxy", &by_socks)]).await);
     assert_eq!((http.asked(), socks.asked()), (vec![], vec![target]));
 
-    for (name, value) in [("NO_PROXY", "127.0.0.1"), ("DIRECT", "127.0.0.0/8"), ("REQUEST_METHOD", "GET")] {
+    for (name, value) in
+        [("NO_PROXY", "127.0.0.1"), ("no_proxy", "a, *"), ("DIRECT", "127.0.0.0/8"), ("REQUEST_METHOD", "GET")]
+    {
         assert!(run(&url, &[("ASK", "1"), ("HTTP_PROXY", &by_http), (name, value)]).await, "{name}");
         assert!(http.asked().is_empty(), "{name}");
     }
@@ -73,7 +75,9 @@ async fn the_proxies_of_the_environment_count_where_they_are_asked_for() {
         for name in ["ALL_PROXY", "http_proxy"] {
             assert!(!run(&url, &[("ASK", "1"), (name, unusable)]).await, "{name}={unusable}");
         }
-        for (name, value) in [("NO_PROXY", "127.0.0.1"), ("DIRECT", "127.0.0.0/8"), ("REQUEST_METHOD", "GET")] {
+        for (name, value) in
+            [("NO_PROXY", "127.0.0.1"), ("no_proxy", "a, *"), ("DIRECT", "127.0.0.0/8"), ("REQUEST_METHOD", "GET")]
+        {
             assert!(run(&url, &[("ASK", "1"), ("HTTP_PROXY", unusable), (name, value)]).await, "{name} {unusable}");
         }
         assert!(run(&url, &[("ASK", "1"), ("HTTPS_PROXY", unusable)]).await, "it is for others");

@@ -196,7 +196,7 @@ async fn what_no_proxy_names_is_connected_to_directly() {
     let proxy = Proxy::http(None).await;
     let server = Server::start(|_| Act::Echo).await;
     let setting = Setting::all(&format!("http://{}", proxy.address)).unwrap();
-    echoes(&Connector::new().proxy(setting.clone().no_proxy("127.0.0.0/8")), &server.url()).await.unwrap();
+    echoes(&Connector::new().proxy(setting.clone().no_proxy("127.0.0.0/8").unwrap()), &server.url()).await.unwrap();
     assert!(proxy.asked().is_empty());
     echoes(&Connector::new().proxy(setting), &server.url()).await.unwrap();
     assert_eq!(proxy.asked(), [server.address.to_string()]);

@@ -28,6 +28,12 @@ pub(crate) async fn get(address: &str, path: &str) -> (StatusCode, HeaderMap, St
     read(send(address, request).await).await
 }
 
+/// A POST without a body over HTTP/1.1.
+pub(crate) async fn post(address: &str, path: &str) -> (StatusCode, HeaderMap, String) {
+    let request = Request::post(path).header("host", address).body(Empty::new()).expect("a valid request");
+    read(send(address, request).await).await
+}
+
 /// The response to a WebSocket handshake over HTTP/1.1 from a page of this origin.
 pub(crate) async fn handshake_from(origin: &str, address: &str, path: &str) -> Response<hyper::body::Incoming> {
     handshake_to(address, origin, address, path).await

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{Http2, Socket, get, open};
+use crate::client::{Http2, Socket, get, open, post};
 use crate::process::{Example, PATIENCE, command};
 
 /// A new folder, which is removed with this.
@@ -203,7 +203,9 @@ async fn proxy_refuses_as_its_upstream_does() {
     let proxy = before(&format!("ws://{}/ws", token.address())).await;
     let response = Http2::connect(proxy.address()).await.handshake("/ws").await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-    let mut known = Http2::connect(proxy.address()).await.offering("chat.v1, bearer.YW5uYQ").open("/ws").await;
+    let (_, _, known) = post(token.address(), "/token?user=anna").await;
+    let offer = format!("chat.v1, bearer.{known}");
+    let mut known = Http2::connect(proxy.address()).await.offering(&offer).open("/ws").await;
     assert_eq!(known.receive().await, Message::text("hello, anna"));
 
     let away = token.address().to_owned();
@@ -217,6 +219,30 @@ async fn proxy_refuses_as_its_upstream_does() {
             break;
         }
     }
+}
+
+/// A session of the example `token` whose token is valid for so long.
+async fn session(example: &Example, seconds: u64) -> Socket {
+    let (_, _, token) = post(example.address(), &format!("/token?user=anna&seconds={seconds}")).await;
+    let offer = format!("chat.v1, bearer.{token}");
+    let mut session = Http2::connect(example.address()).await.offering(&offer).open("/ws").await;
+    assert_eq!(session.receive().await, Message::text("hello, anna"));
+    session
+}
+
+/// `tests/axum` has the times.
+#[tokio::test]
+async fn token_ends_a_session_with_its_token_unless_another_renews_it() {
+    let example = Example::start("token").await;
+    let (mut renewed, first, second) = tokio::join!(session(&example, 2), session(&example, 2), session(&example, 3));
+    let (_, _, token) = post(example.address(), "/token?user=anna&seconds=3600").await;
+    renewed.send(format!("renew {token}")).await;
+    assert_eq!(renewed.receive().await, Message::text("renewed"));
+    let expired = Some((1008, "token expired".to_owned()));
+    assert_eq!(first.closed().await, expired);
+    // This ends a second later, by when the token that the renewed session began with has expired for sure.
+    assert_eq!(second.closed().await, expired);
+    renewed.echoes().await;
 }
 
 /// A proxy before this server.

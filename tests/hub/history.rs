@@ -89,6 +89,15 @@ async fn a_gap_that_takes_long_to_encode_is_told_before_what_is_published_meanwh
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_topic_without_history_has_published_to_nobody_is_a_gap() {
+    let topic = Hub::new().topic("news");
+    let before = topic.position();
+    topic.publish("missed").unwrap();
+    assert_eq!(recover(&topic, before).await, (Recovered::Gap, vec![]));
+    assert_eq!(recover(&topic, topic.position()).await, (Recovered::All(0), vec![]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_gap_is_told_before_what_is_published_behind_it() {
     let topic =
         chat(&Hub::new()).tell_gap(|gap| format!("{} to {}", gap.after().offset(), gap.up_to().offset()).into());

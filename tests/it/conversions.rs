@@ -1,10 +1,18 @@
 //! What becomes a message, and what that costs.
 
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    clippy::redundant_slicing,
+    reason = "that borrowed values are taken is what is tested"
+)]
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use tower_websocket::{CloseCode, CloseFrame, ErrorKind, Manager, Message, Text, Upgrader, testing};
+use tower_websocket::{
+    CloseCode, CloseFrame, ErrorKind, Hub, Limits, Manager, Message, Overflow, Text, Topic, Upgrader, testing,
+};
 
 /// Longer than what lies within a `Text`.
 const LONG: &str = "a text that is longer than thirty bytes";
@@ -41,8 +49,18 @@ fn text_becomes_a_text_message() {
         Message::from(Cow::<str>::Owned(string.clone())),
         Message::from(Text::from_static(LONG)),
         Message::from(&Text::from(local)),
+        Message::from(&local),
+        Message::from(&string.clone().into_boxed_str()),
+        Message::from(&Arc::<str>::from(local)),
+        Message::from(&Cow::Borrowed(local)),
         Message::text(local),
+        Message::text(&local),
         Message::text(&string),
+        Message::text(&string[..]),
+        Message::text(&string.clone().into_boxed_str()),
+        Message::text(&Arc::<str>::from(local)),
+        Message::text(&Cow::Borrowed(local)),
+        Message::text(&Text::from(local)),
         Message::from(&Message::text(local)),
     ] {
         assert_eq!(message.as_text(), Some(LONG));
@@ -68,10 +86,88 @@ fn bytes_become_a_binary_message() {
         Message::from(BytesMut::from(&vec[..])),
         Message::from(Cow::Borrowed(&vec[..])),
         Message::from(Cow::<[u8]>::Owned(vec.clone())),
+        Message::from(&&vec[..]),
+        Message::from(&vec.clone().into_boxed_slice()),
+        Message::from(&BytesMut::from(&vec[..])),
+        Message::from(&Cow::Borrowed(&vec[..])),
+        Message::from(Arc::<[u8]>::from(&vec[..])),
+        Message::from(&Arc::<[u8]>::from(&vec[..])),
     ] {
         assert_eq!(message, Message::Binary(bytes.clone()));
     }
     assert_eq!(Bytes::from(Message::text("a")), "a");
+}
+
+/// Borrowed from a local variable, not for `'static`: what `Into<Bytes>` would refuse with an error about lifetimes.
+#[test]
+fn a_binary_message_takes_what_is_borrowed() {
+    fn message(local: &[u8], array: &[u8; 5], text: &str, string: &String, bytes: &Bytes) -> [Message; 10] {
+        [
+            Message::binary(local),
+            Message::binary(&local),
+            Message::binary(&local[..]),
+            Message::binary(&local.to_vec()),
+            Message::binary(&local.to_vec()[..]),
+            Message::binary(array),
+            Message::binary(*array),
+            Message::binary(text),
+            Message::binary(string),
+            Message::binary(bytes),
+        ]
+    }
+
+    let local = b"bytes".to_vec();
+    let array = [b'b', b'y', b't', b'e', b's'];
+    let string = String::from("bytes");
+    for message in message(&local, &array, &string, &string, &Bytes::from(local.clone())) {
+        assert_eq!(message, Message::Binary(Bytes::from_static(b"bytes")));
+    }
+    assert_eq!(Message::binary(Message::text("bytes")), Message::Binary(Bytes::from_static(b"bytes")));
+    assert!(Message::binary([]).is_empty() && Message::binary(Vec::new()).is_empty());
+}
+
+#[tokio::test]
+async fn whatever_sends_takes_what_is_borrowed() {
+    async fn send(ws: &Manager, local: &[u8], text: &str, array: &[u8; 2]) {
+        ws.send(local).await.unwrap();
+        ws.send(&local[1..]).await.unwrap();
+        ws.send(array).await.unwrap();
+        ws.send(*array).await.unwrap();
+        ws.send(&text[1..]).await.unwrap();
+        ws.send(Message::binary(&text[1..])).await.unwrap();
+    }
+
+    fn try_send(ws: &Manager, local: &[u8], text: &str, array: &[u8; 2]) {
+        ws.try_send(local).unwrap();
+        ws.try_send(&local[1..]).unwrap();
+        ws.try_send(array).unwrap();
+        ws.try_send(*array).unwrap();
+        ws.try_send(&text[1..]).unwrap();
+        ws.try_send(Message::binary(&text[1..])).unwrap();
+    }
+
+    fn publish(topic: &Topic, local: &[u8], text: &str, array: &[u8; 2]) {
+        topic.publish(local).unwrap();
+        topic.publish(&local[1..]).unwrap();
+        topic.publish(array).unwrap();
+        topic.publish(*array).unwrap();
+        topic.publish(&text[1..]).unwrap();
+        topic.publish(Message::binary(&text[1..])).unwrap();
+    }
+
+    let (client, server) = testing::pair(Upgrader::new());
+    let (local, text, array) = (b"abc".to_vec(), String::from("text"), [1, 2]);
+    let topic = Hub::new().topic("t");
+    let _seat = topic.join(&client, Overflow::Close).unwrap();
+    send(&client, &local, &text, &array).await;
+    try_send(&client, &local, &text, &array);
+    publish(&topic, &local, &text, &array);
+    for _ in 0..3 {
+        for expected in [b"abc".into(), b"bc".into(), array.into(), array.into(), "ext".into(), Message::binary("ext")]
+        {
+            assert_eq!(server.recv().await.unwrap(), Some(expected));
+        }
+    }
 }
 
 #[test]
@@ -114,6 +210,39 @@ fn owned_values_are_not_copied() {
     let boxed = LONG.as_bytes().to_vec().into_boxed_slice();
     let place = boxed.as_ptr();
     assert_eq!(at(&Message::from(boxed)), place);
+
+    let shared: Arc<[u8]> = LONG.as_bytes().into();
+    assert_eq!(at(&Message::from(&shared)), shared.as_ptr());
+    assert_eq!(at(&Message::from(shared.clone())), shared.as_ptr());
+
+    let string = LONG.to_owned();
+    let place = string.as_ptr();
+    assert_eq!(at(&Message::text(string)), place);
+    let vec = LONG.as_bytes().to_vec();
+    let place = vec.as_ptr();
+    assert_eq!(at(&Message::binary(vec)), place);
+    let bytes = Bytes::from_static(LONG.as_bytes());
+    assert_eq!(at(&Message::binary(bytes.clone())), bytes.as_ptr());
+    assert_eq!(at(&Message::binary(&bytes)), bytes.as_ptr());
+    let bytes = BytesMut::from(LONG.as_bytes());
+    let place = bytes.as_ptr();
+    assert_eq!(at(&Message::binary(bytes)), place);
+    let string = LONG.repeat(1000);
+    let place = string.as_ptr();
+    assert_eq!(at(&Message::binary(string)), place);
+}
+
+#[tokio::test]
+async fn what_try_send_gives_back_is_what_it_was_given() {
+    let limits = Limits::default().max_write_buffer_size(1);
+    let (client, server) = testing::pair(Upgrader::new().limits(limits));
+    // It is in the buffer until the connection's task runs.
+    server.try_send("the first").unwrap();
+    let vec = vec![7; 1000];
+    let place = vec.as_ptr();
+    let message = server.try_send(vec).unwrap_err().into_message();
+    assert_eq!(message.as_bytes().as_ptr(), place);
+    drop(client);
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! The tables of the guide `incident` are complete.
+//! The tables of the guides are complete, and the names of other crates lead to what serves for them.
+
+use std::path::Path;
 
 /// The guide as it is read, without the marks of comments.
 fn incident() -> String {
@@ -76,6 +78,7 @@ fn every_log_line_of_the_guide_is_in_the_code() {
         include_str!("../../src/hub/presence.rs"),
         include_str!("../../src/hub/state.rs"),
         include_str!("../../src/hub/topic_inner.rs"),
+        include_str!("../../src/upgrade/config.rs"),
         include_str!("../../src/upgrade/hooks.rs"),
         include_str!("../../src/upgrade/refused.rs"),
         include_str!("../../src/upgrade/streams.rs"),
@@ -123,5 +126,73 @@ fn every_close_code_that_the_crate_sends_is_in_the_guide() {
     for name in names {
         let code = codes.split_once(&format!("const {name}: Self = Self(")).unwrap().1.split(')').next().unwrap();
         assert!(rows.iter().any(|row| row.starts_with(&format!("| {code} |"))), "{name}");
+    }
+}
+
+/// Names of axum's `ws`, tungstenite, tokio-tungstenite and gorilla, by which a reader searches the documentation.
+#[test]
+fn names_of_other_libraries_are_found_in_the_documentation() {
+    fn read(directory: &Path, all: &mut String) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { read(&path, all) } else { all.push_str(&std::fs::read_to_string(path).unwrap()) }
+        }
+    }
+
+    let mut sources = String::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources);
+    for name in NAMES {
+        assert!(sources.contains(&format!("#[doc(alias = \"{name}\")]")), "{name}");
+    }
+}
+
+#[rustfmt::skip]
+const NAMES: &[&str] = &[
+    "accept_async", "accept_hdr_async", "accept_unmasked_frames", "AlreadyClosed", "BinaryMessage",
+    "can_write", "Capacity", "CapacityError", "client_async", "client_async_tls", "client_async_with_config",
+    "CloseMandatoryExtension", "CloseMessage", "CloseProtocolError", "CloseTLSHandshake", "connect_async",
+    "connect_async_tls_with_config", "connect_async_with_config", "ConnectionClosed",
+    "ConnectionNotUpgradable", "create_response", "DefaultDialer", "derive_accept_key", "DialContext",
+    "ErrCloseSent", "EXTENSION", "feed", "FormatCloseMessage", "from_raw_socket", "HandshakeError",
+    "into_data", "into_string", "into_text", "IntoClientRequest", "InvalidConnectionHeader",
+    "InvalidProtocolPseudoheader", "InvalidUpgradeHeader", "InvalidWebSocketVersionHeader", "Io", "is_binary",
+    "is_terminated", "is_text", "IsCloseError", "IsUnexpectedCloseError", "Jar", "JoinMessages",
+    "max_frame_size", "max_message_size", "max_write_buffer_size", "MessageTooLong", "MessageType",
+    "MethodNotConnect", "MethodNotGet", "NetDial", "NewPreparedMessage", "NextReader", "NextWriter",
+    "on_failed_upgrade", "on_upgrade", "OnFailedUpgrade", "opcode", "OpCode", "PingHandler", "PingMessage",
+    "PongMessage", "PreparedMessage", "PROTOCOL", "ProtocolError", "protocols", "ProxyFromEnvironment",
+    "read_buffer_size", "read_message", "ReadBufferSize", "RemoteAddr", "requested_protocols",
+    "selected_protocol", "set_selected_protocol", "SetCloseHandler", "SetPingHandler", "SetPongHandler",
+    "SetReadDeadline", "SetReadLimit", "split", "SplitSink", "SplitStream", "SubProtocolError", "TextMessage",
+    "Tls", "TlsError", "to_text", "uri_mode", "UrlError", "Utf8", "Utf8Bytes", "WebSocketKeyHeaderMissing",
+    "WebSocketUpgradeRejection", "with_header", "with_sub_protocol", "write_message", "write_pending",
+    "WriteBufferFull", "WriteBufferSize", "WritePreparedMessage",
+];
+
+#[test]
+fn every_setting_of_axums_extractor_has_its_row() {
+    let guide = include_str!("../../src/guide/migration.rs");
+    let axum = guide.split_once("# From `axum::extract::ws`").unwrap().1.split_once("//! # From ").unwrap().0;
+    for name in [
+        "read_buffer_size",
+        "write_buffer_size",
+        "max_write_buffer_size",
+        "max_message_size",
+        "max_frame_size",
+        "accept_unmasked_frames",
+        "protocols",
+        "requested_protocols",
+        "set_selected_protocol",
+        "selected_protocol",
+        "on_failed_upgrade",
+        "into_data",
+        "into_text",
+        "to_text",
+        "protocol()",
+        "split",
+        "recv",
+        "send",
+    ] {
+        assert!(axum.lines().any(|line| line.starts_with("//! | ") && line.contains(name)), "{name}");
     }
 }

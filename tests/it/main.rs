@@ -32,6 +32,7 @@ mod over_http2;
 mod pushback;
 #[cfg(feature = "client")]
 mod readme;
+mod settings;
 #[path = "../support/mod.rs"]
 mod shared;
 #[cfg(feature = "client")]

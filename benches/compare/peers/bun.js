@@ -1,12 +1,13 @@
 // Bun's own WebSocket server: an echo, and what is sent to /pub goes to everybody at /sub. The dedicated compressor size is
 // left at Bun's default, the shared one: no context takeover.
-const { ADDR = "127.0.0.1:9001", COMPRESSION } = process.env;
+const { ADDR = "127.0.0.1:9001", COMPRESSION, TLS_FOLDER } = process.env;
 const [hostname, port] = ADDR.split(":");
 const compress = COMPRESSION === "1";
 
 const server = Bun.serve({
   hostname,
   port: Number(port),
+  tls: TLS_FOLDER && { cert: Bun.file(`${TLS_FOLDER}/certificate.pem`), key: Bun.file(`${TLS_FOLDER}/key.pem`) },
   fetch(request, server) {
     const data = { path: new URL(request.url).pathname };
     return server.upgrade(request, { data }) ? undefined : new Response("a WebSocket was expected", { status: 426 });

@@ -7,6 +7,7 @@ mod compare;
 mod load;
 mod measurement;
 mod peers;
+mod tls;
 mod workload;
 
 use anyhow::Result;

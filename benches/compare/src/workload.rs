@@ -17,6 +17,8 @@ pub enum Wire {
     Deflate,
     /// Extended CONNECT on HTTP/2 by prior knowledge, no extension.
     Http2,
+    /// HTTP/1.1 over TLS 1.3, no extension.
+    Tls,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +56,7 @@ impl Workload {
     }
 }
 
-pub static WORKLOADS: [Workload; 18] = [
+pub static WORKLOADS: [Workload; 22] = [
     Workload::new("64x1", "64 B, 1 in flight", Wire::Plain, echo(64, 1), Payload::Ascii(64)),
     Workload::new("64x16", "64 B, 16 in flight", Wire::Plain, echo(64, 16), Payload::Ascii(64)),
     Workload::new("1k", "1 KiB", Wire::Plain, echo(64, 1), Payload::Ascii(KIB)),
@@ -73,6 +75,10 @@ pub static WORKLOADS: [Workload; 18] = [
     Workload::new("http2-64x1", "64 B, 1 in flight", Wire::Http2, echo(64, 1), Payload::Ascii(64)),
     Workload::new("http2-64x16", "64 B, 16 in flight", Wire::Http2, echo(64, 16), Payload::Ascii(64)),
     Workload::new("http2-64k", "64 KiB", Wire::Http2, echo(16, 1), Payload::Binary(64 * KIB)),
+    Workload::new("tls-64x1", "64 B, 1 in flight", Wire::Tls, echo(64, 1), Payload::Ascii(64)),
+    Workload::new("tls-64x16", "64 B, 16 in flight", Wire::Tls, echo(64, 16), Payload::Ascii(64)),
+    Workload::new("tls-64k", "64 KiB", Wire::Tls, echo(16, 1), Payload::Binary(64 * KIB)),
+    Workload::new("tls-idle", "idle KiB", Wire::Tls, Work::Idle { echo: false }, Payload::Ascii(KIB)),
 ];
 
 const KIB: usize = 1024;

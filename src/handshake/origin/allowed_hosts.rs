@@ -23,6 +23,11 @@ impl AllowedHosts {
         parse_some(hosts, "a host such as example.com, *.example.com or [::1]:3000", parse).map(Self)
     }
 
+    /// Each as it was set.
+    pub(super) fn shown(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(ToString::to_string)
+    }
+
     pub(super) fn contains(&self, request: &Authority<'_>, scheme: Option<&str>) -> bool {
         self.0.iter().any(|allowed| allowed.matches(request, scheme))
     }

@@ -61,6 +61,20 @@ impl TrustedProxies {
         Self { header, proxies: Proxies::Predicate(Arc::new(is_trusted)) }
     }
 
+    /// Which header they say it in.
+    pub(super) fn header(&self) -> ForwardedHeader {
+        self.header
+    }
+
+    /// The networks that they are in. None where a function decides.
+    pub(super) fn networks(&self) -> impl Iterator<Item = String> {
+        let networks: &[Network] = match &self.proxies {
+            Proxies::Networks(networks) => networks,
+            Proxies::Predicate(_) => &[],
+        };
+        networks.iter().map(ToString::to_string)
+    }
+
     /// Whether the proxies are known by their addresses, and the request has none.
     pub(super) fn lacks_address(&self, head: Head<'_>) -> bool {
         matches!(self.proxies, Proxies::Networks(_)) && head.extensions.get::<SocketAddr>().is_none()
@@ -129,6 +143,12 @@ impl Network {
         let address: IpAddr = address.parse().ok()?;
         let all = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.unwrap_or(all);
+        // Requests are never seen to come from an address in that form.
+        if let (IpAddr::V4(address), 96..=128) = (address.to_canonical(), bits)
+            && all == 128
+        {
+            return Some(Self { address: address.into(), bits: bits - 96 });
+        }
         (bits <= all).then_some(Self { address, bits })
     }
 

@@ -215,6 +215,38 @@ impl OriginPolicy {
         Self { trusted_proxies: Some(TrustedProxies::predicate(header, is_trusted)), ..self }
     }
 
+    /// The origins of [`list`](Self::list). None under another policy.
+    pub fn get_list(&self) -> impl Iterator<Item = String> {
+        let list: &[OriginPattern] = match &self.policy {
+            Policy::List(list) => list,
+            Policy::Any | Policy::Predicate(_) | Policy::SameHost | Policy::SameOrigin => &[],
+        };
+        list.iter().map(ToString::to_string)
+    }
+
+    /// The hosts that were set with [`allowed_hosts`](Self::allowed_hosts). None where every host is accepted.
+    pub fn get_allowed_hosts(&self) -> impl Iterator<Item = String> {
+        self.allowed_hosts.iter().flat_map(AllowedHosts::shown)
+    }
+
+    /// Whether [`require_origin`](Self::require_origin) was set.
+    #[must_use]
+    pub fn get_require_origin(&self) -> bool {
+        self.require_origin
+    }
+
+    /// The header that trusted proxies write, where there are any.
+    #[must_use]
+    pub fn get_forwarded_header(&self) -> Option<ForwardedHeader> {
+        self.trusted_proxies.as_ref().map(TrustedProxies::header)
+    }
+
+    /// The networks that were set with [`trusted_proxies`](Self::trusted_proxies), an address as one of its own: none where a
+    /// [function](Self::trusted_proxies_by) decides.
+    pub fn get_trusted_proxies(&self) -> impl Iterator<Item = String> {
+        self.trusted_proxies.iter().flat_map(TrustedProxies::networks)
+    }
+
     /// The host that the request counts as sent to, not checked further: what a trusted proxy says, else the request's own.
     pub(crate) fn host<'a>(&self, head: Head<'a>) -> Option<&'a str> {
         self.said(head).host.or(head.host())
@@ -225,10 +257,17 @@ impl OriginPolicy {
         let Ok(Some(origin)) = single(head.headers, ORIGIN) else { return false };
         let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else { return false };
         let cross_site = elements(head.headers, SEC_FETCH_SITE).any(|site| site.eq_ignore_ascii_case(b"cross-site"));
-        matches!(self.policy, Policy::SameHost | Policy::SameOrigin)
-            && !cross_site
-            && origin.is_http()
-            && request_host(head, self.said(head)).is_ok_and(|host| !origin.is_same_host(&host))
+        if cross_site || !origin.is_http() {
+            return false;
+        }
+        let said = self.said(head);
+        let Ok(host) = request_host(head, said) else { return false };
+        let is_refused = |allowed: &&AllowedHosts| !allowed.contains(&host, said.scheme.or(head.scheme()));
+        if let Some(allowed) = self.allowed_hosts.as_ref().filter(is_refused) {
+            let (scheme, page) = origin.parts();
+            return allowed.contains(page, Some(scheme));
+        }
+        matches!(self.policy, Policy::SameHost | Policy::SameOrigin) && !origin.is_same_host(&host)
     }
 
     /// Whether no request can come from a trusted proxy, as no address is known.

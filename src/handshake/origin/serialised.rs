@@ -39,6 +39,11 @@ impl<'a> Origin<'a> {
         default_port(self.scheme).is_some()
     }
 
+    /// The scheme, and the host with the port.
+    pub(super) fn parts(&self) -> (&str, &Authority<'a>) {
+        (self.scheme, &self.authority)
+    }
+
     fn port(&self) -> Option<u16> {
         self.authority.port.or(default_port(self.scheme))
     }

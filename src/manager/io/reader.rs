@@ -80,6 +80,7 @@ impl Manager {
 /// # Memory
 ///
 /// At most one message, in the buffer it was received in.
+#[doc(alias = "JoinMessages")]
 pub struct Reader {
     ws: Manager,
     rest: Bytes,

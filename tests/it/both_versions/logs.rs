@@ -226,6 +226,24 @@ async fn a_refusal_by_origin_names_origin_host_and_policy() {
         }
         assert!(said.contains(&format!("origin=\"{origin}\"")), "{said}");
     }
+    // The page is of a host that is allowed: a proxy may have named its own in place of that.
+    for (origin, more, may_be_a_proxy) in [
+        ("https://app.example", "", true),
+        ("https://app.example:8443", "", true),
+        ("https://app.example", "Sec-Fetch-Site: cross-site\r\n", false),
+        ("https://evil.example", "", false),
+        ("https://127.0.0.1:8080", "", false),
+        ("app://app.example", "", false),
+        ("null", "", false),
+    ] {
+        for policy in [OriginPolicy::same_host(), OriginPolicy::insecure_any()] {
+            let policy = policy.allowed_hosts(["app.example", "*.a.example"]).unwrap();
+            let more = format!("Origin: {origin}\r\n{more}");
+            let said = refused(quiet().origin(policy), "127.0.0.1:8080", &more).await;
+            assert!(said.contains(" WARN ") && said.contains("allowed_hosts app.example"), "{said}");
+            assert_eq!(said.contains("proxy_set_header Host"), may_be_a_proxy, "{origin}: {said}");
+        }
+    }
     let proxies = ["192.0.2.0/24", "::1"];
     let policy = OriginPolicy::same_host().trusted_proxies(ForwardedHeader::XForwarded, proxies).unwrap();
     let more = "X-Forwarded-Host: app.example\r\nOrigin: https://evil.example\r\n";

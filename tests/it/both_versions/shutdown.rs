@@ -100,7 +100,7 @@ async fn close_frames_are_spread_over_the_jitter() {
 
 #[tokio::test(start_paused = true)]
 async fn connections_are_closed_in_batches() {
-    for (every, deadline, expected) in [(2, 100, [0, 2, 4, 6]), (2, 6, [0, 1, 2, 3]), (0, 100, [0; 4])] {
+    for (every, deadline, expected) in [(2, 100, [0, 2, 4, 6]), (2, 6, [0, 1, 2, 3])] {
         let shutdown = Shutdown::new().batch(3, secs(every));
         let mut times = close_times(shutdown, 10, secs(deadline)).await;
         times.sort_unstable();

@@ -50,7 +50,7 @@ pub enum Rank {
 /// All servers that can be had on this machine. The others are named on standard error, with the reason.
 pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Server> {
     let makers: [(&'static str, &dyn Fn() -> Result<Server>); NAMES.len()] = [
-        ("tcp", &|| rust("tcp", Rank::Floor, "bare TCP echo on tokio {}", "tokio", PLAIN)),
+        ("tcp", &|| rust("tcp", Rank::Floor, "bare TCP echo on tokio {}", "tokio", TLS)),
         ("tungstenite", &|| {
             rust("tungstenite", Rank::RustPeer, "tokio-tungstenite {} as it comes", "tokio-tungstenite", PLAIN)
         }),
@@ -59,12 +59,12 @@ pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Serv
             rust("tungstenite-tuned", Rank::RustPeer, title, "tokio-tungstenite", PLAIN)
         }),
         ("axum", &|| {
-            let server = rust("axum", Rank::RustPeer, "axum {} ws", "axum", &[Wire::Plain, Wire::Http2])?;
+            let server = rust("axum", Rank::RustPeer, "axum {} ws", "axum", &[Wire::Plain, Wire::Http2, Wire::Tls])?;
             Ok(server.with_fan_out())
         }),
-        ("fastwebsockets", &|| rust("fastwebsockets", Rank::RustPeer, "fastwebsockets {}", "fastwebsockets", PLAIN)),
+        ("fastwebsockets", &|| rust("fastwebsockets", Rank::RustPeer, "fastwebsockets {}", "fastwebsockets", TLS)),
         ("tokio-websockets", &|| {
-            rust("tokio-websockets", Rank::RustPeer, "tokio-websockets {}", "tokio-websockets", PLAIN)
+            rust("tokio-websockets", Rank::RustPeer, "tokio-websockets {}", "tokio-websockets", TLS)
         }),
         ("sockudo", &|| rust("sockudo", Rank::RustPeer, "sockudo-ws {}, one flush per burst", "sockudo-ws", PLAIN)),
         ("wtx", &|| rust("wtx", Rank::RustPeer, "wtx {}, without an HTTP server", "wtx", PLAIN)),
@@ -73,6 +73,11 @@ pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Serv
             let program = ours.map_or_else(ours::build, |path| Ok(path.to_owned()))?;
             let fan_out = Some(program.with_file_name("fanout"));
             Ok(Server { fan_out, ..server("ours", Rank::Ours, ours::title()?, ALL, program, vec![]) })
+        }),
+        ("ours-tls", &|| {
+            let program = env::current_exe()?;
+            let arguments = vec!["serve".into(), "ours".into()];
+            Ok(server("ours-tls", Rank::Ours, ours::title()?, &[Wire::Tls], program, arguments))
         }),
         ("bun", &bun),
         ("ws", &node_ws),
@@ -89,7 +94,7 @@ pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Serv
 }
 
 /// All servers, in the order of the table.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "tcp",
     "tungstenite",
     "tungstenite-tuned",
@@ -100,6 +105,7 @@ pub const NAMES: [&str; 13] = [
     "wtx",
     "yawc",
     "ours",
+    "ours-tls",
     "bun",
     "ws",
     "gorilla",
@@ -122,7 +128,7 @@ fn bun() -> Result<Server> {
     let program = peers().join("node_modules/.bin/bun");
     ensure!(program.exists(), "run `npm install` in the folder `peers`");
     let title = format!("Bun {} (uWebSockets, C++)", output_of(Command::new(&program).arg("--version"))?);
-    Ok(server("bun", Rank::OtherPeer, title, DEFLATE, program, vec![script("bun.js")]).with_fan_out())
+    Ok(server("bun", Rank::OtherPeer, title, BUN, program, vec![script("bun.js")]).with_fan_out())
 }
 
 fn node_ws() -> Result<Server> {
@@ -175,5 +181,7 @@ fn locked_version(package: &str) -> Result<&'static str> {
 }
 
 const PLAIN: &[Wire] = &[Wire::Plain];
+const TLS: &[Wire] = &[Wire::Plain, Wire::Tls];
 const DEFLATE: &[Wire] = &[Wire::Plain, Wire::Deflate];
+const BUN: &[Wire] = &[Wire::Plain, Wire::Deflate, Wire::Tls];
 const ALL: &[Wire] = &[Wire::Plain, Wire::Deflate, Wire::Http2];

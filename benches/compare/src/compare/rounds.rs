@@ -203,8 +203,9 @@ fn allow_many_sockets() -> Result<()> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
 }
 
-const WIRES: [(Wire, &str); 3] = [
+const WIRES: [(Wire, &str); 4] = [
     (Wire::Plain, "Uncompressed"),
     (Wire::Deflate, "permessage-deflate, level 1, no context takeover"),
     (Wire::Http2, "Over HTTP/2, 16 WebSockets to a connection"),
+    (Wire::Tls, "Over TLS 1.3"),
 ];

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::fleet::{Rank, Server, output_of};
 use crate::{
     measurement::Measurement,
+    tls,
     workload::{Wire, Workload},
 };
 
@@ -40,6 +41,9 @@ impl Running {
             // For ours too: the others drop the request once it is answered.
             command.env("KEEP_REQUEST", "1");
         }
+        if wire == Wire::Tls {
+            command.env(tls::FOLDER, tls::certificate()?);
+        }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("setpriv cannot be run")?;
         let mut running = Self { child, address, is_raw: server.rank == Rank::Floor };
         running.wait_until_ready()?;
@@ -56,6 +60,9 @@ impl Running {
         load.arg(std::env::current_exe()?).args(["load", "--workload", workload.name]).env("RUST_BACKTRACE", "0");
         load.args(["--address", &self.address.to_string(), "--pid", &self.pid().to_string()]);
         load.args(["--seconds", &seconds.to_string()]);
+        if workload.wire == Wire::Tls {
+            load.env(tls::FOLDER, std::env::current_exe()?.with_file_name("tls"));
+        }
         if self.is_raw {
             load.arg("--raw");
         }

@@ -2,12 +2,17 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
+use tokio_rustls::{client::TlsStream, rustls::pki_types::ServerName};
+use tokio_util::either::Either;
 
 use super::frame::{CLOSE, FIN, masked};
-use crate::workload::Wire;
+use crate::{
+    tls::{self, NAME},
+    workload::Wire,
+};
 
 /// Where to connect, and how.
 #[derive(Clone, Copy, Debug)]
@@ -18,16 +23,37 @@ pub struct Target {
     pub raw: bool,
 }
 
+/// A connection, in the clear or not.
+pub type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
 impl Target {
-    /// Performs the opening handshake of HTTP/1.1.
+    /// Connects, over TLS where that is measured, and opens a WebSocket.
+    pub async fn connect(&self, path: &str) -> Result<Transport> {
+        if self.wire != Wire::Tls {
+            return Ok(Either::Left(self.open(path).await?));
+        }
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let mut stream = tls::connector()?.connect(ServerName::try_from(NAME)?, stream).await?;
+        self.upgrade(&mut stream, path).await?;
+        Ok(Either::Right(Box::new(stream)))
+    }
+
+    /// Connects and opens a WebSocket in the clear.
     pub async fn open(&self, path: &str) -> Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
+        self.upgrade(&mut stream, path).await?;
+        Ok(stream)
+    }
+
+    /// Performs the opening handshake of HTTP/1.1.
+    async fn upgrade(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), path: &str) -> Result<()> {
         let extensions = match self.wire {
             Wire::Deflate => {
                 "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
             }
-            Wire::Plain | Wire::Http2 => "",
+            Wire::Plain | Wire::Http2 | Wire::Tls => "",
         };
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -36,14 +62,14 @@ impl Target {
         );
         stream.write_all(request.as_bytes()).await?;
 
-        let head = read_head(&mut stream).await?;
+        let head = read_head(stream).await?;
         if !self.raw {
             ensure!(head.starts_with("HTTP/1.1 101 "), "the handshake was refused: {head}");
             ensure!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the handshake was answered wrongly: {head}");
             let agreed = head.contains("server_no_context_takeover");
             ensure!(agreed == (self.wire == Wire::Deflate), "not the extensions that were asked for: {head}");
         }
-        Ok(stream)
+        Ok(())
     }
 
     /// Opens a connection, performs the closing handshake, and leaves.
@@ -58,7 +84,7 @@ impl Target {
     }
 }
 
-async fn read_head(stream: &mut TcpStream) -> Result<String> {
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<String> {
     let mut head = Vec::with_capacity(1024);
     while !head.ends_with(b"\r\n\r\n") {
         ensure!(stream.read_buf(&mut head).await? > 0, "the server closed the connection during the handshake");

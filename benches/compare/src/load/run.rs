@@ -157,7 +157,7 @@ impl Load {
             return Ok(crowd);
         }
         stream::iter(0..connections)
-            .map(|_| self.target.open("/ws"))
+            .map(|_| self.target.connect("/ws"))
             .buffer_unordered(AT_ONCE)
             .map_ok(|stream| Connection::Http1(Socket::new(stream, Conversation::new(script.clone()), memory.clone())))
             .try_collect()

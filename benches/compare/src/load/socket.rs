@@ -8,17 +8,17 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{
+    conversation::{Conversation, Phase},
+    handshake::Transport,
 };
 
-use super::conversation::{Conversation, Phase};
-
-/// A conversation on a TCP connection of its own. All of them read into the same memory.
+/// A conversation on a connection of its own. All of them read into the same memory.
 #[derive(Debug)]
 pub struct Socket {
-    stream: TcpStream,
+    stream: Transport,
     pub conversation: Conversation,
     outgoing: Range<usize>,
     owed: usize,
@@ -26,7 +26,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream, conversation: Conversation, memory: Rc<RefCell<Vec<u8>>>) -> Self {
+    pub fn new(stream: Transport, conversation: Conversation, memory: Rc<RefCell<Vec<u8>>>) -> Self {
         Self { stream, conversation, outgoing: 0..0, owed: 0, memory }
     }
 
@@ -54,6 +54,8 @@ impl Socket {
         loop {
             if self.outgoing.is_empty() {
                 if self.owed == 0 {
+                    // TLS may have more in a buffer of its own; it is passed on while we read, too.
+                    let _ = Pin::new(&mut self.stream).poll_flush(cx)?;
                     return Ok(());
                 }
                 self.outgoing = self.conversation.say(std::mem::take(&mut self.owed));

@@ -2,6 +2,7 @@
 
 mod axum;
 mod fastwebsockets;
+mod ours;
 mod serve;
 mod sockudo;
 mod tcp;

@@ -11,9 +11,13 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     runtime,
 };
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use crate::tls;
 
 #[derive(Args)]
 pub struct Options {
@@ -34,20 +38,38 @@ pub enum Peer {
     Sockudo,
     Wtx,
     Yawc,
+    /// Over TLS alone: in the clear it is the crate's example.
+    Ours,
 }
+
+/// What an echo talks over.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 
 /// Runs the echo server of a peer until the process is ended.
 pub fn serve(options: &Options) -> Result<()> {
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::bind(options.address).await?;
         println!("listening");
+        let tls = tls::acceptor()?;
+        // In the clear each has the TCP stream itself.
+        macro_rules! either {
+            ($echo:expr) => {
+                match tls {
+                    None => accept(listener, $echo).await,
+                    Some(tls) => accept_tls(listener, tls, $echo).await,
+                }
+            };
+        }
         match options.peer {
-            Peer::Tcp => accept(listener, super::tcp::echo).await,
+            Peer::Tcp => either!(super::tcp::echo),
             Peer::Tungstenite => accept(listener, super::tungstenite::echo).await,
             Peer::TungsteniteTuned => accept(listener, super::tungstenite::echo_tuned).await,
-            Peer::Axum => super::axum::serve(listener).await,
-            Peer::Fastwebsockets => accept(listener, |stream| upgrades(stream, super::fastwebsockets::upgrade)).await,
-            Peer::TokioWebsockets => accept(listener, super::tokio_websockets::echo).await,
+            Peer::Axum => super::axum::serve(listener, tls).await,
+            Peer::Fastwebsockets => either!(|stream| upgrades(stream, super::fastwebsockets::upgrade)),
+            Peer::TokioWebsockets => either!(super::tokio_websockets::echo),
+            Peer::Ours => either!(super::ours::echo),
             Peer::Sockudo => accept(listener, super::sockudo::echo).await,
             Peer::Wtx => accept(listener, super::wtx::echo).await,
             Peer::Yawc => {
@@ -74,9 +96,24 @@ where
     }
 }
 
+/// The same over TLS.
+async fn accept_tls<E>(listener: TcpListener, tls: TlsAcceptor, echo: impl Fn(TlsStream<TcpStream>) -> E) -> Result<()>
+where
+    E: Future<Output = Result<()>> + Send + 'static,
+{
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        // A connection to see whether the server is there ends here.
+        if let Ok(stream) = tls.accept(stream).await {
+            tokio::spawn(echo(stream));
+        }
+    }
+}
+
 /// Serves HTTP/1.1 with upgrades by hyper, for the libraries that leave the handshake's HTTP to it.
 async fn upgrades(
-    stream: TcpStream,
+    stream: impl Io,
     upgrade: impl Fn(Request<Incoming>) -> Result<Response<Empty<Bytes>>>,
 ) -> Result<()> {
     let service = service_fn(|request| std::future::ready(upgrade(request)));

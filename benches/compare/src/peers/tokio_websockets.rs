@@ -1,10 +1,11 @@
 use anyhow::Result;
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio_websockets::{Config, ServerBuilder};
 
+use super::serve::Io;
+
 /// tokio-websockets, as in its own echo example.
-pub async fn echo(stream: TcpStream) -> Result<()> {
+pub async fn echo(stream: impl Io) -> Result<()> {
     let config = Config::default().frame_size(usize::MAX);
     let (_request, mut socket) = ServerBuilder::new().config(config).accept(stream).await?;
     tokio::task::unconstrained(async {

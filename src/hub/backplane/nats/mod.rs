@@ -6,15 +6,16 @@ mod stream;
 mod subjects;
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, Event};
+use async_nats::{ConnectOptions, Event, ServerAddr};
 use tokio::sync::mpsc;
 
 use self::session::NatsSession;
 use self::stream::Stream;
 use self::subjects::Subjects;
-use super::remote::{Broker, Connect};
+use super::remote::{Broker, CONNECT_TIMEOUT, Connect, first_connection};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// A NATS server, 2.9 or later, with JetStream, which orders and stores what is published. See
@@ -45,7 +46,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 ///
 /// URLs with TLS work, with the operating system's certificates.
 pub struct Nats {
-    url: String,
+    servers: Vec<ServerAddr>,
     prefix: String,
 }
 
@@ -57,17 +58,17 @@ impl Nats {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Connect`] if the URL has another form, if the server cannot be reached within 10 s, or if it refuses.
+    /// - [`ErrorKind::InvalidSetting`] if the URL has another form.
+    /// - [`ErrorKind::Connect`] if no server can be reached within 10 s, or if it refuses.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, so is the connection.
     pub async fn connect(url: impl Into<String>) -> Result<Self, Error> {
-        let nats = Self { url: url.into(), prefix: "tower-websocket".to_owned() };
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, nats.client()).await;
-        connected
-            .unwrap_or_else(|elapsed| Err(elapsed.into()))
-            .map_err(|error| Error::with_source(ErrorKind::Connect, error))?;
+        let servers: Result<_, _> = url.into().split(',').map(|url| server(url.trim())).collect();
+        let servers = servers.map_err(|error| Error::with_source(ErrorKind::InvalidSetting, error))?;
+        let nats = Self { servers, prefix: "tower-websocket".to_owned() };
+        first_connection(nats.client()).await?;
         Ok(nats)
     }
 
@@ -79,6 +80,12 @@ impl Nats {
         self
     }
 
+    /// See [`prefix`](Self::prefix).
+    #[must_use]
+    pub fn get_prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// A client for one session, and what ends that.
     async fn client(&self) -> Result<(async_nats::Client, mpsc::UnboundedReceiver<Event>), BoxError> {
         let (events, ends) = mpsc::unbounded_channel();
@@ -87,7 +94,7 @@ impl Nats {
             .request_timeout(Some(RESPONSE_TIMEOUT))
             .ping_interval(PING_INTERVAL)
             // One round of the servers is enough, as each session has a client of its own: none is to try for ever by itself.
-            .max_reconnects(self.url.split(',').count())
+            .max_reconnects(self.servers.len())
             .event_callback(move |event| {
                 // What it did not tell meanwhile, nothing else tells: the session ends, and the next one reads the log.
                 if !matches!(event, Event::Connected) {
@@ -95,8 +102,17 @@ impl Nats {
                 }
                 std::future::ready(())
             });
-        Ok((options.connect(&*self.url).await?, ends))
+        Ok((options.connect(&self.servers).await?, ends))
     }
+}
+
+/// The library takes an empty host.
+fn server(url: &str) -> io::Result<ServerAddr> {
+    let server: ServerAddr = url.parse()?;
+    if server.host().is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a NATS server URL names a host"));
+    }
+    Ok(server)
 }
 
 impl Broker for Nats {}
@@ -119,7 +135,6 @@ impl fmt::Debug for Nats {
     }
 }
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Within this time a server answers, or counts as gone.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// After two of them without an answer the server counts as gone.
