@@ -72,7 +72,7 @@
 //! | warn | `the log of a topic has something that is no publication` | Something else writes to the broker under the hub's prefix, or a newer version of this crate. | Use another prefix. |
 //! | error | `the log of a topic cannot be read` | Something else uses its key or subject at the broker. Other topics are not affected. | `error` has the cause. Use another prefix. |
 //! | warn | `a change of presence is not published` | Too many publications wait for the broker. | See `no connection to the broker`. |
-//! | error | ``the function of `Topic::encode` panicked`` | Your function of [`Topic::encode`](crate::Topic::encode) has panicked, in a hub with a broker: the publication is a gap. | The panic's message is on standard error. |
+//! | error | ``the function of `Topic::encode` panicked`` | Your function of [`Topic::encode`](crate::Topic::encode) has panicked: in a hub with a broker the publication is a gap, and a change of presence has no message. | The panic's message is on standard error. |
 //! | error | ``the function of `Topic::tell_gap` panicked`` | Your function of [`Topic::tell_gap`](crate::Topic::tell_gap) has panicked: members get no message about a gap. | The panic's message is on standard error. |
 //! | warn | `no value for a periodic update` | The `get` function of [`Topic::periodic`](crate::Topic::periodic) has failed. The next tick tries again. | `error` has the cause. |
 //! | warn | `no periodic update` | The value could not be serialised or published. | `error` has the cause. |
