@@ -13,7 +13,7 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Those of `benches/instructions.txt`; none where it is not there.
+    /// Those of `figures.txt`; none where it is not there.
     pub(crate) fn read() -> Self {
         let text = fs::read_to_string(FILE).unwrap_or_default();
         let mut lines = text.lines();
@@ -48,7 +48,7 @@ impl Figures {
 
 const HEAD: &str = "\
 Instructions that the server spends in user space, for each message or whatever the row names. Written by
-`UPDATE=1 cargo bench --bench instructions`, and explained there.
+`UPDATE=1 cargo run --release` in this folder, and explained in main.rs.
 ";
 const TOOLS: &str = "Counted with: ";
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/figures.txt");

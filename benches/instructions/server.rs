@@ -10,10 +10,11 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body_util::Full;
+use hyper::body::{Body, Incoming};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, Service, service_fn};
-use tower_websocket::{Error, Hub, Keepalive, Manager, Overflow, Upgrader, WebSocketLayer};
+use tower_websocket::{BoxError, Error, Hub, Keepalive, Manager, Overflow, Upgrader, WebSocketLayer};
 
 use crate::rows::{Kind, Row};
 use crate::support;
@@ -45,18 +46,29 @@ async fn accept(kind: Kind, listener: TcpListener) {
         match kind {
             Kind::Call => {}
             Kind::Tcp => drop(tokio::spawn(echo_bytes(stream))),
-            Kind::Deflate | Kind::Echo(_) | Kind::Handshake => support::serve_echo(stream),
-            Kind::WriteJson => support::serve(stream, WebSocketLayer::new(write_json).into_service()),
+            Kind::Deflate | Kind::Echo(_) | Kind::Handshake => {
+                serve(stream, WebSocketLayer::new(support::echo).into_service())
+            }
+            Kind::WriteJson => serve(stream, WebSocketLayer::new(write_json).into_service()),
             Kind::Publish(_) => {
                 let hub = published.clone();
                 let member = move |ws| publish(ws, hub.clone());
                 // Members are silent for as long as the row takes: pings would count on a machine that is slow alone.
                 let keepalive = Keepalive::default().interval(LONG).timeout(2 * LONG);
                 let layer = WebSocketLayer::new(member).upgrader(Upgrader::new().keepalive(keepalive));
-                support::serve(stream, layer.into_service());
+                serve(stream, layer.into_service());
             }
         }
     }
+}
+
+/// hyper's HTTP/1.1 and HTTP/2 server, as axum runs it.
+fn serve<S, B>(stream: TcpStream, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    tokio::spawn(support::serve_connection(support::http_server(), stream, service));
 }
 
 async fn echo_bytes(mut stream: TcpStream) -> io::Result<()> {

@@ -15,8 +15,18 @@ use tower_websocket::{Connector, ErrorKind};
 #[derive(Arbitrary, Debug)]
 enum Input {
     /// What the server says, in parts, before it ends.
-    Bytes { parts: Vec<Vec<u8>>, head: bool, http2: bool },
-    Response { http2: bool, old: bool, status: u16, is_usual: bool, headers: Vec<(u8, Value)> },
+    Bytes {
+        parts: Vec<Vec<u8>>,
+        head: bool,
+        http2: bool,
+    },
+    Response {
+        http2: bool,
+        old: bool,
+        status: u16,
+        is_usual: bool,
+        headers: Vec<(u8, Value)>,
+    },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -55,8 +65,7 @@ fuzz_target!(|input: Input| {
 
 fn response(http2: bool, old: bool, status: u16, is_usual: bool, more: &[(u8, Value)]) {
     let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-    let mut request =
-        Request::get("/").version(version).header("sec-websocket-protocol", "a, b").body(()).unwrap();
+    let mut request = Request::get("/").version(version).header("sec-websocket-protocol", "a, b").body(()).unwrap();
     let opening = ClientHandshake::new(&mut request);
     let accept = request.headers().get("sec-websocket-key").map(|key| derive_accept_key(key.as_bytes()));
     let accept = accept.unwrap_or_default();
@@ -81,7 +90,8 @@ fn response(http2: bool, old: bool, status: u16, is_usual: bool, more: &[(u8, Va
         response.headers().get_all(name).iter().map(text).collect()
     };
     let has_upgrade = || {
-        let is_upgrade = |token: &str| token.trim_matches([' ', '\t', '\n', '\r', '\x0c']).eq_ignore_ascii_case("upgrade");
+        let is_upgrade =
+            |token: &str| token.trim_matches([' ', '\t', '\n', '\r', '\x0c']).eq_ignore_ascii_case("upgrade");
         lines("connection").join(",").split(',').any(is_upgrade)
     };
     let is_websocket = || matches!(&lines("upgrade")[..], [one] if one.eq_ignore_ascii_case("websocket"));
@@ -111,7 +121,9 @@ fn bytes(parts: &[Vec<u8>], head: bool, http2: bool) {
         let server = async {
             let mut request = Vec::new();
             let end = if http2 { &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..] } else { b"\r\n\r\n" };
-            while !request.windows(end.len()).any(|bytes| bytes == end) && far.read_buf(&mut request).await.unwrap() > 0 {}
+            while !request.windows(end.len()).any(|bytes| bytes == end) && far.read_buf(&mut request).await.unwrap() > 0
+            {
+            }
             if head && !http2 {
                 let request = String::from_utf8_lossy(&request);
                 let key = request.lines().find_map(|line| {

@@ -177,7 +177,9 @@ fn compare(ours: &[Event], theirs: &[Theirs]) {
             // tungstenite takes a short control frame whose length is written in the long form.
             (Event::Failed(why), _) if why.contains("ControlFrameTooBig") => return,
             // tungstenite refuses a code that the registry has, and for one that may not be sent it answers itself.
-            (Event::Close(ours), Theirs::Close(..) | Theirs::Failed(_)) if ours.code() == CloseCode::BAD_GATEWAY => return,
+            (Event::Close(ours), Theirs::Close(..) | Theirs::Failed(_)) if ours.code() == CloseCode::BAD_GATEWAY => {
+                return;
+            }
             (Event::Close(ours), Theirs::Close(code, reason)) => {
                 assert_eq!((ours.code().get(), ours.reason()), (*code, reason.as_str()));
                 return;

@@ -171,10 +171,7 @@ fn expected(request: &Request<EmptyBody>) -> Expected {
         (is_handshake, RejectionKind::NotWebSocket),
         (request.version() == Version::HTTP_11, RejectionKind::HttpVersion),
         (request.method() == Method::GET, RejectionKind::Method),
-        (
-            lines("transfer-encoding").is_empty() && lines("content-length").iter().all(is_zero),
-            RejectionKind::Body,
-        ),
+        (lines("transfer-encoding").is_empty() && lines("content-length").iter().all(is_zero), RejectionKind::Body),
         (version.len() == 1 && version[0].trim_matches(SPACE) == "13", RejectionKind::Version),
         (key.len() == 1 && is_key(&key[0]), RejectionKind::InvalidKey),
         (lines("host").len() == 1, RejectionKind::InvalidHost),

@@ -79,7 +79,10 @@ impl Param {
     }
 
     fn bits(&self) -> Option<u8> {
-        self.value()?.parse().ok().filter(|bits: &u8| self.value() == Some(&bits.to_string()) && (8..=15).contains(bits))
+        self.value()?
+            .parse()
+            .ok()
+            .filter(|bits: &u8| self.value() == Some(&bits.to_string()) && (8..=15).contains(bits))
     }
 
     fn text(&self) -> String {
@@ -120,9 +123,9 @@ fn model(offer: &Offer, settings: Settings) -> Option<[(bool, Option<u8>); 2]> {
         Some(bits) => Some(bits.min(settings.server_bits())),
         None => below_15(settings.server_bits()),
     };
-    let client_bits = find("client_max_window_bits").0.and_then(|param| {
-        below_15(settings.client_bits()).map(|bits| bits.min(param.bits().unwrap_or(15)))
-    });
+    let client_bits = find("client_max_window_bits")
+        .0
+        .and_then(|param| below_15(settings.client_bits()).map(|bits| bits.min(param.bits().unwrap_or(15))));
     Some([
         (settings.client_takeover && find("client_no_context_takeover").0.is_none(), client_bits),
         (settings.server_takeover && find("server_no_context_takeover").0.is_none(), server_bits),
@@ -146,7 +149,8 @@ fuzz_target!(|input: Input| {
         }
     }
     // Spaces around `=` are not in the grammar.
-    let is_grammatical = !input.offers.iter().flat_map(|offer| &offer.params).any(|param| param.spaced && param.value.is_some());
+    let is_grammatical =
+        !input.offers.iter().flat_map(|offer| &offer.params).any(|param| param.spaced && param.value.is_some());
     let request = headers(lines.iter().map(|line| line.parse().unwrap()));
     let agreed = Agreed::accept(&server, &request);
     if is_grammatical {

@@ -72,11 +72,7 @@ impl Connector {
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
-    ///
-    /// # Panics
-    ///
-    /// If its interval is not shorter than its timeout: see [`WebSocketConfig::keepalive`].
-    #[track_caller]
+    /// See [`WebSocketConfig::keepalive`].
     pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
         self.config = self.config.keepalive(keepalive);
         self

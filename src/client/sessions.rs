@@ -73,18 +73,12 @@ impl Connector {
     /// Connects, and reconnects after each session: see [`Sessions`].
     ///
     /// If the target is not a WebSocket URL, the first [`Sessions::next`] returns the error.
-    ///
-    /// # Panics
-    ///
-    /// If the backoff's [`initial`](Backoff::initial) delay is longer than its [`max`](Backoff::max).
-    #[track_caller]
     #[doc(alias = "reconnect")]
     #[doc(alias = "retry")]
     pub fn sessions<T>(&self, target: T, backoff: Backoff) -> Sessions
     where
         T: TryInto<Target, Error: Into<Error>>,
     {
-        backoff.check();
         Sessions {
             connector: self.clone(),
             target: Goal::new(target),

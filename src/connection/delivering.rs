@@ -75,11 +75,18 @@ impl Inner {
         let mut delivered = Delivered::default();
         let mut state = self.lock();
         let state_ref = &mut *state;
+        let is_idle = state_ref.feeds.is_idle();
         let Some(feed) = state_ref.feeds.get_mut(id) else { return delivered };
-        let has_capacity = state_ref.sender.has_topic_capacity();
+        let capacity = state_ref.sender.topic_capacity();
+        let has_capacity = capacity > 0;
         match joined {
-            Some(Joined { frames, messages, payload }) if has_capacity && feed.is_empty() && !feed.is_closed() => {
+            // Where a feed is not idle, the task may be encoding what comes before this.
+            Some(Joined { frames, messages, payload }) if has_capacity && is_idle && !feed.is_closed() => {
                 state_ref.sender.push_shared(frames.clone(), *messages, *payload);
+            }
+            _ if feed.is_exempt(capacity) => {
+                items().for_each(|item| feed.push_exempt(item));
+                state_ref.feeds.set_waiting();
             }
             _ => {
                 for item in items() {

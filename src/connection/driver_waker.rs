@@ -89,7 +89,7 @@ impl DriverWaker {
     }
 }
 
-/// Run with `RUSTFLAGS="--cfg model" cargo test --lib model`: every interleaving of a task and its handles.
+/// Run by `.ci/model`: every interleaving of a task and its handles.
 #[cfg(all(test, model))]
 mod model {
     use std::collections::VecDeque;

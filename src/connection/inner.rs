@@ -295,8 +295,7 @@ impl Inner {
 
     /// Frees what was queued, and the compressor: nothing more will be sent. Unread messages stay until they are received.
     pub(super) fn release(&self) {
-        let queued = self.lock().sender.clear();
-        drop(queued);
+        let _queued = self.lock().sender.clear();
         // A handle that compresses at the moment sees the end, and frees it.
         if let Ok(mut deflater) = self.deflater.try_lock() {
             *deflater = None;

@@ -64,6 +64,7 @@
 //! | warn | `handler failed` | The handler returned an error that is not the ordinary end of its own connection. The peer got 1011, or the [`CloseFrame`](crate::CloseFrame) in the error. | `error` has all causes. |
 //! | warn | `handshake refused: ..` with 403, 429 or 503 | Origin, host, or too many connections. `origin`, `host`, `policy` and `peer` are fields of the line. | See the statuses below. |
 //! | warn | `the connection ended before the response was out, or a layer outside has replaced the response` | The client left early, or an outer layer replaced the 101. | Nothing, if it is rare. |
+//! | warn | ``the keepalive's interval is not shorter than its timeout: no peer is pinged`` | Clients that are silent for [`Keepalive::timeout`](crate::Keepalive::timeout) are disconnected, though they are there. | Set both: [`Keepalive::interval`](crate::Keepalive::interval) to less than half of the timeout. |
 //! | warn | `many WebSockets share one HTTP/2 connection: ..` | One HTTP/2 connection has 100 WebSockets. | See the symptoms above. |
 //! | warn | `no connection to the broker` | A hub's broker cannot be reached, or the connection to it has ended. The hub reconnects. | `error` has the cause. Until then publications wait: see [`brokers`](super::brokers). |
 //! | warn | `publications are lost` | A broker has lost its data or the end of them, or a server was away for longer than the broker keeps publications. | Members get the message of [`Topic::tell_gap`](crate::Topic::tell_gap). Check how the broker stores its data. |
@@ -71,7 +72,7 @@
 //! | warn | `the log of a topic has something that is no publication` | Something else writes to the broker under the hub's prefix, or a newer version of this crate. | Use another prefix. |
 //! | error | `the log of a topic cannot be read` | Something else uses its key or subject at the broker. Other topics are not affected. | `error` has the cause. Use another prefix. |
 //! | warn | `a change of presence is not published` | Too many publications wait for the broker. | See `no connection to the broker`. |
-//! | error | ``the function of `Topic::encode` panicked`` | Your function of [`Topic::encode`](crate::Topic::encode) has panicked, in a hub with a broker: the publication is a gap. | The panic's message is on standard error. |
+//! | error | ``the function of `Topic::encode` panicked`` | Your function of [`Topic::encode`](crate::Topic::encode) has panicked: in a hub with a broker the publication is a gap, and a change of presence has no message. | The panic's message is on standard error. |
 //! | error | ``the function of `Topic::tell_gap` panicked`` | Your function of [`Topic::tell_gap`](crate::Topic::tell_gap) has panicked: members get no message about a gap. | The panic's message is on standard error. |
 //! | warn | `no value for a periodic update` | The `get` function of [`Topic::periodic`](crate::Topic::periodic) has failed. The next tick tries again. | `error` has the cause. |
 //! | warn | `no periodic update` | The value could not be serialised or published. | `error` has the cause. |

@@ -268,3 +268,67 @@ const NOTICE: &str = "\0notice";
 const BATCH: usize = 32 * 1024;
 /// Room for so many publications is kept while there is none.
 const SPARE: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: usize = 10_000;
+
+    fn log(budget: &Budget) -> Log {
+        let mut log = Log::new(Position::new(7, 0), budget);
+        log.set_history(History::last(100), Instant::now());
+        log
+    }
+
+    fn publish(log: &mut Log, len: usize, has_members: bool) {
+        let message = crate::message::Message::binary(vec![0; len]);
+        let draft = Draft { message, key: None, except: None, latest: false };
+        log.append(log.next_position(), draft, has_members, Instant::now());
+    }
+
+    /// What a client that knows everything up to this offset is told.
+    fn recovered(log: &Log, offset: u64) -> Recovered {
+        log.replay(Replay::After(Position::new(7, offset)), 0, Instant::now()).0
+    }
+
+    #[test]
+    fn a_batch_has_32_kib_and_one_publication_at_least() {
+        let mut log = log(&Budget::new(usize::MAX));
+        for len in [BATCH - 1, 1, 1, 3 * BATCH, 1] {
+            publish(&mut log, len, true);
+        }
+        for (after, numbers) in [(0, vec![1, 2]), (2, vec![3, 4]), (3, vec![4]), (4, vec![5]), (5, vec![])] {
+            let batch: Vec<_> = log.batch(after).map(|entry| entry.number).collect();
+            assert_eq!(batch, numbers, "behind {after}");
+        }
+    }
+
+    #[test]
+    fn without_budget_a_history_goes_before_what_members_still_get() {
+        let budget = Budget::new(3 * LONG);
+        let mut log = log(&budget);
+        publish(&mut log, LONG, true);
+        publish(&mut log, LONG, true);
+        log.set_delivered(1, Instant::now());
+        assert!(matches!(recovered(&log, 0), Recovered::All(2)));
+        // There is no room for a third: what is delivered leaves, and what is not stays.
+        publish(&mut log, LONG, true);
+        assert_eq!(log.entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [2, 3]);
+        assert!(matches!((recovered(&log, 0), recovered(&log, 1)), (Recovered::Gap, Recovered::All(2))));
+        assert!(log.entries[1].scarce && !log.entries[0].scarce);
+        assert!(budget.used() <= 3 * LONG, "{}", budget.used());
+    }
+
+    #[test]
+    fn without_budget_nothing_is_kept_for_nobody() {
+        let budget = Budget::new(LONG);
+        let mut log = log(&budget);
+        publish(&mut log, LONG, false);
+        assert_eq!((log.entries.len(), budget.used()), (0, 0));
+        assert!(matches!((recovered(&log, 0), recovered(&log, 1)), (Recovered::Gap, Recovered::All(0))));
+        publish(&mut log, 100, false);
+        assert_eq!(log.entries.len(), 1);
+        assert!(matches!(recovered(&log, 1), Recovered::All(1)));
+    }
+}

@@ -1,6 +1,7 @@
 //! What all handles of a topic share: the heart of the hub.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 #[cfg(feature = "json")]
@@ -24,7 +25,9 @@ use crate::budget::Budget;
 use crate::connection::{FeedId, Inner};
 use crate::error::Error;
 use crate::manager::Manager;
+use crate::message::Message;
 use crate::metrics::hub;
+use crate::panic_payload::drop_payload;
 use crate::protocol::{Feed, Notice, Overflow};
 
 /// One topic.
@@ -225,11 +228,23 @@ impl TopicInner {
             let on_presence = state.on_presence.clone();
             drop(state);
             let message = on_presence.and_then(|on_presence| presence::announce(&*on_presence, &change));
-            let draft = message.map(|message| Draft { message, key: None, except: None, latest: false });
-            if let Some(Err(error)) = draft.map(|draft| self.backplane.publish(self, draft)) {
-                tracing::warn!(topic = &*self.name, %error, "a change of presence is not published");
+            if let Some(message) = message {
+                self.publish_change(message);
             }
             self.lock().present.announced();
+        }
+    }
+
+    /// Publishes a change of presence. What encodes it is the user's too, and may panic: see [`presence::announce`].
+    fn publish_change(self: &Arc<Self>, message: Message) {
+        let draft = Draft { message, key: None, except: None, latest: false };
+        match catch_unwind(AssertUnwindSafe(|| self.backplane.publish(self, draft))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(topic = &*self.name, %error, "a change of presence is not published"),
+            Err(payload) => {
+                tracing::error!(topic = &*self.name, "the function of `Topic::encode` panicked");
+                drop_payload(payload);
+            }
         }
     }
 

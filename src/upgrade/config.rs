@@ -61,20 +61,20 @@ impl WebSocketConfig {
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
     ///
-    /// # Panics
-    ///
-    /// If its [`interval`](Keepalive::interval) is not shorter than its [`timeout`](Keepalive::timeout): the peer would time out
-    /// before it was ever pinged. With an interval of 5 s or more, which is the default timeout, set both.
-    /// `Keepalive::disabled().timeout(..)` is a timeout without pings.
+    /// If its [`interval`](Keepalive::interval) is not shorter than its [`timeout`](Keepalive::timeout), which is logged at level
+    /// warn, a peer that sends nothing by itself times out before it is pinged. `Keepalive::disabled().timeout(..)` says that
+    /// without the warning.
     #[doc(alias = "SetPingHandler")]
     #[doc(alias = "PingHandler")]
-    #[track_caller]
     pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
-        if let (Some(interval), Some(timeout)) = (keepalive.get_interval(), keepalive.get_timeout()) {
-            assert!(
-                interval < timeout || timeout == LONGEST,
-                "a keepalive's interval ({interval:?}) must be shorter than its timeout ({timeout:?}), or a silent peer would \
-                 time out before it was pinged: set both, with `interval` and `timeout`"
+        if let (Some(interval), Some(timeout)) = (keepalive.get_interval(), keepalive.get_timeout())
+            && interval >= timeout
+            && timeout != LONGEST
+        {
+            tracing::warn!(
+                ?interval,
+                ?timeout,
+                "the keepalive's interval is not shorter than its timeout: no peer is pinged"
             );
         }
         self.keepalive = keepalive;

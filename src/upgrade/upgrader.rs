@@ -138,11 +138,7 @@ impl Upgrader {
     }
 
     /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
-    ///
-    /// # Panics
-    ///
-    /// If its interval is not shorter than its timeout: see [`WebSocketConfig::keepalive`].
-    #[track_caller]
+    /// See [`WebSocketConfig::keepalive`].
     pub fn keepalive(self, keepalive: Keepalive) -> Self {
         let config = self.0.config.clone().keepalive(keepalive);
         self.config(config)

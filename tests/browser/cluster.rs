@@ -44,7 +44,9 @@ async fn pages_of_two_servers_talk_and_go_on_when_one_server_goes() {
     shows(&mut pages[0], &format!("connected to 127.0.0.1:{}", ports[1])).await;
     shows(&mut pages[0], "bert: are you there?").await;
     says(&mut pages[0], "I am").await;
-    shows(&mut pages[1], "anna: I am").await;
+    for page in &mut pages {
+        shows(page, "anna: I am").await;
+    }
     // Each line once, and no gap.
     for page in &mut pages {
         let lines = page

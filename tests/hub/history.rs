@@ -62,6 +62,41 @@ async fn a_client_gets_what_it_has_missed_or_is_told_of_a_gap() {
     assert_eq!(received(&client), ["3", "4", "5", "6"]);
 }
 
+/// The connection's task makes it, while others publish.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gap_that_takes_long_to_encode_is_told_before_what_is_published_meanwhile() {
+    let notice: String =
+        (0..400_000_u32).map(|number| char::from(b'a' + (number.wrapping_mul(number) >> 7) as u8 % 26)).collect();
+    let told = notice.clone();
+    let topic = Hub::new().topic("t").tell_gap(move |_| Message::text(told.clone()));
+    let unknown = Hub::new().topic("t").position();
+    for _ in 0..20 {
+        let (client, server) = pair();
+        let (seat, recovered) = topic.resume(&server, unknown, Overflow::Close).unwrap();
+        assert_eq!(recovered, Recovered::Gap);
+        for number in 0..10 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            topic.publish(number.to_string()).unwrap();
+        }
+        let mut all = Vec::new();
+        while all.len() < 11 {
+            all.push(client.recv().await.unwrap().unwrap());
+        }
+        let lengths: Vec<_> = all.iter().map(Message::len).collect();
+        assert_eq!(lengths, [notice.len(), 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+        drop(seat);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_topic_without_history_has_published_to_nobody_is_a_gap() {
+    let topic = Hub::new().topic("news");
+    let before = topic.position();
+    topic.publish("missed").unwrap();
+    assert_eq!(recover(&topic, before).await, (Recovered::Gap, vec![]));
+    assert_eq!(recover(&topic, topic.position()).await, (Recovered::All(0), vec![]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_gap_is_told_before_what_is_published_behind_it() {
     let topic =

@@ -70,6 +70,41 @@ async fn a_change_need_not_be_told_and_a_panic_harms_nobody() {
     assert_eq!(received(&watcher), ["after it"]);
 }
 
+/// A member leaves in the middle of its handler's panic, and its change cannot be published.
+#[tokio::test(start_paused = true)]
+async fn a_panic_while_a_change_is_published_harms_nobody() {
+    let hub = Hub::new();
+    let topic = room(&hub).encode(|message, _| {
+        assert!(!message.as_text().unwrap().starts_with("Bob"), "it is the application's own");
+        message
+    });
+    let (watcher, watching) = pair();
+    let _seat = topic.join(&watching, Overflow::Close).unwrap();
+    let (_client, server) = pair();
+    let handler = tokio::spawn({
+        let (topic, server) = (topic.clone(), server.clone());
+        async move {
+            let _seat = topic.join_as(&server, Overflow::Close, "Bob").unwrap();
+            panic!("the handler's own");
+        }
+    });
+    assert!(handler.await.unwrap_err().is_panic());
+    topic.join_as(&server, Overflow::Close, "Bob").unwrap().stay();
+    let (_other_client, other) = pair();
+    topic.join_as(&other, Overflow::Close, "Cat").unwrap().stay();
+    // It leaves with its connection, whose end is told to all who wait for it.
+    let done = tokio::spawn({
+        let server = server.clone();
+        async move { server.done().await }
+    });
+    settle().await;
+    server.close().await.unwrap();
+    assert!(done.await.unwrap().is_ok());
+    assert_eq!(names(&topic), ["Cat"]);
+    settle().await;
+    assert_eq!(received(&watcher), ["Cat joins"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_leaves_while_it_is_told_that_it_joins_leaves_afterwards() {
     let hub = Hub::new();

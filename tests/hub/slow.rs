@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower_websocket::{CloseCode, Hub, Message, Overflow};
+use tower_websocket::{CloseCode, Compression, Hub, Keepalive, Message, Overflow, Upgrader, testing};
 
 use crate::support::{plain_pair, received, settle};
 
@@ -66,6 +66,30 @@ async fn what_a_handler_sends_comes_through_however_much_is_published() {
     // The publications have come through as well.
     assert!(seat.lag() > 0 && topic.members() == 1);
     drop(sending.await.unwrap());
+}
+
+/// Many small publications in a row are delivered together, more than the queue of a slow member takes.
+#[tokio::test(start_paused = true)]
+async fn a_burst_makes_no_member_slow() {
+    let settings = Upgrader::new().keepalive(Keepalive::disabled());
+    let takeover = settings.compression(Compression::default().server_context_takeover(true).threshold(0));
+    for overflow in [Overflow::Close, Overflow::DropOldest, Overflow::KeepLatest] {
+        let topic = Hub::new().topic("burst").capacity(2);
+        let pairs = [plain_pair(), testing::pair(takeover.clone()), plain_pair()];
+        // One does not get all of it, one encodes for itself, and one is a client, which masks.
+        let members = [&pairs[0].1, &pairs[1].1, &pairs[2].0];
+        let _seats = members.map(|member| topic.join(member, overflow).unwrap());
+        topic.publish_except(&pairs[0].1, "0").unwrap();
+        for number in 1..300 {
+            topic.publish(number.to_string()).unwrap();
+        }
+        settle().await;
+        for (member, peer) in [(0, &pairs[0].0), (1, &pairs[1].0), (2, &pairs[2].1)] {
+            let all: Vec<_> = (usize::from(member == 0)..300).map(|number| number.to_string()).collect();
+            assert_eq!(received(peer), all, "{overflow:?}, member {member}");
+        }
+        assert_eq!((topic.members(), topic.stats().dropped), (3, 0));
+    }
 }
 
 /// As a panic in a handler: it ends this connection, and tells its peer so.

@@ -78,6 +78,7 @@ fn every_log_line_of_the_guide_is_in_the_code() {
         include_str!("../../src/hub/presence.rs"),
         include_str!("../../src/hub/state.rs"),
         include_str!("../../src/hub/topic_inner.rs"),
+        include_str!("../../src/upgrade/config.rs"),
         include_str!("../../src/upgrade/hooks.rs"),
         include_str!("../../src/upgrade/refused.rs"),
         include_str!("../../src/upgrade/streams.rs"),

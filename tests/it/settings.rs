@@ -10,6 +10,9 @@ use tower_websocket::{
     Hub, Keepalive, Limits, Manager, RateLimit, Shutdown, Upgrader, WebSocketConfig, WebSocketLayer,
 };
 
+use crate::levels::level;
+use crate::support::Lines;
+
 const ZERO: Duration = Duration::ZERO;
 
 const fn secs(seconds: u64) -> Duration {
@@ -53,26 +56,35 @@ async fn a_path_that_is_taken_is_found() {
 }
 
 #[test]
-fn a_keepalive_that_times_out_before_it_pings() {
-    for (keepalive, sentence) in [
-        (Keepalive::default().interval(secs(20)), Some("interval (20s) must be shorter than its timeout (5s)")),
-        (Keepalive::default().timeout(secs(3)), Some("interval (3s) must be shorter than its timeout (3s)")),
-        (Keepalive::default().interval(secs(20)).timeout(secs(45)), None),
-        (Keepalive::default().timeout(secs(45)).interval(secs(20)), None),
-        (Keepalive::disabled(), None),
-        (Keepalive::disabled().timeout(secs(60)), None),
-        (Keepalive::disabled().interval(secs(60)), None),
-        (Keepalive::default().interval(Duration::MAX).timeout(Duration::MAX), None),
+fn a_keepalive_that_times_out_before_it_pings_is_a_warning() {
+    let lines = Lines::default();
+    lines.subscribe();
+    for (keepalive, pings) in [
+        (Keepalive::default().interval(secs(20)), false),
+        (Keepalive::default().timeout(secs(3)), false),
+        (Keepalive::default().interval(secs(20)).timeout(secs(45)), true),
+        (Keepalive::default().timeout(secs(45)).interval(secs(20)), true),
+        (Keepalive::disabled(), true),
+        (Keepalive::disabled().timeout(secs(60)), true),
+        (Keepalive::disabled().interval(secs(60)), true),
+        (Keepalive::default().interval(Duration::MAX).timeout(Duration::MAX), true),
     ] {
-        let Some(sentence) = sentence else {
-            assert_eq!(*Upgrader::new().keepalive(keepalive).get_config().get_keepalive(), keepalive);
-            continue;
-        };
-        let said = panics(|| WebSocketConfig::new().keepalive(keepalive));
-        assert!(said.contains(sentence) && said.ends_with("set both, with `interval` and `timeout`"), "{said}");
-        assert!(panics(|| Upgrader::new().keepalive(keepalive)).contains(sentence));
-        #[cfg(feature = "client")]
-        assert!(panics(|| Connector::new().keepalive(keepalive)).contains(sentence));
+        let sets: [&dyn Fn() -> Keepalive; 3] = [
+            &|| *WebSocketConfig::new().keepalive(keepalive).get_keepalive(),
+            &|| *Upgrader::new().keepalive(keepalive).get_config().get_keepalive(),
+            #[cfg(feature = "client")]
+            &|| *Connector::new().keepalive(keepalive).get_config().get_keepalive(),
+            #[cfg(not(feature = "client"))]
+            &|| *WebSocketConfig::new().keepalive(keepalive).get_keepalive(),
+        ];
+        for set in sets {
+            assert_eq!(set(), keepalive, "it is not changed");
+            let said = lines.take();
+            assert_eq!(said.is_empty(), pings, "{said}");
+            if !pings {
+                assert_eq!(level(&said, "no peer is pinged"), "WARN");
+            }
+        }
     }
     for set in [Keepalive::interval, Keepalive::timeout] {
         assert!(panics(|| set(Keepalive::default(), ZERO)).contains("1 ms or longer"));
@@ -122,10 +134,6 @@ fn a_subprotocol_that_is_no_token() {
 #[cfg(feature = "client")]
 #[test]
 fn a_backoff_that_contradicts_itself() {
-    let sessions = |backoff: Backoff| Connector::new().sessions("ws://localhost/", backoff);
-    let said = panics(|| sessions(Backoff::default().initial(secs(90))));
-    assert!(said.contains("initial delay (90s) must not be longer than the longest (60s)"), "{said}");
-    let _ = sessions(Backoff::default().initial(secs(90)).max(secs(90)));
     for set in [Backoff::initial, Backoff::max] {
         assert!(panics(|| set(Backoff::default(), ZERO)).contains("above zero"));
     }

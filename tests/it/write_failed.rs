@@ -1,12 +1,17 @@
 //! Behind a failed write a connection still receives, for no longer than its limits allow.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncWriteExt, DuplexStream, duplex, join};
+use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream, duplex, join};
 use tokio::time::{Instant, sleep, timeout};
-use tower_websocket::{CloseCode, CloseFrame, ErrorKind, Limits, Manager, Role, WebSocketConfig};
+use tower_websocket::{Budget, CloseCode, CloseFrame, ErrorKind, Limits, Manager, Role, WebSocketConfig};
 
 use crate::support::{Frame, secs, text};
+
+const MIB: usize = 1024 * 1024;
 
 /// A connection whose transport accepts nothing, and what the peer sends over.
 fn open(limits: Limits) -> (Manager, DuplexStream) {
@@ -74,4 +79,41 @@ async fn silence_ends_it() {
     let (kind, time) = end(&ws, peer, sent.into_iter().map(|frame| frame.masked())).await;
     assert_eq!(kind, ErrorKind::Disconnected);
     assert!((secs(8)..=secs(10)).contains(&time), "{time:?}");
+}
+
+/// A transport that accepts nothing, and panics when it is dropped.
+struct Blocked;
+
+impl AsyncWrite for Blocked {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        panic!("the transport's own");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_panics_when_it_is_dropped_takes_all_with_it() {
+    let budget = Budget::new(MIB);
+    let (peer, read) = duplex(1024);
+    let config = WebSocketConfig::new().limits(Limits::default().budget(budget.clone()));
+    let ws = Manager::from_upgraded(join(read, Blocked), Role::Server, &config);
+    ws.send(vec![0; 50_000]).await.unwrap();
+    sleep(secs(1)).await;
+    assert!(budget.used() >= 50_000, "{} bytes are charged", budget.used());
+    drop(peer);
+    assert_eq!(ws.done().await.unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(budget.used(), 0);
 }

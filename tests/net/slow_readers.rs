@@ -84,6 +84,32 @@ async fn a_peer_that_reads_steadily_stays_connected() {
     cases.finish().await;
 }
 
+/// What it says shows that it is there, not that it has come to what was sent before.
+#[tokio::test]
+async fn a_peer_that_speaks_while_it_reads_stays_connected() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&Over::ALL) {
+        for way in [Way::SMALL, Way::DIRECT] {
+            let reading = Reading::at(80 * KIB).speaking_after(millis(500));
+            let case = peer_closes(role, over, way, Upgrader::new(), Bulk::whole(900 * KIB), reading);
+            cases.add(format!("{role:?}, {over}, {way}"), case);
+            cases.add(format!("{role:?}, {over}, {way}, a close behind it"), async move {
+                let (ws, mut peer) = open(role, over, way, Upgrader::new()).await;
+                let reading = tokio::spawn(async move { peer.read(reading).await });
+                Bulk::whole(900 * KIB).send(&ws).await.unwrap();
+                expect("what it says", ws.recv().await.unwrap(), Some("hello".into()));
+                expect(
+                    "ours",
+                    how(ws.close_frame(CloseCode::NORMAL).await.map(|()| CloseCode::NORMAL.into())),
+                    Ok(1000),
+                );
+                expect("the peer", reading.await.unwrap(), Received { data: 900 * KIB, code: Some(1000) });
+            });
+        }
+    }
+    cases.finish().await;
+}
+
 #[tokio::test]
 async fn a_peer_behind_a_proxy_stays_connected() {
     let mut cases = Cases::default();

@@ -335,10 +335,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     /// Frees everything that the connection holds but its unread messages.
     fn close_transport(&mut self) {
-        self.transport = None;
+        let transport = self.transport.take();
         self.receiver.clear();
-        self.stop_writing();
         self.inner.release();
+        self.stop_writing();
+        // The last: it may be the user's, and panic.
+        drop(transport);
     }
 
     /// Forgets what was to be written: the transport takes no more.

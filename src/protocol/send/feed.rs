@@ -8,11 +8,13 @@ use bytes::Bytes;
 
 use super::Overflow;
 use crate::message::Message;
+use crate::protocol::frame::MAX_HEADER;
 
 /// Publications that wait until a connection's outgoing buffer has capacity: a bounded queue.
 ///
 /// 1. They leave in the order in which they came.
-/// 2. Those that were replayed from a history come first. They are never dropped, and do not count towards the capacity.
+/// 2. Those that are exempt come first. They are never dropped, and do not count towards the capacity: they were replayed from a
+///    history, or the buffer had capacity for them, so that they only wait for the connection's task.
 /// 3. No more than `capacity` others wait. What happens to more is said by `overflow`; what is dropped is counted.
 /// 4. What was dropped is told, where there is a notice for it, before the publication behind it.
 /// 5. A feed that overflowed with [`Overflow::Close`] stays empty: its connection is to be closed.
@@ -20,8 +22,9 @@ pub(crate) struct Feed {
     overflow: Overflow,
     capacity: usize,
     queue: VecDeque<Item>,
-    /// How many at the front of the queue were replayed.
-    replayed: usize,
+    /// How many at the front of the queue are exempt, and what they will take in the buffer.
+    exempt: usize,
+    exempt_bytes: u64,
     dropped: u64,
     /// Of these, how many the member was told of.
     told: u64,
@@ -40,6 +43,13 @@ pub(crate) struct Item {
     pub(crate) payload: usize,
     /// What it is a newer value of.
     pub(crate) key: Option<Arc<str>>,
+}
+
+impl Item {
+    /// What it takes in a buffer, at most.
+    fn size(&self) -> u64 {
+        (MAX_HEADER + self.payload) as u64
+    }
 }
 
 /// A message for one connection.
@@ -79,15 +89,16 @@ impl Feed {
     /// A feed that begins with a replay.
     pub(crate) fn new(overflow: Overflow, capacity: usize, replay: impl IntoIterator<Item = Item>) -> Self {
         let queue: VecDeque<_> = replay.into_iter().collect();
-        let replayed = queue.len();
-        Self { overflow, capacity, queue, replayed, dropped: 0, told: 0, notice: None, closed: false }
+        let (exempt, exempt_bytes) = (queue.len(), queue.iter().map(Item::size).sum());
+        Self { overflow, capacity, queue, exempt, exempt_bytes, dropped: 0, told: 0, notice: None, closed: false }
     }
 
     /// Begins with this, where nothing was pushed yet.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(crate) fn replay(&mut self, items: Vec<Item>) {
         debug_assert!(self.is_empty());
-        self.replayed = items.len();
+        self.exempt = items.len();
+        self.exempt_bytes = items.iter().map(Item::size).sum();
         self.queue = items.into();
     }
 
@@ -96,25 +107,37 @@ impl Feed {
         Self { notice, ..self }
     }
 
+    /// Whether what comes next is exempt, where the outgoing buffer has so much capacity.
+    pub(crate) fn is_exempt(&self, capacity: u64) -> bool {
+        !self.closed && self.queue.len() == self.exempt && self.exempt_bytes < capacity
+    }
+
+    /// Appends a publication that [is exempt](Self::is_exempt).
+    pub(crate) fn push_exempt(&mut self, item: Item) {
+        self.exempt += 1;
+        self.exempt_bytes += item.size();
+        self.queue.push_back(item);
+    }
+
     /// Appends a publication, within the bounds. `scarce`: memory is short, so that no more than this one may wait.
     pub(crate) fn push(&mut self, item: Item, scarce: bool) -> Pushed {
         let capacity = if scarce { 1 } else { self.capacity };
         let before = self.queue.len();
         match self.overflow {
             _ if self.closed => return Pushed::Overflowed,
-            Overflow::Close if before - self.replayed >= capacity => {
+            Overflow::Close if before - self.exempt >= capacity => {
                 self.closed = true;
                 self.queue = VecDeque::new();
-                self.replayed = 0;
+                (self.exempt, self.exempt_bytes) = (0, 0);
                 return Pushed::Overflowed;
             }
             Overflow::Close => {}
             Overflow::DropOldest => self.drop_oldest(capacity),
             Overflow::KeepLatest => {
                 // Few wait, so that looking at each costs less than an index.
-                let same = self.queue.iter().skip(self.replayed).position(|queued| queued.key == item.key);
+                let same = self.queue.iter().skip(self.exempt).position(|queued| queued.key == item.key);
                 if let Some(same) = same {
-                    self.queue.remove(self.replayed + same);
+                    self.queue.remove(self.exempt + same);
                 }
                 self.drop_oldest(capacity);
             }
@@ -127,8 +150,8 @@ impl Feed {
 
     /// Makes room for one more.
     fn drop_oldest(&mut self, capacity: usize) {
-        let excess = (self.queue.len() + 1 - self.replayed).saturating_sub(capacity);
-        self.queue.drain(self.replayed..self.replayed + excess);
+        let excess = (self.queue.len() + 1 - self.exempt).saturating_sub(capacity);
+        self.queue.drain(self.exempt..self.exempt + excess);
     }
 
     /// The next one that other connections are sent too, unless something else comes before it.
@@ -144,7 +167,7 @@ impl Feed {
 
     /// The next message, where it is to be encoded by the connection.
     pub(crate) fn pop_own(&mut self) -> Option<Own> {
-        if self.replayed == 0
+        if self.exempt == 0
             && let Some(notice) = &self.notice
             && self.dropped > self.told
         {
@@ -166,14 +189,17 @@ impl Feed {
         match self.queue.front() {
             None => false,
             Some(Item { frame: Frame::Own(_), .. }) => true,
-            // Dropped publications stood behind those that were replayed.
-            Some(_) => self.replayed == 0 && self.notice.is_some() && self.dropped > self.told,
+            // Dropped publications stood behind those that are exempt.
+            Some(_) => self.exempt == 0 && self.notice.is_some() && self.dropped > self.told,
         }
     }
 
     fn pop(&mut self) -> Option<Item> {
         let item = self.queue.pop_front()?;
-        self.replayed = self.replayed.saturating_sub(1);
+        if self.exempt > 0 {
+            self.exempt -= 1;
+            self.exempt_bytes -= item.size();
+        }
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
         }
@@ -244,6 +270,26 @@ mod tests {
             assert_eq!(feed.dropped(), dropped, "{overflow:?} {pushed}");
             assert_eq!(feed.is_closed(), results.contains(&Pushed::Overflowed));
             assert_eq!(feed.queue.capacity(), 0);
+        }
+    }
+
+    #[test]
+    fn what_the_buffer_has_capacity_for_is_never_dropped() {
+        for overflow in [Overflow::Close, Overflow::DropOldest, Overflow::KeepLatest] {
+            let mut feed = Feed::new(overflow, 1, [item("a")]);
+            let one = item("a").size();
+            assert!(!feed.is_exempt(one) && feed.is_exempt(one + 1));
+            feed.push_exempt(item("b"));
+            assert!(!feed.is_exempt(2 * one) && feed.is_exempt(2 * one + 1));
+            assert_eq!(feed.push(item("1"), false), Pushed::Queued { dropped: 0 });
+            assert!(!feed.is_exempt(u64::MAX), "one waits for capacity");
+            assert_eq!(drain(&mut feed).join(" "), "a b 1");
+            assert!(feed.is_exempt(1) && !feed.is_exempt(0));
+            for name in ["1", "2"] {
+                feed.push(item(name), false);
+            }
+            assert_eq!(drain(&mut feed).join(" "), if overflow == Overflow::Close { "" } else { "2" });
+            assert_eq!(feed.is_exempt(1), overflow != Overflow::Close);
         }
     }
 

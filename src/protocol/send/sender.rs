@@ -107,7 +107,14 @@ impl Sender {
     /// Whether a topic may queue another message.
     #[inline]
     pub(crate) fn has_topic_capacity(&self) -> bool {
-        self.unwritten_bytes().min(self.shares.topics.bytes() + self.shares.shared.bytes()) < self.limit
+        self.topic_capacity() > 0
+    }
+
+    /// How many bytes topics may queue; the last message may be longer.
+    #[inline]
+    pub(crate) fn topic_capacity(&self) -> u64 {
+        let queued = self.unwritten_bytes().min(self.shares.topics.bytes() + self.shares.shared.bytes());
+        self.limit.saturating_sub(queued)
     }
 
     /// Queues a message, and says up to which byte must be written for it to be out.

@@ -42,7 +42,7 @@ impl Timers {
         let depends_on_peer = match due {
             Due::Close | Due::Failed(Failure::KeepaliveTimeout | Failure::WriteTimeout) => true,
             // In time, so that a peer that acknowledges data is known when its time is up.
-            Due::Ping => self.backlog >= self.min_data_rate,
+            Due::Ping => self.backlog.bytes() >= self.min_data_rate,
             _ => false,
         };
         if depends_on_peer
@@ -55,12 +55,11 @@ impl Timers {
             Due::Deadline => self.deadline = None,
             // It has had the time to get through them.
             Due::Failed(Failure::KeepaliveTimeout) => {
-                self.backlog = 0;
-                self.backlog_since = None;
+                self.backlog.clear();
             }
             Due::Ping => self.liveness.pinged(now),
             Due::Nothing(next) => {
-                self.has_allowance = self.backlog >= self.min_data_rate;
+                self.has_allowance = self.backlog.bytes() >= self.min_data_rate;
                 let resumes_at = self.rate_limiter.as_ref().and_then(|limiter| limiter.resumes_at());
                 return Due::Nothing([next, sample_due, resumes_at].into_iter().flatten().min());
             }
@@ -71,16 +70,20 @@ impl Timers {
 
     /// When the send queue is to be sampled: while the peer is waited for, or has not acknowledged what it was sent.
     fn sample_due(&self) -> Option<Instant> {
-        let waiting = self.deadlines.waiting_since().or(self.backlog_since).filter(|_| self.has_send_queue);
+        let waiting =
+            self.deadlines.waiting_since().or_else(|| self.backlog.much_since()).filter(|_| self.has_send_queue);
         let Some(queue) = &self.send_queue else { return waiting.map(|since| since + SAMPLE_INTERVAL) };
-        let pending = || queue.pending_since().filter(|_| self.backlog >= self.min_data_rate);
+        let pending = || queue.pending_since().filter(|_| self.backlog.bytes() >= self.min_data_rate);
         queue.sample_due(waiting.or_else(pending)?)
     }
 
     fn due(&self, now: Instant) -> Due {
-        if let Some(close) =
-            self.deadlines.close_due(self.backlog, self.min_data_rate, self.step_time(), self.liveness.is_read_paused())
-        {
+        if let Some(close) = self.deadlines.close_due(
+            self.backlog.bytes(),
+            self.min_data_rate,
+            self.step_time(),
+            self.liveness.is_read_paused(),
+        ) {
             if close <= now {
                 return Due::Close;
             }
@@ -124,7 +127,7 @@ impl Timers {
             // Whether data is taken can be seen: a peer that is slow has the time that a write may take.
             Some(write_due) => expiry.max(write_due),
             None => {
-                let allowance = self.liveness.allowance(self.backlog, self.min_data_rate);
+                let allowance = self.liveness.allowance(self.backlog.bytes(), self.min_data_rate);
                 // While the kernel says what is acknowledged, the peer need not get through all of it.
                 expiry + self.step_time().map_or(allowance, |step_time| allowance.min(step_time))
             }

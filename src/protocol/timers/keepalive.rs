@@ -50,7 +50,8 @@ impl Keepalive {
         Self { interval: None, timeout: None, text_heartbeat: false }
     }
 
-    /// How long the peer may be silent before it is sent a ping. 3 s by default.
+    /// How long the peer may be silent before it is sent a ping. 3 s by default. It should be shorter than the
+    /// [`timeout`](Self::timeout), or no ping is sent before that.
     ///
     /// # Panics
     ///

@@ -1,5 +1,6 @@
 //! Everything about time: when to ping, when a peer has been silent for too long, and the limits of [`Limits`](crate::Limits).
 
+mod backlog;
 mod deadlines;
 mod due;
 mod keepalive;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::backlog::Backlog;
 use super::deadlines::Deadlines;
 use super::keepalive::{Keepalive, Liveness};
 use super::pings::Pings;
@@ -23,10 +24,7 @@ pub(crate) struct Timers {
     pub(super) has_send_queue: bool,
     /// Sampled for few peers, so that most need no memory for it.
     pub(super) send_queue: Option<Box<SendQueue>>,
-    /// The bytes written since the last sign of life: the peer may be busy with them, in whatever buffers they lie.
-    pub(super) backlog: u64,
-    /// Since when that has been much.
-    pub(super) backlog_since: Option<Instant>,
+    pub(super) backlog: Backlog,
     /// When the caller wants the connection to be closed.
     pub(super) deadline: Option<Instant>,
     /// What is due next was found with time for a backlog in it.
@@ -50,8 +48,7 @@ impl Timers {
             rate_limiter: RateLimiter::new(&limits.rate_limit, now),
             has_send_queue: false,
             send_queue: None,
-            backlog: 0,
-            backlog_since: None,
+            backlog: Backlog::default(),
             deadline: None,
             has_allowance: false,
             is_earlier: false,
@@ -73,9 +70,7 @@ impl Timers {
         self.liveness.seen(now);
         // A peer that is to close shows by pings that it is there, not that it has come to our close frame.
         if !self.deadlines.is_closing() {
-            self.is_earlier |= self.has_allowance;
-            self.backlog = 0;
-            self.backlog_since = None;
+            self.is_earlier |= self.backlog.peer_seen(now) && self.has_allowance;
             if let Some(queue) = &mut self.send_queue {
                 queue.reset();
             }
@@ -147,14 +142,10 @@ impl Timers {
         if self.deadlines.write_accepted(now) {
             // A peer that takes data is alive, even where our ping waits behind that.
             self.liveness.seen(now);
-            self.backlog = 0;
-            self.backlog_since = None;
+            self.backlog.clear();
         }
-        self.backlog += bytes as u64;
-        if self.backlog >= MUCH && self.backlog_since.is_none() && self.has_send_queue {
-            self.backlog_since = Some(now);
-            self.is_earlier = true;
-        }
+        // What the peer acknowledges is then looked at.
+        self.is_earlier |= self.backlog.written(bytes, now) && self.has_send_queue;
         if let Some(queue) = &mut self.send_queue {
             queue.bytes_written();
         }
@@ -269,13 +260,18 @@ impl Timers {
     /// A ping with this number is sent.
     pub(crate) fn ping_sent(&mut self, number: u64, now: Instant) {
         self.pings.sent(number, now);
+        self.backlog.ping_sent(number);
     }
 
     /// A pong with this payload has arrived: the number of the ping that it answers, and the round trip.
     pub(crate) fn pong_received(&mut self, payload: &[u8], now: Instant) -> Option<(u64, Duration)> {
         // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
         let number = u64::from_be_bytes(payload.try_into().ok()?);
-        Some((number, self.pings.answered(number, now)?))
+        let round_trip = self.pings.answered(number, now)?;
+        if !self.deadlines.is_closing() {
+            self.is_earlier |= self.backlog.ping_answered(number, now) && self.has_allowance;
+        }
+        Some((number, round_trip))
     }
 
     /// Which limits count at the moment, a bit for each. While none is added, what is due next can only move to later.
@@ -286,9 +282,6 @@ impl Timers {
         self.deadlines.running() << 2 | reading
     }
 }
-
-/// From so many bytes on since the last sign of life the peer is watched: with less it gets through in time.
-const MUCH: u64 = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -391,10 +384,29 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_of_life_ends_that_time() {
+    fn a_sign_of_life_ends_that_time_where_the_peer_got_through_it() {
+        let answered = |timers: &mut Timers, number: u64, now| {
+            timers.bytes_received(now);
+            assert!(timers.pong_received(&number.to_be_bytes(), now).is_some());
+        };
         let (mut timers, at) = timers();
+        timers.bytes_written(60 * 1024, at(0));
+        timers.bytes_received(at(1000));
+        check_timeout(timers, at(1000), at(6000));
+        let (mut timers, at) = self::timers();
         timers.bytes_written(2 * 1024 * 1024, at(0));
         timers.bytes_received(at(1000));
+        check_timeout(timers, at(1000), at(30_000));
+        // An answer to a ping that was sent before all that shows nothing.
+        let (mut timers, at) = self::timers();
+        timers.ping_sent(1, at(0));
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        answered(&mut timers, 1, at(1000));
+        check_timeout(timers, at(1000), at(30_000));
+        let (mut timers, at) = self::timers();
+        timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.ping_sent(1, at(0));
+        answered(&mut timers, 1, at(1000));
         check_timeout(timers, at(1000), at(6000));
     }
 
@@ -613,6 +625,16 @@ mod tests {
         timers.bytes_written(10 * 1024, at(0));
         timers.bytes_received(at(1));
         assert!(matches!(timers.poll(at(1)), Due::Nothing(Some(due)) if due == at(15_000)));
+        let (mut timers, at) = self::timers();
+        timers.bytes_written(100 * 1024, at(0));
+        timers.ping_sent(1, at(0));
+        timers.set_closing(at(0));
+        timers.bytes_written(10 * 1024, at(0));
+        assert!(timers.pong_received(&1_u64.to_be_bytes(), at(1)).is_some());
+        assert!(matches!(timers.poll(at(1)), Due::Nothing(Some(due)) if due == at(29_000)));
+        let (mut timers, at) = self::timers();
+        timers.set_closing(at(0));
+        timers.bytes_written(10 * 1024, at(0));
         timers.bytes_written(0, at(1000));
         assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(16_000)));
     }

@@ -108,12 +108,12 @@ async fn a_silent_server_takes_no_longer_than_the_limit() {
 #[tokio::test]
 async fn a_server_that_speaks_something_else_is_an_error() {
     for (answer, http1, http2) in [
-        ("SSH-2.0-OpenSSH_9.9\r\n", ErrorKind::Handshake, ErrorKind::Connect),
-        ("HTTP/1.1 101 Switching Protocols\r\n\r\n", ErrorKind::Handshake, ErrorKind::Connect),
+        ("SSH-2.0-OpenSSH_9.9\r\n", ErrorKind::Handshake, ErrorKind::Handshake),
+        ("HTTP/1.1 101 Switching Protocols\r\n\r\n", ErrorKind::Handshake, ErrorKind::Handshake),
         (
             "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
             ErrorKind::Handshake,
-            ErrorKind::Connect,
+            ErrorKind::Handshake,
         ),
         ("", ErrorKind::Connect, ErrorKind::Connect),
     ] {

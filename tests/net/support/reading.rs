@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Peer, close, millis, ping, pong, secs};
+use super::{Peer, close, millis, ping, pong, secs, text};
 
 /// All that a peer has received up to the end of its transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,13 +24,15 @@ pub(crate) struct Reading {
     /// How long it reads nothing, between the times that it reads all that it may by then.
     pause: Duration,
     pings_every: Option<Duration>,
+    /// When it sends a message, once.
+    speaks_after: Option<Duration>,
     /// Once it has so many bytes of data, it closes.
     closes_after: Option<usize>,
 }
 
 impl Reading {
     pub(crate) const fn at(rate: usize) -> Self {
-        Self { rate, pause: Duration::ZERO, pings_every: None, closes_after: None }
+        Self { rate, pause: Duration::ZERO, pings_every: None, speaks_after: None, closes_after: None }
     }
 
     pub(crate) const fn pausing(self, pause: Duration) -> Self {
@@ -39,6 +41,10 @@ impl Reading {
 
     pub(crate) const fn pinging(self, interval: Duration) -> Self {
         Self { pings_every: Some(interval), ..self }
+    }
+
+    pub(crate) const fn speaking_after(self, time: Duration) -> Self {
+        Self { speaks_after: Some(time), ..self }
     }
 
     pub(crate) const fn closing_after(self, bytes: usize) -> Self {
@@ -57,6 +63,7 @@ impl Peer {
         let mut all = Received::default();
         let start = Instant::now();
         let (mut taken, mut pinged) = (0, start);
+        let mut speaks_after = reading.speaks_after;
         loop {
             while let Some(frame) = self.take() {
                 // The other side may have ended already.
@@ -80,6 +87,9 @@ impl Peer {
             if reading.pings_every.is_some_and(|interval| pinged.elapsed() >= interval) {
                 pinged = Instant::now();
                 let _ = self.try_send(ping("alive?")).await;
+            }
+            if speaks_after.take_if(|time| start.elapsed() >= *time).is_some() {
+                let _ = self.try_send(text("hello")).await;
             }
             let due = taken as f64 / reading.rate as f64;
             // Whole pauses, then all that was due meanwhile.

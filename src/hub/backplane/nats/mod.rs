@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use self::session::NatsSession;
 use self::stream::Stream;
 use self::subjects::Subjects;
-use super::remote::{Broker, Connect};
+use super::remote::{Broker, CONNECT_TIMEOUT, Connect, first_connection};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// A NATS server, 2.9 or later, with JetStream, which orders and stores what is published. See
@@ -68,10 +68,7 @@ impl Nats {
         let servers: Result<_, _> = url.into().split(',').map(|url| server(url.trim())).collect();
         let servers = servers.map_err(|error| Error::with_source(ErrorKind::InvalidSetting, error))?;
         let nats = Self { servers, prefix: "tower-websocket".to_owned() };
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, nats.client()).await;
-        connected
-            .unwrap_or_else(|elapsed| Err(elapsed.into()))
-            .map_err(|error| Error::with_source(ErrorKind::Connect, error))?;
+        first_connection(nats.client()).await?;
         Ok(nats)
     }
 
@@ -138,7 +135,6 @@ impl fmt::Debug for Nats {
     }
 }
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Within this time a server answers, or counts as gone.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// After two of them without an answer the server counts as gone.

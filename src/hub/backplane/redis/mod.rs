@@ -10,7 +10,7 @@ use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo};
 
 use self::scripts::Scripts;
 use self::session::RedisSession;
-use super::remote::{Broker, Connect};
+use super::remote::{Broker, CONNECT_TIMEOUT, Connect, first_connection};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// A Redis server, 5.0 or later, or a compatible one (Valkey), which orders and stores what is published. See
@@ -63,10 +63,7 @@ impl Redis {
         let info = url.as_ref().into_connection_info().map_err(invalid)?;
         let client = Client::open(info).map_err(invalid)?;
         let redis = Self { client, prefix: "tower-websocket:".to_owned(), scripts: Scripts::new() };
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, Connect::connect(&redis)).await;
-        connected
-            .unwrap_or_else(|elapsed| Err(elapsed.into()))
-            .map_err(|error| Error::with_source(ErrorKind::Connect, error))?;
+        first_connection(Connect::connect(&redis)).await?;
         Ok(redis)
     }
 
@@ -108,6 +105,5 @@ impl fmt::Debug for Redis {
     }
 }
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Within this time a server answers, or counts as gone.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -22,3 +22,4 @@ pub(super) use self::link::Link;
 pub(in crate::hub) use self::link::Remote;
 pub(super) use self::next::next;
 pub(super) use self::outbox::Outgoing;
+pub(super) use self::reconnect::{CONNECT_TIMEOUT, first_connection};

@@ -7,7 +7,18 @@ use tokio::time::{Instant, sleep, timeout};
 use super::broker::{Connect, Session};
 use super::follower::Followers;
 use super::link::Link;
+use crate::error::{BoxError, Error, ErrorKind};
 use crate::error_chain::Causes;
+
+/// The first connection of all: a broker that is not there is told to the caller, and not tried again.
+pub(in super::super) async fn first_connection<T>(
+    connecting: impl Future<Output = Result<T, BoxError>>,
+) -> Result<T, Error> {
+    let connected = timeout(CONNECT_TIMEOUT, connecting).await;
+    connected
+        .unwrap_or_else(|elapsed| Err(elapsed.into()))
+        .map_err(|error| Error::with_source(ErrorKind::Connect, error))
+}
 
 /// Connects, serves, and connects again, each time a little later while it fails. It never ends.
 pub(super) async fn run(broker: impl Connect, link: &Link) {
@@ -45,7 +56,8 @@ fn limit(failures: u32) -> Duration {
     SHORTEST.saturating_mul(1 << failures.min(10)).min(LONGEST)
 }
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Within this time a broker accepts a connection, or is away.
+pub(in super::super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(5);
 
