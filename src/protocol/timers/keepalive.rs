@@ -56,6 +56,7 @@ impl Keepalive {
     /// # Panics
     ///
     /// If it is less than 1 ms.
+    #[track_caller]
     pub fn interval(mut self, interval: Duration) -> Self {
         assert!(interval >= SHORTEST, "a keepalive interval must be 1 ms or longer");
         self.interval = Some(interval.min(LONGEST));
@@ -69,6 +70,7 @@ impl Keepalive {
     /// # Panics
     ///
     /// If it is less than 1 ms.
+    #[track_caller]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         assert!(timeout >= SHORTEST, "a keepalive timeout must be 1 ms or longer");
         self.timeout = Some(timeout.min(LONGEST));
