@@ -47,7 +47,7 @@ pub(super) fn unacknowledged<Io>(_: &Transport<Io>) -> Option<u32> {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod socket_memory {
-    use nix::{getsockopt_impl, sockopt_impl};
+    use nix::{getsockopt_impl, libc, sockopt_impl};
 
     sockopt_impl!(
         /// What a socket uses of the kernel's memory, since Linux 4.12.
@@ -69,10 +69,11 @@ pub(super) fn poll_write_last(
     cx: &mut Context<'_>,
     bytes: &[u8],
 ) -> Poll<io::Result<usize>> {
+    use nix::libc::{MSG_MORE, MSG_NOSIGNAL};
     use socket2::SockRef;
     use tokio::io::Interest;
 
-    let send = || SockRef::from(&*stream).send_with_flags(bytes, libc::MSG_MORE | libc::MSG_NOSIGNAL);
+    let send = || SockRef::from(&*stream).send_with_flags(bytes, MSG_MORE | MSG_NOSIGNAL);
     loop {
         std::task::ready!(stream.poll_write_ready(cx))?;
         match stream.try_io(Interest::WRITABLE, send) {
