@@ -12,7 +12,7 @@ use super::keepalive::LONGEST_SILENCE;
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     bytes: u64,
-    /// Most often it is little.
+    /// Most often it is little: then this is of an earlier time, and kept for the next.
     much: Option<Box<Much>>,
 }
 
@@ -38,24 +38,39 @@ impl Backlog {
 
     /// Since when there is much, and nothing has come from the peer.
     pub(super) fn much_since(&self) -> Option<Instant> {
-        self.much.as_ref().map(|much| much.silent_since)
+        self.much.as_ref().filter(|_| self.bytes >= MUCH).map(|much| much.silent_since)
     }
 
     /// So many bytes were written. Whether they make it much.
     #[inline]
     pub(super) fn written(&mut self, bytes: usize, now: Instant) -> bool {
+        let before = self.bytes;
         self.bytes += bytes as u64;
-        let is_new = self.bytes >= MUCH && self.much.is_none();
+        let is_new = before < MUCH && self.bytes >= MUCH;
         if is_new {
-            self.much = Some(Box::new(Much { since: now, silent_since: now, probe: None }));
+            self.begin(now);
         }
         is_new
+    }
+
+    fn begin(&mut self, now: Instant) {
+        let much = Much { since: now, silent_since: now, probe: None };
+        match &mut self.much {
+            Some(before) => **before = much,
+            None => self.much = Some(Box::new(much)),
+        }
+    }
+
+    /// What is known of it while it is much.
+    #[inline]
+    fn much(&mut self) -> Option<&mut Much> {
+        if self.bytes >= MUCH { self.much.as_deref_mut() } else { None }
     }
 
     /// The peer has sent something. Whether it may have got through everything.
     #[inline]
     pub(super) fn peer_seen(&mut self, now: Instant) -> bool {
-        if let Some(much) = &mut self.much
+        if let Some(much) = self.much()
             && (much.probe.is_some() || now.saturating_duration_since(much.since) < LONGEST_SILENCE)
         {
             much.silent_since = now;
@@ -67,14 +82,15 @@ impl Backlog {
 
     /// A ping with this number was sent.
     pub(super) fn ping_sent(&mut self, number: u64) {
-        if let Some(much) = &mut self.much {
-            much.probe.get_or_insert(Probe { number, before: self.bytes });
+        let before = self.bytes;
+        if let Some(much) = self.much() {
+            much.probe.get_or_insert(Probe { number, before });
         }
     }
 
     /// The ping with this number was answered. Whether the peer has got through much by that.
     pub(super) fn ping_answered(&mut self, number: u64, now: Instant) -> bool {
-        let probe = self.much.as_mut().and_then(|much| much.probe.take_if(|probe| number >= probe.number));
+        let probe = self.much().and_then(|much| much.probe.take_if(|probe| number >= probe.number));
         let Some(probe) = probe else { return false };
         let behind = self.bytes.saturating_sub(probe.before);
         self.clear();
@@ -86,7 +102,6 @@ impl Backlog {
     #[inline]
     pub(super) fn clear(&mut self) {
         self.bytes = 0;
-        self.much = None;
     }
 }
 
