@@ -24,8 +24,10 @@ pub(super) struct Model {
     last_ping: Instant,
     /// The first ping since then.
     first_ping: Option<Instant>,
-    /// Bytes written since then.
+    /// Bytes written that the peer may not have got through.
     backlog: u64,
+    /// Since when that is much, and whether a ping was sent behind it: none is answered here.
+    much: Option<(Instant, bool)>,
     read_paused: bool,
     /// How long a message has been arriving, but for the times in which reading was paused, and when that was counted.
     mid_message: Option<(Duration, Instant)>,
@@ -80,6 +82,7 @@ impl Model {
             last_ping: start,
             first_ping: None,
             backlog: 0,
+            much: None,
             read_paused: false,
             mid_message: None,
             blocked: None,
@@ -115,8 +118,10 @@ impl Model {
             Event::Received(bytes) => {
                 self.lives(now);
                 // While it closes, pings do not show that it has come to our close frame.
-                if self.closing.is_none() {
-                    self.backlog = 0;
+                let is_through =
+                    self.much.is_none_or(|(since, is_pinged)| !is_pinged && now - since >= LONGEST_SILENCE);
+                if self.closing.is_none() && is_through {
+                    (self.backlog, self.much) = (0, None);
                 }
                 self.arrives(bytes.into(), true, now);
                 if self.has_write_failed {
@@ -132,10 +137,13 @@ impl Model {
                     && self.blocked.take().is_some_and(|since| now - since >= Duration::from_millis(10))
                 {
                     self.lives(now);
-                    self.backlog = 0;
+                    (self.backlog, self.much) = (0, None);
                     self.is_slow = true;
                 }
                 self.backlog += u64::from(bytes) * 16;
+                if self.backlog >= MUCH {
+                    self.much.get_or_insert((now, false));
+                }
                 self.goes_on(now);
             }
             Event::Close | Event::Nothing | Event::SendQueue(_) => {}
@@ -194,6 +202,7 @@ impl Model {
                 assert!(open && self.ping_time().is_some_and(|due| due <= now), "a ping is early");
                 self.last_ping = now;
                 self.first_ping.get_or_insert(now);
+                self.much = self.much.map(|(since, _)| (since, true));
             }
             Due::ResumeReading => {
                 assert!(self.rates.iter().all(|rate| rate.arrival <= now + rate.burst), "reading goes on too early");
@@ -308,4 +317,6 @@ impl Model {
 }
 
 const GRACE: Duration = Duration::from_secs(5);
+/// From so many bytes on a sign of life does not show that the peer is through.
+const MUCH: u64 = 64 * 1024;
 const LONGEST_SILENCE: Duration = Duration::from_secs(29);
