@@ -42,7 +42,7 @@ async fn begin(peer: &mut Peer, bytes: usize) {
 async fn charged(budget: &Budget, what: &str, holds: impl Fn(usize) -> bool) {
     let start = Instant::now();
     while !holds(budget.used()) {
-        assert!(start.elapsed() < secs(20), "{what}: {} bytes are charged", budget.used());
+        assert!(start.elapsed() < secs(10), "{what}: {} bytes are charged", budget.used());
         sleep(millis(10)).await;
     }
 }
