@@ -22,6 +22,8 @@ pub enum Wire {
     Plain,
     /// HTTP/1.1 with permessage-deflate, no context takeover on either side.
     Deflate,
+    /// The same, but the server keeps its window from message to message.
+    Takeover,
     /// Extended CONNECT on HTTP/2 by prior knowledge, no extension.
     Http2,
     /// HTTP/1.1 over TLS 1.3, no extension.
@@ -72,9 +74,10 @@ impl Workload {
 }
 
 /// How the servers compare.
-pub static TABLES: [Table; 4] = [
+pub static TABLES: [Table; 5] = [
     Table { title: "Uncompressed", columns: &PLAIN },
     Table { title: "permessage-deflate, level 1, no context takeover", columns: &DEFLATE },
+    Table { title: "permessage-deflate, level 1, with the server's context takeover", columns: &TAKEOVER },
     Table { title: "Over HTTP/2, 16 WebSockets to a connection", columns: &HTTP2 },
     Table { title: "Over TLS 1.3", columns: &TLS },
 ];
@@ -105,6 +108,18 @@ static DEFLATE: [Workload; 4] = [
     Workload::new("deflate-16k", "16 KiB JSON", Wire::Deflate, echo(64, 1), Payload::Json(16 * KIB)),
     Workload::new("deflate-idle", "idle KiB after 1 KiB", Wire::Deflate, Work::Idle { echo: true }, Payload::Json(KIB)),
     Workload::new("deflate-fanout", "1 KiB JSON to 1,000", Wire::Deflate, FAN_OUT, Payload::Json(KIB)),
+];
+
+static TAKEOVER: [Workload; 3] = [
+    Workload::new("takeover-1k", "1 KiB JSON", Wire::Takeover, echo(64, 1), Payload::Json(KIB)),
+    Workload::new("takeover-16k", "16 KiB JSON", Wire::Takeover, echo(64, 1), Payload::Json(16 * KIB)),
+    Workload::new(
+        "takeover-idle",
+        "idle KiB after 1 KiB",
+        Wire::Takeover,
+        Work::Idle { echo: true },
+        Payload::Json(KIB),
+    ),
 ];
 
 static HTTP2: [Workload; 3] = [
