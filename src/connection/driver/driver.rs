@@ -285,6 +285,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             }
             Phase::Closing | Phase::Draining { .. } => {
                 self.receiver.discard();
+                self.inner.release_compressor();
                 self.timers.stop_rate_limit();
                 self.timers.set_read_paused(false, self.now);
                 // All steps of the end share one deadline.
