@@ -302,7 +302,9 @@ impl Inner {
     /// Frees the compressor: no message is sent any more.
     pub(super) fn release_compressor(&self) {
         // A handle that compresses at the moment sees that, and frees it.
-        if let Ok(mut deflater) = self.deflater.try_lock() {
+        if self.is_compressed
+            && let Ok(mut deflater) = self.deflater.try_lock()
+        {
             *deflater = None;
         }
     }
