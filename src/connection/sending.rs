@@ -114,7 +114,7 @@ impl Inner {
         }
         if self.is_compressed && compress {
             drop(state);
-            // Cloning copies no payload that is worth mentioning.
+            // Cloning copies at most 64 bytes of payload.
             return self.queue(message.clone(), true).map(drop).map_err(|error| (message, Some(error)));
         }
         state.sender.push(&message);

@@ -92,7 +92,7 @@ impl State {
         self.wakers(waiting).take(wakers);
     }
 
-    /// The wakers of those who wait for bytes to be written, which most often are none.
+    /// The wakers of futures that wait for bytes to be written. Most often there are none.
     #[inline]
     pub(super) fn take_writers(&mut self) -> Option<Wakers> {
         if self.writers.is_empty() {
