@@ -79,6 +79,7 @@
 //! | one server is cut off from it | the same, for that server |
 //! | it restarts without its data, or with old data | a gap, reported by [`tell_gap`](crate::Topic::tell_gap); old positions are never mistaken for new ones |
 //! | it is slow | everything arrives later |
+//! | it has no room for a publication, but for a smaller one after it (NATS, with a stream that discards new messages) | a gap in place of the first |
 //!
 //! A server may fall behind by as much as the broker keeps of a topic. If more than 1,000 messages are published to a topic
 //! while a server is cut off, or wait for the broker, that server has a gap. To keep more, use a larger

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, Event, Message, Subscriber};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::RESPONSE_TIMEOUT;
 use super::stream::{Stream, parse_message};
 use crate::error::BoxError;
 use crate::hub::backplane::remote::{Followers, Link, Session, next};
@@ -63,6 +65,9 @@ async fn another_epoch(epochs: &mut Subscriber, stream: &Stream) {
 }
 
 /// Publishes what waits.
+///
+/// What the server does not take, it may take later, and it may have taken what comes behind it, such as what is smaller. So that a
+/// topic keeps its order, all answers count, also those behind a failure.
 async fn publish(stream: &Stream, link: &Link) -> Result<(), BoxError> {
     loop {
         let batch = link.batch().await;
@@ -70,19 +75,42 @@ async fn publish(stream: &Stream, link: &Link) -> Result<(), BoxError> {
         for outgoing in &batch {
             answers.push(stream.publish(outgoing).await);
         }
+        let deadline = Instant::now() + RESPONSE_TIMEOUT;
+        let mut failure = None;
+        let mut stored: Vec<(&str, u64)> = Vec::with_capacity(batch.len());
         for (outgoing, answer) in batch.iter().zip(answers) {
             let answer = match answer {
-                Ok(answer) => answer.await.map(drop),
+                Ok(answer) => match timeout_at(deadline, answer.into_future()).await {
+                    Ok(answer) => answer,
+                    Err(elapsed) => {
+                        failure = Some(elapsed.into());
+                        continue;
+                    }
+                },
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(()) => {}
+                Ok(PublishAck { sequence, duplicate, .. }) => {
+                    let topic = &*outgoing.topic;
+                    // It was stored in an earlier session, and the others in this one.
+                    let overtook = duplicate && stored.iter().any(|earlier| earlier.0 == topic && earlier.1 > sequence);
+                    if overtook {
+                        stored.retain(|earlier| earlier.0 != topic);
+                        link.overtook(outgoing.id);
+                    } else {
+                        stored.push((topic, sequence));
+                        link.published(outgoing.id);
+                    }
+                }
                 Err(error) if is_too_large(&error) => {
                     tracing::error!(topic = &*outgoing.topic, %error, "a publication is refused");
+                    link.refused(outgoing.id);
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => failure = Some(error.into()),
             }
-            link.done();
+        }
+        if let Some(error) = failure {
+            return Err(error);
         }
     }
 }

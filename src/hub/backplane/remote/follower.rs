@@ -114,7 +114,7 @@ impl Follower {
                     if entry.position == position {
                         last.id = Some(envelope.id);
                     }
-                    loaded.kept.push(Kept { position: entry.position, draft: link.own(envelope), age: entry.age });
+                    loaded.kept.push(Kept { position: entry.position, draft: link.take(envelope), age: entry.age });
                 }
                 None => loaded = Loaded { start: entry.position, kept: Vec::new() },
             }
@@ -166,11 +166,11 @@ impl Follower {
     fn append(&mut self, link: &Link, entry: Entry) {
         let Entry { position, envelope, age, .. } = entry;
         let Some(envelope) = Envelope::decode(envelope) else {
-            tracing::warn!(%position, "the log of a topic has something that is no publication");
+            tracing::warn!(%position, "the log of a topic has a lost publication, or something that is none");
             return self.skip_to(position);
         };
         self.last = Some(Last { position, id: Some(envelope.id) });
-        let draft = link.own(envelope);
+        let draft = link.take(envelope);
         if let Some(topic) = self.topic() {
             topic.append_kept(Kept { position, draft, age });
         }
