@@ -1,4 +1,4 @@
-//! NATS: one stream of JetStream for all topics, and subjects on which what is added to it is told.
+//! NATS: one stream of JetStream for all topics, and subjects to which its new messages are republished.
 
 mod epoch;
 mod session;
@@ -101,7 +101,7 @@ impl Nats {
             // One round of the servers is enough, as each session has a client of its own: none is to try for ever by itself.
             .max_reconnects(self.servers.len())
             .event_callback(move |event| {
-                // What it did not tell meanwhile, nothing else tells: the session ends, and the next one reads the log.
+                // Messages may have been missed meanwhile: the session ends, and the next one reads the log.
                 if !matches!(event, Event::Connected) {
                     let _ = events.send(event);
                 }

@@ -1,4 +1,4 @@
-//! One connection: what it publishes, and what it is told.
+//! One connection: what it publishes, and what it receives.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -18,6 +18,7 @@ use super::stream::{Stream, parse_message};
 use crate::error::BoxError;
 use crate::hub::backplane::remote::{Followers, Link, Session, next};
 use crate::hub::position::Position;
+use crate::spare::shrink;
 
 /// A connection, and the stream.
 #[expect(missing_debug_implementations, reason = "the type is unreachable")]
@@ -58,7 +59,7 @@ impl Session for NatsSession {
     }
 }
 
-/// Waits until somebody tells of an epoch that is not the stream's as this session knows it.
+/// Waits until a server announces another epoch of the stream than the one that this session knows.
 async fn another_epoch(epochs: &mut Subscriber, stream: &Stream) {
     let known = stream.epoch.description();
     while next(Pin::new(&mut *epochs)).await.is_some_and(|message| *message.payload == *known.as_bytes()) {}
@@ -252,6 +253,7 @@ impl Live {
 
     fn remove(&mut self, name: &str) {
         self.topics.remove(name);
+        shrink(&mut self.topics);
     }
 
     async fn next(&mut self) -> (Arc<str>, Message) {
@@ -263,7 +265,7 @@ impl Live {
     }
 }
 
-/// How often the stream is looked at.
+/// How often the stream is checked.
 const BEAT: Duration = Duration::from_secs(5);
 /// How many messages wait here. More wait in the subscriptions.
 const CAPACITY: usize = 256;

@@ -243,7 +243,7 @@ impl Following<'_> {
     /// Keeps the streams of quiet topics: reading does.
     async fn renew(&mut self) -> Result<(), BoxError> {
         for names in self.followers.names().chunks(CHUNK) {
-            // What comes behind it is told.
+            // Later entries are announced by the channel.
             self.read_page(names.to_vec()).await?;
         }
         Ok(())

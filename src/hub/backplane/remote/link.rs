@@ -27,7 +27,7 @@ pub(in crate::hub) struct Remote {
 
 /// What the hub has for the broker.
 pub(in crate::hub::backplane) struct Link {
-    /// Connections' numbers are those of this hub alone.
+    /// Chosen at random. Numbers of connections are valid in this hub only.
     hub: u64,
     numbers: AtomicU64,
     state: Mutex<State>,
@@ -91,8 +91,8 @@ impl Remote {
     }
 
     pub(in crate::hub::backplane) fn unfollow(&self, topic: &TopicInner) {
-        // Nobody waits for the broker's answer any more.
-        self.link.release(&topic.name);
+        // None of its members waits for the broker's answer any more.
+        self.link.release_dropped(topic);
         self.link.request(Request::Unfollow { name: (*topic.name).into(), topic: std::ptr::from_ref(topic).addr() });
     }
 }
@@ -125,16 +125,26 @@ impl Link {
         self.outgoing.notify_one();
     }
 
-    /// A publication that the broker has. One of this hub's is not sent again, though the broker's answer may be lost.
-    pub(super) fn take(&self, envelope: Envelope) -> Draft {
+    /// What this topic has held back can be published: it was dropped.
+    fn release_dropped(&self, topic: &TopicInner) {
+        self.lock().outbox.release_dropped(&topic.name, topic);
+        self.outgoing.notify_one();
+    }
+
+    /// A publication of the broker's log, as connections of this hub get it.
+    pub(super) fn draft(&self, envelope: Envelope) -> Draft {
         let Envelope { id, mut draft } = envelope;
+        // Other hubs have other connections with the same numbers.
+        draft.except = draft.except.filter(|_| id.hub == self.hub);
+        draft
+    }
+
+    /// A topic has read the broker's log up to this publication. If it is one of this hub's, it is not sent again, though the broker's
+    /// answer may be lost.
+    pub(super) fn seen(&self, id: EnvelopeId) {
         if id.hub == self.hub {
             self.published(id);
-        } else {
-            // Connections have the same numbers at other hubs.
-            draft.except = None;
         }
-        draft
     }
 
     /// Waits for requests, and takes them. Cancel-safe.
@@ -191,8 +201,8 @@ impl Link {
         self.notify_drained(&state);
     }
 
-    /// This publication of a [`batch`](Self::batch) is in the broker's log, and what was published before it comes behind it.
-    /// Members are told of a gap.
+    /// This publication of a [`batch`](Self::batch) is in the broker's log, and what was published before it is behind it. Members
+    /// get a gap.
     #[cfg(feature = "nats")]
     pub(in crate::hub::backplane) fn overtook(&self, id: EnvelopeId) {
         self.lock().outbox.overtook(id, self.next_id());

@@ -1,6 +1,7 @@
 //! What waits for the broker.
 
 use std::collections::{HashMap, VecDeque};
+use std::ptr;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -11,15 +12,24 @@ use crate::error::{Error, ErrorKind};
 use crate::hub::from_broker::Retention;
 use crate::hub::position::Position;
 use crate::hub::topic_inner::TopicInner;
+use crate::spare::shrink;
 
 /// Publications in the order in which they were made, until the broker has them. At most [`MAX`] bytes, or one publication.
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: VecDeque<Outgoing>,
-    /// Those of topics whose members wait for the broker's answer, as they are to come behind it: by topic.
-    held_back: HashMap<Arc<str>, Vec<Outgoing>>,
+    /// By topic: the publications that come behind the broker's answer, because members wait for that.
+    held_back: HashMap<Arc<str>, Vec<HeldBack>>,
     size: usize,
     charge: Charge,
+}
+
+/// A publication that waits in front of the queue.
+#[derive(Debug)]
+struct HeldBack {
+    outgoing: Outgoing,
+    /// It is held back itself. Others are behind one that is.
+    waits: bool,
 }
 
 /// A publication on its way to the broker.
@@ -57,9 +67,9 @@ impl Outbox {
         }
         self.size = size;
         if let Some(held_back) = self.held_back.get_mut(&outgoing.topic) {
-            held_back.push(outgoing);
+            held_back.push(HeldBack { outgoing, waits: hold_back });
         } else if hold_back {
-            self.held_back.insert(outgoing.topic.clone(), vec![outgoing]);
+            self.held_back.insert(outgoing.topic.clone(), vec![HeldBack { outgoing, waits: true }]);
         } else {
             self.queue.push_back(outgoing);
         }
@@ -68,9 +78,18 @@ impl Outbox {
 
     /// What this topic has held back can be published.
     pub(super) fn release(&mut self, topic: &str) {
-        self.queue.extend(self.held_back.remove(topic).into_iter().flatten());
-        if self.held_back.is_empty() {
-            self.held_back = HashMap::new();
+        let held_back = self.held_back.remove(topic).into_iter().flatten();
+        self.queue.extend(held_back.map(|held_back| held_back.outgoing));
+        shrink(&mut self.held_back);
+    }
+
+    /// This topic was dropped: what it has held back can be published. There may be another of its name by now.
+    pub(super) fn release_dropped(&mut self, name: &str, topic: *const TopicInner) {
+        let Some(held_back) = self.held_back.get_mut(name) else { return };
+        let waits = |held_back: &HeldBack| held_back.waits && !ptr::eq(held_back.outgoing.inner.as_ptr(), topic);
+        match held_back.iter().position(waits) {
+            Some(index) => self.queue.extend(held_back.drain(..index).map(|held_back| held_back.outgoing)),
+            None => self.release(name),
         }
     }
 
@@ -85,8 +104,8 @@ impl Outbox {
         self.queue.iter().take(BATCH).take_while(is_within).cloned().collect()
     }
 
-    /// This one of a [`batch`](Self::batch) is in the broker's log. Those of its topic that were made before it, and wait still,
-    /// cannot be any more, but for a notice that they are lost. Returns how many these are.
+    /// This one of a [`batch`](Self::batch) is in the broker's log. Earlier ones of its topic that still wait would come behind it:
+    /// a notice that they are lost replaces them. Returns how many these are.
     pub(super) fn published(&mut self, id: EnvelopeId) -> usize {
         let Some(index) = self.index(id) else { return 0 };
         let mut lost = 0;
@@ -110,8 +129,8 @@ impl Outbox {
         }
     }
 
-    /// This one of a [`batch`](Self::batch) is in the broker's log, and earlier ones of its topic come behind it. That is told as
-    /// a publication of this new identifier.
+    /// This one of a [`batch`](Self::batch) is in the broker's log, and earlier ones of its topic are behind it. A notice of the gap,
+    /// with this new identifier, is published.
     #[cfg(feature = "nats")]
     pub(super) fn overtook(&mut self, id: EnvelopeId, notice: EnvelopeId) {
         if let Some(index) = self.index(id) {
@@ -148,7 +167,9 @@ const BATCH_BYTES: usize = 512 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::backplane::Backplane;
     use crate::hub::publication::Draft;
+    use crate::hub::registry::Registry;
 
     fn outgoing(number: u64, size: usize) -> Outgoing {
         of_topic("topic", number, size)
@@ -259,5 +280,25 @@ mod tests {
             outbox.remove(id(number));
         }
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_topic_that_is_dropped_releases_nothing_of_the_next_of_its_name() {
+        let registry = Arc::new(Registry::new(Budget::new(usize::MAX), Backplane::local()));
+        let [old, new] = [0, 1].map(|_| TopicInner::new("topic", &registry));
+        let by = |topic: &Arc<TopicInner>, number| Outgoing { inner: Arc::downgrade(topic), ..outgoing(number, 1) };
+        let mut outbox = Outbox::new(&Budget::new(usize::MAX));
+        for (topic, number, waits) in
+            [(&old, 1, true), (&old, 2, true), (&new, 3, false), (&new, 4, true), (&new, 5, true)]
+        {
+            outbox.push(by(topic, number), waits).unwrap();
+        }
+        let numbers = |outbox: &Outbox| outbox.batch().iter().map(|outgoing| outgoing.id.number).collect::<Vec<_>>();
+        outbox.release_dropped("topic", Arc::as_ptr(&old));
+        assert_eq!(numbers(&outbox), [1, 2, 3]);
+        outbox.release_dropped("topic", Arc::as_ptr(&new));
+        assert_eq!(numbers(&outbox), [1, 2, 3, 4, 5]);
+        outbox.push(by(&new, 6), false).unwrap();
+        assert_eq!(numbers(&outbox).len(), 6, "nothing is held back any more");
     }
 }
