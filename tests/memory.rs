@@ -6,10 +6,11 @@
 mod shared;
 
 use allocation_counter::measure;
+use futures_util::FutureExt;
 use http_body_util::Empty;
 use tokio::runtime;
 use tower_websocket::testing::{self, TestClient};
-use tower_websocket::{Compression, Manager, WebSocketLayer};
+use tower_websocket::{Compression, Manager, Role, WebSocketLayer};
 
 /// The table of [`Compression`]: window bits, memory level, and the bytes of a compressor.
 const COMPRESSORS: [(u8, u8, usize); 7] = [
@@ -54,6 +55,39 @@ fn kept(compression: Compression) -> usize {
     // The first connection pays for what all share.
     exchange(&first);
     usize::try_from(measure(|| exchange(&second)).bytes_current).unwrap_or(0)
+}
+
+/// Nothing is compressed behind a close frame, however long the peer takes to answer it.
+#[test]
+fn compressor_and_decompressor_are_freed_when_the_closing_handshake_begins() {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (layer, mut managers) = shared::handed_over();
+    let compression = Compression::default().server_context_takeover(true).client_context_takeover(true);
+    let service = layer.upgrader(shared::quiet().compression(compression)).into_service();
+    let (mut peer, ws) = runtime.block_on(async {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(shared::serve_connection(shared::http_server(), theirs, service));
+        let mut peer = shared::Peer::new(ours, Role::Client);
+        peer.ask("Sec-WebSocket-Extensions: permessage-deflate\r\n").await;
+        let ws = managers.recv().await.unwrap();
+        let message = "what compresses well ".repeat(100);
+        ws.send(message.as_str()).await.unwrap();
+        let compressed = peer.recv().await.unwrap();
+        assert!(compressed.is_compressed());
+        peer.send(compressed).await;
+        assert_eq!(ws.recv().await.unwrap(), Some(message.into()));
+        (peer, ws)
+    });
+    let closing = ws.clone();
+    let freed = -measure(|| {
+        runtime.block_on(async {
+            tokio::spawn(async move { closing.close().await });
+            assert_eq!(peer.recv_close().await, Some(1000));
+        });
+    })
+    .bytes_current;
+    assert!(ws.done().now_or_never().is_none(), "the closing handshake has not ended");
+    assert!(freed > 380_160 + DECOMPRESSOR as i64 - 8192, "{freed} bytes were freed");
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::stats::{QueueSizes, Stats};
 pub(crate) struct Inner {
     state: Mutex<State>,
     /// Held from compressing to queueing: with context takeover, frames must leave in the order of their compression.
-    /// Taken before `state`. None once the connection has ended.
+    /// Taken before `state`. None once nothing more can be sent.
     pub(super) deflater: Mutex<Option<Deflater>>,
     id: u64,
     pub(super) is_compressed: bool,
@@ -296,8 +296,15 @@ impl Inner {
     /// Frees what was queued, and the compressor: nothing more will be sent. Unread messages stay until they are received.
     pub(super) fn release(&self) {
         let _queued = self.lock().sender.clear();
-        // A handle that compresses at the moment sees the end, and frees it.
-        if let Ok(mut deflater) = self.deflater.try_lock() {
+        self.release_compressor();
+    }
+
+    /// Frees the compressor: no message is sent any more.
+    pub(super) fn release_compressor(&self) {
+        // A handle that compresses at the moment sees that, and frees it.
+        if self.is_compressed
+            && let Ok(mut deflater) = self.deflater.try_lock()
+        {
             *deflater = None;
         }
     }

@@ -93,7 +93,7 @@ impl Inner {
         if source == Source::Topic {
             state.sender.count_as_topic(before);
         }
-        if state.lifecycle.ended().is_some() {
+        if !state.lifecycle.is_writable() {
             // The task has found the lock taken.
             *slot = None;
         }

@@ -92,6 +92,17 @@ impl State {
         self.wakers(waiting).take(wakers);
     }
 
+    /// The wakers of those who wait for bytes to be written, which most often are none.
+    #[inline]
+    pub(super) fn take_writers(&mut self) -> Option<Wakers> {
+        if self.writers.is_empty() {
+            return None;
+        }
+        let mut wakers = Wakers::default();
+        self.writers.take(&mut wakers);
+        Some(wakers)
+    }
+
     pub(super) fn take_all_wakers(&mut self) -> Wakers {
         let mut wakers = Wakers::default();
         for waiting in [Waiting::Reader, Waiting::Watcher, Waiting::Writer] {

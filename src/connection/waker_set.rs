@@ -86,9 +86,14 @@ impl WakerSet {
     #[inline]
     pub(super) fn take(&mut self, wakers: &mut Wakers) {
         // Most often there are none.
-        if self.first.is_some() || self.rest.is_some() {
+        if !self.is_empty() {
             self.take_all(wakers);
         }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.rest.is_none()
     }
 
     fn take_all(&mut self, wakers: &mut Wakers) {

@@ -1,6 +1,6 @@
-// Bun's own WebSocket server: an echo, and what is sent to /pub goes to everybody at /sub. The dedicated compressor size is
-// left at Bun's default, the shared one: no context takeover.
-const { ADDR = "127.0.0.1:9001", COMPRESSION, TLS_FOLDER } = process.env;
+// Bun's own WebSocket server: an echo, and what is sent to /pub goes to everybody at /sub. Bun's default is a
+// compressor that connections share: no context takeover. With it, each has one of its own.
+const { ADDR = "127.0.0.1:9001", COMPRESSION, TAKEOVER, TLS_FOLDER } = process.env;
 const [hostname, port] = ADDR.split(":");
 const compress = COMPRESSION === "1";
 
@@ -13,7 +13,7 @@ const server = Bun.serve({
     return server.upgrade(request, { data }) ? undefined : new Response("a WebSocket was expected", { status: 426 });
   },
   websocket: {
-    perMessageDeflate: compress,
+    perMessageDeflate: compress && (TAKEOVER === "1" ? { compress: "dedicated", decompress: "shared" } : true),
     maxPayloadLength: 16 * 1024 * 1024,
     open(socket) {
       if (socket.data.path === "/sub") socket.subscribe("all");

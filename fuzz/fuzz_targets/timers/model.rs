@@ -116,13 +116,7 @@ impl Model {
                 self.read_paused = paused;
             }
             Event::Received(bytes) => {
-                self.lives(now);
-                // While it closes, pings do not show that it has come to our close frame.
-                let is_through =
-                    self.much.is_none_or(|(since, is_pinged)| !is_pinged && now - since >= LONGEST_SILENCE);
-                if self.closing.is_none() && is_through {
-                    (self.backlog, self.much) = (0, None);
-                }
+                self.is_seen(now);
                 self.arrives(bytes.into(), true, now);
                 if self.has_write_failed {
                     self.closing = Some(now);
@@ -136,8 +130,7 @@ impl Model {
                 if std::mem::take(&mut self.refused)
                     && self.blocked.take().is_some_and(|since| now - since >= Duration::from_millis(10))
                 {
-                    self.lives(now);
-                    (self.backlog, self.much) = (0, None);
+                    self.is_seen(now);
                     self.is_slow = true;
                 }
                 self.backlog += u64::from(bytes) * 16;
@@ -147,6 +140,16 @@ impl Model {
                 self.goes_on(now);
             }
             Event::Close | Event::Nothing | Event::SendQueue(_) => {}
+        }
+    }
+
+    /// The peer has sent something, or taken what was blocked.
+    fn is_seen(&mut self, now: Instant) {
+        self.lives(now);
+        // While it closes, that does not show that it has come to our close frame.
+        let is_through = self.much.is_none_or(|(since, is_pinged)| !is_pinged && now - since >= LONGEST_SILENCE);
+        if self.closing.is_none() && is_through {
+            (self.backlog, self.much) = (0, None);
         }
     }
 

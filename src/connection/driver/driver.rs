@@ -15,9 +15,8 @@ use super::write::{Unflushed, gather};
 use crate::close::CloseFrame;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::inner::Inner;
-use crate::connection::state::{State, Waiting};
+use crate::connection::state::State;
 use crate::connection::transport::{Transport, has_send_queue};
-use crate::connection::waker_set::Wakers;
 use crate::error::Error;
 use crate::log_text::OneLine;
 use crate::metrics::ConnectionMetrics;
@@ -219,11 +218,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     #[inline]
     pub(super) fn sync(&mut self) -> bool {
         self.inner.driver.run();
-        let mut wakers = Wakers::default();
         let mut state = self.inner.lock();
-        if self.progress.report(&mut state) {
-            state.take_wakers(Waiting::Writer, &mut wakers);
-        }
+        let wakers = if self.progress.report(&mut state) { state.take_writers() } else { None };
         if state.pings.requested > self.pings_sent {
             self.pings_sent = state.pings.requested;
             self.timers.ping_sent(self.pings_sent, self.now);
@@ -244,7 +240,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         self.aborted = state.aborted;
         let phase = state.lifecycle.phase();
         drop(state);
-        wakers.wake();
+        if let Some(wakers) = wakers {
+            wakers.wake();
+        }
         if encode {
             self.inner.encode_waiting();
         }
@@ -287,6 +285,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             }
             Phase::Closing | Phase::Draining { .. } => {
                 self.receiver.discard();
+                self.inner.release_compressor();
                 self.timers.stop_rate_limit();
                 self.timers.set_read_paused(false, self.now);
                 // All steps of the end share one deadline.

@@ -7,9 +7,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Driver;
-use crate::connection::state::{State, Waiting};
+use crate::connection::state::State;
 use crate::connection::transport::{Transport, limit_unsent, poll_write_last};
-use crate::connection::waker_set::Wakers;
 use crate::error::BoxError;
 use crate::protocol::{ControlFrames, Failure, Phase, WriteBuffer};
 
@@ -61,16 +60,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// of its instructions (callgrind, `compare`'s fan-out). Where there is more to write, that is left to `sync`, which takes it.
     #[inline]
     fn report_written(&mut self) {
-        let mut wakers = Wakers::default();
         let mut state = self.inner.lock();
-        if state.feeds.is_idle() && !state.sender.has_queued() {
-            if self.progress.report(&mut state) {
-                state.take_wakers(Waiting::Writer, &mut wakers);
-            }
-            state.sender.charge_unwritten();
+        if !state.feeds.is_idle() || state.sender.has_queued() {
+            return;
         }
+        let wakers = if self.progress.report(&mut state) { state.take_writers() } else { None };
+        state.sender.charge_unwritten();
         drop(state);
-        wakers.wake();
+        if let Some(wakers) = wakers {
+            wakers.wake();
+        }
     }
 
     #[inline]

@@ -139,12 +139,12 @@ impl Receiver {
     /// Forgets the message that is arriving: from here on data is discarded.
     pub(crate) fn discard(&mut self) {
         self.assembler.clear();
+        self.assembler.drop_inflater();
     }
 
     /// Forgets everything, and frees it.
     pub(crate) fn clear(&mut self) {
-        self.assembler.clear();
-        self.assembler.drop_inflater();
+        self.discard();
         self.buffer = ReadBuffer::default();
         self.frame = None;
         self.end_of_input.get_or_insert(EndOfInput(None));

@@ -67,13 +67,20 @@ impl Timers {
     #[inline]
     pub(crate) fn bytes_received(&mut self, now: Instant) {
         self.is_later |= self.liveness.awaits_answer();
+        self.peer_seen(now);
+        if !self.deadlines.is_closing()
+            && let Some(queue) = &mut self.send_queue
+        {
+            queue.reset();
+        }
+    }
+
+    #[inline]
+    fn peer_seen(&mut self, now: Instant) {
         self.liveness.seen(now);
-        // A peer that is to close shows by pings that it is there, not that it has come to our close frame.
+        // A peer that is to close shows that it is there, not that it has come to our close frame.
         if !self.deadlines.is_closing() {
             self.is_earlier |= self.backlog.peer_seen(now) && self.has_allowance;
-            if let Some(queue) = &mut self.send_queue {
-                queue.reset();
-            }
         }
     }
 
@@ -140,9 +147,8 @@ impl Timers {
     pub(crate) fn bytes_written(&mut self, bytes: usize, now: Instant) {
         let puts_off = self.write_puts_off();
         if self.deadlines.write_accepted(now) {
-            // A peer that takes data is alive, even where our ping waits behind that.
-            self.liveness.seen(now);
-            self.backlog.clear();
+            // A peer that takes data is alive, even where our ping waits behind that. What was taken lies in buffers still.
+            self.peer_seen(now);
         }
         // What the peer acknowledges is then looked at.
         self.is_earlier |= self.backlog.written(bytes, now) && self.has_send_queue;
@@ -312,16 +318,34 @@ mod tests {
 
     #[test]
     fn a_peer_that_takes_what_was_blocked_is_alive() {
+        // However little of it was still to be written: behind much the peer has not come to our ping.
+        for (before, silence) in [(1024, 5), (2 * 1024 * 1024, 29)] {
+            let (mut timers, at) = timers();
+            assert_eq!(timers.first_due(), Some(at(3000)));
+            timers.bytes_written(before, at(0));
+            timers.write_blocked(at(1000));
+            timers.bytes_written(100, at(4000));
+            timers.flush_blocked(at(4000));
+            assert!(timers.is_write_blocked());
+            timers.write_done();
+            assert!(!timers.is_write_blocked());
+            check_timeout(timers, at(4000), at(4000 + silence * 1000));
+        }
+    }
+
+    #[test]
+    fn what_was_blocked_does_not_shorten_the_close() {
         let (mut timers, at) = timers();
-        assert_eq!(timers.first_due(), Some(at(3000)));
         timers.bytes_written(2 * 1024 * 1024, at(0));
+        timers.set_closing(at(1000));
         timers.write_blocked(at(1000));
         timers.bytes_written(100, at(4000));
-        timers.flush_blocked(at(4000));
-        assert!(timers.is_write_blocked());
         timers.write_done();
-        assert!(!timers.is_write_blocked());
-        check_timeout(timers, at(4000), at(9000));
+        let mut now = at(4000);
+        while let Due::Nothing(Some(next)) = timers.poll(now) {
+            now = next;
+        }
+        assert_eq!(now, at(33_000));
     }
 
     #[test]

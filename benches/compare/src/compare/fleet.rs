@@ -68,7 +68,7 @@ pub fn available(wanted: impl Fn(&str) -> bool, ours: Option<&Path>) -> Vec<Serv
         }),
         ("sockudo", &|| rust("sockudo", Rank::RustPeer, "sockudo-ws {}, one flush per burst", "sockudo-ws", PLAIN)),
         ("wtx", &|| rust("wtx", Rank::RustPeer, "wtx {}, without an HTTP server", "wtx", PLAIN)),
-        ("yawc", &|| rust("yawc", Rank::RustPeer, "yawc {}, one flush per burst, pooled deflate", "yawc", DEFLATE)),
+        ("yawc", &|| rust("yawc", Rank::RustPeer, "yawc {}, one flush per burst, pooled deflate", "yawc", TAKEOVER)),
         ("ours", &|| {
             let program = ours.map_or_else(ours::build, |path| Ok(path.to_owned()))?;
             let fan_out = Some(program.with_file_name("fanout"));
@@ -183,5 +183,6 @@ fn locked_version(package: &str) -> Result<&'static str> {
 const PLAIN: &[Wire] = &[Wire::Plain];
 const TLS: &[Wire] = &[Wire::Plain, Wire::Tls];
 const DEFLATE: &[Wire] = &[Wire::Plain, Wire::Deflate];
-const BUN: &[Wire] = &[Wire::Plain, Wire::Deflate, Wire::Tls];
-const ALL: &[Wire] = &[Wire::Plain, Wire::Deflate, Wire::Http2];
+const TAKEOVER: &[Wire] = &[Wire::Plain, Wire::Deflate, Wire::Takeover];
+const BUN: &[Wire] = &[Wire::Plain, Wire::Deflate, Wire::Takeover, Wire::Tls];
+const ALL: &[Wire] = &[Wire::Plain, Wire::Deflate, Wire::Takeover, Wire::Http2];

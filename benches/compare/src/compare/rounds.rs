@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     measurement::Measurement,
-    workload::{WORKLOADS, Wire, Work, Workload},
+    workload::{CURVES, TABLES, Table, Work, Workload},
 };
 
 #[derive(Args)]
@@ -29,6 +29,9 @@ pub struct Options {
     /// Workloads, separated by commas; a beginning stands for all that begin so (`deflate`).
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Measures how costs grow with the work, instead of the tables that compare the servers.
+    #[arg(long)]
+    curves: bool,
     /// Servers, separated by commas.
     #[arg(long, value_delimiter = ',')]
     servers: Vec<String>,
@@ -50,7 +53,7 @@ pub struct Options {
 /// Measures what was asked for and prints the tables.
 pub fn run(options: &Options) -> Result<()> {
     allow_many_sockets()?;
-    let workloads = options.workloads()?;
+    let tables = options.tables()?;
     for server in &options.servers {
         ensure!(fleet::NAMES.contains(&server.as_str()), "there is no server {server}; there are {:?}", fleet::NAMES);
     }
@@ -58,13 +61,13 @@ pub fn run(options: &Options) -> Result<()> {
     let fleet = fleet::available(wanted, options.ours.as_deref());
 
     report::print_header(&options.figures())?;
-    for (wire, title) in WIRES {
-        let columns: Vec<_> = workloads.iter().copied().filter(|workload| workload.wire == wire).collect();
-        let servers: Vec<_> = fleet.iter().filter(|server| server.wires.contains(&wire)).collect();
+    for (table, columns) in tables {
+        let servers: Vec<_> =
+            fleet.iter().filter(|server| table.wire().is_some_and(|wire| server.wires.contains(&wire))).collect();
         if columns.is_empty() || servers.is_empty() {
             continue;
         }
-        println!("\n## {title}\n");
+        println!("\n## {}\n", table.title);
         if options.syscalls {
             options.print_syscalls(&columns, &servers);
         } else {
@@ -86,21 +89,24 @@ impl Options {
         )
     }
 
-    fn workloads(&self) -> Result<Vec<&'static Workload>> {
+    /// The tables that are wanted, each with the wanted ones of its columns.
+    fn tables(&self) -> Result<Vec<(&'static Table, Vec<&'static Workload>)>> {
+        let tables: &[Table] = if self.curves { &CURVES } else { &TABLES };
+        let all = || tables.iter().flat_map(|table| table.columns);
         let stands_for = |wanted: &str, workload: &Workload| match Workload::named(wanted) {
             Some(exact) => exact.name == workload.name,
             None => workload.name.starts_with(wanted),
         };
         for wanted in &self.only {
             ensure!(
-                WORKLOADS.iter().any(|workload| stands_for(wanted, workload)),
+                all().any(|workload| stands_for(wanted, workload)),
                 "there is no workload {wanted}; there are {:?}",
-                WORKLOADS.each_ref().map(|workload| workload.name)
+                all().map(|workload| workload.name).collect::<Vec<_>>()
             );
         }
         let is_wanted =
             |workload: &&Workload| self.only.is_empty() || self.only.iter().any(|wanted| stands_for(wanted, workload));
-        Ok(WORKLOADS.iter().filter(is_wanted).collect())
+        Ok(tables.iter().map(|table| (table, table.columns.iter().filter(is_wanted).collect())).collect())
     }
 
     /// Server after server within a round, so that what else the machine does strikes all of them.
@@ -202,10 +208,3 @@ fn allow_many_sockets() -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
 }
-
-const WIRES: [(Wire, &str); 4] = [
-    (Wire::Plain, "Uncompressed"),
-    (Wire::Deflate, "permessage-deflate, level 1, no context takeover"),
-    (Wire::Http2, "Over HTTP/2, 16 WebSockets to a connection"),
-    (Wire::Tls, "Over TLS 1.3"),
-];

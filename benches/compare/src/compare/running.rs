@@ -30,8 +30,11 @@ impl Running {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut command = pinned(SERVER_CORE);
         command.arg(program).args(&server.arguments).env("ADDR", address.to_string());
-        if wire == Wire::Deflate {
+        if matches!(wire, Wire::Deflate | Wire::Takeover) {
             command.env("COMPRESSION", "1");
+        }
+        if wire == Wire::Takeover {
+            command.env("TAKEOVER", "1");
         }
         if wire != Wire::Http2 {
             // For ours: the other servers that leave HTTP to hyper have HTTP/1.1 only too.

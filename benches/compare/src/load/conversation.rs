@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
+use flate2::Decompress;
 
 use super::{replies::Replies, script::Script};
 
@@ -17,6 +18,7 @@ pub struct Conversation {
     sent: u64,
     received: u64,
     replies: Replies,
+    inflater: Option<Decompress>,
     /// When the messages were sent that are not answered yet.
     sent_at: VecDeque<Instant>,
     /// How long each answer took while that was measured.
@@ -36,7 +38,15 @@ pub struct Phase {
 
 impl Conversation {
     pub fn new(script: Rc<Script>) -> Self {
-        Self { script, sent: 0, received: 0, replies: Replies::default(), sent_at: VecDeque::new(), times: Vec::new() }
+        Self {
+            inflater: script.inflater(),
+            script,
+            sent: 0,
+            received: 0,
+            replies: Replies::default(),
+            sent_at: VecDeque::new(),
+            times: Vec::new(),
+        }
     }
 
     /// The place of the next `count` messages in the script; they are now sent.
@@ -52,7 +62,7 @@ impl Conversation {
         let before = self.received;
         let now = Instant::now();
         self.replies.feed(bytes, phase.verify, |reply| {
-            self.script.check(self.received, &reply)?;
+            self.script.check(self.received, &reply, &mut self.inflater)?;
             self.received += 1;
             let sent_at = self.sent_at.pop_front();
             if !phase.verify {

@@ -53,6 +53,8 @@ impl Target {
             Wire::Deflate => {
                 "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
             }
+            // Our own messages are made before the start, each on its own.
+            Wire::Takeover => "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n",
             Wire::Plain | Wire::Http2 | Wire::Tls => "",
         };
         let request = format!(
@@ -66,8 +68,13 @@ impl Target {
         if !self.raw {
             ensure!(head.starts_with("HTTP/1.1 101 "), "the handshake was refused: {head}");
             ensure!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the handshake was answered wrongly: {head}");
-            let agreed = head.contains("server_no_context_takeover");
-            ensure!(agreed == (self.wire == Wire::Deflate), "not the extensions that were asked for: {head}");
+            let agreed = (head.contains("permessage-deflate"), head.contains("server_no_context_takeover"));
+            let expected = match self.wire {
+                Wire::Deflate => (true, true),
+                Wire::Takeover => (true, false),
+                Wire::Plain | Wire::Http2 | Wire::Tls => (false, false),
+            };
+            ensure!(agreed == expected, "not the extensions that were asked for: {head}");
         }
         Ok(())
     }

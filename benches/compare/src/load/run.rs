@@ -77,22 +77,24 @@ struct Load {
 impl Load {
     async fn measure(&self) -> Result<Measurement> {
         match self.workload.work {
-            Work::Echo { connections, in_flight } => self.echo(connections, in_flight).await,
+            Work::Echo { connections, in_flight } => self.echo(connections, connections, in_flight).await,
+            Work::TenthActive { connections } => self.echo(connections, connections / 10, 1).await,
             Work::FanOut { members, in_flight } => self.fan_out(members, in_flight).await,
             Work::Handshake => self.handshakes().await,
             Work::Idle { echo } => self.idle(echo).await,
         }
     }
 
-    async fn echo(&self, connections: usize, in_flight: usize) -> Result<Measurement> {
-        let mut crowd = self.open(connections, in_flight).await?;
+    async fn echo(&self, connections: usize, active: usize, in_flight: usize) -> Result<Measurement> {
+        let mut crowd = self.open(active, in_flight).await?;
+        let _idle = self.open(connections - active, in_flight).await?;
         let variety = crowd[0].conversation().script.variety();
         let warm_up = Phase { until: Instant::now() + self.duration / 5, at_least: variety, verify: true };
-        talk(&mut crowd, &warm_up).await?;
+        talk(&mut crowd, active, &warm_up).await?;
 
         let before = received(&crowd);
         let start = Reading::take(self.server).await?;
-        talk(&mut crowd, &Phase { until: Instant::now() + self.duration, at_least: 0, verify: false }).await?;
+        talk(&mut crowd, active, &Phase { until: Instant::now() + self.duration, at_least: 0, verify: false }).await?;
         let messages = received(&crowd);
         let measurement = start.finish(messages - before, messages).await?;
         let times = crowd.iter().flat_map(|connection| connection.conversation().times.iter().copied());
@@ -131,13 +133,13 @@ impl Load {
     /// What a connection costs beyond the first ones, which pay for what all of them share.
     async fn idle(&self, echo: bool) -> Result<Measurement> {
         let mut first = self.open(AT_ONCE, 1).await?;
-        talk(&mut first, &one_message_each()).await?;
+        talk(&mut first, AT_ONCE, &one_message_each()).await?;
         sleep(SETTLE).await;
         let before = self.server.resident()?;
 
         let mut crowd = self.open(IDLE_CONNECTIONS, 1).await?;
         if echo {
-            talk(&mut crowd, &one_message_each()).await?;
+            talk(&mut crowd, AT_ONCE, &one_message_each()).await?;
         }
         sleep(SETTLE).await;
         let value = (self.server.resident()? - before) / IDLE_CONNECTIONS as f64;
@@ -186,9 +188,9 @@ impl Connection {
     }
 }
 
-/// Runs a phase on all connections, as many at once as any workload wants.
-async fn talk(crowd: &mut [Connection], phase: &Phase) -> Result<()> {
-    stream::iter(crowd.iter_mut().map(Ok)).try_for_each_concurrent(AT_ONCE, |connection| connection.run(phase)).await
+/// Runs a phase on all connections, so many at once.
+async fn talk(crowd: &mut [Connection], at_once: usize, phase: &Phase) -> Result<()> {
+    stream::iter(crowd.iter_mut().map(Ok)).try_for_each_concurrent(at_once, |connection| connection.run(phase)).await
 }
 
 fn received(crowd: &[Connection]) -> u64 {

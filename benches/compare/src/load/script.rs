@@ -20,13 +20,13 @@ pub struct Script {
     starts: Vec<usize>,
     payloads: Vec<Vec<u8>>,
     opcode: u8,
-    deflate: bool,
+    wire: Wire,
 }
 
 impl Script {
     pub fn new(payload: Payload, wire: Wire, in_flight: usize) -> Result<Self> {
-        let (opcode, payloads) = payloads(payload);
-        let deflate = wire == Wire::Deflate;
+        let (opcode, payloads) = payloads(payload, wire);
+        let deflate = is_compressed(wire);
         let frames = payloads
             .iter()
             .map(|payload| match deflate {
@@ -41,7 +41,7 @@ impl Script {
             circle.extend_from_slice(frame);
             starts.push(circle.len());
         }
-        Ok(Self { in_flight, frames: circle.into(), starts, payloads, opcode, deflate })
+        Ok(Self { in_flight, frames: circle.into(), starts, payloads, opcode, wire })
     }
 
     /// How many different messages there are.
@@ -55,38 +55,49 @@ impl Script {
         self.starts[first]..self.starts[first + count]
     }
 
+    /// What inflates the server's messages, each on its own or, with context takeover, one behind the other.
+    pub fn inflater(&self) -> Option<Decompress> {
+        is_compressed(self.wire).then(|| Decompress::new(false))
+    }
+
     /// Checks a reply by its header, and by its payload where that was kept.
-    pub fn check(&self, number: u64, reply: &Reply<'_>) -> Result<()> {
+    pub fn check(&self, number: u64, reply: &Reply<'_>, inflater: &mut Option<Decompress>) -> Result<()> {
         let expected = &self.payloads[(number % self.variety()) as usize];
         ensure!(reply.opcode == self.opcode, "reply {number} has opcode {}", reply.opcode);
-        ensure!(reply.compressed == self.deflate, "reply {number}: compressed is {}", reply.compressed);
+        ensure!(reply.compressed == inflater.is_some(), "reply {number}: compressed is {}", reply.compressed);
         ensure!(
-            self.deflate || reply.length == expected.len(),
+            inflater.is_some() || reply.length == expected.len(),
             "reply {number} has {} bytes, not {}",
             reply.length,
             expected.len()
         );
-        match reply.payload {
-            Some(payload) if self.deflate => {
-                let inflated = inflated(payload, expected.len()).with_context(|| format!("reply {number}"))?;
+        match (reply.payload, inflater) {
+            (Some(payload), Some(inflater)) => {
+                if self.wire == Wire::Deflate {
+                    inflater.reset(false);
+                }
+                let inflated =
+                    inflated(inflater, payload, expected.len()).with_context(|| format!("reply {number}"))?;
                 ensure!(inflated == *expected, "reply {number} differs after inflating");
             }
-            Some(payload) => ensure!(payload == expected, "reply {number} differs"),
-            None => {}
+            (Some(payload), None) => ensure!(payload == expected, "reply {number} differs"),
+            (None, _) => {}
         }
         Ok(())
     }
 }
 
 /// The opcode and some different messages: few where they are large, so that they do not fill the client's caches.
-fn payloads(payload: Payload) -> (u8, Vec<Vec<u8>>) {
+fn payloads(payload: Payload, wire: Wire) -> (u8, Vec<Vec<u8>>) {
     let (opcode, size, make): (_, _, fn(usize, usize) -> Vec<u8>) = match payload {
         Payload::Ascii(size) => (TEXT, size, |size, seed| text(ASCII, size, seed)),
         Payload::Binary(size) => (BINARY, size, binary),
         Payload::Json(size) => (TEXT, size, document),
         Payload::NonAscii(size) => (TEXT, size, |size, seed| text(NON_ASCII, size, seed)),
     };
-    let variety = (256 * 1024 / size).clamp(2, 16);
+    // With context takeover they are more than the window holds: no message is met again in it.
+    let most = if wire == Wire::Takeover { 64 } else { 16 };
+    let variety = (256 * 1024 / size).clamp(2, most);
     (opcode, (0..variety).map(|seed| make(size, seed)).collect())
 }
 
@@ -148,6 +159,10 @@ impl Random {
     }
 }
 
+fn is_compressed(wire: Wire) -> bool {
+    matches!(wire, Wire::Deflate | Wire::Takeover)
+}
+
 /// RFC 7692 §7.2.1: deflate, flush, and leave out the last four bytes, which are always the same.
 fn deflated(payload: &[u8]) -> Result<Vec<u8>> {
     let mut compressed = Vec::with_capacity(payload.len() + 1024);
@@ -157,10 +172,10 @@ fn deflated(payload: &[u8]) -> Result<Vec<u8>> {
     Ok(compressed)
 }
 
-fn inflated(compressed: &[u8], expected: usize) -> Result<Vec<u8>> {
+fn inflated(inflater: &mut Decompress, compressed: &[u8], expected: usize) -> Result<Vec<u8>> {
     let mut payload = Vec::with_capacity(expected + 1024);
     let compressed = [compressed, &FLUSHED].concat();
-    Decompress::new(false).decompress_vec(&compressed, &mut payload, FlushDecompress::Sync)?;
+    inflater.decompress_vec(&compressed, &mut payload, FlushDecompress::Sync)?;
     Ok(payload)
 }
 

@@ -73,7 +73,8 @@ pub fn serve(options: &Options) -> Result<()> {
             Peer::Sockudo => accept(listener, super::sockudo::echo).await,
             Peer::Wtx => accept(listener, super::wtx::echo).await,
             Peer::Yawc => {
-                let options = super::yawc::options(env::var("COMPRESSION").is_ok_and(|value| value == "1"));
+                let is_on = |name| env::var(name).is_ok_and(|value| value == "1");
+                let options = super::yawc::options(is_on("COMPRESSION"), is_on("TAKEOVER"));
                 accept(listener, |stream| {
                     let options = options.clone();
                     upgrades(stream, move |request| super::yawc::upgrade(request, options.clone()))

@@ -8,16 +8,16 @@ use hyper::{
 use yawc::{CompressionLevel, DeflatePool, OpCode, Options, UpgradeFut, WebSocket};
 
 /// Settings that do what the others do: text is validated, 1 MiB messages fit, and compressors are shared.
-pub fn options(compression: bool) -> Options {
+pub fn options(compression: bool, takeover: bool) -> Options {
     let options = Options::default().with_utf8().with_limits(2 * MIB, 4 * MIB);
     if !compression {
         return options;
     }
-    options
-        .with_compression_level(CompressionLevel::new(1))
-        .server_no_context_takeover()
-        .client_no_context_takeover()
-        .with_deflate_pool(DeflatePool::new(64))
+    let options = options.with_compression_level(CompressionLevel::new(1));
+    if takeover {
+        return options.client_no_context_takeover();
+    }
+    options.server_no_context_takeover().client_no_context_takeover().with_deflate_pool(DeflatePool::new(64))
 }
 
 /// yawc through hyper, with one flush for all that came at once.
