@@ -287,6 +287,7 @@ mod protocol;
 mod rate_limit;
 mod role;
 mod shutdown;
+mod spare;
 mod stats;
 pub mod testing;
 mod text;

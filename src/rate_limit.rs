@@ -22,8 +22,9 @@ use crate::longest::LONGEST;
 /// # What counts
 ///
 /// Messages are data messages and pings, as each ping is answered. Bytes are those that are read from the transport:
-/// compressed payload, frame headers and control frames, without the headers of HTTP/2 and TLS. Messages need not be evenly
-/// spaced: see [`burst`](Self::burst).
+/// compressed payload, frame headers and control frames, without the headers of HTTP/2 and TLS. A message in fragments
+/// (RFC 6455 §5.4) counts once; its frames, and pongs, are limited as bytes only. Messages need not be evenly spaced: see
+/// [`burst`](Self::burst).
 ///
 /// # While reading is paused
 ///

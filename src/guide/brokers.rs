@@ -67,9 +67,73 @@
 //!   changed.
 //! - [`periodic`](crate::Topic::periodic) publishes to the members at all servers: call it at one server only.
 //! - [`members`](crate::Topic::members), [`presence`](crate::Topic::presence) and [`stats`](crate::Topic::stats) are those
-//!   of one server. What [`on_presence`](crate::Topic::on_presence) returns is published to all. For a list of the members
-//!   at all servers, let each server publish its own list, as the example does.
+//!   of one server: see [below](#who-is-here-at-all-servers).
 //! - Each server has its own settings of a topic, such as `encode`: use the same ones everywhere.
+//!
+//! # Who is here, at all servers
+//!
+//! [`on_presence`](crate::Topic::on_presence) is called at the server of the member, and its message is published to the
+//! members at all servers. The list, [`presence`](crate::Topic::presence), is that of one server: only the application knows
+//! when a server that was killed, whose members left without a word, is to be forgotten. So let each server publish its
+//! list, at each change and at intervals, with its own key:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use tokio::sync::Notify;
+//! use tokio::time::timeout;
+//! use tower_websocket::testing::TestClient;
+//! use tower_websocket::{Error, History, Hub, Manager, Message, Overflow, Topic, WebSocketLayer};
+//!
+//! const INTERVAL: Duration = Duration::from_secs(10);
+//!
+//! #[derive(serde::Serialize)]
+//! struct Present {
+//!     server: u64, // such as a random number
+//!     names: Vec<String>,
+//! }
+//!
+//! /// The lists of all servers.
+//! fn lists(hub: &Hub) -> Topic {
+//!     hub.topic("presence").history(History::last(100).within(3 * INTERVAL))
+//! }
+//!
+//! /// Runs once at each server.
+//! async fn publish_list(hub: Hub, server: u64) -> Result<(), Error> {
+//!     let changed = Arc::new(Notify::new());
+//!     let notify = changed.clone();
+//!     let here = hub.topic("here").on_presence(move |_| {
+//!         notify.notify_one();
+//!         None // nothing is published to this topic
+//!     });
+//!     let lists = lists(&hub);
+//!     loop {
+//!         let names = here.presence().iter().map(ToString::to_string).collect();
+//!         lists.publish_keyed(server.to_string(), Message::json(&Present { server, names })?)?;
+//!         let _ = timeout(INTERVAL, changed.notified()).await;
+//!     }
+//! }
+//!
+//! async fn handler(ws: Manager, hub: Hub, name: &str) -> Result<(), Error> {
+//!     lists(&hub).join_after(&ws, None, Overflow::KeepLatest)?; // the lists of all servers, and then each change
+//!     let _seat = hub.topic("here").join_as(&ws, Overflow::KeepLatest, name)?;
+//!     ws.ignore_incoming().await.map(drop)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let hub = Hub::new(); // or `Hub::with(..)`
+//! tokio::spawn(publish_list(hub.clone(), 7));
+//! let client = TestClient::new(WebSocketLayer::new(move |ws| handler(ws, hub.clone(), "anna")).into_service());
+//! let ws = client.connect("/").await.expect("the handshake is accepted");
+//! let with_anna = Message::text(r#"{"server":7,"names":["anna"]}"#);
+//! while ws.recv().await? != Some(with_anna.clone()) {} // an empty list may come first
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A client keeps the latest list of each server, shows all of them, and forgets a list that was not renewed for three
+//! intervals. `examples/cluster.rs` has a page that does so.
 //!
 //! # When the broker fails
 //!
@@ -79,6 +143,7 @@
 //! | one server is cut off from it | the same, for that server |
 //! | it restarts without its data, or with old data | a gap, reported by [`tell_gap`](crate::Topic::tell_gap); old positions are never mistaken for new ones |
 //! | it is slow | everything arrives later |
+//! | it has no room for a publication, but for a smaller one after it (NATS, with a stream that discards new messages) | a gap in place of the first |
 //!
 //! A server may fall behind by as much as the broker keeps of a topic. If more than 1,000 messages are published to a topic
 //! while a server is cut off, or wait for the broker, that server has a gap. To keep more, use a larger

@@ -12,12 +12,10 @@ use super::topic_inner::TopicInner;
 /// Delivers all that there is, in a task of its own: it ends when all members have been sent everything. Outside of a
 /// runtime it is done at once, on this thread.
 pub(super) fn start(topic: &Arc<TopicInner>) {
+    let distributor = Distributor { topic: Arc::downgrade(topic), is_done: false };
     match Handle::try_current() {
-        Ok(runtime) => {
-            let distributor = Distributor { topic: Arc::downgrade(topic), is_done: false };
-            runtime.spawn(distributor.run());
-        }
-        Err(_) => while topic.distribute_some() {},
+        Ok(runtime) => drop(runtime.spawn(distributor.run())),
+        Err(_) => distributor.run_here(),
     }
 }
 
@@ -33,6 +31,11 @@ impl Distributor {
             // The tasks of these members have their turn now, while what they need is in the cache.
             yield_behind_woken().await;
         }
+        self.is_done = true;
+    }
+
+    fn run_here(mut self) {
+        while self.topic.upgrade().is_some_and(|topic| topic.distribute_some()) {}
         self.is_done = true;
     }
 }
@@ -57,10 +60,16 @@ impl Drop for Distributor {
             return;
         }
         let Some(topic) = self.topic.upgrade() else { return };
-        if thread::panicking() {
-            topic.distributor_panicked();
-        } else {
+        if !thread::panicking() {
             while topic.distribute_some() {}
+            return;
+        }
+        // What wakes a member's task may be the user's, and panic. Not here, where that would end the process.
+        let runtime = Handle::try_current();
+        if topic.distributor_panicked(runtime.is_ok())
+            && let Ok(runtime) = runtime
+        {
+            runtime.spawn(Self { topic: self.topic.clone(), is_done: false }.run());
         }
     }
 }

@@ -114,7 +114,7 @@ impl TopicInner {
             .is_ok()
     }
 
-    /// The broker has lost what comes before this position. Members are told, if they are to be.
+    /// The broker has lost what comes before this position. Members get the message of `Topic::tell_gap`, if there is one.
     pub(super) fn skip_to(self: &Arc<Self>, position: Position) {
         self.skip_over(self.lock(), position);
     }

@@ -85,7 +85,8 @@ impl Hub {
     /// # What is of this server alone
     ///
     /// [`Topic::members`], [`Topic::presence`] and [`TopicStats`](crate::TopicStats). What [`Topic::on_presence`] publishes
-    /// reaches the members at all servers.
+    /// reaches the members at all servers. The guide [`brokers`](crate::guide::brokers#who-is-here-at-all-servers) has a list of
+    /// the members at all servers.
     ///
     /// # Panics
     ///

@@ -252,7 +252,7 @@ impl Log {
         self.lost = position.offset();
     }
 
-    /// Appends what members are told, and what no later member is.
+    /// Appends a notice for the present members. It is not replayed to later ones.
     pub(super) fn append_notice(&mut self, message: Message, now: Instant) {
         let draft = Draft { message, key: Some(NOTICE.into()), except: None, latest: false };
         let mut publication = Publication::new(self.head + 1, self.position, draft, now);

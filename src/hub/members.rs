@@ -1,4 +1,4 @@
-//! Who is in a topic, and what each has been sent.
+//! The members of a topic, and what each has been sent.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub(super) struct Member {
     /// It waits for this until the broker has answered.
     #[cfg_attr(
         not(any(feature = "nats", feature = "redis")),
-        expect(dead_code, reason = "without a broker nobody waits")
+        expect(dead_code, reason = "without a broker no member waits")
     )]
     pub(super) waits_for: Option<Replay>,
 }
@@ -52,7 +52,7 @@ impl Members {
         self.0.iter().map(|(id, member)| (*id, member))
     }
 
-    /// Those that wait for the broker, with what they wait for.
+    /// The members that wait for the broker, with what they wait for.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(super) fn take_waiting(&mut self) -> impl Iterator<Item = (FeedId, &mut Member, Replay)> {
         self.0.iter_mut().filter_map(|(id, member)| {
@@ -61,7 +61,7 @@ impl Members {
         })
     }
 
-    /// Those behind this one, in order.
+    /// The members that joined after this one, in order.
     pub(super) fn behind(&mut self, last: Option<FeedId>) -> impl Iterator<Item = (FeedId, &mut Member)> {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);
         self.0.range_mut((from, Bound::Unbounded)).map(|(id, member)| (*id, member))

@@ -5,7 +5,19 @@
 //! ```
 //!
 //! A publication is put into the topic's [`Log`](log::Log), which gives it its position. One short-lived task, the distributor,
-//! then goes through the members and hands each what it has not got yet. `topic_inner` has the rules.
+//! then visits the members and delivers to each what it has not been sent yet. In the order in which the files are best read:
+//!
+//! | file | what it has |
+//! | --- | --- |
+//! | `hub`, `topic`, `seat` | the handles of users: all topics, one topic, one membership |
+//! | `topic_inner` | what the handles of a topic share, and the rules: what is true between two calls, and which lock is taken first |
+//! | `state` | what the topic's lock protects: log, members, settings |
+//! | `log`, `publication`, `position`, `history` | the order of publications, their frames, and what is kept and replayed |
+//! | `members`, `presence`, `stats` | the memberships, their presence values, the counters |
+//! | `distributor`, `sweep` | the task that delivers, and which members it delivers to next |
+//! | `periodic` | one producer of values for all members |
+//! | `registry` | the topics of a hub by name |
+//! | `backplane`, `from_broker` | where the order comes from: this process or a broker, and what a broker does with a topic |
 
 mod backplane;
 mod distributor;

@@ -1,7 +1,11 @@
 //! One producer of periodic updates for all members.
 
-use std::future::Future;
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,6 +18,7 @@ use super::topic_inner::TopicInner;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::error_chain::Causes;
 use crate::message::Message;
+use crate::panic_payload::drop_payload;
 
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 impl Topic {
@@ -24,8 +29,9 @@ impl Topic {
     /// member of an empty topic, `get` is called again.
     ///
     /// This spawns a task, which keeps the topic. It ends when [`abort`](AbortHandle::abort) is called on the result, when
-    /// the last clone of the hub is dropped, or when the runtime ends; dropping the result does not end it. Errors of `get`
-    /// are logged at level warn, and the next interval tries again.
+    /// the last clone of the hub is dropped, or when the runtime ends; dropping the result does not end it. If `get` fails,
+    /// that is logged at level warn; if it, or what compares, serialises or [encodes](Self::encode) its value, panics, at
+    /// level error. Members stay, and the next interval tries again.
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -88,20 +94,20 @@ impl Topic {
     }
 }
 
-async fn produce<G, F, T, E>(topic: Arc<TopicInner>, period: Duration, mut get: G, mut same: impl FnMut(&T, &T) -> bool)
+async fn produce<G, F, T, E>(topic: Arc<TopicInner>, period: Duration, get: G, same: impl FnMut(&T, &T) -> bool)
 where
     G: FnMut() -> F,
     F: Future<Output = Result<T, E>>,
     T: Serialize,
     E: Into<BoxError>,
 {
+    let mut producer = Producer { get, same, last: None };
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last: Option<T> = None;
     while topic.has_hub() {
         if topic.is_empty() {
             // The next member gets a fresh value.
-            last = None;
+            producer.last = None;
             topic.wait_for_members(period).await;
             ticks.reset_immediately();
             continue;
@@ -110,24 +116,51 @@ where
         if topic.is_empty() {
             continue;
         }
-        let current = get().await.map_err(|error| Error::with_source(ErrorKind::Source, error));
-        let current = match current {
-            Ok(current) if last.as_ref().is_some_and(|last| same(last, &current)) => continue,
-            Ok(current) => current,
-            Err(error) => {
-                tracing::warn!(topic = &*topic.name, error = %Causes(&error), "no value for a periodic update");
-                continue;
-            }
-        };
-        let published = Message::json(&current).and_then(|message| {
-            let draft = Draft { message, key: None, except: None, latest: true };
-            topic.backplane.publish(&topic, draft)
-        });
-        match published {
-            Ok(()) => last = Some(current),
-            Err(error) => {
-                tracing::warn!(topic = &*topic.name, error = %Causes(&error), "no periodic update");
+        match catch_panic(producer.update(&topic)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(topic = &*topic.name, error = %Causes(&error), "no periodic update"),
+            Err(payload) => {
+                tracing::error!(topic = &*topic.name, "a function of `Topic::periodic` panicked");
+                drop_payload(payload);
             }
         }
     }
+}
+
+/// Where the values come from, and the one that was published last.
+struct Producer<G, S, T> {
+    get: G,
+    same: S,
+    last: Option<T>,
+}
+
+impl<G, S, T> Producer<G, S, T> {
+    /// Publishes the value of now if it is another one than the last.
+    async fn update<F, E>(&mut self, topic: &Arc<TopicInner>) -> Result<(), Error>
+    where
+        G: FnMut() -> F,
+        F: Future<Output = Result<T, E>>,
+        T: Serialize,
+        E: Into<BoxError>,
+        S: FnMut(&T, &T) -> bool,
+    {
+        let current = (self.get)().await.map_err(|error| Error::with_source(ErrorKind::Source, error))?;
+        if self.last.as_ref().is_some_and(|last| (self.same)(last, &current)) {
+            return Ok(());
+        }
+        let draft = Draft { message: Message::json(&current)?, key: None, except: None, latest: true };
+        topic.backplane.publish(topic, draft)?;
+        self.last = Some(current);
+        Ok(())
+    }
+}
+
+/// What the future returns, or what it panicked with.
+async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(payload) => Poll::Ready(Err(payload)),
+    })
+    .await
 }

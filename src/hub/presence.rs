@@ -1,4 +1,4 @@
-//! Who is there.
+//! Presence: the members with a value, such as a name.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -49,7 +49,7 @@ pub enum PresenceChange {
 /// Makes the message, if there is to be one, that members get of a change.
 pub(super) type OnPresence = dyn Fn(&PresenceChange) -> Option<Message> + Send + Sync;
 
-/// Those who say who they are, in the order in which they joined, and what has changed but is not announced yet.
+/// The members with a presence value, in the order in which they joined, and the changes that are not announced yet.
 #[derive(Debug, Default)]
 pub(super) struct Present {
     list: BTreeMap<FeedId, Presence>,

@@ -1,5 +1,7 @@
 //! One message that was published, and the frames that were made of it.
 
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -8,6 +10,7 @@ use tokio::time::Instant;
 use super::position::Position;
 use crate::budget::{Budget, Charge};
 use crate::message::Message;
+use crate::panic_payload::drop_payload;
 use crate::protocol::{Encoding, Frame, Item};
 
 /// What a publisher hands over.
@@ -33,7 +36,7 @@ pub(super) struct Publication {
     pub(super) published: Instant,
     /// Memory is short.
     pub(super) scarce: bool,
-    /// It tells the members of now that something is lost, and is not replayed to others.
+    /// It reports a gap to the members of now, and is not replayed to later ones.
     pub(super) is_notice: bool,
     frames: Mutex<Vec<(Encoding, Bytes)>>,
 }
@@ -77,6 +80,17 @@ impl Publication {
     /// The memory that it takes before it is encoded.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.draft.message.len()
+    }
+}
+
+impl Drop for Publication {
+    /// Bytes may be the user's own, and panic when they are dropped. That is not to come between a topic and its members.
+    fn drop(&mut self) {
+        let message = mem::replace(&mut self.draft.message, Message::binary(Bytes::new()));
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(message))) {
+            tracing::error!("a message panicked when it was dropped");
+            drop_payload(payload);
+        }
     }
 }
 

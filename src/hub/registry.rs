@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::backplane::Backplane;
 use super::topic_inner::TopicInner;
 use crate::budget::Budget;
+use crate::spare::shrink;
 
 /// The topics of a hub by name. A topic is there as long as it has a handle, a member, or something in its history.
 #[derive(Debug)]
@@ -58,9 +59,7 @@ impl Registry {
         let mut topics = self.lock();
         if topics.by_name.get(name).is_some_and(|topic| topic.strong_count() == 0) {
             topics.by_name.remove(name);
-            if topics.by_name.is_empty() {
-                topics.by_name = HashMap::new();
-            }
+            shrink(&mut topics.by_name);
         }
     }
 
@@ -96,5 +95,20 @@ impl Registry {
                 None => state.retained = false,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_without_members_leave_nothing_behind() {
+        let registry = Arc::new(Registry::new(Budget::new(usize::MAX), Backplane::local()));
+        let stays = registry.topic("stays");
+        drop((0..100_000).map(|number| registry.topic(&number.to_string())).collect::<Vec<_>>());
+        assert_eq!(registry.len(), 1);
+        assert!(registry.lock().by_name.capacity() < 10_000);
+        assert!(Arc::ptr_eq(&registry.topic("stays"), &stays));
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) distributing: bool,
     /// Whether the registry keeps the topic for its history.
     pub(super) retained: bool,
-    /// Those who say who they are.
+    /// The presence values of members.
     pub(super) present: Present,
     pub(super) encode: Option<Arc<Encode>>,
     pub(super) on_presence: Option<Arc<OnPresence>>,
@@ -104,7 +104,7 @@ impl State {
         (recovered, items)
     }
 
-    /// What members are told of a gap. The function is the user's: where it panics, others that wait get theirs all the same.
+    /// The message that reports a gap. The function is the user's: if it panics, there is none, and other members are not affected.
     pub(super) fn tell_gap(&self, gap: Gap) -> Option<Message> {
         let notice = self.gap_notice.as_ref()?;
         let message = catch_unwind(AssertUnwindSafe(|| notice(gap)));

@@ -1,5 +1,6 @@
 //! How publications get to the members.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -12,16 +13,16 @@ use crate::budget::Budget;
 use crate::connection::{FeedId, Inner, Joined};
 use crate::protocol::Encoding;
 
-/// Goes round the members, some at a time, and hands each all that it has not got yet.
+/// Visits the members in rounds, some at a time, and delivers to each all that it has not been sent yet.
 ///
-/// So a publication that comes while another is on its way is joined with it for the members that are still to come: they get
-/// both in one write. What is joined is made once for all who miss the same.
+/// So a publication that is made during a round is joined with the one before it for the members that are visited later: they get
+/// both in one write. Members that have been sent the same so far share what is joined.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     /// The round that is under way: the last member that was visited, and what all members have been sent once it is over.
     round: Option<Round>,
-    /// Who is to be delivered to now.
-    visits: Vec<Visit>,
+    /// The members that are delivered to next.
+    visits: VecDeque<Visit>,
     batches: Vec<Batch>,
 }
 
@@ -55,7 +56,10 @@ impl Sweep {
     /// Chooses the members that are delivered to next. `false`: all have been sent everything.
     pub(super) fn advance(&mut self, state: &mut State, now: Instant) -> bool {
         let State { log, members, distributing, .. } = state;
-        self.visits.clear();
+        if self.has_visits() {
+            // A panic has left them.
+            return true;
+        }
         self.batches.drain(..self.batches.len().saturating_sub(KEPT_BATCHES));
         loop {
             let round = match &mut self.round {
@@ -89,7 +93,7 @@ impl Sweep {
                 });
                 member.sent = self.batches[batch].up_to;
                 let Member { connection, encoding, .. } = member;
-                self.visits.push(Visit { connection: connection.clone(), feed, encoding: *encoding, batch });
+                self.visits.push_back(Visit { connection: connection.clone(), feed, encoding: *encoding, batch });
                 if self.visits.len() == CHUNK {
                     return true;
                 }
@@ -105,10 +109,15 @@ impl Sweep {
         }
     }
 
+    /// Whether there are members that were chosen and not yet delivered to.
+    pub(super) fn has_visits(&self) -> bool {
+        !self.visits.is_empty()
+    }
+
     /// Delivers to the members that were chosen.
     pub(super) fn deliver(&mut self, budget: &Budget, counters: &Counters) {
         let (mut delivered, mut dropped, mut overflowed) = (0, 0, 0);
-        for Visit { connection, feed, encoding, batch } in self.visits.drain(..) {
+        while let Some(Visit { connection, feed, encoding, batch }) = self.visits.pop_front() {
             let Batch { publications, joined, .. } = &mut self.batches[batch];
             let id = connection.id();
             let gets_all = publications.iter().all(|publication| publication.is_for(id));

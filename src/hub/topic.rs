@@ -123,7 +123,7 @@ impl Topic {
     /// Sends a message to all members. It never waits for a slow member.
     ///
     /// If several tasks publish at the same time, all members get the messages in the same order. Outside of a tokio
-    /// runtime the message is delivered before this returns, otherwise by a task.
+    /// runtime the message is delivered before this returns, otherwise by a task of this runtime.
     ///
     /// If the hub has a broker, the message is sent to the broker, and from there to the members.
     ///
@@ -224,8 +224,9 @@ impl Topic {
 
     /// Makes the message that members get from a publication and its position. By default that is the published message.
     ///
-    /// It is called once for each publication, by the publisher, and must not use the topic itself. With a broker, each
-    /// server calls it for each publication; if it panics, that publication is lost for the members of this server: a gap.
+    /// It is called once for each publication, by the publisher, and must not use the topic itself. If it panics, so does the
+    /// publisher, and nothing is published. With a broker, each server calls it for each publication; if it panics, that
+    /// publication is lost for the members of this server: a gap.
     ///
     /// ```
     /// use tower_websocket::{Hub, Message};
@@ -274,7 +275,8 @@ impl Topic {
     /// Sets a function that is called when a member sets ([`join_as`](Self::join_as)) or changes its presence value, or
     /// leaves. The message that it returns, if any, is published to all members.
     ///
-    /// It is called in the thread that makes the change.
+    /// It is called in the thread that makes the change. With a broker, it is called for members of this server, and its
+    /// message reaches the members at all servers; if a server is killed, nothing is published of its members.
     ///
     /// ```
     /// use tower_websocket::{Error, Hub, Manager, Message, Overflow, PresenceChange};
@@ -330,13 +332,16 @@ impl Topic {
         self.0.lock().log.position()
     }
 
-    /// How many members there are.
+    /// How many members there are, with a broker at this server.
     #[must_use]
     pub fn members(&self) -> usize {
         self.0.lock().members.len()
     }
 
     /// The members that have a presence value, in the order in which they joined.
+    ///
+    /// With a broker, these are the members at this server. The guide [`brokers`](crate::guide::brokers) has a list of those at all
+    /// servers.
     #[must_use]
     pub fn presence(&self) -> Vec<Presence> {
         self.0.lock().present.list()

@@ -34,7 +34,7 @@ use crate::protocol::{Feed, Notice, Overflow};
 ///
 /// What is true whenever `state` is not locked:
 ///
-/// 1. The [`Log`] alone gives the order. A publication is in it before anybody is sent it.
+/// 1. The [`Log`] alone gives the order. A publication is in it before any member is sent it.
 /// 2. A member has been sent everything up to `Member::sent`, in the log's order, and nothing else; it joined behind a publication, and
 ///    was sent what it asked for of earlier publications before it became a member.
 /// 3. Where a member has not been sent everything, `distributing` is true, and a distributor runs, or is about to.
@@ -209,7 +209,7 @@ impl TopicInner {
         self.announce_changes();
     }
 
-    /// A member says who it is. Nothing happens where it has left.
+    /// Sets a member's presence value. Nothing happens if it has left.
     pub(super) fn set_presence(self: &Arc<Self>, id: FeedId, presence: Presence) {
         let mut state = self.lock();
         if !state.members.contains(id) {
@@ -220,7 +220,7 @@ impl TopicInner {
         self.announce_changes();
     }
 
-    /// Announces who comes and goes, one after the other: what changes meanwhile comes behind it.
+    /// Announces changes of presence, one after the other: what changes meanwhile is announced afterwards.
     fn announce_changes(self: &Arc<Self>) {
         loop {
             let mut state = self.lock();
@@ -274,9 +274,14 @@ impl TopicInner {
         self.registry.strong_count() > 0
     }
 
+    /// A distributor alone takes it. A panic leaves it as it was before the member at which it came.
+    fn sweep(&self) -> MutexGuard<'_, Sweep> {
+        self.sweep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Delivers to some members. `false`: all have been sent everything.
     pub(super) fn distribute_some(&self) -> bool {
-        let mut sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sweep = self.sweep();
         if !sweep.advance(&mut self.lock(), Instant::now()) {
             return false;
         }
@@ -284,9 +289,12 @@ impl TopicInner {
         true
     }
 
-    /// The next publication starts another distributor.
-    pub(super) fn distributor_panicked(&self) {
-        self.lock().distributing = false;
+    /// A distributor panicked. Whether another one is to go on at once: each delivers to one member at least. Otherwise the next
+    /// publication starts one.
+    pub(super) fn distributor_panicked(&self, can_restart: bool) -> bool {
+        let restart = can_restart && self.sweep().has_visits();
+        self.lock().distributing = restart;
+        restart
     }
 }
 

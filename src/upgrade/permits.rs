@@ -11,6 +11,7 @@ use http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::handshake::{Head, RejectionKind, copied};
+use crate::spare::shrink;
 
 /// The limits on the connections of an endpoint. Clones share the counts.
 #[derive(Clone, Debug, Default)]
@@ -132,16 +133,10 @@ impl<K: Eq + Hash> Drop for Counted<K> {
         *count -= 1;
         if *count == 0 {
             counts.remove(&self.key);
-            // What a flood of keys has taken is given back.
-            if counts.capacity() > SPARE && counts.len() < counts.capacity() / 8 {
-                counts.shrink_to_fit();
-            }
+            shrink(&mut counts);
         }
     }
 }
-
-/// Room for so many keys stays.
-const SPARE: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -171,6 +166,6 @@ mod tests {
         let counts = Arc::new(Counts::default());
         let many: Vec<_> = (0..100_000).map(|key| Counts::admit(&counts, key, 1).unwrap()).collect();
         drop(many);
-        assert!(counts.0.lock().unwrap().capacity() <= 2 * SPARE);
+        assert!(counts.0.lock().unwrap().capacity() < 10_000);
     }
 }

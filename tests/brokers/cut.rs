@@ -21,6 +21,8 @@ pub(crate) enum Way {
     Mute,
     /// Only connections from this one on go on: those before it stay cut.
     OpenFrom(u64),
+    /// As `OpenFrom`, until NATS answers a publication: that does not go on, nor anything behind it.
+    Unanswered(u64),
     /// Each piece waits for so long.
     Slow(Duration),
 }
@@ -31,7 +33,7 @@ impl Way {
             Self::Open | Self::Slow(_) => true,
             Self::Cut => false,
             Self::Mute => !is_answer,
-            Self::OpenFrom(first) => connection >= first,
+            Self::OpenFrom(first) | Self::Unanswered(first) => connection >= first,
         }
     }
 }
@@ -98,6 +100,10 @@ async fn carry(
     let mut piece = vec![0; 4096];
     while let Ok(len) = from.read(&mut piece).await {
         let now = *way.wait_for(|way| way.lets_pass(number, is_answer)).await.unwrap();
+        let is_acknowledgement = is_answer && piece[..len].windows(6).any(|window| window == b"\"seq\":");
+        if is_acknowledgement && matches!(now, Way::Unanswered(_)) {
+            let _ = way.wait_for(|way| *way == Way::Open).await;
+        }
         if let Way::Slow(delay) = now {
             sleep(delay).await;
         }

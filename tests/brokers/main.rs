@@ -16,6 +16,7 @@ mod once;
 #[path = "../support/program.rs"]
 mod program;
 mod reading;
+mod refused;
 #[path = "../support/skipped.rs"]
 mod skipped;
 mod urls;

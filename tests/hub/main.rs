@@ -4,6 +4,7 @@
 
 mod history;
 mod model;
+mod panics;
 mod periodic;
 mod presence;
 mod runtimes;

@@ -93,6 +93,71 @@ async fn errors_are_survived_and_values_compared_as_asked() {
     assert_eq!(received(&client), ["1", "14", "26"]);
 }
 
+/// A value that panics when it is dealt with in one of these ways.
+struct Fragile(u64, Arc<AtomicU64>);
+
+const COMPARED: u64 = 1;
+const SERIALISED: u64 = 2;
+const ENCODED: u64 = 3;
+
+impl Fragile {
+    /// Panics the first time that this is the way.
+    fn deal(&self, way: u64) {
+        assert!(self.1.compare_exchange(way, 0, Ordering::Relaxed, Ordering::Relaxed).is_err(), "fragile");
+    }
+}
+
+impl PartialEq for Fragile {
+    fn eq(&self, other: &Self) -> bool {
+        self.deal(COMPARED);
+        self.0 == other.0
+    }
+}
+
+impl serde::Serialize for Fragile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.deal(SERIALISED);
+        serializer.serialize_u64(self.0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn panics_are_survived() {
+    let hub = Hub::new();
+    let way = Arc::new(AtomicU64::new(0));
+    let encoding = way.clone();
+    let topic = hub.topic("load").encode(move |message, _| {
+        Fragile(0, encoding.clone()).deal(ENCODED);
+        message
+    });
+    let (values, mut asked) = (way.clone(), 0);
+    let producer = topic.periodic(PERIOD, move || {
+        asked += 1;
+        let value = Fragile(asked, values.clone());
+        assert_ne!(asked, 2, "at once");
+        async move {
+            assert_ne!(asked, 3, "later");
+            Ok::<_, Infallible>(value)
+        }
+    });
+    let (client, _server) = join(&topic).await;
+    sleep(3 * PERIOD).await;
+    assert_eq!(received(&client), ["1", "4"]);
+    for (next, value) in [COMPARED, SERIALISED, ENCODED].into_iter().zip(["6", "8", "10"]) {
+        way.store(next, Ordering::Relaxed);
+        sleep(PERIOD).await;
+        assert_eq!((received(&client).len(), way.load(Ordering::Relaxed)), (0, 0), "it panics");
+        sleep(PERIOD).await;
+        assert_eq!(received(&client), [value]);
+    }
+    // One that joins after a panic gets the latest value.
+    way.store(SERIALISED, Ordering::Relaxed);
+    sleep(PERIOD).await;
+    let (late, _server) = join(&topic).await;
+    assert_eq!(received(&late), ["10"]);
+    assert!(!producer.is_finished());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_replay_and_the_latest_value_bring_each_value_once() {
     let hub = Hub::new();

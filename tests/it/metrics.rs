@@ -1,5 +1,9 @@
 //! What is counted for the whole process.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tower_websocket::testing::{TestClient, pair};
 use tower_websocket::{Budget, CloseCode, Hub, Keepalive, Limits, Manager, Overflow, Upgrader, WebSocketLayer};
@@ -183,4 +187,131 @@ async fn the_budget_of_the_process_is_counted_and_no_other() {
         assert_eq!(server.recv().await.unwrap().unwrap().len(), 300_000);
         assert_eq!(value(&handle, "websocket_budget_usage_bytes", &[]), 0.0);
     }
+}
+
+/// One metric: what it is, its unit, and its labels.
+type Metrics = BTreeMap<String, (&'static str, Unit, BTreeSet<String>)>;
+
+/// A recorder that writes down which metrics there are.
+#[derive(Default)]
+struct Registry {
+    described: Mutex<BTreeMap<String, (&'static str, Unit)>>,
+    registered: Mutex<BTreeMap<String, (&'static str, BTreeSet<String>)>>,
+}
+
+impl Registry {
+    fn describe(&self, key: &KeyName, kind: &'static str, unit: Option<Unit>) {
+        let described = (kind, unit.expect("each has a unit"));
+        let before = self.described.lock().unwrap().insert(key.as_str().to_owned(), described);
+        assert!(before.is_none_or(|before| before == described), "{key:?} is two things");
+    }
+
+    fn register(&self, key: &Key, kind: &'static str) {
+        let mut registered = self.registered.lock().unwrap();
+        let (known, labels) = registered.entry(key.name().to_owned()).or_insert((kind, BTreeSet::new()));
+        assert_eq!(*known, kind, "{key}");
+        labels.extend(key.labels().map(|label| label.key().to_owned()));
+    }
+
+    fn metrics(&self) -> Metrics {
+        let described = self.described.lock().unwrap();
+        let metric = |(name, (kind, labels)): (&String, &(&'static str, BTreeSet<String>))| {
+            let (described, unit) = described[name];
+            assert_eq!(described, *kind, "{name}");
+            (name.clone(), (*kind, unit, labels.clone()))
+        };
+        let metrics: Metrics = self.registered.lock().unwrap().iter().map(metric).collect();
+        assert!(metrics.keys().eq(described.keys()), "all that are described are registered");
+        metrics
+    }
+}
+
+impl Recorder for Registry {
+    fn describe_counter(&self, key: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.describe(&key, "counter", unit);
+    }
+
+    fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.describe(&key, "gauge", unit);
+    }
+
+    fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.describe(&key, "histogram", unit);
+    }
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        self.register(key, "counter");
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        self.register(key, "gauge");
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        self.register(key, "histogram");
+        Histogram::noop()
+    }
+}
+
+/// The table in the documentation: each metric, and its name in Prometheus.
+fn documented() -> (Metrics, BTreeSet<String>) {
+    let code = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let (mut metrics, mut prometheus) = (Metrics::new(), BTreeSet::new());
+    for line in include_str!("../../src/metrics/mod.rs").lines().filter(|line| line.starts_with("//! | `websocket.")) {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        // The other table is of labels.
+        let [_, name, other_name, kind, labels, _, _] = cells[..] else { continue };
+        let (kind, unit) = kind.split_once(", ").unwrap_or((kind, ""));
+        let kind = ["counter", "gauge", "histogram"].into_iter().find(|known| *known == kind).unwrap();
+        let unit = match unit {
+            "bytes" => Unit::Bytes,
+            "seconds" => Unit::Seconds,
+            _ => Unit::Count,
+        };
+        let name = code(name).remove(0);
+        assert!(metrics.insert(name, (kind, unit, code(labels).into_iter().collect())).is_none(), "{line}");
+        prometheus.extend(code(other_name));
+    }
+    (metrics, prometheus)
+}
+
+/// Does something of each metric.
+async fn everything() {
+    let upgrader = Upgrader::new().max_connections_per_key(2, |_| Some(()));
+    let client = TestClient::new(WebSocketLayer::new(echo).upgrader(upgrader).into_service());
+    let first = client.connect("/").await.unwrap();
+    let _second = client.connect("/").await.unwrap();
+    client.connect("/").await.unwrap_err();
+    first.send("text").await.unwrap();
+    first.recv().await.unwrap();
+    let (ws, peer) = open(Upgrader::new()).await;
+    ws.done().await.unwrap_err();
+    first.close().await.unwrap();
+    drop((ws, peer));
+    let topic = Hub::new().topic("news");
+    let (_near, far) = pair(quiet());
+    let _seat = topic.join(&far, Overflow::Close).unwrap();
+    topic.publish("one").unwrap();
+    tokio::time::sleep(secs(60)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_metrics_are_documented_with_their_units_and_labels() {
+    let registry = Registry::default();
+    let guard = metrics::set_default_local_recorder(&registry);
+    everything().await;
+    drop(guard);
+    assert_eq!(registry.metrics(), documented().0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_metrics_are_called_as_documented_in_prometheus() {
+    let (recorder, handle) = recorder();
+    let _guard = metrics::set_default_local_recorder(recorder);
+    everything().await;
+    let text = handle.render();
+    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    assert_eq!(names.map(str::to_owned).collect::<BTreeSet<_>>(), documented().1);
 }

@@ -57,7 +57,7 @@ impl Backplane {
         }
     }
 
-    /// Has a topic of which a member waits made ready, and told of what is published to it.
+    /// Asks the broker what it keeps of a topic, and for what is published to it from then on.
     #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "it is always ready"))]
     pub(super) fn follow(&self, topic: &Arc<TopicInner>) {
         match self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tower_websocket::{ErrorKind, Excess, Limits, Manager, RateLimit, Upgrader};
 
-use super::support::{Peer, binary, close, kind, millis, open, ping, pong, quiet, secs, text};
+use super::support::{Peer, binary, close, continuation, kind, millis, open, ping, pong, quiet, secs, text};
 
 fn limited(rate_limit: RateLimit) -> Upgrader {
     quiet().limits(Limits::default().rate_limit(rate_limit))
@@ -156,4 +156,35 @@ async fn what_is_ignored_counts_too() {
     ignoring.await.unwrap().unwrap();
     let time = start.elapsed();
     assert!(time > millis(3900) && time < millis(4200), "{time:?}");
+}
+
+/// A number in many frames, most of them empty.
+fn in_fragments(number: usize) -> Vec<u8> {
+    let first = text(number.to_string()).more().masked();
+    let middle = (0..50).flat_map(|_| continuation("").more().masked());
+    first.into_iter().chain(middle).chain(continuation("").masked()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_in_fragments_counts_once_and_its_frames_as_bytes() {
+    let (ws, mut peer) = open(limited(RateLimit::new().messages(10).on_excess(Excess::Close))).await;
+    // The whole burst, and again as soon as it may come.
+    for _ in 0..3 {
+        peer.send_raw((0..10).flat_map(in_fragments).collect::<Vec<_>>()).await;
+        times(&ws, 10).await;
+        tokio::time::sleep(secs(1)).await;
+    }
+    peer.send_raw((0..11).flat_map(in_fragments).collect::<Vec<_>>()).await;
+    times(&ws, 11).await;
+    assert_eq!(kind(ws.recv().await), ErrorKind::RateLimitExceeded);
+
+    let bytes = u32::try_from(in_fragments(0).len()).unwrap();
+    for (burst, passes) in [(bytes, true), (bytes - 1, false)] {
+        let (ws, mut peer) = open(limited(RateLimit::new().bytes(burst).on_excess(Excess::Close))).await;
+        peer.send_raw(in_fragments(0)).await;
+        times(&ws, 1).await;
+        peer.send_raw(close(1000, "").masked()).await;
+        tokio::time::sleep(secs(1)).await;
+        assert_eq!(ws.done().await.is_ok(), passes, "{burst}");
+    }
 }

@@ -1,4 +1,4 @@
-//! NATS: one stream of JetStream for all topics, and subjects on which what is added to it is told.
+//! NATS: one stream of JetStream for all topics, and subjects to which its new messages are republished.
 
 mod epoch;
 mod session;
@@ -40,7 +40,12 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// The offset of a position is the sequence number in the stream, which counts the publications of all topics.
 ///
 /// The server takes messages of up to its `max_payload`, 1 MiB by default. A larger publication is lost, and logged at
-/// level error.
+/// level error. If a stream of your own is full and discards new messages, publications wait; one that is refused while a
+/// later one of its topic is taken is lost, and reported as a gap.
+///
+/// Publications that the server has taken without its answer having arrived are sent again, and the server recognises them
+/// for two minutes (the stream's `duplicate_window`). After that, they are recognised if this server has members of the
+/// topic; otherwise they are published twice.
 ///
 /// # `tls://`
 ///
@@ -96,7 +101,7 @@ impl Nats {
             // One round of the servers is enough, as each session has a client of its own: none is to try for ever by itself.
             .max_reconnects(self.servers.len())
             .event_callback(move |event| {
-                // What it did not tell meanwhile, nothing else tells: the session ends, and the next one reads the log.
+                // Messages may have been missed meanwhile: the session ends, and the next one reads the log.
                 if !matches!(event, Event::Connected) {
                     let _ = events.send(event);
                 }

@@ -1,4 +1,4 @@
-//! One connection: what it publishes, and what it is told.
+//! One connection: what it publishes, and what it receives.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, Event, Message, Subscriber};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::RESPONSE_TIMEOUT;
 use super::stream::{Stream, parse_message};
 use crate::error::BoxError;
 use crate::hub::backplane::remote::{Followers, Link, Session, next};
 use crate::hub::position::Position;
+use crate::spare::shrink;
 
 /// A connection, and the stream.
 #[expect(missing_debug_implementations, reason = "the type is unreachable")]
@@ -56,13 +59,16 @@ impl Session for NatsSession {
     }
 }
 
-/// Waits until somebody tells of an epoch that is not the stream's as this session knows it.
+/// Waits until a server announces another epoch of the stream than the one that this session knows.
 async fn another_epoch(epochs: &mut Subscriber, stream: &Stream) {
     let known = stream.epoch.description();
     while next(Pin::new(&mut *epochs)).await.is_some_and(|message| *message.payload == *known.as_bytes()) {}
 }
 
 /// Publishes what waits.
+///
+/// What the server does not take, it may take later, and it may have taken what comes behind it, such as what is smaller. So that a
+/// topic keeps its order, all answers count, also those behind a failure.
 async fn publish(stream: &Stream, link: &Link) -> Result<(), BoxError> {
     loop {
         let batch = link.batch().await;
@@ -70,19 +76,42 @@ async fn publish(stream: &Stream, link: &Link) -> Result<(), BoxError> {
         for outgoing in &batch {
             answers.push(stream.publish(outgoing).await);
         }
+        let deadline = Instant::now() + RESPONSE_TIMEOUT;
+        let mut failure = None;
+        let mut stored: Vec<(&str, u64)> = Vec::with_capacity(batch.len());
         for (outgoing, answer) in batch.iter().zip(answers) {
             let answer = match answer {
-                Ok(answer) => answer.await.map(drop),
+                Ok(answer) => match timeout_at(deadline, answer.into_future()).await {
+                    Ok(answer) => answer,
+                    Err(elapsed) => {
+                        failure = Some(elapsed.into());
+                        continue;
+                    }
+                },
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(()) => {}
+                Ok(PublishAck { sequence, duplicate, .. }) => {
+                    let topic = &*outgoing.topic;
+                    // It was stored in an earlier session, and the others in this one.
+                    let overtook = duplicate && stored.iter().any(|earlier| earlier.0 == topic && earlier.1 > sequence);
+                    if overtook {
+                        stored.retain(|earlier| earlier.0 != topic);
+                        link.overtook(outgoing.id);
+                    } else {
+                        stored.push((topic, sequence));
+                        link.published(outgoing.id);
+                    }
+                }
                 Err(error) if is_too_large(&error) => {
                     tracing::error!(topic = &*outgoing.topic, %error, "a publication is refused");
+                    link.refused(outgoing.id);
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => failure = Some(error.into()),
             }
-            link.done();
+        }
+        if let Some(error) = failure {
+            return Err(error);
         }
     }
 }
@@ -224,6 +253,7 @@ impl Live {
 
     fn remove(&mut self, name: &str) {
         self.topics.remove(name);
+        shrink(&mut self.topics);
     }
 
     async fn next(&mut self) -> (Arc<str>, Message) {
@@ -235,7 +265,7 @@ impl Live {
     }
 }
 
-/// How often the stream is looked at.
+/// How often the stream is checked.
 const BEAT: Duration = Duration::from_secs(5);
 /// How many messages wait here. More wait in the subscriptions.
 const CAPACITY: usize = 256;

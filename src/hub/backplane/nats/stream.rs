@@ -55,7 +55,7 @@ impl Stream {
         let stream = Self { client: client.clone(), context, handle, subjects, epoch, last_sequence };
         if is_new {
             // There may be servers that know an earlier one.
-            stream.tell_epoch(epoch).await?;
+            stream.announce_epoch(epoch).await?;
         }
         Ok(stream)
     }
@@ -98,18 +98,18 @@ impl Stream {
         }
     }
 
-    /// Begins a new epoch, and tells all servers.
+    /// Begins a new epoch, and announces it to all servers.
     pub(super) async fn begin_epoch(&self) -> Result<(), BoxError> {
         let info = self.handle.get_info().await?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();
         let number = u64::try_from(now)?.max(epoch(&info).number + 1);
         let next = Epoch { number, after: info.state.last_sequence };
         self.context.update_stream(Config { description: Some(next.description()), ..info.config }).await?;
-        self.tell_epoch(next).await
+        self.announce_epoch(next).await
     }
 
-    /// Tells all servers which epoch there is.
-    async fn tell_epoch(&self, epoch: Epoch) -> Result<(), BoxError> {
+    /// Announces the epoch to all servers.
+    async fn announce_epoch(&self, epoch: Epoch) -> Result<(), BoxError> {
         self.client.publish(self.subjects.epoch(), epoch.description().into()).await?;
         self.client.flush().await?;
         Ok(())
@@ -187,14 +187,14 @@ impl Stream {
         if let Some(first) = entries.first_mut() {
             first.previous = start;
         }
-        // What is told from now on may be what was read, but not what came before.
+        // Messages that arrive from now on may have been read already, but none comes from before that.
         let read = entries.last().map_or(0, |last| last.position.offset()).max(start);
         let last = if is_whole { read.max(before.state.last_sequence) } else { read };
         Ok(Read { start: position(start), entries, position: position(last) })
     }
 }
 
-/// What a topic's subject tells.
+/// A message that the stream has republished.
 pub(super) fn parse_message(epoch: Epoch, headers: Option<&HeaderMap>, payload: Bytes) -> Result<Entry, BoxError> {
     let number = |name| -> Result<u64, BoxError> {
         let value = headers.and_then(|headers| headers.get(name)).ok_or("a message without its sequence number")?;

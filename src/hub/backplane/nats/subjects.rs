@@ -20,22 +20,22 @@ impl Subjects {
         format!("{}.log.*", self.prefix)
     }
 
-    /// Where those of a topic are kept.
+    /// Where the publications of a topic are kept.
     pub(super) fn log(&self, topic: &str) -> String {
         format!("{}.log.{}", self.prefix, token(topic))
     }
 
-    /// Where those of all topics are told.
+    /// Where the stream republishes those of all topics.
     pub(super) fn all_live(&self) -> String {
         format!("{}.live.{{{{wildcard(1)}}}}", self.prefix)
     }
 
-    /// Where those of a topic are told.
+    /// Where the stream republishes those of a topic.
     pub(super) fn live(&self, topic: &str) -> String {
         format!("{}.live.{}", self.prefix, token(topic))
     }
 
-    /// Where it is told that the stream has a new epoch.
+    /// Where servers announce a new epoch of the stream.
     pub(super) fn epoch(&self) -> String {
         format!("{}.epoch", self.prefix)
     }

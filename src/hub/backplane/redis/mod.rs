@@ -1,4 +1,4 @@
-//! Redis: a stream for each topic, and a channel on which what is added to it is told.
+//! Redis: a stream for each topic, and a channel on which its new entries are published.
 
 mod scripts;
 mod session;

@@ -92,7 +92,7 @@ pub(super) fn parse_read(value: Value) -> Result<Read, BoxError> {
     Ok(Read { position: parse_id(&last)?, entries: entries.collect::<Result<_, BoxError>>()?, is_full })
 }
 
-/// What the channel of a topic tells.
+/// A message of the channel of a topic.
 pub(super) fn parse_message(payload: Bytes) -> Result<Entry, BoxError> {
     let space = memchr::memchr(b' ', &payload).ok_or("a message without a position")?;
     let position = parse_id(std::str::from_utf8(&payload[..space])?)?;
@@ -174,7 +174,7 @@ local entries = {}
 local known = string.format('%.0f-%.0f', known_epoch, known_offset)
 for _, entry in ipairs(found) do
     local envelope = entry[2][2]
-    -- The caller has it, and compares who it is.
+    -- The caller has it, and compares its identifier.
     if entry[1] == known then envelope = string.sub(envelope, 1, ID_END) end
     entries[#entries + 1] = { entry[1], tonumber(entry[2][4]) or 0, envelope }
 end

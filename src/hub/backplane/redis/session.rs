@@ -72,13 +72,14 @@ impl Log {
             }
             let answers: Vec<Value> = pipe.query_async(&mut commands).await?;
             for (outgoing, answer) in batch.iter().zip(answers) {
-                if let Err(error) = answer.extract_error() {
-                    if is_temporary(&error) {
-                        return Err(error.into());
+                match answer.extract_error() {
+                    Ok(_) => link.published(outgoing.id),
+                    Err(error) if is_temporary(&error) => return Err(error.into()),
+                    Err(error) => {
+                        tracing::error!(topic = &*outgoing.topic, %error, "a publication is refused");
+                        link.refused(outgoing.id);
                     }
-                    tracing::error!(topic = &*outgoing.topic, %error, "a publication is refused");
                 }
-                link.done();
             }
         }
     }
@@ -242,7 +243,7 @@ impl Following<'_> {
     /// Keeps the streams of quiet topics: reading does.
     async fn renew(&mut self) -> Result<(), BoxError> {
         for names in self.followers.names().chunks(CHUNK) {
-            // What comes behind it is told.
+            // Later entries are announced by the channel.
             self.read_page(names.to_vec()).await?;
         }
         Ok(())

@@ -57,10 +57,7 @@ impl Envelope {
         ] {
             flags |= if is_set { flag } else { 0 };
         }
-        bytes.put_u8(VERSION);
-        bytes.put_u8(flags);
-        bytes.put_u64(self.id.hub);
-        bytes.put_u64(self.id.number);
+        put_header(&mut bytes, flags, self.id);
         if let Some(except) = except {
             bytes.put_u64(*except);
         }
@@ -72,11 +69,21 @@ impl Envelope {
         bytes.freeze()
     }
 
-    /// `None`: it is from something else.
+    /// Stands in a log where this publication is lost. It has its identifier, so that the broker keeps one of both.
+    pub(super) fn lost(id: EnvelopeId) -> Bytes {
+        let mut bytes = BytesMut::with_capacity(Self::ID.end);
+        put_header(&mut bytes, LOST, id);
+        bytes.freeze()
+    }
+
+    /// `None`: it is [lost](Self::lost), or from something else.
     pub(super) fn decode(mut bytes: Bytes) -> Option<Self> {
         let id = EnvelopeId::of(&bytes)?;
         let flags = bytes[1];
         bytes.advance(Self::ID.end);
+        if flags & LOST != 0 {
+            return None;
+        }
         let except = if flags & EXCEPT != 0 { Some(bytes.try_get_u64().ok()?) } else { None };
         let key = if flags & KEY != 0 {
             let len = usize::try_from(bytes.try_get_u32().ok()?).ok()?;
@@ -91,11 +98,19 @@ impl Envelope {
     }
 }
 
+fn put_header(bytes: &mut BytesMut, flags: u8, id: EnvelopeId) {
+    bytes.put_u8(VERSION);
+    bytes.put_u8(flags);
+    bytes.put_u64(id.hub);
+    bytes.put_u64(id.number);
+}
+
 const VERSION: u8 = 1;
 const BINARY: u8 = 1;
 const LATEST: u8 = 2;
 const EXCEPT: u8 = 4;
 const KEY: u8 = 8;
+const LOST: u8 = 16;
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! Which topics hear of what the broker has, and up to where they have.
+//! The topics that follow the log of the broker, and up to which position each has it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -11,6 +11,7 @@ use super::link::{Link, Request};
 use crate::hub::from_broker::{Kept, Loaded};
 use crate::hub::position::Position;
 use crate::hub::topic_inner::TopicInner;
+use crate::spare::shrink;
 
 /// The topics that are followed, by name.
 #[derive(Debug, Default)]
@@ -29,6 +30,7 @@ impl Followers {
             Request::Unfollow { name, topic } => {
                 self.0.get(&name).filter(|follower| follower.topic.as_ptr().addr() == topic)?;
                 self.0.remove(&name);
+                shrink(&mut self.0);
                 Some(Err(name))
             }
         }
@@ -53,7 +55,7 @@ impl Followers {
 
 /// One topic, and the last publication that it knows of. Sans-I/O.
 ///
-/// 1. Until [`load`](Self::load), nothing is handed to the topic. From then on it is handed everything, in order, or told of a gap.
+/// 1. Until [`load`](Self::load), nothing is handed to the topic. From then on it is handed everything, in order, or a gap.
 /// 2. A new publication is taken where it comes right behind the last one. Else the log is read, from the last one on.
 /// 3. Where the log has another publication in the place of the last one, it has [diverged](Diverged): the broker has lost its end
 ///    and others have published since. A new epoch is due, as positions mean two things now.
@@ -114,7 +116,7 @@ impl Follower {
                     if entry.position == position {
                         last.id = Some(envelope.id);
                     }
-                    loaded.kept.push(Kept { position: entry.position, draft: link.own(envelope), age: entry.age });
+                    loaded.kept.push(Kept { position: entry.position, draft: link.draft(envelope), age: entry.age });
                 }
                 None => loaded = Loaded { start: entry.position, kept: Vec::new() },
             }
@@ -166,11 +168,12 @@ impl Follower {
     fn append(&mut self, link: &Link, entry: Entry) {
         let Entry { position, envelope, age, .. } = entry;
         let Some(envelope) = Envelope::decode(envelope) else {
-            tracing::warn!(%position, "the log of a topic has something that is no publication");
+            tracing::warn!(%position, "the log of a topic has a lost publication, or something that is none");
             return self.skip_to(position);
         };
         self.last = Some(Last { position, id: Some(envelope.id) });
-        let draft = link.own(envelope);
+        link.seen(envelope.id);
+        let draft = link.draft(envelope);
         if let Some(topic) = self.topic() {
             topic.append_kept(Kept { position, draft, age });
         }

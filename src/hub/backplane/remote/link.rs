@@ -27,9 +27,9 @@ pub(in crate::hub) struct Remote {
 
 /// What the hub has for the broker.
 pub(in crate::hub::backplane) struct Link {
-    /// Connections' numbers are those of this hub alone.
+    /// Chosen at random. Numbers of connections are valid in this hub only.
     hub: u64,
-    published: AtomicU64,
+    numbers: AtomicU64,
     state: Mutex<State>,
     outgoing: Notify,
     drained: Notify,
@@ -57,7 +57,7 @@ impl Remote {
     pub(in crate::hub::backplane) fn start(broker: impl Connect, budget: &Budget) -> Self {
         let link = Arc::new(Link {
             hub: rand::random(),
-            published: AtomicU64::new(0),
+            numbers: AtomicU64::new(0),
             state: Mutex::new(State { outbox: Outbox::new(budget), requests: Vec::new() }),
             outgoing: Notify::new(),
             drained: Notify::new(),
@@ -91,8 +91,8 @@ impl Remote {
     }
 
     pub(in crate::hub::backplane) fn unfollow(&self, topic: &TopicInner) {
-        // Nobody waits for the broker's answer any more.
-        self.link.release(&topic.name);
+        // None of its members waits for the broker's answer any more.
+        self.link.release_dropped(topic);
         self.link.request(Request::Unfollow { name: (*topic.name).into(), topic: std::ptr::from_ref(topic).addr() });
     }
 }
@@ -110,7 +110,7 @@ impl Link {
     /// Has a publication wait for the broker. The topic may be locked: it alone decides what is before what.
     /// `hold_back`: until [`release`](Self::release).
     fn push(&self, topic: &Arc<TopicInner>, draft: Draft, retention: Retention, hold_back: bool) -> Result<(), Error> {
-        let id = EnvelopeId { hub: self.hub, number: self.published.fetch_add(1, Ordering::Relaxed) };
+        let id = self.next_id();
         let envelope = Envelope::new(id, draft).encode();
         let (name, inner) = ((*topic.name).into(), Arc::downgrade(topic));
         let outgoing = Outgoing { topic: name, inner, id, envelope, retention };
@@ -125,11 +125,26 @@ impl Link {
         self.outgoing.notify_one();
     }
 
-    /// This connection's publication, if it is one of this hub's.
-    pub(super) fn own(&self, envelope: Envelope) -> Draft {
+    /// What this topic has held back can be published: it was dropped.
+    fn release_dropped(&self, topic: &TopicInner) {
+        self.lock().outbox.release_dropped(&topic.name, topic);
+        self.outgoing.notify_one();
+    }
+
+    /// A publication of the broker's log, as connections of this hub get it.
+    pub(super) fn draft(&self, envelope: Envelope) -> Draft {
         let Envelope { id, mut draft } = envelope;
+        // Other hubs have other connections with the same numbers.
         draft.except = draft.except.filter(|_| id.hub == self.hub);
         draft
+    }
+
+    /// A topic has read the broker's log up to this publication. If it is one of this hub's, it is not sent again, though the broker's
+    /// answer may be lost.
+    pub(super) fn seen(&self, id: EnvelopeId) {
+        if id.hub == self.hub {
+            self.published(id);
+        }
     }
 
     /// Waits for requests, and takes them. Cancel-safe.
@@ -143,7 +158,7 @@ impl Link {
         }
     }
 
-    /// Waits for publications. They stay until [`done`](Self::done). Cancel-safe.
+    /// Waits for publications. They stay until [`published`](Self::published) or [`refused`](Self::refused). Cancel-safe.
     pub(in crate::hub::backplane) async fn batch(&self) -> Vec<Outgoing> {
         loop {
             let batch = self.lock().outbox.batch();
@@ -165,10 +180,40 @@ impl Link {
         }
     }
 
-    /// The first publication that waits is published, or refused for good.
-    pub(in crate::hub::backplane) fn done(&self) {
+    /// This publication of a [`batch`](Self::batch) is in the broker's log.
+    pub(in crate::hub::backplane) fn published(&self, id: EnvelopeId) {
         let mut state = self.lock();
-        state.outbox.pop();
+        let lost = state.outbox.published(id);
+        self.notify_drained(&state);
+        drop(state);
+        if lost > 0 {
+            tracing::error!(
+                publications = lost,
+                "publications are lost: the broker has taken a later one of their topic"
+            );
+        }
+    }
+
+    /// This publication of a [`batch`](Self::batch) is refused for good.
+    pub(in crate::hub::backplane) fn refused(&self, id: EnvelopeId) {
+        let mut state = self.lock();
+        state.outbox.remove(id);
+        self.notify_drained(&state);
+    }
+
+    /// This publication of a [`batch`](Self::batch) is in the broker's log, and what was published before it is behind it. Members
+    /// get a gap.
+    #[cfg(feature = "nats")]
+    pub(in crate::hub::backplane) fn overtook(&self, id: EnvelopeId) {
+        self.lock().outbox.overtook(id, self.next_id());
+        self.outgoing.notify_one();
+    }
+
+    fn next_id(&self) -> EnvelopeId {
+        EnvelopeId { hub: self.hub, number: self.numbers.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    fn notify_drained(&self, state: &State) {
         if state.outbox.is_empty() {
             self.drained.notify_waiters();
         }

@@ -1,25 +1,35 @@
 //! What waits for the broker.
 
 use std::collections::{HashMap, VecDeque};
+use std::ptr;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
-use super::envelope::EnvelopeId;
+use super::envelope::{Envelope, EnvelopeId};
 use crate::budget::{Budget, Charge};
 use crate::error::{Error, ErrorKind};
 use crate::hub::from_broker::Retention;
 use crate::hub::position::Position;
 use crate::hub::topic_inner::TopicInner;
+use crate::spare::shrink;
 
 /// Publications in the order in which they were made, until the broker has them. At most [`MAX`] bytes, or one publication.
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: VecDeque<Outgoing>,
-    /// Those of topics whose members wait for the broker's answer, as they are to come behind it: by topic.
-    held_back: HashMap<Arc<str>, Vec<Outgoing>>,
+    /// By topic: the publications that come behind the broker's answer, because members wait for that.
+    held_back: HashMap<Arc<str>, Vec<HeldBack>>,
     size: usize,
     charge: Charge,
+}
+
+/// A publication that waits in front of the queue.
+#[derive(Debug)]
+struct HeldBack {
+    outgoing: Outgoing,
+    /// It is held back itself. Others are behind one that is.
+    waits: bool,
 }
 
 /// A publication on its way to the broker.
@@ -57,9 +67,9 @@ impl Outbox {
         }
         self.size = size;
         if let Some(held_back) = self.held_back.get_mut(&outgoing.topic) {
-            held_back.push(outgoing);
+            held_back.push(HeldBack { outgoing, waits: hold_back });
         } else if hold_back {
-            self.held_back.insert(outgoing.topic.clone(), vec![outgoing]);
+            self.held_back.insert(outgoing.topic.clone(), vec![HeldBack { outgoing, waits: true }]);
         } else {
             self.queue.push_back(outgoing);
         }
@@ -68,9 +78,18 @@ impl Outbox {
 
     /// What this topic has held back can be published.
     pub(super) fn release(&mut self, topic: &str) {
-        self.queue.extend(self.held_back.remove(topic).into_iter().flatten());
-        if self.held_back.is_empty() {
-            self.held_back = HashMap::new();
+        let held_back = self.held_back.remove(topic).into_iter().flatten();
+        self.queue.extend(held_back.map(|held_back| held_back.outgoing));
+        shrink(&mut self.held_back);
+    }
+
+    /// This topic was dropped: what it has held back can be published. There may be another of its name by now.
+    pub(super) fn release_dropped(&mut self, name: &str, topic: *const TopicInner) {
+        let Some(held_back) = self.held_back.get_mut(name) else { return };
+        let waits = |held_back: &HeldBack| held_back.waits && !ptr::eq(held_back.outgoing.inner.as_ptr(), topic);
+        match held_back.iter().position(waits) {
+            Some(index) => self.queue.extend(held_back.drain(..index).map(|held_back| held_back.outgoing)),
+            None => self.release(name),
         }
     }
 
@@ -85,15 +104,51 @@ impl Outbox {
         self.queue.iter().take(BATCH).take_while(is_within).cloned().collect()
     }
 
-    /// The first one is done with.
-    pub(super) fn pop(&mut self) {
-        if let Some(outgoing) = self.queue.pop_front() {
-            self.size -= outgoing.size();
-            self.charge.lower(self.size);
+    /// This one of a [`batch`](Self::batch) is in the broker's log. Earlier ones of its topic that still wait would come behind it:
+    /// a notice that they are lost replaces them. Returns how many these are.
+    pub(super) fn published(&mut self, id: EnvelopeId) -> usize {
+        let Some(index) = self.index(id) else { return 0 };
+        let mut lost = 0;
+        for earlier in 0..index {
+            if self.queue[earlier].topic == self.queue[index].topic {
+                lost += 1;
+                self.lose(earlier, self.queue[earlier].id);
+            }
         }
+        self.remove(id);
+        lost
+    }
+
+    /// This one of a [`batch`](Self::batch) is done with. Nothing happens where it is so already.
+    pub(super) fn remove(&mut self, id: EnvelopeId) {
+        let removed = self.index(id).and_then(|index| self.queue.remove(index));
+        self.size -= removed.as_ref().map_or(0, Outgoing::size);
+        self.charge.lower(self.size);
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
         }
+    }
+
+    /// This one of a [`batch`](Self::batch) is in the broker's log, and earlier ones of its topic are behind it. A notice of the gap,
+    /// with this new identifier, is published.
+    #[cfg(feature = "nats")]
+    pub(super) fn overtook(&mut self, id: EnvelopeId, notice: EnvelopeId) {
+        if let Some(index) = self.index(id) {
+            self.lose(index, notice);
+        }
+    }
+
+    fn lose(&mut self, index: usize, id: EnvelopeId) {
+        let outgoing = &mut self.queue[index];
+        self.size -= outgoing.size();
+        (outgoing.id, outgoing.envelope) = (id, Envelope::lost(id));
+        self.size += outgoing.size();
+        self.charge.lower(self.size);
+    }
+
+    /// Where in the queue it is. What is on its way is among the first ones.
+    fn index(&self, id: EnvelopeId) -> Option<usize> {
+        self.queue.iter().take(BATCH).position(|outgoing| outgoing.id == id)
     }
 
     /// Whether nothing can be published now.
@@ -112,19 +167,30 @@ const BATCH_BYTES: usize = 512 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::backplane::Backplane;
+    use crate::hub::publication::Draft;
+    use crate::hub::registry::Registry;
 
-    fn outgoing(size: usize) -> Outgoing {
-        of_topic("topic", size)
+    fn outgoing(number: u64, size: usize) -> Outgoing {
+        of_topic("topic", number, size)
     }
 
-    fn of_topic(topic: &str, size: usize) -> Outgoing {
+    fn of_topic(topic: &str, number: u64, size: usize) -> Outgoing {
         Outgoing {
             topic: topic.into(),
             inner: Weak::new(),
-            id: EnvelopeId { hub: 1, number: 1 },
-            envelope: vec![0; size].into(),
+            id: id(number),
+            envelope: Envelope::new(id(number), draft(size)).encode(),
             retention: Retention { count: 1, within: std::time::Duration::ZERO },
         }
+    }
+
+    fn draft(size: usize) -> Draft {
+        Draft { message: vec![0; size].into(), key: None, except: None, latest: false }
+    }
+
+    fn id(number: u64) -> EnvelopeId {
+        EnvelopeId { hub: 1, number }
     }
 
     #[test]
@@ -132,56 +198,107 @@ mod tests {
         let budget = Budget::new(100 * 1024 * 1024);
         let mut outbox = Outbox::new(&budget);
         // One is taken whatever its size.
-        outbox.push(outgoing(2 * MAX), false).unwrap();
-        assert_eq!(outbox.push(outgoing(1), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
-        outbox.pop();
+        outbox.push(outgoing(1, 2 * MAX), false).unwrap();
+        assert_eq!(outbox.push(outgoing(2, 1), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
+        outbox.remove(id(1));
         assert_eq!(budget.used(), 0);
-        for _ in 0..15 {
-            outbox.push(outgoing(1024 * 1024), false).unwrap();
+        for number in 0..15 {
+            outbox.push(outgoing(number, 1024 * 1024), false).unwrap();
         }
-        assert_eq!(outbox.push(outgoing(1024 * 1024), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
+        assert_eq!(outbox.push(outgoing(15, 1024 * 1024), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
         assert!((15..16).contains(&(budget.used() / (1024 * 1024))), "{}", budget.used());
         // The process has no more.
         let budget = Budget::new(1000);
         let mut outbox = Outbox::new(&budget);
-        assert_eq!(outbox.push(outgoing(1000), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
+        assert_eq!(outbox.push(outgoing(1, 1000), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
         assert_eq!(budget.used(), 0);
     }
 
     #[test]
     fn a_batch_stays_until_it_is_done_with() {
         let mut outbox = Outbox::new(&Budget::new(usize::MAX));
-        for _ in 0..BATCH + 1 {
-            outbox.push(outgoing(1), false).unwrap();
+        for number in 0..=BATCH as u64 {
+            outbox.push(outgoing(number, 1), false).unwrap();
         }
         assert_eq!(outbox.batch().len(), BATCH);
         assert_eq!(outbox.batch().len(), BATCH);
-        for _ in 0..BATCH {
-            outbox.pop();
+        // In whatever order; what is not yet on its way is not done with.
+        for number in (0..=BATCH as u64).rev() {
+            outbox.remove(id(number));
         }
         assert_eq!(outbox.batch().len(), 1);
-        outbox.pop();
+        outbox.remove(id(BATCH as u64));
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_was_overtaken_leaves_a_notice_in_its_place() {
+        let budget = Budget::new(usize::MAX);
+        let mut outbox = Outbox::new(&budget);
+        for number in 0..4 {
+            outbox.push(of_topic(if number == 1 { "other" } else { "topic" }, number, 1000), false).unwrap();
+        }
+        assert_eq!(outbox.published(id(2)), 1);
+        assert_eq!(outbox.published(id(2)), 0);
+        let is_lost = |outgoing: &Outgoing| Envelope::decode(outgoing.envelope.clone()).is_none();
+        let waiting = |outbox: &Outbox| {
+            let batch = outbox.batch();
+            batch
+                .iter()
+                .map(|outgoing| (EnvelopeId::of(&outgoing.envelope).unwrap().number, is_lost(outgoing)))
+                .collect::<Vec<_>>()
+        };
+        // The broker knows both by the same identifier.
+        assert_eq!(waiting(&outbox), vec![(0, true), (1, false), (3, false)]);
+        assert!((2000..3000).contains(&budget.used()), "{}", budget.used());
+        #[cfg(feature = "nats")]
+        {
+            outbox.overtook(id(3), id(4));
+            assert_eq!(waiting(&outbox), vec![(0, true), (1, false), (4, true)]);
+        }
+        for number in 0..5 {
+            outbox.remove(id(number));
+        }
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]
     fn what_is_held_back_is_charged_and_comes_in_its_order() {
         let budget = Budget::new(usize::MAX);
         let mut outbox = Outbox::new(&budget);
-        for (topic, size, hold_back) in [("a", 1, true), ("b", 2, false), ("a", 3, false), ("c", 4, true)] {
-            outbox.push(of_topic(topic, size), hold_back).unwrap();
+        for (topic, number, hold_back) in [("a", 1, true), ("b", 2, false), ("a", 3, false), ("c", 4, true)] {
+            outbox.push(of_topic(topic, number, 1), hold_back).unwrap();
         }
-        let waiting =
-            |outbox: &Outbox| outbox.batch().iter().map(|outgoing| outgoing.envelope.len()).collect::<Vec<_>>();
+        let waiting = |outbox: &Outbox| outbox.batch().iter().map(|outgoing| outgoing.id.number).collect::<Vec<_>>();
         assert_eq!(waiting(&outbox), [2]);
         outbox.release("a");
-        outbox.push(of_topic("a", 5), false).unwrap();
+        outbox.push(of_topic("a", 5, 1), false).unwrap();
         assert_eq!(waiting(&outbox), [2, 1, 3, 5]);
         outbox.release("c");
-        for _ in 0..5 {
+        for number in 1..=5 {
             assert!(budget.used() > 0);
-            outbox.pop();
+            outbox.remove(id(number));
         }
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_topic_that_is_dropped_releases_nothing_of_the_next_of_its_name() {
+        let registry = Arc::new(Registry::new(Budget::new(usize::MAX), Backplane::local()));
+        let [old, new] = [0, 1].map(|_| TopicInner::new("topic", &registry));
+        let by = |topic: &Arc<TopicInner>, number| Outgoing { inner: Arc::downgrade(topic), ..outgoing(number, 1) };
+        let mut outbox = Outbox::new(&Budget::new(usize::MAX));
+        for (topic, number, waits) in
+            [(&old, 1, true), (&old, 2, true), (&new, 3, false), (&new, 4, true), (&new, 5, true)]
+        {
+            outbox.push(by(topic, number), waits).unwrap();
+        }
+        let numbers = |outbox: &Outbox| outbox.batch().iter().map(|outgoing| outgoing.id.number).collect::<Vec<_>>();
+        outbox.release_dropped("topic", Arc::as_ptr(&old));
+        assert_eq!(numbers(&outbox), [1, 2, 3]);
+        outbox.release_dropped("topic", Arc::as_ptr(&new));
+        assert_eq!(numbers(&outbox), [1, 2, 3, 4, 5]);
+        outbox.push(by(&new, 6), false).unwrap();
+        assert_eq!(numbers(&outbox).len(), 6, "nothing is held back any more");
     }
 }

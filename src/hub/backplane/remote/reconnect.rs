@@ -10,7 +10,7 @@ use super::link::Link;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::error_chain::Causes;
 
-/// The first connection of all: a broker that is not there is told to the caller, and not tried again.
+/// The first connection of all. If it fails, that is an error of the caller, and it is not tried again.
 pub(in super::super) async fn first_connection<T>(
     connecting: impl Future<Output = Result<T, BoxError>>,
 ) -> Result<T, Error> {
