@@ -254,24 +254,47 @@ async fn messages_that_end_in_time_are_not_taken_for_one_that_does_not() {
     assert_eq!(std::iter::from_fn(|| count.try_recv().ok()).count(), 21);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_shutdown_keeps_its_deadline_where_a_response_is_never_sent() {
-    let shutdown = Shutdown::new();
-    let layer = WebSocketLayer::new(|_: Manager| async {}).shutdown(&shutdown);
+/// Asks for a WebSocket whose response is never sent. Says what `on_end` is told.
+async fn never_answered(shutdown: &Shutdown) -> mpsc::UnboundedReceiver<Result<u16, ErrorKind>> {
+    let (report, ends) = mpsc::unbounded_channel();
+    let layer = WebSocketLayer::new(|_: Manager| async {}).shutdown(shutdown);
+    let layer = layer.on_end(move |_, end, _| {
+        let end = end.as_ref().map(|frame| frame.code().get()).map_err(|error| error.kind());
+        report.send(end).unwrap();
+    });
     let service = ServiceBuilder::new()
-        .then(|response: Result<http::Response<_>, std::convert::Infallible>| async move {
+        .then(|response: Result<http::Response<_>, Infallible>| async move {
             std::future::pending::<()>().await;
             response
         })
         .service(layer.into_service());
     let mut peer = serve(service);
-    let asking = tokio::spawn(async move { peer.handshake("").await });
+    tokio::spawn(async move { peer.handshake("").await });
     tokio::time::sleep(millis(1)).await;
     assert_eq!(shutdown.connections(), 1);
+    ends
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_keeps_its_deadline_where_a_response_is_never_sent() {
+    let shutdown = Shutdown::new();
+    let mut ends = never_answered(&shutdown).await;
     let start = Instant::now();
     assert_eq!(shutdown.close_all(CloseCode::GOING_AWAY, "", secs(1)).await, 1);
     assert_eq!(start.elapsed().as_secs(), 1);
-    assert!(!asking.is_finished());
+    let told = timeout(secs(60), ends.recv()).await.unwrap();
+    assert!(matches!(told, Some(Ok(1001) | Err(ErrorKind::Aborted))), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_response_is_never_sent_the_handshake_timeout_ends_it() {
+    let shutdown = Shutdown::new();
+    let start = Instant::now();
+    let mut ends = never_answered(&shutdown).await;
+    assert_eq!(timeout(secs(60), ends.recv()).await.unwrap(), Some(Err(ErrorKind::Disconnected)));
+    assert_eq!(start.elapsed().as_secs(), 10);
+    tokio::task::yield_now().await;
+    assert_eq!(shutdown.connections(), 0);
 }
 
 #[tokio::test(start_paused = true)]
