@@ -8,8 +8,9 @@ use crate::metrics::budget_changed;
 
 /// A number of bytes that many operations share.
 ///
-/// Clones are the same budget. Buffers of up to 64 KiB are not counted, so that small messages never access the shared
-/// counter.
+/// Clones are the same budget. Each connection charges a message while it is received or inflated if it needs more than
+/// 64 KiB, all of its unread messages if they are more than 4 KiB, and all that it has yet to write if that is more than
+/// 4 KiB: small messages never access the shared counter. [Topics](crate::Topic) charge each publication.
 ///
 /// ```
 /// use tower_websocket::{Budget, Limits, Upgrader};

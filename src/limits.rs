@@ -208,8 +208,11 @@ impl Limits {
         self
     }
 
-    /// The budget that incoming messages beyond 64 KiB are charged to while they are received. 1 GiB shared by the whole
-    /// process by default, which is [`Budget::process`].
+    /// The budget that memory for messages is charged to. 1 GiB shared by the whole process by default, which is
+    /// [`Budget::process`]. [`Budget`] says what is charged.
+    ///
+    /// An incoming message that it has no room for closes its connection with 1013. Outgoing messages are counted, and
+    /// limited by [`max_write_buffer_size`](Self::max_write_buffer_size).
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self

@@ -19,7 +19,9 @@ use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::sleep;
 use tower::{Layer, Service, service_fn};
-use tower_websocket::{Hub, Keepalive, Manager, Overflow, Role, Upgrader, WebSocketConfig, WebSocketLayer, testing};
+use tower_websocket::{
+    History, Hub, Keepalive, Manager, Overflow, Recovered, Role, Upgrader, WebSocketConfig, WebSocketLayer, testing,
+};
 
 use heap::idle_heap;
 use support::{PING, TEXT};
@@ -168,6 +170,26 @@ fn a_publication_allocates_as_much_for_many_members_as_for_few() {
     let (few, many) = (published(10), published(1000));
     // A publication of its own makes some; a queue of woken tasks may grow.
     assert!((100..10_000).contains(&few) && many < few + 1000, "{few} and {many}");
+}
+
+#[test]
+fn what_a_history_keeps_is_framed_once_for_all_that_join() {
+    const LEN: u64 = 1024 * 1024;
+
+    let config = WebSocketConfig::new().keepalive(Keepalive::disabled());
+    let runtime = support::paused_runtime();
+    let topic = Hub::new().topic("kept").history(History::last(1));
+    topic.publish(vec![b'x'; LEN as usize]).unwrap();
+    let join = || {
+        runtime.block_on(async {
+            let ws = Manager::from_upgraded(Silent, Role::Server, &config);
+            assert_eq!(topic.join_after(&ws, None, Overflow::Close).unwrap(), Recovered::All(1));
+            sleep(Duration::from_millis(1)).await;
+            assert_eq!(ws.stats().messages_sent, 1);
+        });
+    };
+    let (first, second) = (measure(join).bytes_total, measure(join).bytes_total);
+    assert!(first > LEN && second < LEN / 2, "{first} and {second} bytes");
 }
 
 #[test]

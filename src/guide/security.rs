@@ -14,7 +14,7 @@
 //! | a peer that accepts no data | 10 s, and up to 29 s if it accepted data slowly before; then the end | | `Limits::write_timeout` |
 //! | closing handshake | 5 s, and up to 29 s if data was just sent | | `Limits::close_timeout`, `min_data_rate` |
 //! | messages and bytes per second | no limit | none | `Limits::rate_limit` |
-//! | large messages of the process | 1 GiB for those of more than 64 KiB; then 1013 | | `Limits::budget` |
+//! | messages of all connections of the process, received, unread and unwritten | 1 GiB, without what is small; then incoming messages get 1013 | | `Limits::budget` |
 //! | connections, lifetime | no limit | only WebSockets are counted, not other connections | `Upgrader::max_connections`, `max_connections_per_key`, `Limits::max_lifetime` |
 //!
 //! Put all settings into one `Upgrader`, for [`WebSocketLayer::upgrader`](crate::WebSocketLayer::upgrader). An `Upgrader`

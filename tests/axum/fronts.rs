@@ -14,10 +14,11 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::util::BoxCloneSyncService;
 use tower::{ServiceBuilder, service_fn};
-use tower_websocket::axum::{FromExtensions, WebSocketUpgrade};
+use tower_websocket::axum::{FromExtensions, WebSocketRejection, WebSocketUpgrade};
 use tower_websocket::testing::{TestClient, pair};
 use tower_websocket::{
-    CloseCode, CloseFrame, EmptyBody, ErrorKind, Rejection, RejectionKind, Shutdown, Stats, Upgrader, WebSocketLayer,
+    CloseCode, CloseFrame, EmptyBody, ErrorKind, OriginPolicy, Rejection, RejectionKind, Shutdown, Stats, Upgrade,
+    Upgrader, WebSocketLayer,
 };
 
 use crate::echo::echo;
@@ -69,6 +70,7 @@ fn fronts(upgrader: &Upgrader) -> Vec<(&'static str, TestClient<Service>)> {
     let extension: Router =
         Router::new().route("/ws", any(handler::<FromExtensions>)).layer(Extension(upgrader.clone()));
     let state = Router::new().route("/ws", any(handler::<Upgrader>)).with_state(App(upgrader.clone()));
+    let own = state.clone().layer(Extension(Upgrader::new()));
     let nested = Router::new().nest("/api", Router::new().route("/ws", any(handler::<Upgrader>)));
     let nested = ServiceBuilder::new()
         .map_request(|mut request: Request<EmptyBody>| {
@@ -93,6 +95,7 @@ fn fronts(upgrader: &Upgrader) -> Vec<(&'static str, TestClient<Service>)> {
         ("upgrade_parts", BoxCloneSyncService::new(parts)),
         ("extractor by extension", BoxCloneSyncService::new(extension)),
         ("extractor by state", BoxCloneSyncService::new(state)),
+        ("extractor and a request's own settings", BoxCloneSyncService::new(own)),
         ("extractor in a nested router", BoxCloneSyncService::new(nested)),
     ]
     .map(|(name, service)| (name, TestClient::new(service)))
@@ -203,6 +206,60 @@ async fn an_upgrade_that_never_happens_counts_no_more() {
         let _ = TestClient::new(dropping.clone()).connect("/ws").await;
     }
     client.connect("/ws").await.unwrap();
+}
+
+/// Settings that refuse what [`TestClient`] sends.
+#[derive(Clone)]
+struct Strict;
+
+impl FromRef<App> for Strict {
+    fn from_ref(_: &App) -> Self {
+        Self
+    }
+}
+
+impl From<Strict> for Upgrader {
+    fn from(_: Strict) -> Self {
+        Self::new().origin(OriginPolicy::insecure_any().require_origin())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_refuses_another_can_accept() {
+    let (strict, lenient) = (Upgrader::from(Strict), Upgrader::new());
+    let run = |upgrade: Upgrade| tokio::spawn(upgrade.run(echo));
+    let settings = (strict.clone(), lenient.clone());
+    let function = service_fn(move |mut request: Request<EmptyBody>| {
+        settings.0.upgrade::<_, Body>(&mut request).unwrap_err();
+        let (response, upgrade) = settings.1.upgrade::<_, Body>(&mut request).unwrap();
+        run(upgrade);
+        async { Ok::<_, Infallible>(response) }
+    });
+    let settings = (strict, lenient.clone());
+    let parts = service_fn(move |request: Request<EmptyBody>| {
+        let (mut parts, _) = request.into_parts();
+        settings.0.upgrade_parts::<Body>(&mut parts).unwrap_err();
+        let (response, upgrade) = settings.1.upgrade_parts::<Body>(&mut parts).unwrap();
+        run(upgrade);
+        async { Ok::<_, Infallible>(response) }
+    });
+    async fn handler(
+        refused: Result<WebSocketUpgrade<Strict>, WebSocketRejection>,
+        ws: WebSocketUpgrade<Upgrader>,
+    ) -> Response {
+        assert_eq!(refused.unwrap_err().rejection().kind(), RejectionKind::Origin);
+        ws.on_upgrade(echo)
+    }
+    let extractor: Router = Router::new().route("/ws", any(handler)).with_state(App(lenient));
+    for service in [
+        BoxCloneSyncService::new(function) as Service,
+        BoxCloneSyncService::new(parts),
+        BoxCloneSyncService::new(extractor),
+    ] {
+        let ws = TestClient::new(service).connect("/ws").await.unwrap();
+        ws.send("hello").await.unwrap();
+        assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some("hello"));
+    }
 }
 
 #[tokio::test(start_paused = true)]

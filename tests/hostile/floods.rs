@@ -8,7 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{sleep, timeout};
 use tower_websocket::{Connector, ErrorKind, Limits, Manager, WebSocketLayer};
 
-use crate::shared::{Frame, binary, continuation, handed_over, millis, ping, quiet, request, secs, text};
+use crate::shared::{
+    Frame, REQUEST_TIME, binary, continuation, echo, handed_over, http_server_with_windows, millis, ping, quiet,
+    request, secs, serve_connection, text,
+};
 use crate::support::{LONG, alone, close_code, connect, grown, open, resident, serve, tasks, until};
 
 /// Floods a server with pings and reads none of their pongs, for at most so long. Whether the server ended that.
@@ -114,6 +117,22 @@ fn a_flood_of_headers_reaches_no_handler() {
         until("the connections end", || tasks() == before.1).await;
         assert!(grown(before.0) < 32, "{} MiB more", grown(before.0));
     });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_byte_by_byte_is_given_up() {
+    let (mut near, far) = duplex(4096);
+    let service = WebSocketLayer::new(echo).into_service();
+    let serving = tokio::spawn(serve_connection(http_server_with_windows(), far, service));
+    let start = tokio::time::Instant::now();
+    for byte in b"GET / HTTP/1.1\r\nX: ".iter().chain(std::iter::repeat(&b'x')) {
+        if near.write_all(&[*byte]).await.is_err() {
+            break;
+        }
+        sleep(millis(500)).await;
+    }
+    serving.await.unwrap();
+    assert!((REQUEST_TIME..REQUEST_TIME + secs(1)).contains(&start.elapsed()), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,14 +1,19 @@
 //! HTTP/2 with more streams than anybody needs (RFC 8441, CVE-2023-44487).
 
-use bytes::Bytes;
-use h2::Reason;
-use h2::client::{Builder, SendRequest};
+use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
-use tokio::task::JoinHandle;
-use tower_websocket::{Shutdown, WebSocketLayer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::shared::{echo, handshake, quiet, websocket_request};
-use crate::support::{alone, connect, descriptors, grown, resident, serve, tasks, until};
+use bytes::Bytes;
+use h2::client::{Builder, SendRequest};
+use h2::{Reason, SendStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tower_websocket::{ErrorKind, Manager, Shutdown, WebSocketLayer};
+
+use crate::shared::{echo, handed_over, handshake, ping, quiet, websocket_request};
+use crate::support::{LONG, alone, connect, descriptors, grown, resident, serve, tasks, until};
 
 async fn client(address: SocketAddr) -> (SendRequest<Bytes>, JoinHandle<()>) {
     let (sender, connection) = handshake(&Builder::new(), connect(address).await).await;
@@ -74,5 +79,74 @@ fn as_many_streams_as_there_may_be_end_with_their_connection() {
             drop((streams, sender));
         }
         until("nothing is left", || tasks() <= before.0 && descriptors() <= before.1).await;
+    });
+}
+
+/// Sends this until the stream is over, no more at a time than the server takes.
+async fn send_without_end(stream: &mut SendStream<Bytes>, data: Bytes) {
+    loop {
+        stream.reserve_capacity(data.len());
+        while stream.capacity() < data.len() {
+            let Some(Ok(_)) = poll_fn(|cx| stream.poll_capacity(cx)).await else { return };
+        }
+        if stream.send_data(data.clone(), false).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_pings_whose_pongs_are_not_read_ends() {
+    alone(async {
+        let (layer, mut managers) = handed_over();
+        let address = serve(layer).await;
+        let (sender, _connection) = client(address).await;
+        let (response, mut stream) = sender.ready().await.unwrap().send_request(request(), false).unwrap();
+        let _unread = response.await.unwrap().into_body();
+        let ws = managers.recv().await.unwrap();
+        let before = resident();
+        let pings = ping([b'p'; 125]).masked().repeat(100);
+        // hyper may keep the stream itself, with what it has to send, for as long as the peer opens no window.
+        let flooding = async {
+            send_without_end(&mut stream, pings.into()).await;
+            pending::<()>().await;
+        };
+        let end = async {
+            tokio::select! { () = flooding => unreachable!("it never ends"), end = ws.done() => end }
+        };
+        let end = timeout(LONG, end).await.expect("the connection ends");
+        assert_eq!(end.unwrap_err().kind(), ErrorKind::WriteTimeout);
+        assert!(grown(before) < 32, "{} MiB more", grown(before));
+    });
+}
+
+#[test]
+fn a_flood_of_headers_reaches_no_handler() {
+    alone(async {
+        let opened = Arc::new(AtomicUsize::new(0));
+        let count = opened.clone();
+        let address = serve(WebSocketLayer::new(move |_: Manager| {
+            count.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(())
+        }))
+        .await;
+        let before = (resident(), tasks());
+        for (lines, len) in [(20_000, 1), (100, 60_000)] {
+            for _ in 0..10 {
+                let (sender, connection) = client(address).await;
+                let mut request = request();
+                for _ in 0..lines {
+                    request.headers_mut().append("x-flood", "y".repeat(len).parse().unwrap());
+                }
+                let (response, _stream) = sender.ready().await.unwrap().send_request(request, false).unwrap();
+                // An answer, or the end of the stream or of all of them.
+                let answer = timeout(LONG, response).await.expect("it is refused");
+                assert!(answer.is_err() || answer.is_ok_and(|response| response.status() == 431));
+                connection.abort();
+            }
+        }
+        assert_eq!(opened.load(Ordering::Relaxed), 0);
+        until("the connections end", || tasks() <= before.1).await;
+        assert!(grown(before.0) < 64, "{} MiB more", grown(before.0));
     });
 }

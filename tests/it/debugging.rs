@@ -1,5 +1,6 @@
 //! What `tracing` gets to see.
 
+use std::env;
 use std::net::SocketAddr;
 
 use axum::Extension;
@@ -9,6 +10,7 @@ use http_body_util::Empty;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use tokio::process::Command;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_websocket::testing::TestClient;
 use tower_websocket::{Manager, WebSocketLayer};
@@ -36,6 +38,41 @@ async fn a_server_without_upgrades_is_reported_with_the_remedy() {
     tokio::time::sleep(secs(1)).await;
     let said = lines.take();
     assert!(said.contains("ERROR") && said.contains("with_upgrades()"), "{said}");
+}
+
+#[tokio::test]
+async fn a_handshake_that_a_proxy_has_broken_is_logged() {
+    let lines = Lines::default();
+    lines.subscribe();
+    let service = WebSocketLayer::new(|_: Manager| async {}).path("/ws").into_service();
+    for (path, logged) in [("/ws", true), ("/other", false)] {
+        let request = Request::get(path).header("host", "localhost").header("sec-websocket-key", KEY);
+        let response = service.clone().oneshot(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 426);
+        assert_eq!(lines.take().contains("looks like a WebSocket handshake is none"), logged, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "it is the program of the next test"]
+async fn a_program_with_a_subscriber() {
+    let lines = Lines::default();
+    lines.subscribe();
+    let service = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) }).into_service();
+    let ws = TestClient::new(service).connect("/ws").await.unwrap();
+    ws.close().await.unwrap();
+    let said = lines.said("closed").await;
+    assert!(said.contains("open"), "{said}");
+}
+
+/// The environment belongs to the whole process: it is this program again.
+#[tokio::test]
+async fn where_a_program_has_a_subscriber_the_environment_replaces_nothing() {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "debugging::a_program_with_a_subscriber", "--ignored"]);
+    let output = command.env("WEBSOCKET_DEBUG", "1").kill_on_drop(true).output().await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.is_empty(), "{said}{}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[tokio::test(start_paused = true)]

@@ -272,7 +272,8 @@ async fn queued_output_is_dropped_with_the_connection() {
 }
 
 /// The bytes of a compressor and a decompressor with the default window.
-const COMPRESSORS: i64 = 380_160 + 47_680;
+const COMPRESSORS: i64 = 380_160 + INFLATER;
+const INFLATER: i64 = 47_680;
 
 #[test]
 fn compressors_are_dropped_with_the_connection() {
@@ -311,4 +312,19 @@ fn compressors_are_dropped_with_the_connection() {
     // Some go into the pool.
     let least = 2 * COMPRESSORS * CONNECTIONS * 8 / 10;
     assert!(freed > least, "{freed} bytes of {} are given back", 2 * COMPRESSORS * CONNECTIONS);
+    // The pool is full now: of others nothing stays with a handler that does.
+    let mut handles = Vec::new();
+    let left = measure(|| {
+        for _ in 0..CONNECTIONS {
+            let (client, ws) = open();
+            runtime.block_on(async {
+                client.close().await.unwrap();
+                ws.done().await.unwrap();
+            });
+            handles.push(ws);
+        }
+        runtime.block_on(async { sleep(millis(50)).await });
+    })
+    .bytes_current;
+    assert!(left < INFLATER * CONNECTIONS / 2, "{left} bytes stay with {CONNECTIONS} handlers");
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind, Manager, WebSocketLayer};
+use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind, Manager, Shutdown, WebSocketLayer};
 
 use super::support::{
     BIG, Frame, binary, close, code, continuation, kind, millis, open, ping, pong, quiet, said, secs, serve, status,
@@ -35,6 +35,24 @@ async fn every_other_code_is_a_violation() {
         peer.expect_end().await;
         assert_eq!(kind(ws.done().await), ErrorKind::Protocol);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_steps_of_the_end_share_five_seconds() {
+    let shutdown = Shutdown::new();
+    let (ws, mut peer) = open(quiet().shutdown(&shutdown)).await;
+    let start = Instant::now();
+    let closing = tokio::spawn(async move { ws.close().await });
+    peer.expect_close(1000).await;
+    tokio::time::sleep(secs(4)).await;
+    // The answer is late, and the transport stays open behind it.
+    peer.send(close(1000, "")).await;
+    closing.await.unwrap().unwrap();
+    while shutdown.connections() > 0 {
+        tokio::time::sleep(millis(100)).await;
+    }
+    assert!(start.elapsed() < millis(5200), "{:?}", start.elapsed());
+    drop(peer);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,16 @@
-//! The end of a transport without a closing handshake.
+//! The end of a transport without a closing handshake, and what stays behind an end.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use http::Request;
+use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
-use tower::ServiceBuilder;
-use tower_websocket::{CloseCode, ErrorKind, Limits, Manager, Shutdown, Upgrader, WebSocketLayer};
+use tower::{ServiceBuilder, service_fn};
+use tower_websocket::{Budget, CloseCode, ErrorKind, Limits, Manager, Shutdown, Upgrader, WebSocketLayer};
 
 use super::support::{
     BIG, binary, close, kind, millis, open, open_over, ping, pong, quiet, secs, serve, serve_over, tap, text,
@@ -22,6 +29,73 @@ async fn a_transport_that_ends_without_a_close_frame_is_disconnected() {
         assert_eq!(kind(ws.send("late").await), ErrorKind::Disconnected);
         peer.expect_end().await;
     }
+}
+
+/// A waker that says how many of its kind there are.
+struct Counted {
+    waker: Waker,
+    _alive: Arc<()>,
+}
+
+impl Wake for Counted {
+    fn wake(self: Arc<Self>) {
+        self.waker.wake_by_ref();
+    }
+}
+
+/// A waker keeps the memory of its task.
+#[tokio::test(start_paused = true)]
+async fn a_handle_that_stays_keeps_no_waker_of_the_task() {
+    let (upgrades, mut accepted) = mpsc::unbounded_channel();
+    let mut peer = serve(service_fn(move |mut request: Request<Incoming>| {
+        let (response, upgrade) = quiet().upgrade::<_, String>(&mut request).unwrap();
+        upgrades.send(upgrade).unwrap();
+        async { Ok::<_, Infallible>(response) }
+    }));
+    peer.handshake("").await;
+    let upgrade = accepted.recv().await.unwrap();
+    let (sender, mut managers) = mpsc::unbounded_channel();
+    let wakers = Arc::new(());
+    let counted = wakers.clone();
+    let task = tokio::spawn(async move {
+        let mut connection = Box::pin(upgrade.run(|ws: Manager| async move {
+            sender.send(ws.clone()).unwrap();
+            ws.done().await.map(drop)
+        }));
+        poll_fn(|cx| {
+            let waker = Waker::from(Arc::new(Counted { waker: cx.waker().clone(), _alive: counted.clone() }));
+            connection.as_mut().poll(&mut Context::from_waker(&waker))
+        })
+        .await;
+    });
+    let ws = managers.recv().await.unwrap();
+    peer.send(text("unread")).await;
+    peer.send(close(1000, "")).await;
+    peer.expect_close(1000).await;
+    peer.expect_end().await;
+    drop(peer);
+    task.await.unwrap();
+    // The tasks of the transport go first.
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(Arc::strong_count(&wakers), 1);
+    assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some("unread"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_queued_behind_a_blocked_write_is_given_back_though_a_handle_stays() {
+    let budget = Budget::new(1 << 30);
+    let limits = Limits::default().max_write_buffer_size(8 * BIG).budget(budget.clone());
+    let (peer, transport, _) = tap(1024);
+    let (ws, peer) = open_over(quiet().limits(limits), "", peer, transport).await;
+    for _ in 0..3 {
+        ws.send(vec![0; BIG]).await.unwrap();
+        // The first is then being written, and the others wait behind it.
+        tokio::time::sleep(millis(1)).await;
+    }
+    assert!(budget.used() > 2 * BIG, "{}", budget.used());
+    drop(peer);
+    ws.done().await.unwrap_err();
+    assert_eq!(budget.used(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,24 +254,47 @@ async fn messages_that_end_in_time_are_not_taken_for_one_that_does_not() {
     assert_eq!(std::iter::from_fn(|| count.try_recv().ok()).count(), 21);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_shutdown_keeps_its_deadline_where_a_response_is_never_sent() {
-    let shutdown = Shutdown::new();
-    let layer = WebSocketLayer::new(|_: Manager| async {}).shutdown(&shutdown);
+/// Asks for a WebSocket whose response is never sent. Says what `on_end` is told.
+async fn never_answered(shutdown: &Shutdown) -> mpsc::UnboundedReceiver<Result<u16, ErrorKind>> {
+    let (report, ends) = mpsc::unbounded_channel();
+    let layer = WebSocketLayer::new(|_: Manager| async {}).shutdown(shutdown);
+    let layer = layer.on_end(move |_, end, _| {
+        let end = end.as_ref().map(|frame| frame.code().get()).map_err(|error| error.kind());
+        report.send(end).unwrap();
+    });
     let service = ServiceBuilder::new()
-        .then(|response: Result<http::Response<_>, std::convert::Infallible>| async move {
+        .then(|response: Result<http::Response<_>, Infallible>| async move {
             std::future::pending::<()>().await;
             response
         })
         .service(layer.into_service());
     let mut peer = serve(service);
-    let asking = tokio::spawn(async move { peer.handshake("").await });
+    tokio::spawn(async move { peer.handshake("").await });
     tokio::time::sleep(millis(1)).await;
     assert_eq!(shutdown.connections(), 1);
+    ends
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_keeps_its_deadline_where_a_response_is_never_sent() {
+    let shutdown = Shutdown::new();
+    let mut ends = never_answered(&shutdown).await;
     let start = Instant::now();
     assert_eq!(shutdown.close_all(CloseCode::GOING_AWAY, "", secs(1)).await, 1);
     assert_eq!(start.elapsed().as_secs(), 1);
-    assert!(!asking.is_finished());
+    let told = timeout(secs(60), ends.recv()).await.unwrap();
+    assert!(matches!(told, Some(Ok(1001) | Err(ErrorKind::Aborted))), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_response_is_never_sent_the_handshake_timeout_ends_it() {
+    let shutdown = Shutdown::new();
+    let start = Instant::now();
+    let mut ends = never_answered(&shutdown).await;
+    assert_eq!(timeout(secs(60), ends.recv()).await.unwrap(), Some(Err(ErrorKind::Disconnected)));
+    assert_eq!(start.elapsed().as_secs(), 10);
+    tokio::task::yield_now().await;
+    assert_eq!(shutdown.connections(), 0);
 }
 
 #[tokio::test(start_paused = true)]

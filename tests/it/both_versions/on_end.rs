@@ -2,9 +2,33 @@
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tower_websocket::{CloseFrame, Error, Manager, WebSocketLayer};
+use tower_websocket::{CloseCode, CloseFrame, Error, Manager, Shutdown, WebSocketLayer};
 
 use super::support::{binary, close, quiet, secs, serve};
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_dropped_at_a_shutdowns_deadline_is_reported() {
+    let (report, mut ends) = mpsc::unbounded_channel();
+    let shutdown = Shutdown::new();
+    let upgrader = quiet().shutdown(&shutdown).on_end(move |_, end: &Result<CloseFrame, Error>, _| {
+        report.send(end.as_ref().unwrap().code().get()).unwrap();
+    });
+    let handler = |_: Manager| std::future::pending::<()>();
+    let mut peers = Vec::new();
+    for closes in [false, true] {
+        let mut peer = serve(WebSocketLayer::new(handler).upgrader(upgrader.clone()).into_service());
+        peer.handshake("").await;
+        if closes {
+            peer.send(close(4000, "")).await;
+            peer.expect_close(4000).await;
+        }
+        peers.push(peer);
+    }
+    assert_eq!(shutdown.close_all(CloseCode::GOING_AWAY, "", secs(1)).await, 2);
+    let mut reported = [ends.recv().await.unwrap(), ends.recv().await.unwrap()];
+    reported.sort_unstable();
+    assert_eq!(reported, [1001, 4000]);
+}
 
 #[tokio::test(start_paused = true)]
 async fn messages_that_nobody_can_receive_are_discarded_where_the_end_is_reported_too() {

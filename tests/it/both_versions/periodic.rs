@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::time::Instant;
 use tower_websocket::{Error, ErrorKind, WebSocketLayer};
 
-use super::support::{close, kind, open, quiet, secs, serve, text};
+use super::support::{BIG, close, kind, open, open_over, quiet, secs, serve, tap, text};
 
 /// 0, 0, 0, 1, 1, 1, ..
 fn steps() -> impl FnMut() -> std::future::Ready<Result<u32, Error>> + Send {
@@ -25,6 +25,41 @@ async fn the_first_value_comes_at_once_and_later_ones_when_they_changed() {
     for (value, second) in [("0", 0), ("1", 15), ("2", 30)] {
         peer.expect(text(value)).await;
         assert_eq!(start.elapsed().as_secs(), second);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ticks_that_a_slow_source_has_missed_are_not_made_up_for() {
+    let (ws, mut peer) = open(quiet()).await;
+    let start = Instant::now();
+    let mut calls = 0;
+    let get = move || {
+        calls += 1;
+        async move {
+            tokio::time::sleep(secs(if calls == 1 { 10 } else { 0 })).await;
+            Ok::<_, Error>(start.elapsed().as_secs())
+        }
+    };
+    tokio::spawn(async move { ws.periodic_write(secs(3), get).without_dedup().await });
+    // The first value, one at once, and then one for each interval.
+    for second in ["10", "10", "13", "16"] {
+        peer.expect(text(second)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_value_is_fetched_while_the_last_one_is_not_written() {
+    let (peer, transport, _) = tap(1024);
+    let (ws, mut peer) = open_over(quiet(), "", peer, transport).await;
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = calls.clone();
+    // Too large for what lies between the two, and small enough for the outgoing buffer.
+    let get = move || std::future::ready(Ok::<_, Error>((counted.fetch_add(1, Ordering::Relaxed), "x".repeat(BIG))));
+    tokio::spawn(async move { ws.periodic_write(secs(1), get).await });
+    tokio::time::sleep(secs(5)).await;
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+    for number in 0..2 {
+        peer.expect(text(format!("[{number},\"{}\"]", "x".repeat(BIG)))).await;
     }
 }
 

@@ -48,6 +48,33 @@ async fn a_burst_of_another_task_goes_out_in_one_system_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn try_send_returns_the_message_while_the_buffer_is_full() {
+    let (peer, transport, _) = tap(1024);
+    let limits = Limits::default().max_write_buffer_size(10_000);
+    let (ws, mut peer) = open_over(quiet().limits(limits), "", peer, transport).await;
+    let mut sent = 0;
+    let full = loop {
+        match ws.try_send(vec![sent; 998]) {
+            Ok(()) => sent += 1,
+            Err(full) => break full,
+        }
+        assert!(sent < 100, "the buffer is not bounded");
+    };
+    assert!(full.is_full() && !ws.is_closed());
+    assert_eq!(full.into_message().as_bytes(), vec![sent; 998]);
+    for number in 0..sent {
+        peer.expect(binary(vec![number; 998])).await;
+    }
+    ws.try_send("there is capacity again").unwrap();
+    peer.expect(text("there is capacity again")).await;
+    drop(peer);
+    ws.done().await.unwrap_err();
+    let ended = ws.try_send("late").unwrap_err();
+    assert!(!ended.is_full());
+    assert_eq!(ended.into_message().as_text(), Some("late"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn sending_waits_while_the_buffer_is_full() {
     let (peer, transport, _) = tap(1024);
     let (ws, mut peer) =
@@ -106,8 +133,8 @@ async fn a_write_timeout_ends_the_connection() {
     let (ws, mut peer) = open_over(quiet(), "", peer, transport).await;
     let start = Instant::now();
     assert_eq!(kind(ws.write_data(vec![0; BIG], secs(2)).await), ErrorKind::WriteTimeout);
-    assert_eq!(start.elapsed().as_secs(), 2);
     assert_eq!(kind(ws.done().await), ErrorKind::WriteTimeout);
+    assert_eq!(start.elapsed().as_secs(), 2);
     assert_eq!(kind(ws.send("late").await), ErrorKind::WriteTimeout);
     assert_eq!(kind(ws.recv().await), ErrorKind::WriteTimeout);
     assert!(peer.read_to_end().await < BIG);

@@ -1,13 +1,64 @@
 //! All connections' end.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
+use tokio::sync::Notify;
 use tokio::time::Instant;
+use tower::service_fn;
 use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
 
-use super::support::{close, millis, pong, secs, serve, status};
+use super::support::{Peer, close, millis, pong, quiet, secs, serve, status};
+
+/// A connection that was accepted, and begins once it is told to. Its handler is not to run behind the deadline.
+async fn accepted(shutdown: &Shutdown) -> (Peer, Arc<Notify>) {
+    let begin = Arc::new(Notify::new());
+    let (upgrader, told) = (quiet().shutdown(shutdown), begin.clone());
+    let mut peer = serve(service_fn(move |mut request: Request<Incoming>| {
+        let (response, upgrade) = upgrader.upgrade::<_, String>(&mut request).unwrap();
+        let told = told.clone();
+        tokio::spawn(async move {
+            told.notified().await;
+            upgrade.run(|ws: Manager| async move { ws.done().await.map(drop) }).await;
+        });
+        async { Ok::<_, Infallible>(response) }
+    }));
+    peer.handshake("").await;
+    assert_eq!(shutdown.connections(), 1);
+    (peer, begin)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_begins_while_all_are_closed_is_closed_too() {
+    let shutdown = Shutdown::new();
+    let (mut peer, begin) = accepted(&shutdown).await;
+    let closing = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { shutdown.close_all(CloseCode::GOING_AWAY, "restarting", secs(10)).await }
+    });
+    tokio::time::sleep(secs(1)).await;
+    begin.notify_one();
+    assert_eq!(peer.expect_close(1001).await, "restarting");
+    peer.send(close(1001, "")).await;
+    peer.expect_end().await;
+    assert_eq!(closing.await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_begins_behind_the_deadline_ends_at_once() {
+    let shutdown = Shutdown::new();
+    let (mut peer, begin) = accepted(&shutdown).await;
+    assert_eq!(shutdown.close_all(CloseCode::GOING_AWAY, "", secs(10)).await, 1);
+    let start = Instant::now();
+    begin.notify_one();
+    // Without a close frame.
+    assert!(peer.recv().await.is_none());
+    assert_eq!((shutdown.connections(), start.elapsed()), (0, Duration::ZERO));
+}
 
 #[tokio::test(start_paused = true)]
 async fn every_connection_gets_1001_and_new_handshakes_get_503() {
