@@ -101,8 +101,7 @@ async fn what_a_topic_without_history_has_published_to_nobody_is_a_gap() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_is_told_before_what_is_published_behind_it() {
-    let topic =
-        chat(&Hub::new()).tell_gap(|gap| format!("{} to {}", gap.after(), gap.up_to()).into());
+    let topic = chat(&Hub::new()).tell_gap(|gap| format!("{} to {}", gap.after(), gap.up_to()).into());
     let start = topic.position();
     for number in 1..=5 {
         topic.publish(number.to_string()).unwrap();
