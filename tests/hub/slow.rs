@@ -120,6 +120,7 @@ async fn a_topic_with_much_to_send_does_not_keep_the_connections_other_topics_wa
         for _ in 0..200 {
             busy.publish("x".repeat(16_000)).unwrap();
         }
+        settle().await;
         quiet.publish("quiet").unwrap();
         settle().await;
         while reader.recv().await.unwrap().unwrap().as_text() != Some("quiet") {}

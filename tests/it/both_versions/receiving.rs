@@ -105,6 +105,23 @@ async fn what_arrives_while_messages_are_ignored_is_discarded_and_nothing_else()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_loop_that_ignores_the_end_lets_other_tasks_run() {
+    let (ws, mut peer) = open(quiet()).await;
+    peer.send(close(1000, "")).await;
+    assert_eq!(ws.recv().await.unwrap(), None);
+    let other = tokio::spawn(async {});
+    let ignoring = async {
+        loop {
+            assert_eq!(ws.recv().await.unwrap(), None);
+        }
+    };
+    tokio::select! {
+        () = ignoring => {}
+        result = other => result.unwrap(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn control_frames_may_stand_between_fragments() {
     let (ws, mut peer) = open(quiet()).await;
     for byte in text("one ").more().masked().into_iter().chain(ping("?").masked()) {
