@@ -208,6 +208,17 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_restarts_or_is_full_is_left_alone_for_a_while() {
+        for (code, hint) in [
+            (CloseCode::GOING_AWAY, Hint::None),
+            (CloseCode::SERVICE_RESTART, Hint::Restart),
+            (CloseCode::TRY_AGAIN_LATER, Hint::Restart),
+        ] {
+            assert_eq!(Error::from(CloseFrame::from(code)).retry_hint(), hint, "{code:?}");
+        }
+    }
+
+    #[test]
     fn reads_what_a_server_says_of_its_return() {
         for (value, after) in [
             ("0", Some(0)),

@@ -40,3 +40,36 @@ impl Drop for Waiter<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+    use crate::limits::Limits;
+    use crate::role::Role;
+
+    struct Nothing;
+
+    impl Wake for Nothing {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_future_that_is_dropped_leaves_no_waker() {
+        let inner = Inner::new(Role::Server, &Limits::default(), None);
+        let wake = Arc::new(Nothing);
+        let waker = wake.clone().into();
+        let mut cx = Context::from_waker(&waker);
+        let mut reader = Waiter::new(&inner, Waiting::Reader);
+        assert!(reader.poll(&mut cx, Inner::poll_recv).is_pending());
+        let mut writer = Waiter::new(&inner, Waiting::Writer);
+        assert!(writer.poll(&mut cx, |inner, key, cx| inner.poll_written(1, key, cx)).is_pending());
+        let mut watcher = Waiter::new(&inner, Waiting::Watcher);
+        assert!(watcher.poll(&mut cx, Inner::poll_ended).is_pending());
+        assert_eq!(Arc::strong_count(&wake), 2 + 3);
+        drop((reader, writer, watcher));
+        assert_eq!(Arc::strong_count(&wake), 2);
+    }
+}

@@ -295,13 +295,23 @@ mod tests {
     #[test]
     fn a_batch_has_32_kib_and_one_publication_at_least() {
         let mut log = log(&Budget::new(usize::MAX));
-        for len in [BATCH - 1, 1, 1, 3 * BATCH, 1] {
+        for len in [32 * 1024 - 1, 1, 1, 96 * 1024, 1] {
             publish(&mut log, len, true);
         }
         for (after, numbers) in [(0, vec![1, 2]), (2, vec![3, 4]), (3, vec![4]), (4, vec![5]), (5, vec![])] {
             let batch: Vec<_> = log.batch(after).map(|entry| entry.number).collect();
             assert_eq!(batch, numbers, "behind {after}");
         }
+    }
+
+    #[test]
+    fn it_expires_as_long_behind_the_last_publication_as_it_keeps_any() {
+        let mut log = log(&Budget::new(usize::MAX));
+        assert_eq!(log.expires(), None);
+        publish(&mut log, 1, false);
+        publish(&mut log, 1, false);
+        let published = log.entries.back().unwrap().published;
+        assert_eq!(log.expires(), Some(published + History::last(100).within));
     }
 
     #[test]

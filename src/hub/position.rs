@@ -93,6 +93,16 @@ impl<'de> serde::Deserialize<'de> for Position {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "json")]
+    #[test]
+    fn in_json_it_is_its_text() {
+        let position = Position::new(0xab, 12);
+        let json = serde_json::to_string(&position).unwrap();
+        assert_eq!(json, r#""ab-12""#);
+        assert_eq!(serde_json::from_str::<Position>(&json).unwrap(), position);
+        assert!(serde_json::from_str::<Position>(r#""ab""#).is_err());
+    }
+
     #[test]
     fn what_is_written_is_read_and_nothing_else() {
         for position in [Position::new(0, 0), Position::new(u64::MAX, u64::MAX), Position::new(0xab, 12)] {

@@ -67,6 +67,7 @@ async fn a_broker_that_comes_back_without_its_data_leaves_a_gap(mut broker: Brok
     assert_eq!(texts(&after)[0], "gap");
     assert_eq!(texts(&after[1..]), numbers(10..20));
     assert_ne!(after[1].0.epoch(), before[0].0.epoch());
+    assert!(here.stats().gaps > 0);
     // The other server saw the same, though it may have learned of it in the middle: then that is a gap too.
     let after_far = far.up_to("19").await;
     assert_eq!(texts(&after_far)[0], "gap");

@@ -1,5 +1,7 @@
 //! Histories, and members that come back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -99,17 +101,17 @@ async fn what_a_topic_without_history_has_published_to_nobody_is_a_gap() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_is_told_before_what_is_published_behind_it() {
-    let topic =
-        chat(&Hub::new()).tell_gap(|gap| format!("{} to {}", gap.after().offset(), gap.up_to().offset()).into());
+    let topic = chat(&Hub::new()).tell_gap(|gap| format!("{} to {}", gap.after(), gap.up_to()).into());
     let start = topic.position();
     for number in 1..=5 {
         topic.publish(number.to_string()).unwrap();
     }
+    let gap = format!("{start} to {}", topic.position());
     let (client, server) = pair();
     let (_seat, recovered) = topic.resume(&server, start, Overflow::Close).unwrap();
     topic.publish("6").unwrap();
     settle().await;
-    assert_eq!((recovered, received(&client).join(", ")), (Recovered::Gap, "0 to 5, 6".to_owned()));
+    assert_eq!((recovered, received(&client)), (Recovered::Gap, vec![gap, "6".to_owned()]));
     // Nothing is lost for a member that joins afresh, nor for one that gets all that it has missed.
     for position in [None, Some(format!("{:x}-4", start.epoch()).parse().unwrap())] {
         assert!(matches!(recover(&topic, position).await.0, Recovered::All(_)));
@@ -117,7 +119,7 @@ async fn a_gap_is_told_before_what_is_published_behind_it() {
     // A slow member is told of it first.
     let (client, server) = pair();
     topic.join_after(&server, start, Overflow::KeepLatest).unwrap();
-    let gap = format!("0 to {}", topic.position().offset());
+    let gap = format!("{start} to {}", topic.position());
     for number in 7..=9 {
         topic.publish(number.to_string()).unwrap();
     }
@@ -170,6 +172,53 @@ async fn a_topic_stays_for_its_history_and_no_longer() {
     assert_ne!(topic.position().epoch(), position.epoch());
     assert_eq!(topic.join_after(&server, position, Overflow::Close).unwrap(), Recovered::Gap);
     drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_that_publish_at_the_same_instant_all_stay_for_their_histories() {
+    let hub = Hub::new();
+    for name in ["a", "b", "c"] {
+        hub.topic(name).history(History::last(3)).publish("kept").unwrap();
+    }
+    assert_eq!(hub.topics(), 3);
+    let (_client, server) = pair();
+    for name in ["a", "b", "c"] {
+        assert_eq!(hub.topic(name).join_after(&server, None, Overflow::Close).unwrap(), Recovered::All(1), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_is_charged_once_with_its_encoded_frames() {
+    const LEN: usize = 10_000;
+    let budget = Budget::new(1_000_000);
+    let topic = chat(&Hub::with_budget(budget.clone()));
+    let members = [plain_pair(), plain_pair(), plain_pair()];
+    for (_, server) in &members {
+        topic.join(server, Overflow::Close).unwrap().stay();
+    }
+    topic.publish(vec![0; LEN]).unwrap();
+    settle().await;
+    for (client, _) in &members {
+        assert_eq!(client.recv().await.unwrap().unwrap().len(), LEN);
+    }
+    settle().await;
+    // The message, and the frame that all three were sent.
+    assert!((2 * LEN..3 * LEN).contains(&budget.used()), "{}", budget.used());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publication_that_nobody_gets_is_not_encoded() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let encoded = count.clone();
+    let topic = Hub::new().topic("news").encode(move |message, _| {
+        encoded.fetch_add(1, Relaxed);
+        message
+    });
+    topic.publish("without members or a history").unwrap();
+    assert_eq!(count.load(Relaxed), 0);
+    let topic = topic.history(History::last(1));
+    topic.publish("for the history").unwrap();
+    assert_eq!(count.load(Relaxed), 1);
 }
 
 #[tokio::test(start_paused = true)]

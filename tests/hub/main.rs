@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers are part of their tests, and clippy allows it only in test functions")]
 
+mod distributing;
 mod history;
 mod model;
 mod panics;

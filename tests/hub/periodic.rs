@@ -29,9 +29,6 @@ async fn join(topic: &Topic) -> (Manager, Manager) {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_is_asked_for_once_and_sent_to_all_when_it_has_changed() {
-    let topic = Hub::new().topic("gone with its hub");
-    topic.periodic(PERIOD, counter(1).1);
-
     let hub = Hub::new();
     let topic = hub.topic("load");
     let (asked, get) = counter(2);
@@ -57,6 +54,20 @@ async fn a_value_is_asked_for_once_and_sent_to_all_when_it_has_changed() {
     for (client, _) in members.iter().chain([&late]) {
         assert_eq!(received(client), ["3"]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_with_the_last_clone_of_the_hub() {
+    let hub = Hub::new();
+    let (topic, clone) = (hub.topic("load"), hub.clone());
+    let producer = topic.periodic(PERIOD, counter(1).1);
+    let _member = join(&topic).await;
+    drop(hub);
+    sleep(2 * PERIOD).await;
+    assert!(!producer.is_finished());
+    drop(clone);
+    sleep(2 * PERIOD).await;
+    assert!(producer.is_finished());
 }
 
 #[tokio::test(start_paused = true)]

@@ -106,3 +106,24 @@ async fn a_panic_in_the_notice_closes_its_connection_alone() {
     assert_eq!(client.done().await.unwrap().code(), CloseCode::INTERNAL_ERROR);
     assert_eq!(server.done().await.unwrap().code(), CloseCode::INTERNAL_ERROR);
 }
+
+/// The member's connection is sent the same frames as others, or, as a client, masks its own.
+#[tokio::test(start_paused = true)]
+async fn a_topic_with_much_to_send_does_not_keep_the_connections_other_topics_waiting() {
+    for is_client in [false, true] {
+        let hub = Hub::new();
+        let (busy, quiet) = (hub.topic("busy").capacity(1000), hub.topic("quiet"));
+        let (client, server) = plain_pair();
+        let (member, reader) = if is_client { (client, server) } else { (server, client) };
+        let seat = busy.join(&member, Overflow::Close).unwrap();
+        let _seat = quiet.join(&member, Overflow::Close).unwrap();
+        for _ in 0..200 {
+            busy.publish("x".repeat(16_000)).unwrap();
+        }
+        settle().await;
+        quiet.publish("quiet").unwrap();
+        settle().await;
+        while reader.recv().await.unwrap().unwrap().as_text() != Some("quiet") {}
+        assert!(seat.lag() > 150, "{}", seat.lag());
+    }
+}

@@ -65,6 +65,7 @@ fn of_a_hub() {
     let hub = Hub::with_budget(budget);
     assert_eq!(hub.get_budget().limit(), 12_345);
     let topic = hub.topic("t");
+    assert_eq!(topic.name(), "t");
     assert_eq!((topic.get_history(), topic.get_capacity()), (None, 256));
     let history = History::last(50).within(Duration::from_secs(120));
     assert_eq!((history.get_last(), history.get_within()), (50, Duration::from_secs(120)));

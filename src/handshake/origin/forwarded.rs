@@ -338,6 +338,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_address_lacks_only_where_proxies_are_known_by_theirs() {
+        let by_address = OriginPolicy::same_host().trusted_proxies(ForwardedHeader::Forwarded, ["10.0.0.0/8"]).unwrap();
+        let by_function = OriginPolicy::same_host().trusted_proxies_by(ForwardedHeader::Forwarded, |_| false);
+        let without = parts("GET / HTTP/1.1\nHost: inner");
+        let mut with = without.clone();
+        with.extensions.insert(SocketAddr::from(([10, 1, 2, 3], 4711)));
+        for (policy, request, lacks) in [
+            (&by_address, &without, true),
+            (&by_address, &with, false),
+            (&by_function, &without, false),
+            (&OriginPolicy::same_host(), &without, false),
+        ] {
+            assert_eq!(policy.lacks_address(Head::from(request)), lacks, "{policy:?}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn any_value_is_read(value in "[ -~]{0,40}") {

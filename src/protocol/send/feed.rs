@@ -294,6 +294,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_exempt_takes_room_in_the_buffer_until_it_leaves() {
+        // Three messages of 100 bytes, each with the longest header.
+        let len = (100 + MAX_HEADER) as u64;
+        let mut feed = Feed::new(Overflow::Close, 1, ["a", "b", "c"].map(|name| item(&name.repeat(100))));
+        for left in (0..=3).rev() {
+            assert!(!feed.is_exempt(left * len) && feed.is_exempt(left * len + 1), "{left} are left");
+            feed.pop_own();
+        }
+    }
+
+    #[test]
     fn what_was_dropped_is_told_once_and_behind_a_replay() {
         let notice: Arc<Notice> = Arc::new(|count| format!("-{count}").into());
         let mut feed = Feed::new(Overflow::DropOldest, 2, [item("a"), item("b")]).with_notice(Some(notice));

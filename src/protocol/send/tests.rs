@@ -42,6 +42,29 @@ fn there_is_capacity_until_so_much_is_unwritten() {
 }
 
 #[test]
+fn handles_and_topics_have_a_capacity_each() {
+    let mut sender = sender(&Limits::default().max_write_buffer_size(100));
+    let push = |sender: &mut Sender| sender.push(&Message::from(vec![0; 38]));
+    let handles = push(&mut sender);
+    push(&mut sender);
+    sender.count_as_topic(handles);
+    assert_eq!((sender.unwritten_bytes(), sender.topic_capacity()), (80, 60));
+    sender.push_shared(vec![0; 70].into(), 1, 68);
+    assert_eq!((sender.has_capacity(), sender.has_topic_capacity()), (true, false));
+    push(&mut sender);
+    assert!(sender.has_capacity(), "of the handles' 100 bytes 80 are used");
+    push(&mut sender);
+    assert!(!sender.has_capacity());
+    // What is written counts no more, once as much as was queued before it is.
+    sender.advance(230, 230);
+    assert_eq!((sender.has_capacity(), sender.topic_capacity()), (true, 100));
+    sender.push_shared(vec![0; 10].into(), 1, 8);
+    sender.advance(10, 10);
+    sender.push_shared(vec![0; 100].into(), 1, 98);
+    assert_eq!((sender.has_capacity(), sender.has_topic_capacity()), (true, false));
+}
+
+#[test]
 fn more_than_4_kib_that_wait_are_charged_until_they_are_written() {
     let budget = Budget::new(5000);
     let mut sender = sender(&Limits::default().budget(budget.clone()));
@@ -78,7 +101,9 @@ fn what_was_queued_is_handed_over_once_and_in_order() {
     let mut sender = sender(&Limits::default());
     sender.push(&Message::from(vec![0; LARGE]));
     let mut writing = WriteBuffer::default();
+    assert!(sender.has_queued());
     sender.take_queued(&mut writing);
+    assert!(!sender.has_queued());
     assert!(!writing.is_contiguous(), "a sender that was told so leaves large payloads where they are");
     sender.push(&Message::from(vec![1]));
     sender.take_queued(&mut writing);

@@ -125,6 +125,35 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_counts_as_recent_for_half_a_second() {
+        let start = Instant::now();
+        let mut queue = SendQueue::default();
+        assert!(!queue.is_sampled(start));
+        queue.sampled(Some(1), 1024, start);
+        assert!(queue.is_sampled(start + Duration::from_millis(499)));
+        assert!(!queue.is_sampled(start + Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn how_fast_a_peer_is_counts_from_when_the_queue_last_grew() {
+        const KIB: u32 = 1024;
+        let start = Instant::now();
+        for (second, expected) in [
+            // It has not grown: 640 KiB in 20 s.
+            (1024 * KIB, 384 / 32),
+            // It has grown: 640 KiB in 10 s.
+            (1025 * KIB, 384 / 64),
+        ] {
+            let mut queue = SendQueue::default();
+            for (secs, bytes) in [(0, 1024 * KIB), (10, second), (20, second - 640 * KIB)] {
+                queue.bytes_written();
+                queue.sampled(Some(bytes), 1024, start + Duration::from_secs(secs));
+            }
+            assert_eq!(queue.step_time(1024), Some(Duration::from_secs(expected)), "{second}");
+        }
+    }
+
+    #[test]
     fn a_fast_peer_is_expected_to_go_on_sooner_than_a_slow_one() {
         let start = Instant::now();
         let mut queue = SendQueue::default();

@@ -295,6 +295,7 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RateLimit;
     use crate::protocol::failure::Failure;
     use crate::protocol::timers::Due;
 
@@ -483,6 +484,75 @@ mod tests {
     }
 
     #[test]
+    fn the_queue_is_sampled_each_second_while_the_peer_is_waited_for() {
+        type Wait = fn(&mut Timers, Instant);
+        let waits: [(&str, Wait); 3] = [
+            ("to take data", |timers, now| timers.write_blocked(now)),
+            ("to close", |timers, now| timers.set_closing(now)),
+            ("to get through much", |timers, now| timers.bytes_written(64 * 1024, now)),
+        ];
+        for (what, wait) in waits {
+            let (mut timers, at) = timers();
+            wait(&mut timers, at(500));
+            assert!(matches!(timers.poll(at(500)), Due::Nothing(Some(next)) if next >= at(3000)), "{what}: unknown");
+            timers.set_send_queue_known();
+            for millis in [1500, 2500] {
+                let before = at(millis - 1);
+                assert!(matches!(timers.poll(before), Due::Nothing(Some(next)) if next == at(millis)), "{what}");
+                assert!(matches!(timers.poll(at(millis)), Due::SampleSendQueue), "{what}");
+                timers.send_queue_sampled(Some(1000), at(millis));
+            }
+        }
+    }
+
+    #[test]
+    fn a_queue_that_held_data_is_sampled_again_unless_little_was_written() {
+        for (bytes, next) in [(10 * 1024, 2000), (100, 3000)] {
+            let (mut timers, at) = timers();
+            timers.set_send_queue_known();
+            timers.bytes_written(bytes, at(0));
+            timers.send_queue_sampled(Some(100), at(1000));
+            assert!(matches!(timers.poll(at(1000)), Due::Nothing(Some(due)) if due == at(next)), "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn the_queue_is_sampled_before_a_peer_times_out() {
+        type Wait = fn(&mut Timers, Instant);
+        let waits: [(&str, Wait, u64); 2] = [
+            ("a write", |timers, now| timers.write_blocked(now), 10_000),
+            ("the close", |timers, now| timers.set_closing(now), 5000),
+        ];
+        for (what, wait, due) in waits {
+            for (sampled, is_recent) in [(due - 500, false), (due - 499, true)] {
+                let (mut timers, at) = timers();
+                timers.set_send_queue_known();
+                wait(&mut timers, at(0));
+                timers.send_queue_sampled(Some(0), at(sampled));
+                match timers.poll(at(due)) {
+                    Due::SampleSendQueue => assert!(!is_recent, "{what}"),
+                    Due::Close | Due::Failed(Failure::WriteTimeout) => assert!(is_recent, "{what}"),
+                    due => panic!("{what}: {due:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_queue_is_sampled_before_a_ping_behind_much() {
+        for (bytes, is_much) in [(100, false), (10 * 1024, true)] {
+            let (mut timers, at) = timers();
+            timers.set_send_queue_known();
+            timers.bytes_written(bytes, at(0));
+            match timers.poll(at(3000)) {
+                Due::SampleSendQueue => assert!(is_much),
+                Due::Ping => assert!(!is_much),
+                due => panic!("{due:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn what_lay_in_the_queue_before_a_sign_of_life_does_not_count() {
         let (mut timers, at) = timers();
         timers.set_send_queue_known();
@@ -491,6 +561,22 @@ mod tests {
         timers.bytes_received(at(2000));
         timers.bytes_written(300 * 1024, at(60_000));
         assert!(!timers.send_queue_sampled(Some(300 * 1024), at(61_000)));
+    }
+
+    #[test]
+    fn what_was_acknowledged_before_the_peer_is_waited_for_does_not_count() {
+        type Wait = fn(&mut Timers, Instant);
+        let waits: [Wait; 2] = [|timers, now| timers.write_blocked(now), |timers, now| timers.set_closing(now)];
+        for wait in waits {
+            let (mut timers, at) = timers();
+            timers.set_send_queue_known();
+            assert!(!timers.send_queue_sampled(Some(1000), at(0)));
+            wait(&mut timers, at(1000));
+            assert!(!timers.send_queue_sampled(Some(500), at(2000)));
+            // It goes on waiting.
+            wait(&mut timers, at(2500));
+            assert!(timers.send_queue_sampled(Some(400), at(3000)));
+        }
     }
 
     #[test]
@@ -546,7 +632,8 @@ mod tests {
     fn what_may_be_due_earlier_is_said_once() {
         const RATE: usize = 1024;
         type Step = fn(&mut Timers, Instant);
-        let steps: [(&str, Step, bool); 11] = [
+        const MUCH: usize = 64 * 1024;
+        let steps: [(&str, Step, bool); 16] = [
             ("life behind little", |timers, now| timers.bytes_received(now), false),
             (
                 "life behind much",
@@ -563,6 +650,35 @@ mod tests {
                     assert!(matches!(timers.poll(now), Due::Nothing(_)));
                     timers.bytes_written(RATE, now);
                     timers.bytes_received(now);
+                },
+                false,
+            ),
+            ("much is written", |timers, now| timers.bytes_written(MUCH, now), false),
+            (
+                "much is written, and what the peer acknowledges is known",
+                |timers, now| {
+                    timers.set_send_queue_known();
+                    timers.bytes_written(MUCH, now);
+                },
+                true,
+            ),
+            (
+                "the answer to a ping behind much",
+                |timers, now| {
+                    timers.bytes_written(MUCH, now);
+                    timers.ping_sent(1, now);
+                    assert!(matches!(timers.poll(now), Due::Nothing(_)));
+                    assert!(timers.pong_received(&1_u64.to_be_bytes(), now).is_some());
+                },
+                true,
+            ),
+            (
+                "the answer to a ping behind less, for which any sign of life counts",
+                |timers, now| {
+                    timers.bytes_written(RATE, now);
+                    timers.ping_sent(1, now);
+                    assert!(matches!(timers.poll(now), Due::Nothing(_)));
+                    assert!(timers.pong_received(&1_u64.to_be_bytes(), now).is_some());
                 },
                 false,
             ),
@@ -619,6 +735,16 @@ mod tests {
                 },
                 true,
             ),
+            (
+                "all is written by a peer that was seen to be slow",
+                |timers, now| {
+                    timers.write_blocked(now);
+                    assert!(!timers.send_queue_sampled(Some(1000), now));
+                    assert!(timers.send_queue_sampled(Some(900), now));
+                    timers.write_done();
+                },
+                true,
+            ),
             ("a deadline", |timers, now| timers.set_deadline(Some(now)), true),
         ];
         for (what, step, earlier) in steps {
@@ -630,6 +756,18 @@ mod tests {
         timers.set_deadline(Some(at(9)));
         timers.write_done();
         assert!(timers.take_earlier(), "and stays until it is asked for");
+    }
+
+    #[test]
+    fn a_rate_limit_that_is_reached_sets_the_timer_anew() {
+        for (per_second, is_within) in [(1, false), (2, true)] {
+            for limit in [RateLimit::new().messages(per_second), RateLimit::new().bytes(per_second)] {
+                let start = Instant::now();
+                let mut timers = Timers::new(Keepalive::default(), &Limits::default().rate_limit(limit), start);
+                let allowed = timers.count_bytes(1, start) && timers.count_message(start);
+                assert_eq!((allowed, timers.take_earlier()), (is_within, !is_within));
+            }
+        }
     }
 
     #[test]

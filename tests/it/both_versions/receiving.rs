@@ -87,6 +87,41 @@ async fn a_dropped_receive_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_arrives_while_messages_are_ignored_is_discarded_and_nothing_else() {
+    let (ws, mut peer) = open(quiet()).await;
+    for round in 0..3 {
+        peer.send(text("unread")).await;
+        peer.settle().await;
+        {
+            let mut ignoring = pin!(ws.ignore_incoming());
+            assert!(ignoring.as_mut().now_or_never().is_none());
+            peer.send(text("discarded")).await;
+            peer.settle().await;
+            assert!(ws.recv().now_or_never().is_none());
+        }
+        peer.send(text(format!("round {round}"))).await;
+        assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some(&*format!("round {round}")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_ignores_the_end_lets_other_tasks_run() {
+    let (ws, mut peer) = open(quiet()).await;
+    peer.send(close(1000, "")).await;
+    assert_eq!(ws.recv().await.unwrap(), None);
+    let other = tokio::spawn(async {});
+    let ignoring = async {
+        loop {
+            assert_eq!(ws.recv().await.unwrap(), None);
+        }
+    };
+    tokio::select! {
+        () = ignoring => {}
+        result = other => result.unwrap(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn control_frames_may_stand_between_fragments() {
     let (ws, mut peer) = open(quiet()).await;
     for byte in text("one ").more().masked().into_iter().chain(ping("?").masked()) {

@@ -136,3 +136,19 @@ async fn other_connections_go_on() {
         good.expect(text("fine")).await;
     }
 }
+
+/// The first frame is taken before the second one arrives.
+#[tokio::test(start_paused = true)]
+async fn a_message_within_another_is_refused_where_each_frame_arrives_alone() {
+    for (first, second) in
+        [(text("x").more(), text("y")), (binary("").more(), binary("y")), (text("x").more(), text(""))]
+    {
+        let (ws, mut peer) = open_with(quiet(), "").await;
+        peer.send(first).await;
+        peer.settle().await;
+        peer.send(second).await;
+        let frame = peer.recv().await.unwrap();
+        assert_eq!((frame.first, &frame.payload[..2]), (0x88, &1002_u16.to_be_bytes()[..]), "{frame:?}");
+        assert_eq!(kind(ws.recv().await), ErrorKind::Protocol);
+    }
+}

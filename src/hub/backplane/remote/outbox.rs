@@ -215,6 +215,29 @@ mod tests {
     }
 
     #[test]
+    fn exactly_16_mib_may_wait() {
+        let mut outbox = Outbox::new(&Budget::new(usize::MAX));
+        let half = 8 * 1024 * 1024 - outgoing(0).size();
+        outbox.push(outgoing(half), false).unwrap();
+        assert_eq!(outbox.push(outgoing(half + 1), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
+        outbox.push(outgoing(half), false).unwrap();
+    }
+
+    #[test]
+    fn a_batch_ends_behind_512_kib() {
+        let mut outbox = Outbox::new(&Budget::new(usize::MAX));
+        for _ in 0..10 {
+            outbox.push(outgoing(128 * 1024 - outgoing(0).size()), false).unwrap();
+        }
+        assert_eq!(outbox.batch().len(), 4);
+        outbox.push(outgoing(1024 * 1024), false).unwrap();
+        for _ in 0..10 {
+            outbox.pop();
+        }
+        assert_eq!(outbox.batch().len(), 1, "one is taken whatever its size");
+    }
+
+    #[test]
     fn a_batch_stays_until_it_is_done_with() {
         let mut outbox = Outbox::new(&Budget::new(usize::MAX));
         for number in 0..=BATCH as u64 {

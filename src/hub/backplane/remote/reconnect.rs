@@ -63,16 +63,73 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::super::link::Remote;
     use super::*;
+    use crate::budget::Budget;
 
     #[test]
     fn delays_grow_up_to_a_limit() {
         for (failures, longest) in
             [(0, SHORTEST), (2, SHORTEST * 4), (5, SHORTEST * 32), (7, LONGEST), (u32::MAX, LONGEST)]
         {
+            assert_eq!(limit(failures), longest);
             for _ in 0..100 {
                 assert!((SHORTEST..=longest).contains(&delay(failures)));
             }
         }
+    }
+
+    /// A broker whose sessions all fail after this time. `None`: there is none to connect to.
+    struct Failing {
+        after: Option<Duration>,
+        attempts: Arc<Mutex<Vec<Instant>>>,
+    }
+
+    struct FailingSession(Duration);
+
+    impl Connect for Failing {
+        type Session = FailingSession;
+
+        async fn connect(&self) -> Result<FailingSession, BoxError> {
+            self.attempts.lock().unwrap().push(Instant::now());
+            self.after.map(FailingSession).ok_or_else(|| "there is none".into())
+        }
+    }
+
+    impl Session for FailingSession {
+        async fn serve(self, _: &Link, _: &mut Followers) -> Result<(), BoxError> {
+            sleep(self.0).await;
+            Err("it has failed".into())
+        }
+    }
+
+    /// The times between attempts.
+    async fn delays(after: Option<Duration>) -> Vec<Duration> {
+        let attempts = Arc::<Mutex<Vec<_>>>::default();
+        let broker = Failing { after, attempts: attempts.clone() };
+        let _remote = Remote::start(broker, &Budget::new(usize::MAX));
+        sleep(Duration::from_secs(1000)).await;
+        let attempts = attempts.lock().unwrap();
+        attempts.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_that_is_away_or_fails_at_once_is_tried_ever_less_often() {
+        for after in [None, Some(Duration::ZERO)] {
+            let delays = delays(after).await;
+            assert!(delays[0] < 2 * SHORTEST && delays.len() > 100, "{delays:?}");
+            // By then they are random, up to five seconds.
+            let longest = delays[20..].iter().max().unwrap();
+            assert!((LONGEST / 2..=LONGEST + SHORTEST).contains(longest), "{delays:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_lasted_is_followed_by_another_at_once() {
+        let minute = Duration::from_secs(60);
+        let delays = delays(Some(minute)).await;
+        assert!(delays.len() > 10 && delays.iter().all(|delay| *delay < minute + 2 * SHORTEST), "{delays:?}");
     }
 }
