@@ -217,22 +217,24 @@ mod tests {
     #[test]
     fn exactly_16_mib_may_wait() {
         let mut outbox = Outbox::new(&Budget::new(usize::MAX));
-        let half = 8 * 1024 * 1024 - outgoing(0).size();
-        outbox.push(outgoing(half), false).unwrap();
-        assert_eq!(outbox.push(outgoing(half + 1), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
-        outbox.push(outgoing(half), false).unwrap();
+        let half = MAX / 2 - outgoing(0, 0).size();
+        outbox.push(outgoing(1, half), false).unwrap();
+        assert_eq!(outbox.push(outgoing(2, half + 1), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
+        outbox.push(outgoing(2, half), false).unwrap();
+        assert_eq!(MAX, 16 * 1024 * 1024);
     }
 
     #[test]
     fn a_batch_ends_behind_512_kib() {
         let mut outbox = Outbox::new(&Budget::new(usize::MAX));
-        for _ in 0..10 {
-            outbox.push(outgoing(128 * 1024 - outgoing(0).size()), false).unwrap();
+        let quarter = 128 * 1024 - outgoing(0, 0).size();
+        for number in 0..10 {
+            outbox.push(outgoing(number, quarter), false).unwrap();
         }
         assert_eq!(outbox.batch().len(), 4);
-        outbox.push(outgoing(1024 * 1024), false).unwrap();
-        for _ in 0..10 {
-            outbox.pop();
+        outbox.push(outgoing(10, 1024 * 1024), false).unwrap();
+        for number in 0..10 {
+            outbox.remove(id(number));
         }
         assert_eq!(outbox.batch().len(), 1, "one is taken whatever its size");
     }
