@@ -234,19 +234,6 @@ async fn two_kibibytes_per_second_are_enough() {
     cases.finish().await;
 }
 
-/// h2 opens the window of a stream once half of it was read: 32 KiB, which take longer here than a write may.
-#[tokio::test]
-async fn a_peer_that_opens_its_window_by_half_stays_connected() {
-    let mut cases = Cases::default();
-    for (role, over) in sides(&[Over::Http2, Over::Http2Tls]) {
-        let settings = Upgrader::new().limits(Limits::default().write_timeout(secs(6)));
-        let reading = Reading::at(16 * KIB).then_at(3 * KIB, 80 * KIB);
-        let case = peer_closes(role, over, Way::SMALL, settings, Bulk::whole(160 * KIB), reading);
-        cases.add(format!("{role:?}, {over}"), case);
-    }
-    cases.finish().await;
-}
-
 #[tokio::test]
 async fn what_lies_in_buffers_does_not_count_as_write_time() {
     let mut cases = Cases::default();

@@ -297,8 +297,8 @@ impl Model {
         let since = self.blocked?;
         Some(match (self.is_slow, self.has_send_queue) {
             (false, _) => (since + self.write, since + self.write),
-            // What it takes for the longest step that it has taken, or that the kernel may have in store.
-            (true, _) => (since + self.write.max(GRACE), since + self.write.max(LONGEST_SILENCE)),
+            (true, false) => (since + self.write.max(GRACE), since + self.write.max(GRACE)),
+            (true, true) => (since + self.write.max(GRACE), since + self.write.max(LONGEST_SILENCE)),
         })
     }
 

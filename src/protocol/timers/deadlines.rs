@@ -26,9 +26,6 @@ pub(super) struct Deadlines {
     made_progress: bool,
     /// How long such a peer may take for its next step.
     step_time: Duration,
-    /// How many bytes the transport has accepted since it was last blocked, and the most that it has between two such times.
-    step_bytes: u64,
-    longest_step: u64,
     /// Since when the peer waits for a pong.
     pong_due_since: Option<Instant>,
     /// Since when a message has been arriving.
@@ -49,8 +46,6 @@ impl Deadlines {
             write_blocked: false,
             made_progress: false,
             step_time: Duration::ZERO,
-            step_bytes: 0,
-            longest_step: 0,
             pong_due_since: None,
             mid_message_since: None,
             read_paused_since: None,
@@ -78,22 +73,8 @@ impl Deadlines {
         }
         let blocked = self.write_blocked_since.take();
         let news = blocked.is_some_and(|since| now.saturating_duration_since(since) >= NOTICEABLE_BLOCK);
-        if news {
-            self.made_progress = true;
-            self.step_bytes = 0;
-        }
+        self.made_progress |= news;
         news
-    }
-
-    /// The transport has accepted so many bytes, and cannot say what of them the peer has taken: it may accept nothing until the
-    /// peer has taken as many more, as a stream of HTTP/2 does whose window is opened by half.
-    #[inline]
-    pub(super) fn step_taken(&mut self, bytes: usize, rate: u64) {
-        if self.made_progress {
-            self.step_bytes += bytes as u64;
-            self.longest_step = self.longest_step.max(self.step_bytes);
-            self.step_time = time_for(self.longest_step, rate);
-        }
     }
 
     /// The peer has acknowledged data that the kernel had accepted before, and may take so long for its next step.
@@ -120,7 +101,6 @@ impl Deadlines {
         self.write_blocked_since = None;
         self.write_blocked = false;
         self.made_progress = false;
-        self.longest_step = 0;
     }
 
     #[inline]
@@ -338,28 +318,6 @@ mod tests {
         deadlines.write_blocked(at(2));
         deadlines.set_pong_due(true, at(3));
         assert_eq!(deadlines.poll(at(4)).unwrap(), Some(at(12)));
-    }
-
-    #[test]
-    fn a_peer_that_takes_data_in_steps_has_the_time_for_the_longest() {
-        let (mut deadlines, at) = deadlines();
-        deadlines.step_taken(64 * 1024, 1024);
-        deadlines.write_blocked(at(1));
-        assert_eq!(deadlines.write_due(), Some(at(11)), "it has not taken anything yet");
-        // How many bytes it takes at a time, in which parts they are accepted, and when it must have taken the next.
-        for (now, parts, due) in
-            [(5, &[4096][..], 15), (10, &[4096, 8192], 22), (20, &[1024], 32), (30, &[1 << 20], 59)]
-        {
-            for (number, part) in parts.iter().enumerate() {
-                assert_eq!(deadlines.write_accepted(at(now)), number == 0);
-                deadlines.step_taken(*part, 1024);
-            }
-            deadlines.write_blocked(at(now));
-            assert_eq!(deadlines.write_due(), Some(at(due)), "{parts:?} at {now}");
-        }
-        deadlines.write_done();
-        deadlines.write_blocked(at(60));
-        assert_eq!(deadlines.write_due(), Some(at(70)));
     }
 
     #[test]

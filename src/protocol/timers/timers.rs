@@ -150,9 +150,6 @@ impl Timers {
             // A peer that takes data is alive, even where our ping waits behind that. What was taken lies in buffers still.
             self.peer_seen(now);
         }
-        if !self.has_send_queue {
-            self.deadlines.step_taken(bytes, self.min_data_rate);
-        }
         // What the peer acknowledges is then looked at.
         self.is_earlier |= self.backlog.written(bytes, now) && self.has_send_queue;
         if let Some(queue) = &mut self.send_queue {

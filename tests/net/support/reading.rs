@@ -21,8 +21,6 @@ pub(crate) struct Received {
 pub(crate) struct Reading {
     /// Bytes per second.
     rate: usize,
-    /// After how many bytes it reads at another rate.
-    then: Option<(usize, usize)>,
     /// How long it reads nothing, between the times that it reads all that it may by then.
     pause: Duration,
     pings_every: Option<Duration>,
@@ -34,18 +32,7 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) const fn at(rate: usize) -> Self {
-        Self { rate, then: None, pause: Duration::ZERO, pings_every: None, speaks_after: None, closes_after: None }
-    }
-
-    /// Once it has so many bytes, it reads at this rate.
-    pub(crate) const fn then_at(self, rate: usize, bytes: usize) -> Self {
-        Self { then: Some((bytes, rate)), ..self }
-    }
-
-    /// How long it takes for so many bytes, in seconds.
-    fn time_for(&self, bytes: usize) -> f64 {
-        let (first, rate) = self.then.unwrap_or((bytes, self.rate));
-        bytes.min(first) as f64 / self.rate as f64 + bytes.saturating_sub(first) as f64 / rate as f64
+        Self { rate, pause: Duration::ZERO, pings_every: None, speaks_after: None, closes_after: None }
     }
 
     pub(crate) const fn pausing(self, pause: Duration) -> Self {
@@ -104,13 +91,12 @@ impl Peer {
             if speaks_after.take_if(|time| start.elapsed() >= *time).is_some() {
                 let _ = self.try_send(text("hello")).await;
             }
-            let due = reading.time_for(taken);
+            let due = taken as f64 / reading.rate as f64;
             // Whole pauses, then all that was due meanwhile.
             let pause = reading.pause.as_secs_f64();
             let due = if pause > 0.0 { (due / pause).floor() * pause } else { due };
             sleep_until(start + Duration::from_secs_f64(due)).await;
-            let rate = reading.then.filter(|(first, _)| taken >= *first).map_or(reading.rate, |(_, rate)| rate);
-            let most = (rate / 20).clamp(64, 64 * 1024);
+            let most = (reading.rate / 20).clamp(64, 64 * 1024);
             let mut part = vec![0; most];
             match timeout(secs(100), self.io.read(&mut part)).await.expect("data, or the end") {
                 Ok(len @ 1..) => {
