@@ -69,13 +69,14 @@
 //! | warn | `no connection to the broker` | A hub's broker cannot be reached, or the connection to it has ended. The hub reconnects. | `error` has the cause. Until then publications wait: see [`brokers`](super::brokers). |
 //! | warn | `publications are lost` | A broker has lost its data or the end of them, or a server was away for longer than the broker keeps publications. | Members get the message of [`Topic::tell_gap`](crate::Topic::tell_gap). Check how the broker stores its data. |
 //! | error | `a publication is refused` | The broker has refused it for good, for example because it is too large. No member gets it. | `error` has the cause. |
-//! | warn | `the log of a topic has something that is no publication` | Something else writes to the broker under the hub's prefix, or a newer version of this crate. | Use another prefix. |
+//! | warn | `the log of a topic has a lost publication, or something that is none` | A publication that the broker has refused once came behind a later one: members get the message of [`Topic::tell_gap`](crate::Topic::tell_gap). Or something else writes to the broker under the hub's prefix. | If it was not preceded by `publications are lost` at one of the servers, use another prefix. |
 //! | error | `the log of a topic cannot be read` | Something else uses its key or subject at the broker. Other topics are not affected. | `error` has the cause. Use another prefix. |
 //! | warn | `a change of presence is not published` | Too many publications wait for the broker. | See `no connection to the broker`. |
 //! | error | ``the function of `Topic::encode` panicked`` | Your function of [`Topic::encode`](crate::Topic::encode) has panicked: in a hub with a broker the publication is a gap, and a change of presence has no message. | The panic's message is on standard error. |
 //! | error | ``the function of `Topic::tell_gap` panicked`` | Your function of [`Topic::tell_gap`](crate::Topic::tell_gap) has panicked: members get no message about a gap. | The panic's message is on standard error. |
-//! | warn | `no value for a periodic update` | The `get` function of [`Topic::periodic`](crate::Topic::periodic) has failed. The next tick tries again. | `error` has the cause. |
-//! | warn | `no periodic update` | The value could not be serialised or published. | `error` has the cause. |
+//! | warn | `no periodic update` | The `get` function of [`Topic::periodic`](crate::Topic::periodic) has failed, or its value could not be serialised or published. The next interval tries again. | `error` has the cause. |
+//! | error | ``a function of `Topic::periodic` panicked`` | Your function has panicked. The next interval tries again. | The panic's own message is on standard error. |
+//! | error | `a message panicked when it was dropped` | The bytes of a message are your own type, whose `Drop` has panicked. | Correct it. |
 //! | info | `handshake refused: ..` with another status | The request is not a valid handshake, or a shutdown is in progress. | Nothing, unless it is your own client. |
 //! | info | `a request that looks like a WebSocket handshake is none: ..` | A proxy has removed `Connection` and `Upgrade`. | See [`proxies`](super::proxies). |
 //! | info | `failed` | The connection ended as the peer broke a rule, exceeded a limit, or accepted no data. | `error` has the kind; see below. |

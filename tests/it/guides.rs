@@ -77,6 +77,7 @@ fn every_log_line_of_the_guide_is_in_the_code() {
         include_str!("../../src/hub/periodic.rs"),
         include_str!("../../src/hub/presence.rs"),
         include_str!("../../src/hub/state.rs"),
+        include_str!("../../src/hub/publication.rs"),
         include_str!("../../src/hub/topic_inner.rs"),
         include_str!("../../src/upgrade/config.rs"),
         include_str!("../../src/upgrade/hooks.rs"),

@@ -206,5 +206,5 @@ async fn a_periodic_update_without_a_value_is_a_warning_and_a_panic_of_on_presen
     assert_eq!(level(&lines.take(), "`Topic::on_presence` panicked"), "ERROR");
     topic.periodic(secs(1), async || Err::<u8, _>("no sensor"));
     tokio::time::sleep(secs(2)).await;
-    assert_eq!(level(&lines.take(), "no value for a periodic update"), "WARN");
+    assert_eq!(level(&lines.take(), "no periodic update"), "WARN");
 }

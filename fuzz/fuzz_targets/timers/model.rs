@@ -116,7 +116,13 @@ impl Model {
                 self.read_paused = paused;
             }
             Event::Received(bytes) => {
-                self.is_seen(now);
+                self.lives(now);
+                // While it closes, pings do not show that it has come to our close frame.
+                let is_through =
+                    self.much.is_none_or(|(since, is_pinged)| !is_pinged && now - since >= LONGEST_SILENCE);
+                if self.closing.is_none() && is_through {
+                    (self.backlog, self.much) = (0, None);
+                }
                 self.arrives(bytes.into(), true, now);
                 if self.has_write_failed {
                     self.closing = Some(now);
@@ -130,7 +136,11 @@ impl Model {
                 if std::mem::take(&mut self.refused)
                     && self.blocked.take().is_some_and(|since| now - since >= Duration::from_millis(10))
                 {
-                    self.is_seen(now);
+                    self.lives(now);
+                    self.backlog = self.backlog.min(5 * self.min_data_rate);
+                    if self.backlog < MUCH {
+                        self.much = None;
+                    }
                     self.is_slow = true;
                 }
                 self.backlog += u64::from(bytes) * 16;
@@ -140,16 +150,6 @@ impl Model {
                 self.goes_on(now);
             }
             Event::Close | Event::Nothing | Event::SendQueue(_) => {}
-        }
-    }
-
-    /// The peer has sent something, or taken what was blocked.
-    fn is_seen(&mut self, now: Instant) {
-        self.lives(now);
-        // While it closes, that does not show that it has come to our close frame.
-        let is_through = self.much.is_none_or(|(since, is_pinged)| !is_pinged && now - since >= LONGEST_SILENCE);
-        if self.closing.is_none() && is_through {
-            (self.backlog, self.much) = (0, None);
         }
     }
 

@@ -80,6 +80,12 @@ impl Backlog {
         true
     }
 
+    /// The peer has taken data that was blocked. What was written before lies in buffers still, where it cannot be seen: the peer
+    /// has a few seconds more for it.
+    pub(super) fn data_taken(&mut self, rate: u64) {
+        self.bytes = self.bytes.min(SECONDS_IN_BUFFERS * rate);
+    }
+
     /// A ping with this number was sent.
     pub(super) fn ping_sent(&mut self, number: u64) {
         let before = self.bytes;
@@ -105,6 +111,8 @@ impl Backlog {
     }
 }
 
+/// So long a peer may be busy with what lies in buffers behind a write that was blocked.
+const SECONDS_IN_BUFFERS: u64 = 5;
 /// With less the peer gets through it in time.
 const MUCH: u64 = 64 * 1024;
 

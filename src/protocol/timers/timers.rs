@@ -67,20 +67,13 @@ impl Timers {
     #[inline]
     pub(crate) fn bytes_received(&mut self, now: Instant) {
         self.is_later |= self.liveness.awaits_answer();
-        self.peer_seen(now);
-        if !self.deadlines.is_closing()
-            && let Some(queue) = &mut self.send_queue
-        {
-            queue.reset();
-        }
-    }
-
-    #[inline]
-    fn peer_seen(&mut self, now: Instant) {
         self.liveness.seen(now);
-        // A peer that is to close shows that it is there, not that it has come to our close frame.
+        // A peer that is to close shows by pings that it is there, not that it has come to our close frame.
         if !self.deadlines.is_closing() {
             self.is_earlier |= self.backlog.peer_seen(now) && self.has_allowance;
+            if let Some(queue) = &mut self.send_queue {
+                queue.reset();
+            }
         }
     }
 
@@ -147,8 +140,9 @@ impl Timers {
     pub(crate) fn bytes_written(&mut self, bytes: usize, now: Instant) {
         let puts_off = self.write_puts_off();
         if self.deadlines.write_accepted(now) {
-            // A peer that takes data is alive, even where our ping waits behind that. What was taken lies in buffers still.
-            self.peer_seen(now);
+            // A peer that takes data is alive, even where our ping waits behind that.
+            self.liveness.seen(now);
+            self.backlog.data_taken(self.min_data_rate);
         }
         // What the peer acknowledges is then looked at.
         self.is_earlier |= self.backlog.written(bytes, now) && self.has_send_queue;
@@ -162,10 +156,11 @@ impl Timers {
     }
 
     /// Whether a blocked write puts something off that is due earlier once it is not blocked any more: the end of a silent
-    /// peer, or of the closing handshake.
+    /// peer, or of the closing handshake, or a sample of the send queue.
     #[inline]
     fn write_puts_off(&self) -> bool {
-        self.is_write_blocked() && (self.deadlines.is_closing() || self.liveness.expiry().is_some())
+        self.is_write_blocked()
+            && (self.deadlines.is_closing() || self.liveness.expiry().is_some() || self.has_send_queue)
     }
 
     /// The transport accepts no data.
@@ -319,8 +314,8 @@ mod tests {
 
     #[test]
     fn a_peer_that_takes_what_was_blocked_is_alive() {
-        // However little of it was still to be written: behind much the peer has not come to our ping.
-        for (before, silence) in [(1024, 5), (2 * 1024 * 1024, 29)] {
+        // However little was still to be written: what was before lies in buffers, and the peer has not come to our ping.
+        for (before, silence) in [(900, 5), (2000, 7), (2 * 1024 * 1024, 10)] {
             let (mut timers, at) = timers();
             assert_eq!(timers.first_due(), Some(at(3000)));
             timers.bytes_written(before, at(0));
@@ -346,7 +341,7 @@ mod tests {
         while let Due::Nothing(Some(next)) = timers.poll(now) {
             now = next;
         }
-        assert_eq!(now, at(33_000));
+        assert_eq!(now, at(14_000));
     }
 
     #[test]
@@ -630,7 +625,7 @@ mod tests {
         const RATE: usize = 1024;
         type Step = fn(&mut Timers, Instant);
         const MUCH: usize = 64 * 1024;
-        let steps: [(&str, Step, bool); 16] = [
+        let steps: [(&str, Step, bool); 17] = [
             ("life behind little", |timers, now| timers.bytes_received(now), false),
             (
                 "life behind much",
@@ -704,6 +699,15 @@ mod tests {
                     timers.write_done();
                 },
                 false,
+            ),
+            (
+                "all is written, and what the peer acknowledges is known",
+                |timers, now| {
+                    timers.set_send_queue_known();
+                    timers.write_blocked(now);
+                    timers.write_done();
+                },
+                true,
             ),
             (
                 "all is written behind a ping, whose answer had more time until then",
