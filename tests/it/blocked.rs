@@ -76,6 +76,25 @@ async fn what_is_queued_behind_a_blocked_write_leaves_before_the_answer_to_a_clo
     assert_eq!(ws.done().await.unwrap().code().get(), 1000);
 }
 
+/// Nothing else wakes the task but the transport.
+#[tokio::test(start_paused = true)]
+async fn what_was_not_accepted_at_all_is_written_once_there_is_room() {
+    let (mut peer, far) = duplex(100);
+    let ws = Manager::from_upgraded(far, Role::Server, &config());
+    // A whole frame fills the transport.
+    let frames = [binary(vec![1; 98]), text("later")].map(|frame| frame.unmasked());
+    assert_eq!(frames[0].len(), 100);
+    ws.send(vec![1; 98]).await.unwrap();
+    ws.flush().await.unwrap();
+    ws.send("later").await.unwrap();
+    assert!(timeout(secs(1), ws.flush()).await.is_err(), "there is no room");
+    for frame in frames {
+        let mut received = vec![0; frame.len()];
+        timeout(secs(1), peer.read_exact(&mut received)).await.expect("it is written").unwrap();
+        assert_eq!(received, frame);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_write_with_more_behind_it_ends_no_reading() {
     let config = config().limits(Limits::default().incoming(1));
