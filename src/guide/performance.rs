@@ -46,7 +46,9 @@
 //! # Measured
 //!
 //! Measured by [`benches/compare`](https://github.com/tower-websocket/tower-websocket/blob/main/benches/compare/README.md), which says how. What thousands of idle connections
-//! cost, and how that grows, is in [docs/idle-connections.md](https://github.com/tower-websocket/tower-websocket/blob/main/docs/idle-connections.md).
+//! cost, and how that grows, is in [docs/idle-connections.md](https://github.com/tower-websocket/tower-websocket/blob/main/docs/idle-connections.md);
+//! how costs grow with the size of a message, the number in flight and the connections, in
+//! [docs/curves.md](https://github.com/tower-websocket/tower-websocket/blob/main/docs/curves.md).
 //!
 //! Server CPU in µs per message or handshake, memory in resident KiB per connection: medians of 3 interleaved rounds on
 //! 2026-11-26, server and client pinned to a core each of a virtual machine with 2 cores of an AMD EPYC under Linux 6.18, rustc
@@ -74,6 +76,12 @@
 //! | gorilla/websocket (go1.19.8) | 37.5 | 190 | 29.8 | 6.73 |
 //! | **tower-websocket** | 14.5 | 59.5 | 2.87 | 2.83 |
 //!
+//! | permessage-deflate, level 1, with the server's context takeover | 1 KiB JSON | 16 KiB JSON | idle after 1 KiB |
+//! | --- | --- | --- | --- |
+//! | yawc 0.5.0 | 31.7 | 169 | 345 |
+//! | Bun 1.4.5 (uWebSockets, C++), dedicated compressors | 108 | 355 | 222 |
+//! | **tower-websocket** | 29.1 | 166 | 315 |
+//!
 //! | over HTTP/2, 16 WebSockets to a connection | 64 B, 1 in flight | 64 B, 16 in flight | 64 KiB |
 //! | --- | --- | --- | --- |
 //! | axum 0.8.9 `ws` | 4.30 | 2.59 | 71.2 |
@@ -91,10 +99,13 @@
 //! 4.0 KiB in place of 3.0, and with a browser's headers about 2 KiB more. The column "to 1,000" is a
 //! publication, per delivery.
 //!
-//! What these figures say: bursts, compression, idle connections and publications cost as little as in the best peer or less, and so
-//! do messages of 16 and 64 KiB in the clear. A single message of 64 B takes 13 % more CPU time than fastwebsockets', one of 1 KiB 5 %,
-//! and a handshake 4 % more than wtx's, which has no HTTP server. A message of 1 MiB took 42 % more than tokio-websockets', and 15 %
-//! less than the best peer's in a run half an hour before. Over HTTP/2 small messages cost less than half of axum's, and 64 KiB 11 % more;
-//! over TLS 64 KiB cost 11 % more than tokio-websockets'. A server that takes HTTP/2 on the same port pays about 0.7 µs of a handshake for
-//! telling the versions apart.
+//! What these figures say: bursts, compression, idle connections and publications cost as little as in the best peer or less,
+//! and so do messages of 16 and 64 KiB in the clear. A single message of 64 B takes 13 % more CPU time than fastwebsockets',
+//! one of 1 KiB 5 %, and a handshake 4 % more than wtx's, which has no HTTP server. A message of 1 MiB took 42 % more than
+//! tokio-websockets', and 15 % less than the best peer's in a run half an hour before: the kernel copies faster or slower by
+//! the addresses of the memory. With 64 to 3,000 bytes more on its heap, the same server took 231 to 263 µs in place of 316.
+//! Over HTTP/2 small messages cost less than half of axum's, and 64 KiB 11 % more; over TLS 64 KiB cost 11 % more than
+//! tokio-websockets'. A server that takes HTTP/2 on the same port pays about 0.7 µs of a handshake for telling the versions
+//! apart. With context takeover a compressed message costs twice as much and more, in each server, as every connection has a
+//! state of its own, and together they are larger than the caches.
 //! `cargo run --release --manifest-path benches/compare/Cargo.toml` measures it on your machine, with more peers.

@@ -1,7 +1,7 @@
 //! Peers that read slowly, while what they have not read yet lies in the buffers of a kernel, of TLS, of HTTP/2 or of a
 //! proxy: they stay connected, and get everything and then the close frame.
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tower_websocket::{CloseCode, Keepalive, Limits, Manager, Role, Shutdown, Upgrader, WebSocketLayer};
 
 use crate::support::{
@@ -232,6 +232,33 @@ async fn two_kibibytes_per_second_are_enough() {
         }
     }
     cases.finish().await;
+}
+
+/// The kernel knows what the peer acknowledges, so that the answer to a ping may take longer than a silent peer has.
+#[tokio::test]
+async fn over_tcp_a_peer_that_reads_steadily_may_take_a_minute_to_its_pong() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&[Over::Tcp]) {
+        let case = peer_closes(role, over, Way::SMALL, Upgrader::new(), Bulk::whole(700 * KIB), Reading::at(15 * KIB));
+        cases.add(format!("{role:?}, {over}"), case);
+    }
+    cases.finish().await;
+}
+
+/// What it keeps for longer than that, a close or a ping would stand behind.
+#[tokio::test]
+async fn over_tcp_the_kernel_takes_little_more_than_a_mebibyte() {
+    let (ws, _peer) = open(Role::Server, Over::Tcp, Way::SMALL, quiet()).await;
+    ws.send(vec![0; 16 * MIB]).await.unwrap();
+    let start = Instant::now();
+    while ws.stats().wire_sent < 1_000_000 {
+        assert!(start.elapsed() < secs(8), "{} bytes", ws.stats().wire_sent);
+        sleep(millis(10)).await;
+    }
+    // It would go on at once.
+    sleep(millis(500)).await;
+    let taken = ws.stats().wire_sent;
+    assert!(taken < 1_500_000, "{taken} bytes");
 }
 
 #[tokio::test]
