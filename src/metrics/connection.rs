@@ -14,20 +14,20 @@ use crate::stats::{QueueSizes, Stats};
 #[derive(Debug)]
 pub(crate) struct ConnectionMetrics {
     role: Role,
-    /// When it was last counted. None before the connection is open.
-    counted_at: Option<Instant>,
+    /// When it is to be counted again. None before the connection is open.
+    due: Option<Instant>,
     stats: Stats,
     queues: QueueSizes,
 }
 
 impl ConnectionMetrics {
     pub(crate) fn new(role: Role) -> Self {
-        Self { role, counted_at: None, stats: Stats::default(), queues: QueueSizes::default() }
+        Self { role, due: None, stats: Stats::default(), queues: QueueSizes::default() }
     }
 
     /// The transport is there.
     pub(crate) fn opened(&mut self, now: Instant) {
-        self.counted_at = Some(now);
+        self.due = Some(now + INTERVAL);
         with(self.role, |handles| {
             handles.opened.increment(1);
             handles.active.increment(1);
@@ -37,7 +37,7 @@ impl ConnectionMetrics {
     /// Whether it is time to count again.
     #[inline]
     pub(crate) fn is_due(&self, now: Instant) -> bool {
-        self.counted_at.is_some_and(|counted_at| now.saturating_duration_since(counted_at) >= INTERVAL)
+        self.due.is_some_and(|due| now >= due)
     }
 
     /// Counts what the connection has carried since it was last counted.
@@ -45,7 +45,7 @@ impl ConnectionMetrics {
     pub(crate) fn count(&mut self, stats: Stats, queues: QueueSizes, now: Instant) {
         let (old, old_queues) =
             (std::mem::replace(&mut self.stats, stats), std::mem::replace(&mut self.queues, queues));
-        self.counted_at = Some(now);
+        self.due = Some(now + INTERVAL);
         with(self.role, |handles| {
             let received = [
                 stats.messages_received - old.messages_received,
@@ -67,14 +67,14 @@ impl ConnectionMetrics {
 
     /// Whether it counts as open.
     pub(crate) fn is_open(&self) -> bool {
-        self.counted_at.is_some()
+        self.due.is_some()
     }
 
     /// The connection has ended, and its handler too.
     pub(crate) fn ended(&mut self, stats: Stats, end: &Result<CloseFrame, Error>) {
-        let Some(counted_at) = self.counted_at else { return };
-        self.count(stats, QueueSizes::default(), counted_at);
-        self.counted_at = None;
+        let Some(due) = self.due else { return };
+        self.count(stats, QueueSizes::default(), due);
+        self.due = None;
         with(self.role, |handles| handles.active.decrement(1));
         closed(self.role, end);
     }
