@@ -251,7 +251,7 @@ async fn over_tcp_the_kernel_takes_little_more_than_a_mebibyte() {
     let (ws, _peer) = open(Role::Server, Over::Tcp, Way::SMALL, quiet()).await;
     ws.send(vec![0; 16 * MIB]).await.unwrap();
     let start = Instant::now();
-    while ws.stats().wire_sent < 1_000_000 {
+    while ws.stats().wire_sent < 200_000 {
         assert!(start.elapsed() < secs(8), "{} bytes", ws.stats().wire_sent);
         sleep(millis(10)).await;
     }
