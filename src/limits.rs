@@ -163,7 +163,8 @@ impl Limits {
     /// and [`close_timeout`](Self::close_timeout) are longer by the time that the bytes written since the peer's last frame
     /// take at this rate, up to 29 s in all. Where these are 64 KiB or more, a frame does not show that the peer has got
     /// through them, and they count until a later ping is answered, or for 29 s. While the transport accepts no data,
-    /// [`write_timeout`](Self::write_timeout) applies instead.
+    /// [`write_timeout`](Self::write_timeout) applies instead; once it accepts data again, what was written before that counts
+    /// as 5 s at most.
     ///
     /// # Panics
     ///

@@ -1,7 +1,6 @@
 //! Peers that send without end, or a byte at a time, or read nothing.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -12,7 +11,7 @@ use crate::shared::{
     Frame, REQUEST_TIME, binary, continuation, echo, handed_over, http_server_with_windows, millis, ping, quiet,
     request, secs, serve_connection, text,
 };
-use crate::support::{LONG, alone, close_code, connect, grown, open, resident, serve, tasks, until};
+use crate::support::{LONG, alone, close_code, connect, grown, open, resident, serve, serve_counted, tasks, until};
 
 /// Floods a server with pings and reads none of their pongs, for at most so long. Whether the server ended that.
 async fn flood_with_pings(time: Duration) -> bool {
@@ -90,13 +89,7 @@ fn a_message_of_tiny_fragments_is_as_large_as_its_payload() {
 #[test]
 fn a_flood_of_headers_reaches_no_handler() {
     alone(async {
-        let opened = Arc::new(AtomicUsize::new(0));
-        let count = opened.clone();
-        let address = serve(WebSocketLayer::new(move |_: Manager| {
-            count.fetch_add(1, Ordering::Relaxed);
-            std::future::ready(())
-        }))
-        .await;
+        let (address, opened) = serve_counted().await;
         let before = (resident(), tasks());
         for line in [
             "x-flood: 1\r\n".to_owned(),

@@ -1,19 +1,18 @@
-//! HTTP/2 with more streams than anybody needs (RFC 8441, CVE-2023-44487).
+//! HTTP/2 with more streams, headers or pings than a client needs (RFC 8441, CVE-2023-44487).
 
 use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use h2::{Reason, SendStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tower_websocket::{ErrorKind, Manager, Shutdown, WebSocketLayer};
+use tower_websocket::{ErrorKind, Shutdown, WebSocketLayer};
 
 use crate::shared::{echo, handed_over, handshake, ping, quiet, websocket_request};
-use crate::support::{LONG, alone, connect, descriptors, grown, resident, serve, tasks, until};
+use crate::support::{LONG, alone, connect, descriptors, grown, resident, serve, serve_counted, tasks, until};
 
 async fn client(address: SocketAddr) -> (SendRequest<Bytes>, JoinHandle<()>) {
     let (sender, connection) = handshake(&Builder::new(), connect(address).await).await;
@@ -123,13 +122,7 @@ fn a_flood_of_pings_whose_pongs_are_not_read_ends() {
 #[test]
 fn a_flood_of_headers_reaches_no_handler() {
     alone(async {
-        let opened = Arc::new(AtomicUsize::new(0));
-        let count = opened.clone();
-        let address = serve(WebSocketLayer::new(move |_: Manager| {
-            count.fetch_add(1, Ordering::Relaxed);
-            std::future::ready(())
-        }))
-        .await;
+        let (address, opened) = serve_counted().await;
         let before = (resident(), tasks());
         for (lines, len) in [(20_000, 1), (100, 60_000)] {
             for _ in 0..10 {

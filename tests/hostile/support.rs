@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,6 +25,17 @@ pub(crate) fn alone<T>(test: impl Future<Output = T>) -> T {
 pub(crate) fn no_other() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Serves handlers that end at once, and how many have begun.
+pub(crate) async fn serve_counted() -> (SocketAddr, Arc<AtomicUsize>) {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = begun.clone();
+    let layer = WebSocketLayer::new(move |_: Manager| {
+        count.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(())
+    });
+    (serve(layer).await, begun)
 }
 
 /// Serves this layer's WebSockets over both versions of HTTP, as the guide `server` sets it up.

@@ -28,7 +28,7 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct HeldBack {
     outgoing: Outgoing,
-    /// It is held back itself. Others are behind one that is.
+    /// It waits for the broker's answer itself. Others only follow one that does, in the order of their topic.
     waits: bool,
 }
 
@@ -324,6 +324,6 @@ mod tests {
         outbox.release_dropped("topic", Arc::as_ptr(&new));
         assert_eq!(numbers(&outbox), [1, 2, 3, 4, 5]);
         outbox.push(by(&new, 6), false).unwrap();
-        assert_eq!(numbers(&outbox).len(), 6, "nothing is held back any more");
+        assert_eq!(numbers(&outbox).len(), 6, "all of them can be published");
     }
 }
