@@ -152,10 +152,11 @@
 //! than that takes.
 //!
 //! **A peer that reads nothing** over HTTP/2 times out like any other, but hyper cannot reset its stream. With the settings
-//! above, up to 128 KiB for each of its streams (at most 300) stay in memory until the peer reads, resets the stream or
-//! disconnects. `max_connections` and [`Shutdown`](crate::Shutdown) no longer count them, and hyper's keepalive does not
-//! end the connection. A write timeout around the TCP stream, such as that of `tokio-io-timeout`, ends the whole
-//! connection.
+//! above, up to 128 KiB for each of its streams stay in memory until the peer reads, resets the stream or disconnects.
+//! `max_connections` and [`Shutdown`](crate::Shutdown) no longer count them, but `max_concurrent_streams` does: at most 300
+//! streams of one HTTP/2 connection, which then takes no further request. hyper's keepalive does not end a connection whose
+//! peer answers its pings, or reads nothing at all from TCP; a write timeout around the TCP stream, such as that of
+//! `tokio-io-timeout`, ends the latter.
 //!
 //! # The peer's address
 //!
