@@ -5,8 +5,8 @@ use tokio::time::{Instant, sleep};
 use tower_websocket::{CloseCode, Keepalive, Limits, Manager, Role, Shutdown, Upgrader, WebSocketLayer};
 
 use crate::support::{
-    Cases, KIB, MIB, Nginx, Over, Reading, Received, Socket, Way, expect, handed_over, how, millis, open, quiet, secs,
-    serve, sides,
+    Cases, KIB, MIB, Nginx, Over, Reading, Received, Socket, Way, close, expect, handed_over, how, millis, open, quiet,
+    secs, serve, sides,
 };
 
 /// What a handler sends before it returns.
@@ -152,6 +152,31 @@ async fn a_peer_behind_nginx_stays_connected() {
             sending.await.unwrap().unwrap();
         };
         cases.add(if closes { "a close behind it" } else { "the peer closes" }, case);
+    }
+    cases.finish().await;
+}
+
+/// RFC 6455 §5.5.1 and §5.5.2: behind its own close frame a peer sends no data, but still answers pings, and may ping. What
+/// arrives at a socket that is closed has its kernel drop what was still to be sent.
+#[tokio::test]
+async fn a_peer_that_speaks_behind_its_close_frame_gets_everything() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&Over::ALL) {
+        cases.add(format!("{role:?}, {over}"), async move {
+            let (ws, mut peer) = open(role, over, Way::SMALL, Upgrader::new()).await;
+            let sending = tokio::spawn({
+                let ws = ws.clone();
+                async move { Bulk::parts(MIB).send(&ws).await }
+            });
+            // As much as fits into the buffers.
+            peer.settle().await;
+            peer.send(close(1000, "")).await;
+            let received = peer.read(Reading::at(300 * KIB).pinging(millis(50))).await;
+            expect("ours", how(ws.done().await), Ok(1000));
+            let sent = ws.stats().payload_sent as usize;
+            expect("the peer", received, Received { data: sent, code: Some(1000) });
+            drop(sending);
+        });
     }
     cases.finish().await;
 }

@@ -191,8 +191,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         // Closing a TCP stream with unread input would do no more than reset it.
         match Pin::new(transport).poll_shutdown(cx) {
             Poll::Pending => {}
-            // Both close frames have passed: over HTTP/1.1 nothing more can come.
-            Poll::Ready(Ok(())) if close_received && !self.read_to_end => {
+            // Both close frames have passed: over HTTP/1.1 nothing of interest can come. But a peer that is still to get through
+            // much may answer pings meanwhile (RFC 6455 §5.5.2), and those would have a closed socket drop the rest.
+            Poll::Ready(Ok(())) if close_received && !self.read_to_end && !self.timers.has_backlog() => {
                 self.end_transport(Failure::Disconnected(None).into_error());
             }
             Poll::Ready(Ok(())) => self.change(|state| state.lifecycle.shut_down()),

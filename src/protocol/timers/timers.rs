@@ -252,6 +252,12 @@ impl Timers {
         self.deadlines.is_write_blocked()
     }
 
+    /// Whether the peer may need more than a moment to get through what it was sent.
+    #[inline]
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.backlog.bytes() >= self.min_data_rate
+    }
+
     /// The connection is to be closed at this time, or at none.
     pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
