@@ -20,8 +20,8 @@ pub(super) struct Deadlines {
     close_since: Option<Instant>,
     /// Since when the transport has accepted no data, or has not passed on what it accepted.
     write_blocked_since: Option<Instant>,
-    /// It accepted no data, not even into buffers of its own.
-    write_blocked: bool,
+    /// It accepted no data, not even into buffers of its own: some is still to be written.
+    write_pending: bool,
     /// It has accepted data since it was first blocked: the peer is slow, and takes data.
     made_progress: bool,
     /// How long such a peer may take for its next step.
@@ -43,7 +43,7 @@ impl Deadlines {
             end_of_life: limits.lifetime.map(|lifetime| now + lifetime),
             close_since: None,
             write_blocked_since: None,
-            write_blocked: false,
+            write_pending: false,
             made_progress: false,
             step_time: Duration::ZERO,
             pong_due_since: None,
@@ -60,14 +60,14 @@ impl Deadlines {
     /// The transport accepts no data, not even into buffers of its own.
     pub(super) fn write_blocked(&mut self, now: Instant) {
         self.write_blocked_since.get_or_insert(now);
-        self.write_blocked = true;
+        self.write_pending = true;
     }
 
     /// The transport accepts data again. Whether that is news of the peer: it was blocked before, and for longer than it
     /// takes to get from one task to another. TLS accepts some 64 KiB whatever the peer does.
     #[inline]
     pub(super) fn write_accepted(&mut self, now: Instant) -> bool {
-        if !std::mem::take(&mut self.write_blocked) {
+        if !std::mem::take(&mut self.write_pending) {
             // What it keeps in buffers of its own it still has to pass on.
             return false;
         }
@@ -99,7 +99,7 @@ impl Deadlines {
     #[inline]
     pub(super) fn write_done(&mut self) {
         self.write_blocked_since = None;
-        self.write_blocked = false;
+        self.write_pending = false;
         self.made_progress = false;
     }
 

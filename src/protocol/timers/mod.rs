@@ -7,6 +7,8 @@ mod keepalive;
 mod pings;
 mod rate_limiter;
 mod send_queue;
+#[cfg(test)]
+mod tests;
 #[expect(clippy::module_inception, reason = "what joins the others has their name")]
 mod timers;
 
