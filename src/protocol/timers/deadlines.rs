@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::keepalive::{LONGEST_SILENCE, time_for};
+use super::liveness::{LONGEST_SILENCE, time_for};
 use crate::limits::Limits;
 use crate::protocol::failure::Failure;
 

@@ -4,6 +4,7 @@ mod backlog;
 mod deadlines;
 mod due;
 mod keepalive;
+mod liveness;
 mod pings;
 mod rate_limiter;
 mod send_queue;

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::backlog::Backlog;
 use super::deadlines::Deadlines;
-use super::keepalive::{Keepalive, Liveness};
+use super::keepalive::Keepalive;
+use super::liveness::Liveness;
 use super::pings::Pings;
 use super::rate_limiter::RateLimiter;
 use super::send_queue::SendQueue;
