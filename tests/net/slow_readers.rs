@@ -1,7 +1,7 @@
 //! Peers that read slowly, while what they have not read yet lies in the buffers of a kernel, of TLS, of HTTP/2 or of a
 //! proxy: they stay connected, and get everything and then the close frame.
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tower_websocket::{CloseCode, Keepalive, Limits, Manager, Role, Shutdown, Upgrader, WebSocketLayer};
 
 use crate::support::{
@@ -152,6 +152,30 @@ async fn a_peer_behind_nginx_stays_connected() {
             sending.await.unwrap().unwrap();
         };
         cases.add(if closes { "a close behind it" } else { "the peer closes" }, case);
+    }
+    cases.finish().await;
+}
+
+/// Its pings do not hide that it takes data, and their pongs may wait as long as that takes.
+#[tokio::test]
+async fn a_peer_that_pings_each_second_stays_connected() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&[Over::Tcp, Over::Http2]) {
+        for way in [Way::SMALL, Way::DIRECT] {
+            for (rate, message) in [(40 * KIB, 16 * KIB), (100 * KIB, 60 * KIB), (100 * KIB, 300 * KIB)] {
+                cases.add(format!("{role:?}, {over}, {way}, {rate} B/s, messages of {message}"), async move {
+                    let (ws, mut peer) = open(role, over, way, Upgrader::new()).await;
+                    let sending = tokio::spawn({
+                        let ws = ws.clone();
+                        async move { Bulk { bytes: 20 * MIB, message }.send(&ws).await }
+                    });
+                    let reading = tokio::spawn(async move { peer.read(Reading::at(rate).pinging(secs(1))).await });
+                    expect("the end", timeout(secs(25), ws.done()).await.ok().map(how), None);
+                    sending.abort();
+                    reading.abort();
+                });
+            }
+        }
     }
     cases.finish().await;
 }

@@ -24,6 +24,8 @@ pub(super) struct Deadlines {
     write_pending: bool,
     /// It has accepted data since it was first blocked: the peer is slow, and takes data.
     made_progress: bool,
+    /// When it last accepted data that had been blocked.
+    accepted_at: Option<Instant>,
     /// How long such a peer may take for its next step.
     step_time: Duration,
     /// Since when the peer waits for a pong.
@@ -45,6 +47,7 @@ impl Deadlines {
             write_blocked_since: None,
             write_pending: false,
             made_progress: false,
+            accepted_at: None,
             step_time: Duration::ZERO,
             pong_due_since: None,
             mid_message_since: None,
@@ -54,12 +57,17 @@ impl Deadlines {
 
     /// The transport has accepted all data and has not passed it on yet.
     pub(super) fn flush_blocked(&mut self, now: Instant) {
-        self.write_blocked_since.get_or_insert(now);
+        if self.write_blocked_since.is_none() {
+            self.write_blocked_since = Some(now);
+            // A peer that takes data in steps goes on with that, though all was written in between.
+            self.made_progress |=
+                self.accepted_at.is_some_and(|accepted_at| now.saturating_duration_since(accepted_at) < NEXT_STEP);
+        }
     }
 
     /// The transport accepts no data, not even into buffers of its own.
     pub(super) fn write_blocked(&mut self, now: Instant) {
-        self.write_blocked_since.get_or_insert(now);
+        self.flush_blocked(now);
         self.write_pending = true;
     }
 
@@ -73,7 +81,10 @@ impl Deadlines {
         }
         let blocked = self.write_blocked_since.take();
         let news = blocked.is_some_and(|since| now.saturating_duration_since(since) >= NOTICEABLE_BLOCK);
-        self.made_progress |= news;
+        if news {
+            self.made_progress = true;
+            self.accepted_at = Some(now);
+        }
         news
     }
 
@@ -220,6 +231,8 @@ fn set(since: &mut Option<Instant>, goes_on: bool, now: Instant) {
 
 /// hyper's streams of HTTP/2 are fed by a task, which may be late. A peer that takes 16 KiB in less time answers pings soon.
 const NOTICEABLE_BLOCK: Duration = Duration::from_millis(10);
+/// A write that is blocked so soon after another one has the same reason: the peer is slow, and takes data.
+const NEXT_STEP: Duration = Duration::from_secs(1);
 /// How long a peer may take no data before that counts against it, where it has taken some before or a pong waits.
 const GRACE: Duration = Duration::from_secs(5);
 /// A pong must be on its way in this time, or the peer counts as one that accepts no data.
@@ -318,6 +331,19 @@ mod tests {
         deadlines.write_blocked(at(2));
         deadlines.set_pong_due(true, at(3));
         assert_eq!(deadlines.poll(at(4)).unwrap(), Some(at(12)));
+    }
+
+    #[test]
+    fn a_peer_that_takes_data_in_steps_is_slow_from_one_to_the_next() {
+        for (blocked, is_slow) in [(Duration::from_millis(999), true), (secs(1), false)] {
+            let (mut deadlines, at) = deadlines();
+            deadlines.write_blocked(at(1));
+            assert!(deadlines.write_accepted(at(2)));
+            deadlines.write_done();
+            deadlines.set_pong_due(true, at(2));
+            deadlines.write_blocked(at(2) + blocked);
+            assert_eq!(deadlines.pong_due().is_none(), is_slow);
+        }
     }
 
     #[test]

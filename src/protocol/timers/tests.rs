@@ -209,6 +209,21 @@ fn a_flood_that_delays_each_look_at_the_timers_does_not_put_the_end_off() {
 }
 
 #[test]
+fn a_peer_that_pings_as_often_as_the_queue_is_sampled_is_seen_to_acknowledge_data() {
+    let (mut timers, at) = timers();
+    timers.set_send_queue_known();
+    timers.write_blocked(at(0));
+    timers.set_pong_due(true, at(0));
+    for second in 1..20 {
+        let now = at(second * 1000);
+        assert!(matches!(timers.poll(now), Due::SampleSendQueue), "after {second} s");
+        timers.send_queue_sampled(Some(1024 * 1024 - 1024 * second as u32), now);
+        timers.bytes_received(now);
+        assert!(matches!(timers.poll(now), Due::Nothing(_)), "after {second} s");
+    }
+}
+
+#[test]
 fn the_queue_is_sampled_each_second_while_the_peer_is_waited_for() {
     type Wait = fn(&mut Timers, Instant);
     let waits: [(&str, Wait); 3] = [

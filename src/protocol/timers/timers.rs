@@ -72,7 +72,10 @@ impl Timers {
         // A peer that is to close shows by pings that it is there, not that it has come to our close frame.
         if !self.deadlines.is_closing() {
             self.is_earlier |= self.backlog.peer_seen(now) && self.has_allowance;
-            if let Some(queue) = &mut self.send_queue {
+            // While a write is blocked, all samples are of that time.
+            if !self.deadlines.is_write_blocked()
+                && let Some(queue) = &mut self.send_queue
+            {
                 queue.reset();
             }
         }
