@@ -168,3 +168,10 @@
 //!
 //! `examples/tls.rs` serves HTTP/1.1 and HTTP/2 over rustls, with the limits above. `examples/server/mod.rs` has the code
 //! that all examples share.
+//!
+//! **Slow peers.** Under TLS the crate cannot access the socket. The kernel then takes megabytes before the peer has any of
+//! them, and no more until a third of that is gone: a peer that reads 200 KiB/s can seem to accept nothing for
+//! [`Limits::write_timeout`](crate::Limits::write_timeout). On Linux, have the kernel take less where the server accepts
+//! connections, with the crate `socket2`: `SockRef::from(&stream).set_tcp_notsent_lowat(128 * 1024)`. Peers that read
+//! 40 KiB/s then stay connected; messages of a megabyte need more system calls. Over HTTP/1.1 without TLS, and in its
+//! client, the crate does that itself.

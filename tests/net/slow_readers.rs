@@ -6,7 +6,7 @@ use tower_websocket::{CloseCode, Keepalive, Limits, Manager, Role, Shutdown, Upg
 
 use crate::support::{
     Cases, KIB, MIB, Nginx, Over, Reading, Received, Socket, Way, close, expect, handed_over, how, millis, open, quiet,
-    secs, serve, sides,
+    secs, serve, serve_with, sides,
 };
 
 /// What a handler sends before it returns.
@@ -176,6 +176,36 @@ async fn a_peer_that_pings_each_second_stays_connected() {
                 });
             }
         }
+    }
+    cases.finish().await;
+}
+
+/// What the guide `server` says of `TCP_NOTSENT_LOWAT`.
+#[tokio::test]
+async fn under_tls_a_slow_peer_stays_connected_where_the_kernel_takes_little() {
+    let (layer, mut managers) = handed_over();
+    let server = serve_with(Over::Tls, layer.upgrader(Upgrader::new()), |stream| {
+        socket2::SockRef::from(stream).set_tcp_notsent_lowat(128 * 1024).unwrap();
+    })
+    .await;
+    let mut cases = Cases::default();
+    for (socket, rate, message) in [
+        (Socket::SMALL, 40 * KIB, 60 * KIB),
+        (Socket::SMALL, 100 * KIB, 300 * KIB),
+        (Socket::default(), 200 * KIB, MIB),
+    ] {
+        let mut peer = server.open(socket).await;
+        let ws = managers.recv().await.unwrap();
+        cases.add(format!("{rate} B/s, messages of {message}"), async move {
+            let sending = tokio::spawn({
+                let ws = ws.clone();
+                async move { Bulk { bytes: 20 * MIB, message }.send(&ws).await }
+            });
+            let reading = tokio::spawn(async move { peer.read(Reading::at(rate).pinging(secs(1))).await });
+            expect("the end", timeout(secs(25), ws.done()).await.ok().map(how), None);
+            sending.abort();
+            reading.abort();
+        });
     }
     cases.finish().await;
 }

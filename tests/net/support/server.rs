@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::io::{DuplexStream, duplex};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
@@ -31,6 +31,15 @@ enum Address {
 
 /// Serves this layer's WebSockets.
 pub(crate) async fn serve<H, F>(over: Over, layer: WebSocketLayer<H>) -> Server
+where
+    H: Fn(Manager) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    serve_with(over, layer, |_| ()).await
+}
+
+/// Serves this layer's WebSockets, with such settings of each TCP stream.
+pub(crate) async fn serve_with<H, F>(over: Over, layer: WebSocketLayer<H>, configure: fn(&TcpStream)) -> Server
 where
     H: Fn(Manager) -> F + Send + Sync + 'static,
     F: Future<Output: HandlerOutput> + Send + 'static,
@@ -65,6 +74,7 @@ where
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
                     stream.set_nodelay(true).unwrap();
+                    configure(&stream);
                     let (service, acceptor) = (service.clone(), acceptor.clone());
                     tokio::spawn(async move {
                         if !over.is_tls() {
