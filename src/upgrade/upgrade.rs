@@ -147,7 +147,7 @@ pin_project! {
         waiting: Option<Waiting<H>>,
         #[pin]
         connection: ConnectionFuture<OtherTransport, Handled<F>>,
-        // Until the handler has had its first turn.
+        // Until the handler was polled for the first time.
         to_compact: Option<RequestToCompact>,
         context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
         inner: Arc<Inner>,
