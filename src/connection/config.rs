@@ -21,9 +21,9 @@ use crate::role::Role;
 
 /// What a connection needs to know before its first frame.
 #[derive(Debug)]
-pub(crate) struct ConnectionConfig {
+pub(crate) struct ConnectionConfig<'a> {
     pub(crate) role: Role,
-    pub(crate) limits: Limits,
+    pub(crate) limits: &'a Limits,
     pub(crate) keepalive: Keepalive,
     /// Whether the transport is read to its end after the closing handshake: it is a stream of HTTP/2.
     pub(crate) read_to_end: bool,
@@ -36,21 +36,21 @@ pub(crate) struct ConnectionConfig {
 /// All that lives as long as the connection is made here, while what serves the handshake is still in memory: made later,
 /// it would go into the holes which that leaves behind, and the next handshake would need new memory.
 #[inline]
-pub(crate) fn prepare<Io, H>(mut config: ConnectionConfig) -> (ConnectionFuture<Io, H>, Arc<Inner>)
+pub(crate) fn prepare<Io, H>(mut config: ConnectionConfig<'_>) -> (ConnectionFuture<Io, H>, Arc<Inner>)
 where
     Io: AsyncRead + AsyncWrite + Unpin,
     H: Future<Output = CloseFrame>,
 {
     let (deflater, inflater) = config.deflate.take().unzip();
-    let inner = Inner::new(config.role, &config.limits, deflater);
-    let assembler = Assembler::new(&config.limits, inflater);
+    let inner = Inner::new(config.role, config.limits, deflater);
+    let assembler = Assembler::new(config.limits, inflater);
     let handshake_time = config.limits.handshake_time;
     let driver = Driver::new(inner.clone(), config, assembler);
     (ConnectionFuture::new(driver, handshake_time), inner)
 }
 
 /// Runs a connection over this transport in a task of its own, until its last handle is dropped.
-pub(crate) fn spawn<Io>(transport: Transport<Io>, config: ConnectionConfig) -> Arc<Inner>
+pub(crate) fn spawn<Io>(transport: Transport<Io>, config: ConnectionConfig<'_>) -> Arc<Inner>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

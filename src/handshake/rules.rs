@@ -83,7 +83,7 @@ mod tests {
         for (parts, status) in [(http1(more), 101), (http2(more), 200)] {
             let accepted = check(&parts).unwrap();
             assert_eq!(accepted.subprotocol(), Some("chat"));
-            assert_eq!(accepted.into_response(None).status(), status);
+            assert_eq!(accepted.into_response::<()>(None).status(), status);
         }
     }
 
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn http2_needs_no_key_and_ignores_one() {
         for lines in ["", "Sec-WebSocket-Key: nonsense"] {
-            let response = check(&http2(lines)).unwrap().into_response(None);
+            let response = check(&http2(lines)).unwrap().into_response::<()>(None);
             assert!(response.headers().is_empty(), "{lines}");
         }
     }

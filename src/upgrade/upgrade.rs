@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use http::Version;
 use http::request::Parts;
 use pin_project_lite::pin_project;
 use tokio_util::either::Either;
@@ -18,8 +19,9 @@ use super::permits::Permits;
 use super::streams::OpenStream;
 use super::upgrader::Upgrader;
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, ConnectionConfig, ConnectionFuture, Inner, OpenError, Waiter};
+use crate::connection::{self, ConnectionFuture, Inner, OpenError, Waiter};
 use crate::debug::{in_view, with_debug_output};
+use crate::deflate::Negotiated;
 use crate::error::Error;
 use crate::error_chain::Causes;
 use crate::handler::{HandlerOutput, is_ordinary};
@@ -36,7 +38,8 @@ use crate::shutdown::Ticket;
 #[must_use = "the connection is dropped unless this runs"]
 pub struct Upgrade {
     pub(super) transport: PendingTransport,
-    pub(super) config: ConnectionConfig,
+    pub(super) version: Version,
+    pub(super) negotiated: Option<Negotiated>,
     pub(super) request: StoredRequest,
     pub(super) subprotocol: Option<Box<str>>,
     pub(super) upgrader: Upgrader,
@@ -83,7 +86,8 @@ impl Upgrade {
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
     pub(crate) fn detach(mut self) -> Option<Manager> {
         let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
-        let manager = Manager::detached(transport, self.config, self.request, self.subprotocol);
+        let config = self.upgrader.connection_config(self.version, self.negotiated);
+        let manager = Manager::detached(transport, config, self.request, self.subprotocol);
         if let Some(ticket) = &self.ticket {
             ticket.attach(manager.connection());
         }
@@ -114,7 +118,7 @@ impl Upgrade {
         let span = |request: &Parts| self.upgrader.span(request, self.subprotocol.as_deref());
         let span = in_view(|| self.request.peek(span).unwrap_or_else(Span::none));
         let stream = self.request.peek(|request| OpenStream::count(request, self.upgrader.peer_of(request))).flatten();
-        let (connection, inner) = connection::prepare(self.config);
+        let (connection, inner) = connection::prepare(self.upgrader.connection_config(self.version, self.negotiated));
         if let Some(ticket) = &self.ticket {
             ticket.attach(&inner);
         }

@@ -95,7 +95,7 @@ impl Progress {
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     #[inline]
-    pub(in crate::connection) fn new(inner: Arc<Inner>, config: ConnectionConfig, assembler: Assembler) -> Self {
+    pub(in crate::connection) fn new(inner: Arc<Inner>, config: ConnectionConfig<'_>, assembler: Assembler) -> Self {
         let ConnectionConfig { role, limits, keepalive, read_to_end, .. } = config;
         let now = Instant::now();
         Self {
@@ -110,7 +110,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             unflushed: Unflushed::default(),
             unlimited: 0,
             progress: Progress::default(),
-            timers: Timers::new(keepalive, &limits, now),
+            timers: Timers::new(keepalive, limits, now),
             metrics: ConnectionMetrics::new(role),
             phase: Phase::Open,
             has_capacity: true,
