@@ -325,11 +325,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
     }
 
-    /// The transport is of no use any more.
+    /// The transport is of no use any more, and is closed as the lifecycle comes to its last phase.
     #[cold]
     pub(super) fn end_transport(&mut self, error: Error) {
         self.change(|state| state.lifecycle.transport_closed(error));
-        self.close_transport();
     }
 
     /// Frees everything that the connection holds but its unread messages.
