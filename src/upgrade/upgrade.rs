@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::Version;
-use http::request::Parts;
 use pin_project_lite::pin_project;
 use tokio_util::either::Either;
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -115,9 +114,11 @@ impl Upgrade {
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
     {
-        let span = |request: &Parts| self.upgrader.span(request, self.subprotocol.as_deref());
-        let span = in_view(|| self.request.peek(span).unwrap_or_else(Span::none));
-        let stream = self.request.peek(|request| OpenStream::count(request, self.upgrader.peer_of(request))).flatten();
+        let described = self.request.peek(|request| {
+            let span = in_view(|| self.upgrader.span(request, self.subprotocol.as_deref()));
+            (span, OpenStream::count(request, || self.upgrader.peer_of(request)))
+        });
+        let (span, stream) = described.unwrap_or_else(|| (Span::none(), None));
         let (connection, inner) = connection::prepare(self.upgrader.connection_config(self.version, self.negotiated));
         if let Some(ticket) = &self.ticket {
             ticket.attach(&inner);
