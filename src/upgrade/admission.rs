@@ -165,7 +165,8 @@ impl Upgrader {
         let mut request = StoredRequest::new(request);
         let end_report = self.0.on_end.clone().map(|hook| EndReport::new(hook, &mut request));
         let upgrader = self.clone();
-        let upgrade = Upgrade { transport, version, negotiated, request, subprotocol, upgrader, end_report, ticket, permits };
+        let upgrade =
+            Upgrade { transport, version, negotiated, request, subprotocol, upgrader, end_report, ticket, permits };
         (response, upgrade)
     }
 
@@ -181,6 +182,7 @@ impl Upgrader {
     /// Chooses again, for an offer that was accepted as one.
     #[cfg(feature = "axum")]
     pub(crate) fn choose_subprotocol(&self, admission: &mut Admission, headers: &http::HeaderMap) {
-        admission.accepted.set_subprotocol(self.0.rules.subprotocols.choose(headers).unwrap_or_default());
+        let offered = crate::handshake::Lines::of(headers, http::header::SEC_WEBSOCKET_PROTOCOL);
+        admission.accepted.set_subprotocol(self.0.rules.subprotocols.choose(&offered).unwrap_or_default());
     }
 }
