@@ -119,7 +119,8 @@ impl Upgrade {
             (span, OpenStream::count(request, || self.upgrader.peer_of(request)))
         });
         let (span, stream) = described.unwrap_or_else(|| (Span::none(), None));
-        let (connection, inner) = connection::prepare(self.upgrader.connection_config(self.version, self.negotiated));
+        let mut config = self.upgrader.connection_config(self.version, self.negotiated);
+        let inner = connection::prepare(&mut config);
         if let Some(ticket) = &self.ticket {
             ticket.attach(&inner);
         }
@@ -132,7 +133,7 @@ impl Upgrade {
         let upgraded = Box::pin(UpgradeFuture {
             to_compact: Some(manager.request_to_compact()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
-            connection,
+            connection: ConnectionFuture::new(inner.clone(), config),
             context: self.upgrader.get_context().map(|context| Box::pin(context.clone().cancelled_owned())),
             inner,
             end_report: self.end_report,
