@@ -133,13 +133,14 @@ impl Upgrade {
         let upgraded = Box::pin(UpgradeFuture {
             to_compact: Some(manager.request_to_compact()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
-            connection: ConnectionFuture::new(inner.clone(), config),
             context: self.upgrader.get_context().map(|context| Box::pin(context.clone().cancelled_owned())),
-            inner,
+            inner: inner.clone(),
             end_report: self.end_report,
             _ticket: self.ticket,
             _permits: self.permits.is_some().then(|| Box::new(self.permits)),
             _stream: stream,
+            // The last, so that it is made in its place: it is large.
+            connection: ConnectionFuture::new(inner, config),
         });
         // With no subscriber for it there is nothing to enter at each poll.
         let upgraded = if span.is_none() { Either::Left(upgraded) } else { Either::Right(upgraded.instrument(span)) };
