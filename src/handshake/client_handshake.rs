@@ -9,7 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::ext::Protocol;
 
-use super::headers::Lines;
+use super::headers::{Lines, has_token};
 use super::key::answer;
 use crate::error::{Error, ErrorKind};
 
@@ -62,7 +62,7 @@ impl ClientHandshake {
                 })?;
                 let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
                 let upgraded = matches!(Lines::of(headers, UPGRADE).single(), Ok(Some(value)) if is_websocket(value));
-                require(upgraded && Lines::of(headers, CONNECTION).has_token("upgrade"), || {
+                require(upgraded && has_token(headers, CONNECTION, "upgrade"), || {
                     "the server did not switch to WebSocket".to_owned()
                 })?;
                 require(

@@ -6,7 +6,7 @@ use http::{Extensions, HeaderMap, Method, Request, Uri, Version, request};
 
 use super::authority::Authority;
 use super::fields::Fields;
-use super::headers::Lines;
+use super::headers::{Lines, has_token};
 use super::rejection::{Rejection, RejectionKind};
 
 /// Whether this request is a WebSocket handshake.
@@ -62,8 +62,7 @@ impl<'a> Head<'a> {
                 && protocol().is_some_and(|protocol| protocol.as_str().eq_ignore_ascii_case("websocket"));
             return connect.then_some(Protocol::Http2);
         }
-        let upgrade = Lines::of(self.headers, UPGRADE).has_token("websocket")
-            && Lines::of(self.headers, CONNECTION).has_token("upgrade");
+        let upgrade = has_token(self.headers, UPGRADE, "websocket") && has_token(self.headers, CONNECTION, "upgrade");
         upgrade.then_some(Protocol::Http1)
     }
 
