@@ -82,15 +82,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 break None;
             }
             let len = message.len();
-            let state = lock.get_or_insert_with(|| {
+            let (state, is_wanted) = lock.get_or_insert_with(|| {
                 let mut state = self.inner.lock();
                 state.take_wakers(Waiting::Reader, &mut wakers);
-                state
+                let is_wanted = state.is_wanted();
+                (state, is_wanted)
             });
-            if state.is_wanted() {
+            if *is_wanted {
                 state.incoming.push(message, len);
-                self.has_capacity = state.incoming.has_capacity();
-                state.capacity_awaited = !self.has_capacity;
+                if !state.incoming.has_capacity() {
+                    self.has_capacity = false;
+                    state.capacity_awaited = true;
+                }
             } else {
                 state.incoming.count(len);
             }
