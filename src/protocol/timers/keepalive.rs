@@ -103,6 +103,11 @@ impl Keepalive {
     pub(crate) fn answers_text(self) -> bool {
         self.text_heartbeat
     }
+
+    /// After how much silence the first ping or the end is due, if ever.
+    pub(crate) fn first_due(self) -> Option<Duration> {
+        [self.interval, self.timeout].into_iter().flatten().min()
+    }
 }
 
 /// A timer below this would be a busy loop.

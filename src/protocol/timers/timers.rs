@@ -59,11 +59,6 @@ impl Timers {
         }
     }
 
-    /// When the first ping or the keepalive's timeout is due, if ever.
-    pub(crate) fn first_due(&self) -> Option<Instant> {
-        self.liveness.first_due()
-    }
-
     /// Bytes have arrived.
     #[inline]
     pub(crate) fn bytes_received(&mut self, now: Instant) {
