@@ -70,6 +70,7 @@ pub(super) fn handler_ended(time: Duration) {
 }
 
 /// So many bytes were charged to the process's budget, or given back where that is less than zero.
+#[inline(never)]
 pub(crate) fn budget_changed(bytes: isize) {
     with_common(|common| common.budget.increment(bytes as f64));
 }
