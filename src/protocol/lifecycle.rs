@@ -44,7 +44,9 @@ pub(crate) enum Phase {
     Open,
     WriteFailed,
     Closing,
-    Draining { close_received: bool, shut_down: bool },
+    Draining,
+    /// Draining, and our side is shut down.
+    ShutDown,
     Closed,
 }
 
@@ -71,9 +73,8 @@ impl Lifecycle {
             Self::Open => Phase::Open,
             Self::WriteFailed(_) => Phase::WriteFailed,
             Self::Closing(_) => Phase::Closing,
-            Self::Draining { close_received, shut_down, .. } => {
-                Phase::Draining { close_received: *close_received, shut_down: *shut_down }
-            }
+            Self::Draining { shut_down: false, .. } => Phase::Draining,
+            Self::Draining { shut_down: true, .. } => Phase::ShutDown,
             Self::Closed(_) => Phase::Closed,
         }
     }
@@ -107,6 +108,11 @@ impl Lifecycle {
     #[inline]
     pub(crate) fn is_receiving(&self) -> bool {
         matches!(self, Self::Open | Self::WriteFailed(_))
+    }
+
+    /// Whether both close frames have passed, and our side of the transport is not shut down yet.
+    pub(crate) fn is_handshake_complete(&self) -> bool {
+        matches!(self, Self::Draining { close_received: true, .. })
     }
 
     /// Why nothing that is queued will be written any more, if that is so.
@@ -263,7 +269,7 @@ mod tests {
         assert!(lifecycle.peer_closed(frame(1001)));
         assert!(!lifecycle.close(frame(1000)));
         lifecycle.handshake_over();
-        assert_eq!(lifecycle.phase(), Phase::Draining { close_received: true, shut_down: false });
+        assert_eq!(lifecycle.phase(), Phase::Draining);
         assert!(lifecycle.ended().is_none());
         lifecycle.shut_down();
         assert!(lifecycle.ended().is_some());

@@ -283,7 +283,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 self.inner.release();
                 self.timers.set_write_failed(self.now);
             }
-            Phase::Closing | Phase::Draining { .. } => {
+            Phase::Closing | Phase::Draining | Phase::ShutDown => {
                 self.receiver.discard();
                 self.inner.release_compressor();
                 self.timers.stop_rate_limit();

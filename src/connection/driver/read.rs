@@ -17,9 +17,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     #[inline]
     pub(super) fn drive_reads(&mut self, cx: &mut Context<'_>) -> bool {
         match self.phase {
-            Phase::Draining { shut_down: true, .. } => return self.drain(cx),
+            Phase::ShutDown => return self.drain(cx),
             // Nothing that the peer sends counts any more.
-            Phase::Draining { .. } | Phase::Closed => return false,
+            Phase::Draining | Phase::Closed => return false,
             Phase::Open | Phase::WriteFailed | Phase::Closing => {}
         }
         if std::mem::take(&mut self.heartbeat_due) {
@@ -42,7 +42,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         while let Some(event) = self.receive_messages(&mut made_progress) {
             made_progress = true;
             self.on_event(event);
-            if matches!(self.phase, Phase::Draining { .. } | Phase::Closed) {
+            if matches!(self.phase, Phase::Draining | Phase::ShutDown | Phase::Closed) {
                 return true;
             }
         }
@@ -82,15 +82,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 break None;
             }
             let len = message.len();
-            let state = lock.get_or_insert_with(|| {
+            let (state, is_wanted) = lock.get_or_insert_with(|| {
                 let mut state = self.inner.lock();
                 state.take_wakers(Waiting::Reader, &mut wakers);
-                state
+                let is_wanted = state.is_wanted();
+                (state, is_wanted)
             });
-            if state.is_wanted() {
+            if *is_wanted {
                 state.incoming.push(message, len);
-                self.has_capacity = state.incoming.has_capacity();
-                state.capacity_awaited = !self.has_capacity;
+                if !state.incoming.has_capacity() {
+                    self.has_capacity = false;
+                    state.capacity_awaited = true;
+                }
             } else {
                 state.incoming.count(len);
             }

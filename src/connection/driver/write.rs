@@ -42,7 +42,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             || !self.writing.is_empty()
             || !self.control.is_empty()
             || self.must_flush()
-            || matches!(self.phase, Phase::Draining { .. })
+            || self.phase == Phase::Draining
     }
 
     // Apart, or else the compiler keeps the address of each field that it may need ready for the next time round.
@@ -91,7 +91,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             }
         }
         self.flush(cx);
-        if matches!(self.phase, Phase::Draining { .. }) {
+        if self.phase == Phase::Draining {
             self.finish_writing(cx);
         }
     }
@@ -116,9 +116,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let Some(transport) = &mut self.transport else { return Poll::Pending };
         match transport {
             Transport::Left(stream)
-                if matches!(self.phase, Phase::Draining { .. })
-                    && self.control.is_stopped()
-                    && self.writing.is_contiguous() =>
+                if self.phase == Phase::Draining && self.control.is_stopped() && self.writing.is_contiguous() =>
             {
                 poll_write_last(Pin::new(stream), cx, self.writing.front())
             }
@@ -182,7 +180,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// Once everything is written: after the closing handshake our side is shut down.
     #[cold]
     fn finish_writing(&mut self, cx: &mut Context<'_>) {
-        let Phase::Draining { close_received, shut_down: false } = self.phase else { return };
         let Some(transport) = &mut self.transport else { return };
         // Our close frame is in what is written once nothing may follow it.
         if self.unflushed.bytes > 0 || !self.writing.is_empty() || !self.control.is_stopped() {
@@ -192,7 +189,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         match Pin::new(transport).poll_shutdown(cx) {
             Poll::Pending => {}
             // Both close frames have passed: over HTTP/1.1 nothing more can come.
-            Poll::Ready(Ok(())) if close_received && !self.read_to_end => {
+            Poll::Ready(Ok(())) if !self.read_to_end && self.inner.lock().lifecycle.is_handshake_complete() => {
                 self.end_transport(Failure::Disconnected(None).into_error());
             }
             Poll::Ready(Ok(())) => self.change(|state| state.lifecycle.shut_down()),
