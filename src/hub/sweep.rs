@@ -82,7 +82,7 @@ impl Sweep {
             for (feed, member) in members.behind(round.visited).take(MOST_VISITED) {
                 visited += 1;
                 round.visited = Some(feed);
-                if member.sent == log.head() {
+                if member.sent == log.head() || member.waits_for.is_some() {
                     continue;
                 }
                 let known =

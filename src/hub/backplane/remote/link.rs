@@ -41,11 +41,16 @@ struct State {
     requests: Vec<Request>,
 }
 
-/// Which topics are to be followed.
+/// What is to be done with a topic.
 #[derive(Debug)]
 pub(in crate::hub::backplane) enum Request {
+    /// What the log has by now is to be read: members of a topic that is followed wait for it.
+    CatchUp(Weak<TopicInner>),
     Follow(Weak<TopicInner>),
-    Unfollow { name: Arc<str>, topic: usize },
+    Unfollow {
+        name: Arc<str>,
+        topic: usize,
+    },
 }
 
 impl Remote {
@@ -87,6 +92,12 @@ impl Remote {
     pub(in crate::hub::backplane) fn follow(&self, topic: &Arc<TopicInner>) {
         if topic.start_following() {
             self.link.request(Request::Follow(Arc::downgrade(topic)));
+        }
+    }
+
+    pub(in crate::hub::backplane) fn catch_up(&self, topic: &Arc<TopicInner>) {
+        if topic.request_catch_up() {
+            self.link.request(Request::CatchUp(Arc::downgrade(topic)));
         }
     }
 
