@@ -65,6 +65,7 @@ pub(super) fn round_trip(role: Role, time: Duration) {
 }
 
 /// A handler has run for so long.
+#[inline(never)]
 pub(super) fn handler_ended(time: Duration) {
     with_common(|common| common.handler.record(time));
 }
@@ -87,6 +88,7 @@ pub(crate) fn rejected(kind: RejectionKind) {
 }
 
 /// A connection has ended.
+#[cold]
 pub(super) fn closed(role: Role, end: &Result<CloseFrame, Error>) {
     let role = labels::role(role);
     match end {
