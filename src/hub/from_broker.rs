@@ -58,6 +58,10 @@ impl TopicInner {
         !std::mem::replace(&mut self.lock().is_followed, true)
     }
 
+    pub(super) fn is_followed(&self) -> bool {
+        self.lock().is_followed
+    }
+
     /// The last position, once the broker has answered.
     pub(super) fn known_position(&self) -> Option<Position> {
         let state = self.lock();

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::envelope::{Envelope, EnvelopeId};
-use super::link::{Link, Request};
+use super::link::Link;
+use super::requests::Request;
 use crate::connection::FeedId;
 use crate::hub::from_broker::{Kept, Loaded};
 use crate::hub::position::Position;

@@ -13,6 +13,7 @@ mod link;
 mod next;
 mod outbox;
 mod reconnect;
+mod requests;
 
 pub use self::broker::Broker;
 pub(super) use self::broker::{Connect, Session};
