@@ -81,9 +81,9 @@ impl State {
 
     /// Gives these members, of those that wait for the broker, what they asked for.
     #[cfg(any(feature = "nats", feature = "redis"))]
-    pub(super) fn replay_to_waiting(&mut self, budget: &Budget, mut is_due: impl FnMut(FeedId, Replay) -> bool) {
+    pub(super) fn replay_to_waiting(&mut self, budget: &Budget, is_due: impl FnMut(FeedId, Replay) -> bool) {
         let mut members = std::mem::take(&mut self.members);
-        for (id, member, replay) in members.take_waiting(|id, replay| is_due(id, replay)) {
+        for (id, member, replay) in members.take_waiting(is_due) {
             let (_, items) = self.replay(replay, &member.connection, member.encoding, budget);
             member.sent = self.log.head();
             member.connection.replay(id, items);
