@@ -155,7 +155,7 @@ pub fn parse_close(payload: &[u8]) -> Result<CloseFrame, String> {
 
 /// The payload of a close frame.
 pub fn close_payload(frame: &CloseFrame) -> Vec<u8> {
-    protocol::close_payload(frame)
+    protocol::close_payload(frame).to_vec()
 }
 
 /// A client's handshake that waits for its answer.

@@ -5,6 +5,9 @@
 //! processes of their own, one for each 10,000 connections and each at a loopback address of its own, so that ports
 //! suffice. A number takes about half a minute. Linux only, as it reads `/proc`.
 //!
+//! With `--http2` before the numbers, 100 WebSockets share a TCP connection as streams of HTTP/2: so a process may hold more
+//! than it may have files open. There is no figure for bare TCP then.
+//!
 //! | column | meaning |
 //! | --- | --- |
 //! | heap | bytes on the server's heap for each connection, with default settings but for `drop_request` |
@@ -19,6 +22,7 @@ mod server;
 
 mod bare;
 mod clients;
+mod http2;
 mod process;
 mod websockets;
 
@@ -32,11 +36,14 @@ type Result<T> = std::result::Result<T, Box<dyn StdError + Send + Sync>>;
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["server", connections, bare] => websockets::serve(connections, bare),
+        ["server", connections, bare] => websockets::serve(Protocol::Http1, connections, Some(bare)),
+        ["server-http2", connections] => websockets::serve(Protocol::Http2, connections, None),
         ["client", address, connections] => websockets::connect(address, connections),
+        ["client-http2", address, connections] => websockets::connect_http2(address, connections),
         ["bare-server", connections] => bare::serve(connections),
         ["bare-client", address, connections] => bare::connect(address, connections),
-        ref numbers => measure_each(numbers),
+        ["--http2", ref numbers @ ..] => measure_each(Protocol::Http2, numbers),
+        ref numbers => measure_each(Protocol::Http1, numbers),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,9 +54,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// What WebSockets run over.
+#[derive(Clone, Copy, PartialEq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
 /// Measures these numbers of connections one after the other.
-fn measure_each(numbers: &[&str]) -> Result<()> {
-    let most = process::open_files()?.saturating_sub(SPARE_FILES);
+fn measure_each(protocol: Protocol, numbers: &[&str]) -> Result<()> {
+    let files = process::open_files()?.saturating_sub(SPARE_FILES);
+    let most = if protocol == Protocol::Http2 { http2::most_websockets(files) } else { files };
     let numbers = match numbers {
         [] => vec![most],
         numbers => numbers.iter().map(|number| number.parse()).collect::<std::result::Result<_, _>>()?,
@@ -60,14 +75,27 @@ fn measure_each(numbers: &[&str]) -> Result<()> {
             println!("{connections:>11} | one process may hold {most} here (`ulimit -n`)");
             continue;
         }
-        let number = connections.to_string();
-        let bare =
-            Command::new(env::current_exe()?).args(["bare-server", &number]).stderr(Stdio::inherit()).output()?;
-        let bare = String::from_utf8(bare.stdout)?;
-        let status = Command::new(env::current_exe()?).args(["server", &number, bare.trim()]).status()?;
-        if !status.success() {
-            return Err(format!("{connections} connections: {status}").into());
+        measure(protocol, &connections.to_string())?;
+    }
+    Ok(())
+}
+
+/// Measures this number of connections, in processes of their own.
+fn measure(protocol: Protocol, connections: &str) -> Result<()> {
+    let mut server = Command::new(env::current_exe()?);
+    match protocol {
+        Protocol::Http1 => {
+            let mut bare = Command::new(env::current_exe()?);
+            let bare = bare.args(["bare-server", connections]).stderr(Stdio::inherit()).output()?;
+            server.args(["server", connections, String::from_utf8(bare.stdout)?.trim()]);
         }
+        Protocol::Http2 => {
+            server.args(["server-http2", connections]);
+        }
+    }
+    let status = server.status()?;
+    if !status.success() {
+        return Err(format!("{connections} connections: {status}").into());
     }
     Ok(())
 }

@@ -9,15 +9,16 @@ use tokio::time::sleep;
 use tower_websocket::{Connector, Keepalive, Manager, Message, WebSocketConfig, WebSocketLayer};
 
 use super::clients::{CONNECTED, Clients, Countdown, RECEIVED, connect_each};
+use super::http2::Streams;
 use super::process::{idle_share, rss, runtime};
-use super::{INTERVAL, Result, server};
+use super::{INTERVAL, Protocol, Result, server};
 
 /// The server's process: holds the connections, and measures. `bare` is the share of a core that bare TCP took.
-pub(crate) fn serve(connections: &str, bare: &str) -> Result<()> {
+pub(crate) fn serve(protocol: Protocol, connections: &str, bare: Option<&str>) -> Result<()> {
     let connections: usize = connections.parse()?;
-    let bare: f64 = bare.parse()?;
+    let bare = bare.map(str::parse::<f64>).transpose()?;
     let runtime = runtime()?;
-    let mut server = runtime.block_on(Server::start(connections))?;
+    let mut server = runtime.block_on(Server::start(protocol, connections))?;
     let before = rss()?;
     let mut opened = Ok(());
     let heap = measure(|| opened = runtime.block_on(server.opened())).bytes_current;
@@ -26,16 +27,16 @@ pub(crate) fn serve(connections: &str, bare: &str) -> Result<()> {
     let each = |bytes: i64| bytes / connections as i64;
 
     let busy = runtime.block_on(idle_share())?;
-    let per_ping = |share: f64| share * 1e6 * INTERVAL.as_secs_f64() / connections as f64;
+    let per_ping = |share: f64| format!("{:.2}", share * 1e6 * INTERVAL.as_secs_f64() / connections as f64);
 
     let reached = runtime.block_on(server.publish())?;
     println!(
-        "{connections:>11} | {:>6} | {:>5} | {:>5.2} | {:>11.2} | {:>11.2} | {:>14}",
+        "{connections:>11} | {:>6} | {:>5} | {:>5.2} | {:>11} | {:>11} | {:>14}",
         each(heap),
         each(rss),
         busy * 100.0,
         per_ping(busy),
-        per_ping(bare),
+        bare.map_or_else(|| "-".to_owned(), per_ping),
         reached.as_millis()
     );
     Ok(())
@@ -48,7 +49,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(connections: usize) -> Result<Self> {
+    async fn start(protocol: Protocol, connections: usize) -> Result<Self> {
         let handles = Arc::new(Mutex::new(Vec::with_capacity(connections)));
         let layer = WebSocketLayer::new({
             let handles = handles.clone();
@@ -59,8 +60,12 @@ impl Server {
             }
         });
         let service = layer.into_service();
-        let clients = Clients::start("client", connections, |listener| {
-            tokio::spawn(server::serve(listener, server::http().http1_only(), service.clone()));
+        let (client, http) = match protocol {
+            Protocol::Http1 => ("client", server::http().http1_only()),
+            Protocol::Http2 => ("client-http2", server::http().http2_only()),
+        };
+        let clients = Clients::start(client, connections, |listener| {
+            tokio::spawn(server::serve(listener, http.clone(), service.clone()));
         })
         .await?;
         Ok(Self { connections, handles, clients })
@@ -94,19 +99,32 @@ impl Server {
 
 /// A client's process: holds its connections, and reports when all are open, and when all have received the message.
 pub(crate) fn connect(address: &str, connections: &str) -> Result<()> {
-    let connections: usize = connections.parse()?;
-    // The server's pings are all that is measured.
-    let connector = Connector::new().config(WebSocketConfig::new().keepalive(Keepalive::disabled()));
+    let connector = Connector::new().config(config());
     let url = format!("ws://{address}/");
+    run(connections.parse()?, || {
+        let (connector, url) = (connector.clone(), url.clone());
+        async move { Ok(connector.connect(url).await?) }
+    })
+}
+
+/// The same over HTTP/2.
+pub(crate) fn connect_http2(address: &str, connections: &str) -> Result<()> {
+    let connections = connections.parse()?;
+    let streams = Streams::new(address, config(), connections);
+    run(connections, || streams.open())
+}
+
+/// The server's pings are all that is measured.
+fn config() -> WebSocketConfig {
+    WebSocketConfig::new().keepalive(Keepalive::disabled())
+}
+
+fn run<O>(connections: usize, open: impl Fn() -> O) -> Result<()>
+where
+    O: Future<Output = Result<Manager>> + Send + 'static,
+{
     let missing = Countdown::new(connections);
-    runtime()?.block_on(connect_each(
-        connections,
-        || {
-            let (connector, url) = (connector.clone(), url.clone());
-            async move { Ok(connector.connect(url).await?) }
-        },
-        |ws| receive(ws, missing.clone()),
-    ))
+    runtime()?.block_on(connect_each(connections, open, |ws| receive(ws, missing.clone())))
 }
 
 async fn receive(ws: Manager, missing: Arc<Countdown>) -> Result<()> {

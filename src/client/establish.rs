@@ -32,8 +32,8 @@ impl PendingHandshake {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let subprotocol = self.opening.confirm(response)?;
-        let deflate = match self.config.offered() {
-            Some(compression) => compression.confirm(response.headers())?.map(|agreed| (compression, agreed)),
+        let negotiated = match self.config.offered() {
+            Some(compression) => compression.confirm(response.headers())?,
             None if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
                 return Err(Error::with_source(
                     ErrorKind::Handshake,
@@ -42,7 +42,7 @@ impl PendingHandshake {
             }
             None => None,
         };
-        let config = self.config.connection_config(Role::Client, deflate);
+        let config = self.config.connection_config(Role::Client, negotiated);
         Ok(Manager::detached(transport, config, StoredRequest::new(self.request), subprotocol))
     }
 }

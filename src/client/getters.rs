@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 
 use super::connector::Connector;
-use crate::handshake::elements;
+use crate::handshake::Lines;
 use crate::upgrade::WebSocketConfig;
 
 /// What was set.
@@ -22,7 +22,7 @@ impl Connector {
 
     /// The subprotocols that are offered, the preferred one first.
     pub fn get_subprotocols(&self) -> impl Iterator<Item = &str> {
-        elements(&self.headers, SEC_WEBSOCKET_PROTOCOL).filter_map(|offer| str::from_utf8(offer).ok())
+        Lines::of(&self.headers, SEC_WEBSOCKET_PROTOCOL).elements().filter_map(|offer| str::from_utf8(offer).ok())
     }
 
     /// Whether [`http2`](Self::http2) was set.

@@ -55,6 +55,11 @@ impl Feeds {
         self.entries.iter_mut().find(|entry| entry.id == id).map(|entry| &mut entry.feed)
     }
 
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Whether nothing waits in any of them.
     #[inline]
     pub(super) fn is_idle(&self) -> bool {

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use pin_project_lite::pin_project;
@@ -12,7 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::config::ConnectionConfig;
 use super::driver::{Driver, Handler};
+use super::inner::Inner;
 use super::panicked::panicked;
 use super::transport::Transport;
 use crate::close::CloseFrame;
@@ -37,12 +39,13 @@ where
 {
     /// A connection that waits for its transport.
     #[inline]
-    pub(super) fn new(driver: Driver<Io>, handshake_time: Duration) -> Self {
-        let handshake_deadline = driver.now + handshake_time;
+    pub(crate) fn new(inner: Arc<Inner>, config: ConnectionConfig<'_>) -> Self {
+        let (now, handshake_time) = (Instant::now(), config.limits.handshake_time);
         // Where the first ping is due sooner, the timer can stay as it is once the connection is open.
-        let first_due = driver.first_due().unwrap_or(handshake_deadline);
-        let timer = sleep_until(handshake_deadline.min(first_due));
-        Self { driver, handler: None, timer, handshake_deadline }
+        let first_due = config.keepalive.first_due().map_or(handshake_time, |due| due.min(handshake_time));
+        let timer = sleep_until(now + first_due);
+        let handshake_deadline = now + handshake_time;
+        Self { driver: Driver::new(inner, config, now), handler: None, timer, handshake_deadline }
     }
 
     /// Waits until the transport will not come any more: it took too long, or the connection was aborted.

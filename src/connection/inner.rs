@@ -281,7 +281,8 @@ impl Inner {
     pub(super) fn changed(&self, mut state: MutexGuard<'_, State>) {
         let wakers = state.take_all_wakers();
         let ended = state.lifecycle.ended().is_some();
-        let feeds = (!state.lifecycle.is_writable()).then(|| std::mem::take(&mut state.feeds));
+        let drops_feeds = !state.lifecycle.is_writable() && !state.feeds.is_empty();
+        let feeds = drops_feeds.then(|| std::mem::take(&mut state.feeds));
         drop(state);
         // Without the lock: their guards take others.
         drop(feeds);

@@ -4,7 +4,7 @@ use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS};
 
 use super::settings::{Compression, MAX_WINDOW_BITS, WINDOW_BITS};
 use crate::error::{Error, ErrorKind};
-use crate::handshake::{Extension, extensions};
+use crate::handshake::{Extension, Lines, extensions};
 use crate::role::Role;
 
 /// What both sides agreed on.
@@ -50,7 +50,8 @@ impl Compression {
     /// The server's decision: the first offer of a request that we can keep to, or `None` to go without compression. A header
     /// that is malformed was refused before.
     pub(crate) fn accept(&self, headers: &HeaderMap) -> Option<Negotiated> {
-        extensions(headers).flatten().filter(|offer| offer.name == NAME).find_map(|offer| self.accept_offer(&offer))
+        let lines = Lines::of(headers, SEC_WEBSOCKET_EXTENSIONS);
+        extensions(&lines).flatten().filter(|offer| offer.name == NAME).find_map(|offer| self.accept_offer(&offer))
     }
 
     fn accept_offer(&self, offer: &Extension<'_>) -> Option<Negotiated> {
@@ -93,9 +94,10 @@ impl Compression {
     /// inflated.
     pub(crate) fn confirm(&self, headers: &HeaderMap) -> Result<Option<Negotiated>, Error> {
         let refused = |why: &str| Err(Error::with_source(ErrorKind::Handshake, why));
-        let mut answers = extensions(headers);
+        let lines = Lines::of(headers, SEC_WEBSOCKET_EXTENSIONS);
+        let mut answers = extensions(&lines);
         let answer = match answers.next() {
-            None if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
+            None if !lines.is_empty() => {
                 return refused("the server's Sec-WebSocket-Extensions names no extension");
             }
             None => return Ok(None),

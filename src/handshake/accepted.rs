@@ -29,8 +29,8 @@ impl Accepted {
 
     /// The response: 101 (RFC 6455 §4.2.2), or 200 over HTTP/2 (RFC 8441 §5). `extensions` are those that were agreed
     /// on.
-    pub(crate) fn into_response(self, extensions: Option<HeaderValue>) -> Response<()> {
-        let mut response = Response::new(());
+    pub(crate) fn into_response<B: Default>(self, extensions: Option<HeaderValue>) -> Response<B> {
+        let mut response = Response::new(B::default());
         if let Some(accept_key) = self.accept_key {
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             let headers = response.headers_mut();
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn http2_only_says_yes() {
-        let response = Accepted::new(None, None).into_response(None);
+        let response = Accepted::new(None, None).into_response::<()>(None);
         assert_eq!(response.status(), 200);
         assert!(response.headers().is_empty());
     }
@@ -88,6 +88,6 @@ mod tests {
         accepted.set_subprotocol(Some(HeaderValue::from_static("news")));
         assert_eq!(accepted.subprotocol(), Some("news"));
         accepted.set_subprotocol(None);
-        assert!(accepted.into_response(None).headers().is_empty());
+        assert!(accepted.into_response::<()>(None).headers().is_empty());
     }
 }

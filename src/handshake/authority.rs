@@ -27,8 +27,8 @@ impl<'a> Host<&'a str> {
             return Some(Self::Ip(address.into()));
         }
         let name = text.strip_suffix('.').unwrap_or(text);
-        let is_name = name.split('.').all(is_label);
-        (is_name && (!ends_in_number(name) || name.parse::<Ipv4Addr>().is_ok())).then_some(Self::Name(text))
+        (labels(name).all(is_label) && (!ends_in_number(name) || name.parse::<Ipv4Addr>().is_ok()))
+            .then_some(Self::Name(text))
     }
 
     fn into_owned(self) -> Host<Box<str>> {
@@ -149,7 +149,11 @@ pub(crate) fn default_port(scheme: &str) -> Option<u16> {
 
 fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     // The colons of an IPv6 address stand inside of its brackets.
-    let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+    let end = if text.starts_with('[') {
+        text.find(']')? + 1
+    } else {
+        text.bytes().position(|byte| byte == b':').unwrap_or(text.len())
+    };
     let (host, rest) = text.split_at(end);
     if rest.is_empty() {
         return Some((host, None));
@@ -162,14 +166,19 @@ fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
 
 /// Whether the last label is one that resolvers may read as a part of an IPv4 address.
 fn ends_in_number(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
-    last.bytes().all(|byte| byte.is_ascii_digit())
-        || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    let last = labels(name).next_back().unwrap_or_default();
+    let hex = last.strip_prefix(b"0x").or_else(|| last.strip_prefix(b"0X"));
+    last.iter().all(u8::is_ascii_digit) || hex.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
-fn is_label(label: &str) -> bool {
-    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+/// The labels of a name. Every handshake is checked, and its characters take more than twice the instructions of its bytes
+/// (callgrind).
+fn labels(name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
+    name.as_bytes().split(|byte| *byte == b'.')
+}
+
+fn is_label(label: &[u8]) -> bool {
+    !label.is_empty() && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 #[cfg(test)]

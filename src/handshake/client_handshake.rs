@@ -9,7 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::ext::Protocol;
 
-use super::headers::{elements, has_token, single};
+use super::headers::{Lines, has_token};
 use super::key::answer;
 use crate::error::{Error, ErrorKind};
 
@@ -61,21 +61,24 @@ impl ClientHandshake {
                     format!("the server answered {}", response.status())
                 })?;
                 let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
-                let upgraded = matches!(single(headers, UPGRADE), Ok(Some(value)) if is_websocket(value));
+                let upgraded = matches!(Lines::of(headers, UPGRADE).single(), Ok(Some(value)) if is_websocket(value));
                 require(upgraded && has_token(headers, CONNECTION, "upgrade"), || {
                     "the server did not switch to WebSocket".to_owned()
                 })?;
-                require(matches!(single(headers, SEC_WEBSOCKET_ACCEPT), Ok(Some(key)) if key == accept_key), || {
-                    "the server's Sec-WebSocket-Accept does not answer our key".to_owned()
-                })?;
+                require(
+                    matches!(Lines::of(headers, SEC_WEBSOCKET_ACCEPT).single(), Ok(Some(key)) if key == accept_key),
+                    || "the server's Sec-WebSocket-Accept does not answer our key".to_owned(),
+                )?;
             }
             None => {
                 require(response.status() == StatusCode::OK, || format!("the server answered {}", response.status()))?
             }
         }
         let repeated = || refused("the server chose more than one subprotocol");
-        let Some(chosen) = single(headers, SEC_WEBSOCKET_PROTOCOL).map_err(|_| repeated())? else { return Ok(None) };
-        let offered = elements(&self.subprotocols, SEC_WEBSOCKET_PROTOCOL).any(|offer| offer == chosen.as_bytes());
+        let chosen = Lines::of(headers, SEC_WEBSOCKET_PROTOCOL).single().map_err(|_| repeated())?;
+        let Some(chosen) = chosen else { return Ok(None) };
+        let offered =
+            Lines::of(&self.subprotocols, SEC_WEBSOCKET_PROTOCOL).elements().any(|offer| offer == chosen.as_bytes());
         require(offered, || "the server chose a subprotocol that was not offered".to_owned())?;
         Ok(chosen.to_str().ok().map(Box::from))
     }

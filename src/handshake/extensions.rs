@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{HeaderMap, SEC_WEBSOCKET_EXTENSIONS};
-
-use super::headers::is_token;
+use super::headers::{Lines, is_token};
 
 /// One element of the list: a name with its parameters, in the order of the header.
 #[derive(Debug, PartialEq)]
@@ -28,8 +26,8 @@ pub(crate) struct Malformed;
 ///
 /// A list without an element is none for servers, as proxies empty the header to turn compression off (RFC 9110 §5.6.1 lets
 /// lists have empty elements).
-pub(crate) fn extensions(headers: &HeaderMap) -> impl Iterator<Item = Result<Extension<'_>, Malformed>> {
-    headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().flat_map(|value| Elements { rest: value.as_bytes() })
+pub(crate) fn extensions<'a>(lines: &Lines<'a>) -> impl Iterator<Item = Result<Extension<'a>, Malformed>> + use<'a> {
+    lines.iter().flat_map(|line| Elements { rest: line })
 }
 
 struct Elements<'a> {
@@ -115,7 +113,7 @@ fn is_space(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS};
     use proptest::prelude::*;
 
     use super::*;
@@ -130,7 +128,9 @@ mod tests {
             });
             extension.name.to_owned() + &params.collect::<String>()
         };
-        extensions(&headers).map(|element| element.map_or("?".to_owned(), show)).collect()
+        extensions(&Lines::of(&headers, SEC_WEBSOCKET_EXTENSIONS))
+            .map(|element| element.map_or("?".to_owned(), show))
+            .collect()
     }
 
     #[test]

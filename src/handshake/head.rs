@@ -5,7 +5,8 @@ use http::uri::Scheme;
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version, request};
 
 use super::authority::Authority;
-use super::headers::{has_token, single};
+use super::fields::Fields;
+use super::headers::{Lines, has_token};
 use super::rejection::{Rejection, RejectionKind};
 
 /// Whether this request is a WebSocket handshake.
@@ -81,7 +82,7 @@ impl<'a> Head<'a> {
     }
 
     /// Whether the request asks one host for a path. It is checked for every handshake, whatever the origin policy reads of it.
-    pub(super) fn check_target(&self, protocol: Protocol) -> Result<(), Rejection> {
+    pub(super) fn check_target(&self, fields: &Fields<'_>, protocol: Protocol) -> Result<(), Rejection> {
         let invalid = |reason| Rejection::because(RejectionKind::InvalidHost, reason);
         // RFC 3986 §3.1: in any case.
         let is_one_of = |scheme: &str, known: &[&str]| known.iter().any(|known| scheme.eq_ignore_ascii_case(known));
@@ -95,7 +96,7 @@ impl<'a> Head<'a> {
             return Err(Rejection::new(RejectionKind::InvalidTarget));
         }
         let named = self.uri.authority().map(|named| Authority::of_url(named.as_str()));
-        let header = single(self.headers, HOST).map_err(|_| invalid("Host must not be repeated"))?;
+        let header = fields.host.single().map_err(|_| invalid("Host must not be repeated"))?;
         let header = header.map(|header| header.to_str().ok().and_then(Authority::of_url));
         match (protocol, named, header) {
             (_, Some(None), _) | (_, _, Some(None)) => Err(Rejection::new(RejectionKind::InvalidHost)),
@@ -117,7 +118,7 @@ impl<'a> Head<'a> {
     pub(crate) fn host(&self) -> Option<&'a str> {
         match self.uri.authority() {
             Some(authority) => Some(authority.as_str()),
-            None => single(self.headers, HOST).ok()??.to_str().ok(),
+            None => Lines::of(self.headers, HOST).single().ok()??.to_str().ok(),
         }
     }
 

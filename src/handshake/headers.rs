@@ -1,31 +1,69 @@
 //! Reading header values: lists, and values that may stand once.
 
+use http::header::GetAll;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The elements of a comma-separated list over all lines of a header, without the empty ones (RFC 9110 §5.6.1).
-pub(crate) fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-    let lines = headers.get_all(name).into_iter();
-    lines.flat_map(|line| split(line.as_bytes())).filter(|element| !element.is_empty())
+/// The lines of one header. Most often there is one or none.
+#[derive(Debug, Default)]
+pub(crate) enum Lines<'a> {
+    #[default]
+    None,
+    One(&'a HeaderValue),
+    Many(GetAll<'a, HeaderValue>),
 }
 
-/// The elements of one line, the empty ones too.
-fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+impl<'a> Lines<'a> {
+    /// The lines with this name.
+    pub(crate) fn of(headers: &'a HeaderMap, name: HeaderName) -> Self {
+        let all = headers.get_all(name);
+        let mut lines = all.iter();
+        match (lines.next(), lines.next()) {
+            (None, _) => Self::None,
+            (Some(line), None) => Self::One(line),
+            (Some(_), Some(_)) => Self::Many(all),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// The value of each line.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let (one, many) = match self {
+            Self::None => (None, None),
+            Self::One(line) => (Some(*line), None),
+            Self::Many(all) => (None, Some(all.iter())),
+        };
+        one.into_iter().chain(many.into_iter().flatten()).map(HeaderValue::as_bytes)
+    }
+
+    /// The value of a header that may stand once.
+    pub(crate) fn single(&self) -> Result<Option<&'a HeaderValue>, Repeated> {
+        match self {
+            Self::None => Ok(None),
+            Self::One(line) => Ok(Some(line)),
+            Self::Many(_) => Err(Repeated),
+        }
+    }
+
+    /// The elements of a comma-separated list over all lines, without the empty ones (RFC 9110 §5.6.1).
+    pub(crate) fn elements(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.iter().flat_map(split).filter(|element| !element.is_empty())
+    }
 }
 
 /// Whether a list has this token, in any case.
 pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     let is_token = |element: &[u8]| element == token.as_bytes() || element.eq_ignore_ascii_case(token.as_bytes());
-    // Most often it is the whole line.
+    // Most often it is the whole line. No `Lines`, as this is asked of every request.
     let lines = headers.get_all(name).into_iter();
     lines.map(HeaderValue::as_bytes).any(|line| is_token(line) || split(line).any(is_token))
 }
 
-/// The value of a header that may stand once.
-pub(crate) fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, Repeated> {
-    let mut lines = headers.get_all(name).into_iter();
-    let first = lines.next();
-    if lines.next().is_some() { Err(Repeated) } else { Ok(first) }
+/// The elements of one line, the empty ones too.
+fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 /// A header that may stand once stands more often.
@@ -75,7 +113,8 @@ mod tests {
             ("Connection: a\nConnection: a", Err(Repeated)),
         ] {
             let parts = parts(&format!("GET / HTTP/1.1\n{lines}"));
-            let read = single(&parts.headers, CONNECTION).map(|line| line.map(|line| line.to_str().unwrap()));
+            let read =
+                Lines::of(&parts.headers, CONNECTION).single().map(|line| line.map(|line| line.to_str().unwrap()));
             assert_eq!(read, value, "{lines}");
         }
     }

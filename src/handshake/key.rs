@@ -2,17 +2,17 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::SEC_WEBSOCKET_KEY;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use sha1::{Digest, Sha1};
 
-use super::headers::{Repeated, single};
+use super::headers::{Lines, Repeated};
 use super::rejection::{Rejection, RejectionKind};
 
 /// Checks the request's key and derives the value of `Sec-WebSocket-Accept` from it.
-pub(crate) fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Rejection> {
+pub(super) fn accept_key(key: &Lines<'_>) -> Result<HeaderValue, Rejection> {
     let refuse = |reason| Rejection::because(RejectionKind::InvalidKey, reason);
-    let key = single(headers, SEC_WEBSOCKET_KEY)
+    let key = key
+        .single()
         .map_err(|Repeated| refuse("Sec-WebSocket-Key must not be repeated"))?
         .ok_or_else(|| refuse("Sec-WebSocket-Key is missing"))?;
     let key = key.as_bytes();
@@ -43,10 +43,11 @@ const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handshake::fields::Fields;
     use crate::handshake::fixture::parts;
 
     fn answer_to(lines: &str) -> Result<HeaderValue, Rejection> {
-        accept_key(&parts(&format!("GET / HTTP/1.1\n{lines}")).headers)
+        accept_key(&Fields::of(&parts(&format!("GET / HTTP/1.1\n{lines}")).headers).key)
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod authority;
 mod client_handshake;
 mod compact;
 mod extensions;
+mod fields;
 #[cfg(test)]
 mod fixture;
 mod head;
@@ -28,8 +29,8 @@ pub(crate) use self::compact::copied;
 pub(crate) use self::extensions::{Extension, extensions};
 pub use self::head::is_websocket_request;
 pub(crate) use self::head::{Head, Protocol};
-#[cfg(feature = "client")]
-pub(crate) use self::headers::elements;
+#[cfg(any(feature = "axum", feature = "client", feature = "deflate"))]
+pub(crate) use self::headers::Lines;
 pub use self::origin::{ForwardedHeader, OriginPolicy, OriginRequest};
 pub use self::rejection::{Rejection, RejectionKind};
 pub(crate) use self::rules::Rules;

@@ -1,12 +1,11 @@
 //! What one endpoint demands of a handshake, and the decision.
 
-use http::header::{CONTENT_LENGTH, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, Version};
+use http::{Method, Version};
 
 use super::accepted::Accepted;
 use super::extensions::extensions;
+use super::fields::Fields;
 use super::head::{Head, Protocol};
-use super::headers::single;
 use super::key::accept_key;
 use super::origin::OriginPolicy;
 use super::rejection::{Rejection, RejectionKind};
@@ -22,26 +21,27 @@ pub(crate) struct Rules {
 impl Rules {
     /// Decides on a request: first whether it is a proper handshake, then whether this endpoint wants it.
     pub(crate) fn check(&self, head: Head<'_>, protocol: Protocol) -> Result<Accepted, Rejection> {
+        let fields = Fields::of(head.headers);
         if protocol == Protocol::Http1 {
             require(head.version >= Version::HTTP_11, RejectionKind::HttpVersion)?;
             require(head.method == Method::GET, RejectionKind::Method)?;
         }
         match protocol {
-            Protocol::Http1 => require(!has_body(head.headers), RejectionKind::Body)?,
-            Protocol::Http2 if head.headers.contains_key(CONTENT_LENGTH) => {
+            Protocol::Http1 => require(!has_body(&fields), RejectionKind::Body)?,
+            Protocol::Http2 if !fields.content_length.is_empty() => {
                 return Err(Rejection::because(RejectionKind::Body, NO_LENGTH));
             }
             Protocol::Http2 => {}
         }
-        require(has_version_13(head.headers), RejectionKind::Version)?;
+        require(has_version_13(&fields), RejectionKind::Version)?;
         let accept_key = match protocol {
-            Protocol::Http1 => Some(accept_key(head.headers)?),
+            Protocol::Http1 => Some(accept_key(&fields.key)?),
             Protocol::Http2 => None,
         };
-        require(extensions(head.headers).all(|extension| extension.is_ok()), RejectionKind::InvalidExtensions)?;
-        head.check_target(protocol)?;
-        self.origin.check(head)?;
-        Ok(Accepted::new(accept_key, self.subprotocols.choose(head.headers)?))
+        require(extensions(&fields.extensions).all(|extension| extension.is_ok()), RejectionKind::InvalidExtensions)?;
+        head.check_target(&fields, protocol)?;
+        self.origin.check(head, &fields)?;
+        Ok(Accepted::new(accept_key, self.subprotocols.choose(&fields.subprotocols)?))
     }
 }
 
@@ -50,14 +50,13 @@ fn require(condition: bool, kind: RejectionKind) -> Result<(), Rejection> {
 }
 
 /// Whether a body is announced. What follows the head of a handshake would be read as frames.
-fn has_body(headers: &HeaderMap) -> bool {
+fn has_body(fields: &Fields<'_>) -> bool {
     let is_zero = |length: &[u8]| length.iter().all(|digit| *digit == b'0');
-    headers.contains_key(TRANSFER_ENCODING)
-        || headers.get_all(CONTENT_LENGTH).iter().any(|length| !is_zero(length.as_bytes().trim_ascii()))
+    !fields.transfer_encoding.is_empty() || fields.content_length.iter().any(|length| !is_zero(length.trim_ascii()))
 }
 
-fn has_version_13(headers: &HeaderMap) -> bool {
-    matches!(single(headers, SEC_WEBSOCKET_VERSION), Ok(Some(version)) if version.as_bytes().trim_ascii() == b"13")
+fn has_version_13(fields: &Fields<'_>) -> bool {
+    matches!(fields.version.single(), Ok(Some(version)) if version.as_bytes().trim_ascii() == b"13")
 }
 
 const NO_LENGTH: &str = "a WebSocket handshake over HTTP/2 must not have a Content-Length, as its stream goes on";
@@ -83,7 +82,7 @@ mod tests {
         for (parts, status) in [(http1(more), 101), (http2(more), 200)] {
             let accepted = check(&parts).unwrap();
             assert_eq!(accepted.subprotocol(), Some("chat"));
-            assert_eq!(accepted.into_response(None).status(), status);
+            assert_eq!(accepted.into_response::<()>(None).status(), status);
         }
     }
 
@@ -270,7 +269,7 @@ mod tests {
     #[test]
     fn http2_needs_no_key_and_ignores_one() {
         for lines in ["", "Sec-WebSocket-Key: nonsense"] {
-            let response = check(&http2(lines)).unwrap().into_response(None);
+            let response = check(&http2(lines)).unwrap().into_response::<()>(None);
             assert!(response.headers().is_empty(), "{lines}");
         }
     }

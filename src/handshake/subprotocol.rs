@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::SEC_WEBSOCKET_PROTOCOL;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 
-use super::headers::{elements, is_token};
+use super::headers::{Lines, is_token};
 use super::rejection::{Rejection, RejectionKind};
 use super::setting::parse_all;
 use crate::error::Error;
@@ -59,8 +58,8 @@ impl Subprotocols {
 
     /// Chooses from what the client offers. An offer that is no list of tokens is refused, whatever the choice would
     /// be.
-    pub(crate) fn choose(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Rejection> {
-        let offered = || elements(headers, SEC_WEBSOCKET_PROTOCOL);
+    pub(crate) fn choose(&self, lines: &Lines<'_>) -> Result<Option<HeaderValue>, Rejection> {
+        let offered = || lines.elements();
         if !offered().all(is_token) {
             return Err(Rejection::new(RejectionKind::InvalidSubprotocol));
         }
@@ -96,10 +95,12 @@ pub(crate) fn token(text: &str) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handshake::fields::Fields;
     use crate::handshake::fixture::parts;
 
     fn choose(subprotocols: &Subprotocols, lines: &str) -> Option<String> {
-        let choice = subprotocols.choose(&parts(&format!("GET / HTTP/1.1\n{lines}")).headers).unwrap();
+        let parts = parts(&format!("GET / HTTP/1.1\n{lines}"));
+        let choice = subprotocols.choose(&Fields::of(&parts.headers).subprotocols).unwrap();
         choice.map(|choice| choice.to_str().unwrap().to_owned())
     }
 
@@ -147,7 +148,7 @@ mod tests {
         for value in ["chat room", "chat/1", "\"chat\"", "ch\u{e4}t", "chat; q=1"] {
             let parts =
                 parts(&format!("GET / HTTP/1.1\nSec-WebSocket-Protocol: chat\nSec-WebSocket-Protocol: {value}"));
-            let refused = Subprotocols::default().choose(&parts.headers).unwrap_err();
+            let refused = Subprotocols::default().choose(&Fields::of(&parts.headers).subprotocols).unwrap_err();
             assert_eq!(refused.kind(), RejectionKind::InvalidSubprotocol, "{value}");
         }
     }

@@ -106,7 +106,7 @@ impl Manager {
     /// A handle to a connection without a handler: it runs until its last handle is gone.
     pub(crate) fn detached<Io>(
         transport: Io,
-        config: ConnectionConfig,
+        config: ConnectionConfig<'_>,
         request: StoredRequest,
         subprotocol: Option<Box<str>>,
     ) -> Self

@@ -2,6 +2,7 @@
 //!
 //! Which codes may be sent is said by [`CloseCode`]: tungstenite's list refuses 1014, which the IANA registry has.
 
+use arrayvec::ArrayVec;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
 use super::failure::Failure;
@@ -23,12 +24,17 @@ pub(crate) fn parse(payload: &[u8]) -> Result<CloseFrame, Failure> {
 }
 
 /// The payload of a close frame. One that carries no code answers one that carried none.
-pub(crate) fn payload(frame: &CloseFrame) -> Vec<u8> {
-    if frame.code() == CloseCode::NO_STATUS {
-        return Vec::new();
+pub(crate) fn payload(frame: &CloseFrame) -> ArrayVec<u8, LONGEST> {
+    let mut payload = ArrayVec::new();
+    if frame.code() != CloseCode::NO_STATUS {
+        payload.extend(frame.code().get().to_be_bytes());
+        payload.try_extend_from_slice(frame.reason().as_bytes()).expect("a reason has at most 123 bytes");
     }
-    [&frame.code().get().to_be_bytes(), frame.reason().as_bytes()].concat()
+    payload
 }
+
+/// The longest payload of a control frame (RFC 6455 §5.5).
+const LONGEST: usize = 125;
 
 #[cfg(test)]
 mod tests {
@@ -43,7 +49,7 @@ mod tests {
         ] {
             let frame = parse(bytes).unwrap();
             assert_eq!((frame.code(), frame.reason()), (code, reason));
-            assert_eq!(payload(&frame), bytes);
+            assert_eq!(payload(&frame).as_slice(), bytes);
         }
     }
 

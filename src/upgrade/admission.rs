@@ -11,6 +11,7 @@ use super::refused::{log_lost_upgrade, log_refusal};
 use super::upgrade::Upgrade;
 use super::upgrader::Upgrader;
 use crate::connection::ConnectionConfig;
+use crate::deflate::Negotiated;
 use crate::handshake::{Accepted, Head, Protocol, Rejection, RejectionKind, StoredRequest, copied};
 use crate::metrics::rejected;
 use crate::role::Role;
@@ -157,25 +158,31 @@ impl Upgrader {
         transport: PendingTransport,
     ) -> (Response<R>, Upgrade) {
         let Admission { accepted, ticket, permits } = admission;
-        let compression = self.0.config.offered();
-        let deflate = compression.and_then(|compression| Some((compression, compression.accept(&request.headers)?)));
+        let negotiated = self.0.config.offered().and_then(|compression| compression.accept(&request.headers));
         let subprotocol = accepted.subprotocol().map(Box::from);
-        let response = accepted.into_response(deflate.as_ref().map(|(_, negotiated)| negotiated.response_value()));
-        // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
-        let config = ConnectionConfig {
-            read_to_end: request.version >= Version::HTTP_2,
-            ..self.0.config.connection_config(Role::Server, deflate)
-        };
+        let response = accepted.into_response(negotiated.as_ref().map(Negotiated::response_value));
+        let version = request.version;
         let mut request = StoredRequest::new(request);
         let end_report = self.0.on_end.clone().map(|hook| EndReport::new(hook, &mut request));
         let upgrader = self.clone();
-        let upgrade = Upgrade { transport, config, request, subprotocol, upgrader, end_report, ticket, permits };
-        (response.map(|()| R::default()), upgrade)
+        let upgrade =
+            Upgrade { transport, version, negotiated, request, subprotocol, upgrader, end_report, ticket, permits };
+        (response, upgrade)
+    }
+
+    /// What a connection over this version of HTTP needs to know.
+    pub(super) fn connection_config(&self, version: Version, negotiated: Option<Negotiated>) -> ConnectionConfig<'_> {
+        ConnectionConfig {
+            // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
+            read_to_end: version >= Version::HTTP_2,
+            ..self.0.config.connection_config(Role::Server, negotiated)
+        }
     }
 
     /// Chooses again, for an offer that was accepted as one.
     #[cfg(feature = "axum")]
     pub(crate) fn choose_subprotocol(&self, admission: &mut Admission, headers: &http::HeaderMap) {
-        admission.accepted.set_subprotocol(self.0.rules.subprotocols.choose(headers).unwrap_or_default());
+        let offered = crate::handshake::Lines::of(headers, http::header::SEC_WEBSOCKET_PROTOCOL);
+        admission.accepted.set_subprotocol(self.0.rules.subprotocols.choose(&offered).unwrap_or_default());
     }
 }

@@ -112,20 +112,19 @@ impl WebSocketConfig {
         self.compression.as_ref()
     }
 
-    /// What a connection with these settings needs to know.
-    pub(crate) fn connection_config(
-        &self,
-        role: Role,
-        deflate: Option<(&Compression, Negotiated)>,
-    ) -> ConnectionConfig {
+    /// What a connection with these settings needs to know, where this was agreed on for its compression.
+    pub(crate) fn connection_config(&self, role: Role, negotiated: Option<Negotiated>) -> ConnectionConfig<'_> {
+        let deflate = self.compression.as_ref().zip(negotiated).map(|(compression, negotiated)| {
+            (Deflater::new(&negotiated, role, compression), Inflater::new(&negotiated, role))
+        });
+        let (deflater, inflater) = deflate.unzip();
         ConnectionConfig {
             role,
-            limits: self.limits.clone(),
+            limits: &self.limits,
             keepalive: self.keepalive,
             read_to_end: true,
-            deflate: deflate.map(|(compression, negotiated)| {
-                (Deflater::new(&negotiated, role, compression), Inflater::new(&negotiated, role))
-            }),
+            deflater,
+            inflater,
         }
     }
 }

@@ -105,12 +105,12 @@ impl PendingTransport {
     /// Takes the promise out of a request's extensions. Only for a request that is accepted: nothing else can upgrade it
     /// afterwards.
     pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
-        match extensions.remove() {
-            Some(MemoryUpgrade(stream)) => {
-                stream.lock().unwrap_or_else(PoisonError::into_inner).take().map(|stream| Self::Memory(Some(stream)))
-            }
-            None => extensions.remove().map(Self::Hyper),
+        if let Some(upgrade) = extensions.remove() {
+            return Some(Self::Hyper(upgrade));
         }
+        let MemoryUpgrade(stream) = extensions.remove()?;
+        let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(Self::Memory(Some(stream)))
     }
 
     /// Waits for the response to be out. Not to be called again after it was ready.

@@ -25,8 +25,8 @@ struct Streams {
 
 impl OpenStream {
     /// Counts the WebSocket of this request. `None` over HTTP/1.1, and where the peer's address is not known.
-    pub(super) fn count(request: &Parts, peer: Option<SocketAddr>) -> Option<Self> {
-        let peer = peer.filter(|_| request.version >= Version::HTTP_2)?;
+    pub(super) fn count(request: &Parts, peer: impl FnOnce() -> Option<SocketAddr>) -> Option<Self> {
+        let peer = if request.version >= Version::HTTP_2 { peer()? } else { return None };
         let mut connections = connections();
         let streams = connections.entry(peer).or_default();
         streams.open += 1;
@@ -74,7 +74,7 @@ mod tests {
 
     fn count(version: Version, peer: Option<SocketAddr>) -> Option<OpenStream> {
         let request = Request::connect("https://h/").version(version).body(()).unwrap();
-        OpenStream::count(&request.into_parts().0, peer)
+        OpenStream::count(&request.into_parts().0, || peer)
     }
 
     #[test]

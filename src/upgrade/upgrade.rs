@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::request::Parts;
+use http::Version;
 use pin_project_lite::pin_project;
 use tokio_util::either::Either;
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -18,8 +18,9 @@ use super::permits::Permits;
 use super::streams::OpenStream;
 use super::upgrader::Upgrader;
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, ConnectionConfig, ConnectionFuture, Inner, OpenError, Waiter};
+use crate::connection::{self, ConnectionFuture, Inner, OpenError, Waiter};
 use crate::debug::{in_view, with_debug_output};
+use crate::deflate::Negotiated;
 use crate::error::Error;
 use crate::error_chain::Causes;
 use crate::handler::{HandlerOutput, is_ordinary};
@@ -36,7 +37,8 @@ use crate::shutdown::Ticket;
 #[must_use = "the connection is dropped unless this runs"]
 pub struct Upgrade {
     pub(super) transport: PendingTransport,
-    pub(super) config: ConnectionConfig,
+    pub(super) version: Version,
+    pub(super) negotiated: Option<Negotiated>,
     pub(super) request: StoredRequest,
     pub(super) subprotocol: Option<Box<str>>,
     pub(super) upgrader: Upgrader,
@@ -83,7 +85,8 @@ impl Upgrade {
     /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
     pub(crate) fn detach(mut self) -> Option<Manager> {
         let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
-        let manager = Manager::detached(transport, self.config, self.request, self.subprotocol);
+        let config = self.upgrader.connection_config(self.version, self.negotiated);
+        let manager = Manager::detached(transport, config, self.request, self.subprotocol);
         if let Some(ticket) = &self.ticket {
             ticket.attach(manager.connection());
         }
@@ -111,10 +114,13 @@ impl Upgrade {
         H: FnOnce(Manager) -> F,
         F: Future<Output: HandlerOutput>,
     {
-        let span = |request: &Parts| self.upgrader.span(request, self.subprotocol.as_deref());
-        let span = in_view(|| self.request.peek(span).unwrap_or_else(Span::none));
-        let stream = self.request.peek(|request| OpenStream::count(request, self.upgrader.peer_of(request))).flatten();
-        let (connection, inner) = connection::prepare(self.config);
+        let described = self.request.peek(|request| {
+            let span = in_view(|| self.upgrader.span(request, self.subprotocol.as_deref()));
+            (span, OpenStream::count(request, || self.upgrader.peer_of(request)))
+        });
+        let (span, stream) = described.unwrap_or_else(|| (Span::none(), None));
+        let mut config = self.upgrader.connection_config(self.version, self.negotiated);
+        let inner = connection::prepare(&mut config);
         if let Some(ticket) = &self.ticket {
             ticket.attach(&inner);
         }
@@ -127,13 +133,14 @@ impl Upgrade {
         let upgraded = Box::pin(UpgradeFuture {
             to_compact: Some(manager.request_to_compact()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
-            connection,
             context: self.upgrader.get_context().map(|context| Box::pin(context.clone().cancelled_owned())),
-            inner,
+            inner: inner.clone(),
             end_report: self.end_report,
             _ticket: self.ticket,
             _permits: self.permits.is_some().then(|| Box::new(self.permits)),
             _stream: stream,
+            // The last, so that it is made in its place: it is large.
+            connection: ConnectionFuture::new(inner, config),
         });
         // With no subscriber for it there is nothing to enter at each poll.
         let upgraded = if span.is_none() { Either::Left(upgraded) } else { Either::Right(upgraded.instrument(span)) };

@@ -83,10 +83,11 @@ pub static TABLES: [Table; 5] = [
 ];
 
 /// How costs grow with the work.
-pub static CURVES: [Table; 3] = [
+pub static CURVES: [Table; 4] = [
     Table { title: "The size of a message", columns: &SIZES },
     Table { title: "Messages of 64 B in flight, on 64 connections", columns: &IN_FLIGHT },
     Table { title: "Connections, of which a tenth is active, 64 B", columns: &CONNECTIONS },
+    Table { title: "The same over HTTP/2, 16 WebSockets to a connection", columns: &CONNECTIONS_HTTP2 },
 ];
 
 static PLAIN: [Workload; 11] = [
@@ -160,6 +161,13 @@ static CONNECTIONS: [Workload; 4] = [
     Workload::new("open-3k", "3,000", Wire::Plain, tenth_of(3000), Payload::Ascii(64)),
     Workload::new("open-10k", "10,000", Wire::Plain, tenth_of(10_000), Payload::Ascii(64)),
     Workload::new("open-19k", "19,000", Wire::Plain, tenth_of(19_000), Payload::Ascii(64)),
+];
+
+static CONNECTIONS_HTTP2: [Workload; 4] = [
+    Workload::new("http2-open-1k", "1,000", Wire::Http2, tenth_of(1000), Payload::Ascii(64)),
+    Workload::new("http2-open-10k", "10,000", Wire::Http2, tenth_of(10_000), Payload::Ascii(64)),
+    Workload::new("http2-open-20k", "20,000", Wire::Http2, tenth_of(20_000), Payload::Ascii(64)),
+    Workload::new("http2-open-50k", "50,000", Wire::Http2, tenth_of(50_000), Payload::Ascii(64)),
 ];
 
 const KIB: usize = 1024;

@@ -95,22 +95,21 @@ impl Progress {
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     #[inline]
-    pub(in crate::connection) fn new(inner: Arc<Inner>, config: ConnectionConfig, assembler: Assembler) -> Self {
-        let ConnectionConfig { role, limits, keepalive, read_to_end, .. } = config;
-        let now = Instant::now();
+    pub(in crate::connection) fn new(inner: Arc<Inner>, config: ConnectionConfig<'_>, now: Instant) -> Self {
+        let ConnectionConfig { role, limits, keepalive, read_to_end, inflater, .. } = config;
         Self {
             transport: None,
             waker: None,
             handler_waker: inner.handler_waker(),
             inner,
-            receiver: Receiver::new(role, assembler),
+            receiver: Receiver::new(role, Assembler::new(limits, inflater)),
             control: ControlFrames::new(role),
             writing: WriteBuffer::default(),
             control_bytes: 0,
             unflushed: Unflushed::default(),
             unlimited: 0,
             progress: Progress::default(),
-            timers: Timers::new(keepalive, &limits, now),
+            timers: Timers::new(keepalive, limits, now),
             metrics: ConnectionMetrics::new(role),
             phase: Phase::Open,
             has_capacity: true,
@@ -126,11 +125,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             armed: 0,
             now,
         }
-    }
-
-    /// When the first ping or the keepalive's timeout is due, if ever.
-    pub(in crate::connection) fn first_due(&self) -> Option<Instant> {
-        self.timers.first_due()
     }
 
     /// The transport is there, and `early` was read from it already.
@@ -330,11 +324,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
     }
 
-    /// The transport is of no use any more.
+    /// The transport is of no use any more, and is closed as the lifecycle comes to its last phase.
     #[cold]
     pub(super) fn end_transport(&mut self, error: Error) {
         self.change(|state| state.lifecycle.transport_closed(error));
-        self.close_transport();
     }
 
     /// Frees everything that the connection holds but its unread messages.

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::ORIGIN;
-use http::{Extensions, HeaderName, HeaderValue};
+use http::{Extensions, HeaderValue};
 
 use super::allowed_hosts::{AllowedHosts, write_list};
 use super::forwarded::{ForwardedHeader, Said, TrustedProxies};
@@ -12,8 +11,9 @@ use super::request::OriginRequest;
 use super::serialised::{Origin, OriginPattern};
 use crate::error::Error;
 use crate::handshake::authority::Authority;
+use crate::handshake::fields::Fields;
 use crate::handshake::head::Head;
-use crate::handshake::headers::{Repeated, elements, single};
+use crate::handshake::headers::Repeated;
 use crate::handshake::rejection::{Rejection, RejectionKind};
 use crate::handshake::setting::parse_some;
 
@@ -254,10 +254,10 @@ impl OriginPolicy {
 
     /// Whether a page is refused for the request's host alone, as where a proxy does not pass `Host` on.
     pub(crate) fn differs_by_host(&self, head: Head<'_>) -> bool {
-        let Ok(Some(origin)) = single(head.headers, ORIGIN) else { return false };
+        let fields = Fields::of(head.headers);
+        let Ok(Some(origin)) = fields.origin.single() else { return false };
         let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else { return false };
-        let cross_site = elements(head.headers, SEC_FETCH_SITE).any(|site| site.eq_ignore_ascii_case(b"cross-site"));
-        if cross_site || !origin.is_http() {
+        if is_cross_site(&fields) || !origin.is_http() {
             return false;
         }
         let said = self.said(head);
@@ -280,7 +280,7 @@ impl OriginPolicy {
         Shown(self)
     }
 
-    pub(in crate::handshake) fn check(&self, head: Head<'_>) -> Result<(), Rejection> {
+    pub(in crate::handshake) fn check(&self, head: Head<'_>, fields: &Fields<'_>) -> Result<(), Rejection> {
         let said = self.said(head);
         if let Some(allowed) = &self.allowed_hosts {
             let host = request_host(head, said)?;
@@ -288,8 +288,8 @@ impl OriginPolicy {
                 return Err(Rejection::new(RejectionKind::HostNotAllowed));
             }
         }
-        match single(head.headers, ORIGIN) {
-            Ok(None) => self.check_without_origin(head),
+        match fields.origin.single() {
+            Ok(None) => self.check_without_origin(fields),
             _ if matches!(self.policy, Policy::Any) => Ok(()),
             Ok(Some(origin)) => self.check_origin(origin, head, said),
             Err(Repeated) => Err(refuse("Origin must not be repeated")),
@@ -301,12 +301,11 @@ impl OriginPolicy {
         self.trusted_proxies.as_ref().map_or_else(Said::default, |proxies| proxies.ask(head))
     }
 
-    fn check_without_origin(&self, head: Head<'_>) -> Result<(), Rejection> {
+    fn check_without_origin(&self, fields: &Fields<'_>) -> Result<(), Rejection> {
         if self.require_origin {
             return Err(refuse("an Origin is required"));
         }
-        let mut sites = elements(head.headers, SEC_FETCH_SITE);
-        if !matches!(self.policy, Policy::Any) && sites.any(|site| site.eq_ignore_ascii_case(b"cross-site")) {
+        if !matches!(self.policy, Policy::Any) && is_cross_site(fields) {
             return Err(refuse("a request from another site must name its Origin"));
         }
         Ok(())
@@ -381,4 +380,7 @@ fn refuse(reason: &'static str) -> Rejection {
     Rejection::because(RejectionKind::Origin, reason)
 }
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// Whether a browser says that the page is of another site.
+fn is_cross_site(fields: &Fields<'_>) -> bool {
+    fields.fetch_site.elements().any(|site| site.eq_ignore_ascii_case(b"cross-site"))
+}

@@ -2,6 +2,7 @@ use http::request::Parts;
 use http::uri::Scheme;
 
 use super::policy::OriginPolicy;
+use crate::handshake::fields::Fields;
 use crate::handshake::fixture::{http1, parts};
 use crate::handshake::head::Head;
 use crate::handshake::rejection::RejectionKind;
@@ -11,7 +12,7 @@ const NO: Result<(), RejectionKind> = Err(RejectionKind::Origin);
 const NO_HOST: Result<(), RejectionKind> = Err(RejectionKind::InvalidHost);
 
 fn check(policy: &OriginPolicy, parts: &Parts) -> Result<(), RejectionKind> {
-    policy.check(Head::from(parts)).map_err(|rejection| rejection.kind())
+    policy.check(Head::from(parts), &Fields::of(&parts.headers)).map_err(|rejection| rejection.kind())
 }
 
 /// A page of this origin, and the `Host` that its browser sends.

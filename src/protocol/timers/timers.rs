@@ -58,11 +58,6 @@ impl Timers {
         }
     }
 
-    /// When the first ping or the keepalive's timeout is due, if ever.
-    pub(crate) fn first_due(&self) -> Option<Instant> {
-        self.liveness.first_due()
-    }
-
     /// Bytes have arrived.
     #[inline]
     pub(crate) fn bytes_received(&mut self, now: Instant) {
@@ -317,7 +312,6 @@ mod tests {
         // However little was still to be written: what was before lies in buffers, and the peer has not come to our ping.
         for (before, silence) in [(900, 5), (2000, 7), (2 * 1024 * 1024, 10)] {
             let (mut timers, at) = timers();
-            assert_eq!(timers.first_due(), Some(at(3000)));
             timers.bytes_written(before, at(0));
             timers.write_blocked(at(1000));
             timers.bytes_written(100, at(4000));

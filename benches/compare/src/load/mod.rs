@@ -6,6 +6,7 @@ mod fan_out;
 mod frame;
 mod handshake;
 mod http2;
+mod idle;
 mod meter;
 mod replies;
 mod run;

@@ -1,24 +1,27 @@
 use std::{
     cell::RefCell,
     net::SocketAddr,
+    pin::pin,
     process,
     rc::Rc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::{
     runtime,
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
 use super::{
     conversation::{Conversation, Phase},
     fan_out::FanOut,
-    handshake::Target,
-    http2::{self, Stream},
+    handshake::{Target, Transport},
+    http2::{self, Talk},
+    idle::Idle,
     meter::{Cpu, Process},
     script::Script,
     socket::Socket,
@@ -77,24 +80,34 @@ struct Load {
 impl Load {
     async fn measure(&self) -> Result<Measurement> {
         match self.workload.work {
-            Work::Echo { connections, in_flight } => self.echo(connections, connections, in_flight).await,
-            Work::TenthActive { connections } => self.echo(connections, connections / 10, 1).await,
+            Work::Echo { connections, in_flight } => self.echo(connections, in_flight).await,
+            Work::TenthActive { connections } => {
+                let active = connections / 10;
+                let mut idle = self.open_idle(connections - active).await?;
+                tokio::select! {
+                    measurement = self.echo(active, 1) => measurement,
+                    Some(end) = idle.join_next() => {
+                        end??;
+                        bail!("an idle connection has ended")
+                    }
+                }
+            }
             Work::FanOut { members, in_flight } => self.fan_out(members, in_flight).await,
             Work::Handshake => self.handshakes().await,
             Work::Idle { echo } => self.idle(echo).await,
         }
     }
 
-    async fn echo(&self, connections: usize, active: usize, in_flight: usize) -> Result<Measurement> {
-        let mut crowd = self.open(active, in_flight).await?;
-        let _idle = self.open(connections - active, in_flight).await?;
+    async fn echo(&self, connections: usize, in_flight: usize) -> Result<Measurement> {
+        let mut crowd = self.open(connections, in_flight).await?;
         let variety = crowd[0].conversation().script.variety();
         let warm_up = Phase { until: Instant::now() + self.duration / 5, at_least: variety, verify: true };
-        talk(&mut crowd, active, &warm_up).await?;
+        talk(&mut crowd, connections, &warm_up).await?;
 
         let before = received(&crowd);
         let start = Reading::take(self.server).await?;
-        talk(&mut crowd, active, &Phase { until: Instant::now() + self.duration, at_least: 0, verify: false }).await?;
+        talk(&mut crowd, connections, &Phase { until: Instant::now() + self.duration, at_least: 0, verify: false })
+            .await?;
         let messages = received(&crowd);
         let measurement = start.finish(messages - before, messages).await?;
         let times = crowd.iter().flat_map(|connection| connection.conversation().times.iter().copied());
@@ -149,41 +162,61 @@ impl Load {
 
     async fn open(&self, connections: usize, in_flight: usize) -> Result<Vec<Connection>> {
         let script = Rc::new(Script::new(self.workload.payload, self.workload.wire, in_flight)?);
-        let memory = Rc::new(RefCell::new(vec![0; READ_SIZE]));
+        let conversation = || Conversation::new(script.clone());
         if self.workload.wire == Wire::Http2 {
             let mut crowd = Vec::new();
             for _ in 0..connections / STREAMS {
-                let conversations = (0..STREAMS).map(|_| Conversation::new(script.clone())).collect();
-                crowd.extend(http2::open(self.target.address, conversations).await?.into_iter().map(Connection::Http2));
+                let streams = http2::open(self.target.address, STREAMS).await?;
+                let talk = |stream| Connection::Http2(Talk { stream, conversation: conversation() });
+                crowd.extend(streams.into_iter().map(talk));
             }
             return Ok(crowd);
         }
-        stream::iter(0..connections)
-            .map(|_| self.target.connect("/ws"))
-            .buffer_unordered(AT_ONCE)
-            .map_ok(|stream| Connection::Http1(Socket::new(stream, Conversation::new(script.clone()), memory.clone())))
-            .try_collect()
-            .await
+        let memory = Rc::new(RefCell::new(vec![0; READ_SIZE]));
+        let socket = |stream| Connection::Http1(Socket::new(stream, conversation(), memory.clone()));
+        self.open_http1(connections).map_ok(socket).try_collect().await
+    }
+
+    /// Connections that are idle from the start. Those that are open answer pings while others are opened.
+    async fn open_idle(&self, connections: usize) -> Result<JoinSet<Result<()>>> {
+        let mut idle = JoinSet::new();
+        if self.workload.wire == Wire::Http2 {
+            for _ in 0..connections / STREAMS {
+                for stream in http2::open(self.target.address, STREAMS).await? {
+                    idle.spawn(Idle::Http2(stream).run());
+                }
+            }
+            return Ok(idle);
+        }
+        let mut opened = pin!(self.open_http1(connections));
+        while let Some(transport) = opened.try_next().await? {
+            idle.spawn(Idle::Http1(transport).run());
+        }
+        Ok(idle)
+    }
+
+    fn open_http1(&self, connections: usize) -> impl Stream<Item = Result<Transport>> {
+        stream::iter(0..connections).map(|_| self.target.connect("/ws")).buffer_unordered(AT_ONCE)
     }
 }
 
 enum Connection {
     Http1(Socket),
-    Http2(Stream),
+    Http2(Talk),
 }
 
 impl Connection {
     async fn run(&mut self, phase: &Phase) -> Result<()> {
         match self {
             Self::Http1(socket) => socket.run(phase).await,
-            Self::Http2(stream) => stream.run(phase).await,
+            Self::Http2(talk) => talk.run(phase).await,
         }
     }
 
     fn conversation(&self) -> &Conversation {
         match self {
             Self::Http1(socket) => &socket.conversation,
-            Self::Http2(stream) => &stream.conversation,
+            Self::Http2(talk) => &talk.conversation,
         }
     }
 }
