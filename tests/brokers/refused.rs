@@ -13,6 +13,7 @@ for_broker! { nats Nats
     what_was_overtaken_is_a_gap
     what_was_overtaken_without_an_answer_is_a_gap
     what_was_published_without_an_answer_long_ago_is_published_once
+    what_the_stream_has_twice_is_delivered_once
     a_stream_that_is_deleted_again_and_again_repeats_and_reorders_nothing_but_after_gaps
 }
 
@@ -140,6 +141,29 @@ async fn what_was_published_without_an_answer_long_ago_is_published_once(broker:
     theirs.extend(far.up_to("59").await);
     assert_eq!(texts(&theirs), numbers(0..60));
     assert_eq!(near.take(60).await, theirs);
+}
+
+/// The server does not follow the topic, and the broker has forgotten what it has seen.
+async fn what_the_stream_has_twice_is_delivered_once(broker: Broker) {
+    limit(&broker, "SHORT", LARGE).await;
+    let mut cable = Cable::to(broker.port()).await;
+    let (here, there) = (topic(&broker.hub_by(cable.port).await), topic(&broker.hub().await));
+    let mut far = Member::join(&there).await;
+    cable.set(Way::Cut);
+    publish(&here, 0..50);
+    let mut theirs = unanswered(&mut cable, &mut far, "49").await;
+    again(&mut cable).await;
+    publish(&here, 50..60);
+    theirs.extend(far.up_to("59").await);
+    assert_eq!(texts(&theirs), numbers(0..60));
+    let info = broker.command("$JS.API.STREAM.INFO.tower-websocket").await;
+    assert!(info.contains("\"messages\":110,"), "{info}");
+    // Nor does one that reads the stream now, or that has it already, give it twice to a member that comes back.
+    for topic in [&here, &there] {
+        let (mut back, _) = Member::resume(topic, theirs[20].0);
+        assert_eq!(back.take(39).await, theirs[21..]);
+    }
+    assert_eq!((here.stats().gaps, there.stats().gaps), (0, 0));
 }
 
 async fn a_stream_that_is_deleted_again_and_again_repeats_and_reorders_nothing_but_after_gaps(broker: Broker) {

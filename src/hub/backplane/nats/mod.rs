@@ -44,8 +44,9 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// later one of its topic is taken is lost, and reported as a gap.
 ///
 /// Publications that the server has taken without its answer having arrived are sent again, and the server recognises them
-/// for two minutes (the stream's `duplicate_window`). After that, they are recognised if this server has members of the
-/// topic; otherwise they are published twice.
+/// for two minutes (the stream's `duplicate_window`). After that, and where the server forgets them as it restarts, as some
+/// of its versions do, the stream may have them twice. They are still delivered once, unless there is a gap between
+/// both, 64 other hubs have published to the topic since, or a hub has only the second one.
 ///
 /// # `tls://`
 ///

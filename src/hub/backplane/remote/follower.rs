@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::envelope::{Envelope, EnvelopeId};
 use super::link::Link;
+use super::received::Received;
 use super::requests::Request;
 use crate::connection::FeedId;
 use crate::hub::from_broker::{Kept, Loaded};
@@ -31,7 +32,7 @@ impl Followers {
             }
             Request::Follow(topic) => {
                 let name: Arc<str> = (*topic.upgrade()?.name).into();
-                self.0.insert(name.clone(), Follower { topic, last: None, awaited_by: None });
+                self.0.insert(name.clone(), Follower::new(topic));
                 Some(Change::Follow(name))
             }
             // There may be another topic of that name by now.
@@ -78,10 +79,12 @@ pub(in crate::hub::backplane) enum Change {
 /// 2. A new publication is taken where it comes right behind the last one. Else the log is read, from the last one on.
 /// 3. Where the log has another publication in the place of the last one, it has [diverged](Diverged): the broker has lost its end
 ///    and others have published since. A new epoch is due, as positions mean two things now.
+/// 4. A publication that the log has twice is handed over once, unless there is a gap between both.
 #[derive(Debug)]
 pub(in crate::hub::backplane) struct Follower {
     topic: Weak<TopicInner>,
     last: Option<Last>,
+    received: Received,
     /// The last of the members that wait until the log was read.
     awaited_by: Option<FeedId>,
 }
@@ -110,6 +113,10 @@ pub(in crate::hub::backplane) struct Entry {
 pub(in crate::hub::backplane) struct Diverged;
 
 impl Follower {
+    fn new(topic: Weak<TopicInner>) -> Self {
+        Self { topic, last: None, received: Received::default(), awaited_by: None }
+    }
+
     /// The last publication that the topic knows of. `None`: it is to be loaded.
     pub(in crate::hub::backplane) fn last(&self) -> Option<Last> {
         self.last
@@ -131,15 +138,22 @@ impl Follower {
         let Some(topic) = self.topic() else { return };
         let mut loaded = Loaded { start, kept: Vec::new() };
         let mut last = Last { position, id: None };
+        self.received = Received::default();
         for entry in entries {
             match Envelope::decode(entry.envelope) {
                 Some(envelope) => {
                     if entry.position == position {
                         last.id = Some(envelope.id);
                     }
-                    loaded.kept.push(Kept { position: entry.position, draft: link.draft(envelope), age: entry.age });
+                    if self.received.insert(envelope.id) {
+                        let draft = link.draft(envelope);
+                        loaded.kept.push(Kept { position: entry.position, draft, age: entry.age });
+                    }
                 }
-                None => loaded = Loaded { start: entry.position, kept: Vec::new() },
+                None => {
+                    loaded = Loaded { start: entry.position, kept: Vec::new() };
+                    self.received = Received::default();
+                }
             }
         }
         self.last = Some(last);
@@ -198,6 +212,8 @@ impl Follower {
     /// What comes before this position is lost.
     pub(in crate::hub::backplane) fn skip_to(&mut self, position: Position) {
         self.last = Some(Last { position, id: None });
+        // Members that miss what was received before are to get it.
+        self.received = Received::default();
         if let Some(topic) = self.topic() {
             topic.skip_to(position);
         }
@@ -211,6 +227,10 @@ impl Follower {
         };
         self.last = Some(Last { position, id: Some(envelope.id) });
         link.seen(envelope.id);
+        if !self.received.insert(envelope.id) {
+            tracing::debug!(%position, "the log of a topic has a publication twice");
+            return;
+        }
         let draft = link.draft(envelope);
         if let Some(topic) = self.topic() {
             topic.append_kept(Kept { position, draft, age });

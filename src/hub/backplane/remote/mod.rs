@@ -12,6 +12,7 @@ mod follower;
 mod link;
 mod next;
 mod outbox;
+mod received;
 mod reconnect;
 mod requests;
 
