@@ -11,7 +11,6 @@ use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
-use tokio::net::TcpStream;
 #[cfg(feature = "rustls")]
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
@@ -39,7 +38,7 @@ impl From<Upgraded> for UpgradedIo {
             Err(upgraded) => upgraded,
         };
         #[cfg(feature = "rustls")]
-        let upgraded = match unwrapped::<TlsStream<TcpStream>>(upgraded) {
+        let upgraded = match unwrapped::<TlsStream<_>>(upgraded) {
             Ok((tls, read_buf)) => {
                 set_nodelay(tls.get_ref().0);
                 return Self { transport: Either::Right(Either::Left(Either::Left(Box::new(tls)))), read_buf };
