@@ -14,7 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::DropGuard;
 
-use super::failed::{closed_early, demands_http1, is_gone, no_answer};
+use super::failed::{closed_early, demands_http1, ended_before_settings, is_gone, no_answer};
 use super::observed::Observed;
 use super::tasks::Tasks;
 use crate::error::Error;
@@ -81,7 +81,14 @@ where
     // it knows how many streams the server allows.
     while connection.current_max_send_streams() == SETTINGS_NOT_RECEIVED {
         tokio::select! {
-            end = &mut connection => return end.map_or_else(no_answer, |()| Err(closed_early(&failure))),
+            end = &mut connection => {
+                let has_settings = connection.current_max_send_streams() != SETTINGS_NOT_RECEIVED;
+                return match end {
+                    Ok(()) if has_settings => Err(closed_early(&failure)),
+                    Ok(()) => Err(ended_before_settings(&failure)),
+                    Err(error) => no_answer(error),
+                };
+            }
             () = progress.notified() => {}
         }
     }

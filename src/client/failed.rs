@@ -71,6 +71,16 @@ pub(super) fn closed_early(failure: &Failure) -> Error {
     no_transport(failure.take().unwrap_or_else(|| closed("server")))
 }
 
+/// The connection has ended before the server's settings, as hyper tells it without an error.
+///
+/// It does so where h2 has just ended the connection for what the server sent, and this is known before the reason.
+pub(super) fn ended_before_settings(failure: &Failure) -> Error {
+    match failure.take_or_end() {
+        Some(failure) => no_transport(failure),
+        None => Error::with_source(ErrorKind::Handshake, "the server's answer is not HTTP/2"),
+    }
+}
+
 /// Whether the server wants this request over HTTP/1.1 (RFC 9113 §7).
 pub(super) fn demands_http1(error: &hyper::Error) -> bool {
     http2_error(error).is_some_and(|error| error.is_remote() && error.reason() == Some(Reason::HTTP_1_1_REQUIRED))

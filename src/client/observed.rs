@@ -38,7 +38,6 @@ struct Errors {
     read: Option<io::Error>,
     write: Option<io::Error>,
     /// The peer has ended the transport.
-    #[cfg(feature = "proxy")]
     is_ended: bool,
 }
 
@@ -49,7 +48,6 @@ impl Failure {
     }
 
     /// The same, where the peer's end of the transport is a failure too.
-    #[cfg(feature = "proxy")]
     pub(super) fn take_or_end(&self) -> Option<io::Error> {
         let is_ended = self.lock().is_ended;
         self.take().or_else(|| is_ended.then(|| io::ErrorKind::UnexpectedEof.into()))
@@ -125,7 +123,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Observed<Io> {
             self.tells.store(true, Ordering::Relaxed);
             self.tells_from_first_read = false;
         }
-        #[cfg(feature = "proxy")]
         if matches!(read, Poll::Ready(Ok(()))) && len == 0 {
             self.failure.lock().is_ended = true;
         }

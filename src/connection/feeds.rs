@@ -14,7 +14,7 @@ use crate::protocol::{Feed, Own, Sender};
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
     entries: Vec<Entry>,
-    /// Where the next refill begins, so that each feed has its turn.
+    /// Where the next refill begins, one feed further each time, so that none waits for the others.
     next: usize,
     /// Something may wait in one of them.
     waiting: bool,
@@ -81,8 +81,8 @@ impl Feeds {
     pub(super) fn refill(&mut self, sender: &mut Sender) -> bool {
         let mut own = false;
         let count = self.entries.len();
-        for turn in 0..count {
-            let index = (self.next + turn) % count;
+        for offset in 0..count {
+            let index = (self.next + offset) % count;
             let feed = &mut self.entries[index].feed;
             while sender.has_topic_capacity()
                 && let Some((frame, payload)) = feed.pop_shared()
@@ -103,8 +103,8 @@ impl Feeds {
     /// The next message that the connection must encode itself.
     pub(super) fn pop_own(&mut self) -> Option<Own> {
         let count = self.entries.len();
-        let found = (0..count).find_map(|turn| {
-            let index = (self.next + turn) % count;
+        let found = (0..count).find_map(|offset| {
+            let index = (self.next + offset) % count;
             let own = self.entries[index].feed.pop_own()?;
             Some((own, index))
         });

@@ -61,7 +61,7 @@
 //!   [`join_after`](crate::Topic::join_after) returns [`Recovered::Pending`](crate::Recovered::Pending), and what was
 //!   missed is sent afterwards. So report gaps with [`tell_gap`](crate::Topic::tell_gap), which sends its message in the
 //!   right place, rather than in the handler. To know the result at once, wait for [`ready`](crate::Topic::ready) before
-//!   joining.
+//!   joining. The broker is also asked if a client comes from a server that has received more than this one.
 //! - [`publish`](crate::Topic::publish) can fail: when 16 MiB wait for a broker that cannot be reached. A publication that
 //!   the broker refuses is lost, and logged at level error: NATS accepts messages of up to 1 MiB, if `max_payload` is not
 //!   changed.

@@ -18,7 +18,7 @@
 //! use tokio::time::timeout;
 //! use tokio_util::sync::CancellationToken;
 //! use tower::ServiceBuilder;
-//! use tower_websocket::{Manager, WebSocketLayer};
+//! use tower_websocket::{Manager, WebSocketLayer, prepare_socket};
 //!
 //! const REQUEST_TIME: Duration = Duration::from_secs(10);
 //!
@@ -47,7 +47,7 @@
 //!         let (stream, peer) = Listener::accept(&mut listener).await;
 //!         let (server, service, asked) = (server.clone(), service.clone(), CancellationToken::new());
 //!         tokio::spawn(async move {
-//!             let _ = stream.set_nodelay(true);
+//!             let _ = prepare_socket(&stream);
 //!             let first = asked.clone();
 //!             let service = ServiceBuilder::new()
 //!                 .map_request(move |mut request: Request<Incoming>| {
@@ -75,10 +75,11 @@
 //! ```no_run
 //! use axum::Router;
 //! use axum::serve::ListenerExt;
+//! use tower_websocket::prepare_socket;
 //!
 //! async fn serve(app: Router) -> std::io::Result<()> {
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//!     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+//!     let listener = listener.tap_io(|stream| drop(prepare_socket(stream)));
 //!     axum::serve(listener, app).await
 //! }
 //! ```
@@ -102,10 +103,16 @@
 //! layer cannot change that: serve tonic's `Routes` as above, or add a route for the WebSocket to
 //! `Routes::into_axum_router()`.
 //!
-//! # `TCP_NODELAY`
+//! # `TCP_NODELAY` and slow peers
 //!
-//! The crate sets it on each TCP stream that it can access: over HTTP/1.1 with hyper's and axum's servers, and in the
-//! client. Under TLS and over HTTP/2 the server must set it, or a message can wait 40 ms for Nagle's algorithm.
+//! The crate sets `TCP_NODELAY` on each TCP stream that it can access: over HTTP/1.1 with hyper's and axum's servers, in the
+//! client, and with the feature `rustls` also under a `tokio_rustls` stream over HTTP/1.1. Under TLS otherwise, and over HTTP/2,
+//! the server must set it, or a message can wait 40 ms for Nagle's algorithm.
+//!
+//! Nor can the crate see there how much of its data the peer has taken. The kernel takes megabytes before the peer has any of
+//! them, and no more until a third of that is gone: a peer that reads 200 KiB/s can seem to accept nothing for
+//! [`Limits::write_timeout`](crate::Limits::write_timeout). [`prepare_socket`](crate::prepare_socket) has it take less on Linux,
+//! and sets `TCP_NODELAY`. Peers that read 40 KiB/s then stay connected.
 //!
 //! # Before the handshake
 //!
@@ -157,10 +164,11 @@
 //! than that takes.
 //!
 //! **A peer that reads nothing** over HTTP/2 times out like any other, but hyper cannot reset its stream. With the settings
-//! above, up to 128 KiB for each of its streams (at most 300) stay in memory until the peer reads, resets the stream or
-//! disconnects. `max_connections` and [`Shutdown`](crate::Shutdown) no longer count them, and hyper's keepalive does not
-//! end the connection. A write timeout around the TCP stream, such as that of `tokio-io-timeout`, ends the whole
-//! connection.
+//! above, up to 128 KiB for each of its streams stay in memory until the peer reads, resets the stream or disconnects.
+//! `max_connections` and [`Shutdown`](crate::Shutdown) no longer count them, but `max_concurrent_streams` does: at most 300
+//! streams of one HTTP/2 connection, which then takes no further request. hyper's keepalive does not end a connection whose
+//! peer answers its pings, or reads nothing at all from TCP; a write timeout around the TCP stream, such as that of
+//! `tokio-io-timeout`, ends the latter.
 //!
 //! # The peer's address
 //!

@@ -11,6 +11,7 @@ use super::position::Position;
 use super::publication::Draft;
 use super::state::State;
 use super::topic_inner::TopicInner;
+use crate::connection::FeedId;
 use crate::panic_payload::drop_payload;
 
 /// One publication as the broker keeps it.
@@ -57,6 +58,10 @@ impl TopicInner {
         !std::mem::replace(&mut self.lock().is_followed, true)
     }
 
+    pub(super) fn is_followed(&self) -> bool {
+        self.lock().is_followed
+    }
+
     /// The last position, once the broker has answered.
     pub(super) fn known_position(&self) -> Option<Position> {
         let state = self.lock();
@@ -83,10 +88,35 @@ impl TopicInner {
             }
         }
         state.is_ready = true;
-        state.replay_to_waiting(&self.budget);
+        let position = state.log.position();
+        state.replay_to_waiting(&self.budget, |_, replay| !replay.is_after(position));
+        let waiting = state.members.has_waiting();
         release();
         self.distribute(state);
         self.ready.notify_waiters();
+        if waiting {
+            self.backplane.catch_up(self);
+        }
+    }
+
+    /// Whether the broker is to be asked what it has by now. `false`: it will be.
+    pub(super) fn request_catch_up(&self) -> bool {
+        !std::mem::replace(&mut self.lock().catch_up_requested, true)
+    }
+
+    /// The broker is asked now. Members up to this one wait for its answer: what they know was published before.
+    pub(super) fn start_catch_up(&self) -> Option<FeedId> {
+        let mut state = self.lock();
+        state.catch_up_requested = false;
+        state.members.last()
+    }
+
+    /// What the broker had is here. Members up to this one get what they wait for: a gap, where they know a position that it does
+    /// not have.
+    pub(super) fn caught_up(&self, last: FeedId, end: Position) {
+        let mut state = self.lock();
+        state.log.advance_to(end);
+        state.replay_to_waiting(&self.budget, |member, _| member <= last);
     }
 
     /// Puts a publication at the end of the order.

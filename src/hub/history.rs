@@ -63,9 +63,9 @@ pub enum Recovered {
     /// client must load its whole state again. It gets the message of [`Topic::tell_gap`](crate::Topic::tell_gap), and then
     /// everything that is published from now on.
     Gap,
-    /// The broker has not answered yet. What it keeps is sent before later publications;
-    /// [`Topic::tell_gap`](crate::Topic::tell_gap) reports a gap. This is never returned by a hub without a broker, nor
-    /// after [`Topic::ready`](crate::Topic::ready).
+    /// The broker has to answer first: this server does not know the topic yet, or the client comes from a server that was
+    /// ahead of it. What the broker keeps is sent before later publications; [`Topic::tell_gap`](crate::Topic::tell_gap)
+    /// reports a gap. This is never returned by a hub without a broker.
     Pending,
 }
 

@@ -252,6 +252,13 @@ impl Log {
         self.lost = position.offset();
     }
 
+    /// The broker's log ends here, and all that it has of this topic is here. The end may be of another topic.
+    pub(super) fn advance_to(&mut self, end: Position) {
+        if end.epoch() == self.position.epoch() && end.is_later(self.position) {
+            self.position = end;
+        }
+    }
+
     /// Appends a notice for the present members. It is not replayed to later ones.
     pub(super) fn append_notice(&mut self, message: Message, now: Instant) {
         let draft = Draft { message, key: Some(NOTICE.into()), except: None, latest: false };

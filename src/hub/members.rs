@@ -19,11 +19,7 @@ pub(super) struct Member {
     pub(super) encoding: Encoding,
     /// Everything up to this number was sent.
     pub(super) sent: u64,
-    /// It waits for this until the broker has answered.
-    #[cfg_attr(
-        not(any(feature = "nats", feature = "redis")),
-        expect(dead_code, reason = "without a broker no member waits")
-    )]
+    /// It waits for this until the broker has answered, and is sent nothing before.
     pub(super) waits_for: Option<Replay>,
 }
 
@@ -52,11 +48,26 @@ impl Members {
         self.0.iter().map(|(id, member)| (*id, member))
     }
 
-    /// The members that wait for the broker, with what they wait for.
+    /// The member that joined last.
     #[cfg(any(feature = "nats", feature = "redis"))]
-    pub(super) fn take_waiting(&mut self) -> impl Iterator<Item = (FeedId, &mut Member, Replay)> {
-        self.0.iter_mut().filter_map(|(id, member)| {
-            let replay = member.waits_for.take()?;
+    pub(super) fn last(&self) -> Option<FeedId> {
+        self.0.keys().next_back().copied()
+    }
+
+    /// Whether one of them waits for the broker.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) fn has_waiting(&self) -> bool {
+        self.0.values().any(|member| member.waits_for.is_some())
+    }
+
+    /// Those of the members that wait for the broker that wait no longer, with what they waited for.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) fn take_waiting(
+        &mut self,
+        mut is_due: impl FnMut(FeedId, Replay) -> bool,
+    ) -> impl Iterator<Item = (FeedId, &mut Member, Replay)> {
+        self.0.iter_mut().filter_map(move |(id, member)| {
+            let replay = member.waits_for.take_if(|replay| is_due(*id, *replay))?;
             Some((*id, member, replay))
         })
     }
@@ -76,6 +87,13 @@ pub(super) enum Replay {
     /// Everything that the history keeps.
     All,
     Nothing,
+}
+
+impl Replay {
+    /// Whether it begins at a later position than this one.
+    pub(super) fn is_after(self, position: Position) -> bool {
+        matches!(self, Self::After(after) if after.is_later(position))
+    }
 }
 
 /// Makes a guard for [`Inner::add_feed`] that calls this once it is dropped.

@@ -35,6 +35,11 @@ impl Position {
         Self { epoch, offset }
     }
 
+    /// Whether it is behind this one. With a broker, later epochs have larger numbers.
+    pub(super) fn is_later(self, than: Self) -> bool {
+        (self.epoch, self.offset) > (than.epoch, than.offset)
+    }
+
     /// The epoch, within which offsets count up.
     #[must_use]
     pub fn epoch(self) -> u64 {

@@ -73,6 +73,8 @@ impl Publication {
             return Some(frame.clone());
         }
         let frame = charged(encoding.encode(&self.draft.message)?, budget);
+        // Most often it is the only one, and a history keeps many of them.
+        frames.reserve_exact(1);
         frames.push((encoding, frame.clone()));
         Some(frame)
     }

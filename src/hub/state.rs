@@ -12,6 +12,8 @@ use super::position::Position;
 use super::presence::{OnPresence, Present};
 use super::publication::Draft;
 use crate::budget::Budget;
+#[cfg(any(feature = "nats", feature = "redis"))]
+use crate::connection::FeedId;
 use crate::connection::Inner;
 use crate::message::Message;
 use crate::panic_payload::drop_payload;
@@ -37,6 +39,9 @@ pub(super) struct State {
     /// The broker was asked for it.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(super) is_followed: bool,
+    /// It will be asked for what it has by now.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) catch_up_requested: bool,
 }
 
 /// Makes the message that members get of a publication and its position.
@@ -59,6 +64,8 @@ impl State {
             is_ready: start.is_some(),
             #[cfg(any(feature = "nats", feature = "redis"))]
             is_followed: false,
+            #[cfg(any(feature = "nats", feature = "redis"))]
+            catch_up_requested: false,
         }
     }
 
@@ -72,11 +79,11 @@ impl State {
         self.log.append(position, draft, has_members, published);
     }
 
-    /// Gives members that wait for the broker what they asked for.
+    /// Gives these members, of those that wait for the broker, what they asked for.
     #[cfg(any(feature = "nats", feature = "redis"))]
-    pub(super) fn replay_to_waiting(&mut self, budget: &Budget) {
+    pub(super) fn replay_to_waiting(&mut self, budget: &Budget, is_due: impl FnMut(FeedId, Replay) -> bool) {
         let mut members = std::mem::take(&mut self.members);
-        for (id, member, replay) in members.take_waiting() {
+        for (id, member, replay) in members.take_waiting(is_due) {
             let (_, items) = self.replay(replay, &member.connection, member.encoding, budget);
             member.sent = self.log.head();
             member.connection.replay(id, items);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::members::Member;
+use super::log::Log;
+use super::members::{Member, Members};
 use super::publication::{Publication, charged};
 use super::state::State;
 use super::stats::Counters;
@@ -19,17 +20,28 @@ use crate::protocol::Encoding;
 /// both in one write. Members that have been sent the same so far share what is joined.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
-    /// The round that is under way: the last member that was visited, and what all members have been sent once it is over.
+    /// The round that is under way.
     round: Option<Round>,
     /// The members that are delivered to next.
     visits: VecDeque<Visit>,
     batches: Vec<Batch>,
 }
 
+/// A visit to each member.
 #[derive(Clone, Copy, Debug)]
 struct Round {
+    /// The last member that was visited.
     visited: Option<FeedId>,
+    /// All members have been sent everything up to this number, once it is over.
     delivers: u64,
+}
+
+impl Round {
+    /// `None`: all members have been sent everything.
+    fn start(log: &Log) -> Option<Self> {
+        let last = log.batch(log.delivered()).last()?;
+        Some(Self { visited: None, delivers: last.number })
+    }
 }
 
 /// One member, and which batch it gets.
@@ -61,52 +73,58 @@ impl Sweep {
             return true;
         }
         self.batches.drain(..self.batches.len().saturating_sub(KEPT_BATCHES));
-        loop {
-            let round = match &mut self.round {
-                Some(round) => round,
-                None => {
-                    if members.is_empty() {
-                        log.set_delivered(log.head(), now);
-                    }
-                    if log.delivered() == log.head() {
-                        *distributing = false;
-                        // Idle topics keep nothing.
-                        *self = Self::default();
-                        return false;
-                    }
-                    let delivers = log.batch(log.delivered()).last().map_or(log.head(), |last| last.number);
-                    self.round.insert(Round { visited: None, delivers })
-                }
-            };
-            let mut visited = 0;
-            for (feed, member) in members.behind(round.visited).take(MOST_VISITED) {
-                visited += 1;
-                round.visited = Some(feed);
-                if member.sent == log.head() {
-                    continue;
-                }
-                let known =
-                    self.batches.iter().rposition(|batch| batch.after == member.sent && batch.head == log.head());
-                let batch = known.unwrap_or_else(|| {
-                    self.batches.push(Batch::new(member.sent, log.head(), log.batch(member.sent)));
-                    self.batches.len() - 1
-                });
-                member.sent = self.batches[batch].up_to;
-                let Member { connection, encoding, .. } = member;
-                self.visits.push_back(Visit { connection: connection.clone(), feed, encoding: *encoding, batch });
-                if self.visits.len() == CHUNK {
-                    return true;
-                }
-            }
-            if visited == MOST_VISITED {
+        if members.is_empty() {
+            self.round = None;
+            log.set_delivered(log.head(), now);
+        }
+        while let Some(round) = self.round.or_else(|| Round::start(log)) {
+            if !self.visit(round, log, members) {
+                // Others may join or leave before it goes on.
                 return true;
             }
             log.set_delivered(round.delivers, now);
             self.round = None;
-            if !self.visits.is_empty() {
+            if self.has_visits() {
                 return true;
             }
         }
+        *distributing = false;
+        // Idle topics keep nothing.
+        *self = Self::default();
+        false
+    }
+
+    /// Goes on with a round until enough members are chosen. Whether it is over.
+    fn visit(&mut self, mut round: Round, log: &Log, members: &mut Members) -> bool {
+        let mut visited = 0;
+        let mut is_over = true;
+        for (feed, member) in members.behind(round.visited).take(MOST_VISITED) {
+            visited += 1;
+            round.visited = Some(feed);
+            if member.sent == log.head() || member.waits_for.is_some() {
+                continue;
+            }
+            let batch = self.batch(member.sent, log);
+            member.sent = self.batches[batch].up_to;
+            let Member { connection, encoding, .. } = member;
+            self.visits.push_back(Visit { connection: connection.clone(), feed, encoding: *encoding, batch });
+            if self.visits.len() == CHUNK {
+                is_over = false;
+                break;
+            }
+        }
+        self.round = Some(round);
+        is_over && visited < MOST_VISITED
+    }
+
+    /// Which batch a member gets that has been sent everything up to this number.
+    fn batch(&mut self, sent: u64, log: &Log) -> usize {
+        let head = log.head();
+        let known = self.batches.iter().rposition(|batch| batch.after == sent && batch.head == head);
+        known.unwrap_or_else(|| {
+            self.batches.push(Batch::new(sent, head, log.batch(sent)));
+            self.batches.len() - 1
+        })
     }
 
     /// Whether there are members that were chosen and not yet delivered to.

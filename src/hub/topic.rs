@@ -318,8 +318,8 @@ impl Topic {
     /// Waits until the broker, if the hub has one, has answered what it keeps of the topic. This takes a round trip to the
     /// broker, unless another call or a member that joined has done it.
     ///
-    /// From then on [`join_after`](Self::join_after) never returns [`Recovered::Pending`], and what other servers publish
-    /// reaches the members at this one. Without a broker it returns at once. While the broker cannot be reached it waits.
+    /// From then on [`join_after`](Self::join_after) returns [`Recovered::Pending`] only to a client that is ahead of this
+    /// server, and what other servers publish reaches the members at this one. Without a broker it returns at once. While the broker cannot be reached it waits.
     ///
     /// # Cancel safety
     ///

@@ -37,7 +37,8 @@ use crate::protocol::{Feed, Notice, Overflow};
 /// 1. The [`Log`] alone gives the order. A publication is in it before any member is sent it.
 /// 2. A member has been sent everything up to `Member::sent`, in the log's order, and nothing else; it joined behind a publication, and
 ///    was sent what it asked for of earlier publications before it became a member.
-/// 3. Where a member has not been sent everything, `distributing` is true, and a distributor runs, or is about to.
+/// 3. Where a member has not been sent everything, `distributing` is true, and a distributor runs, or is about to. A member that
+///    waits for the broker is sent nothing before its answer, and then what it asked for.
 /// 4. A member's feed is in its connection, and the feed's guard removes the member. So a member leaves when its seat is dropped or
 ///    its connection can send no more, whichever is first.
 ///
@@ -153,17 +154,18 @@ impl TopicInner {
 
         let mut state = self.lock();
         let is_ready = state.is_ready;
-        let (recovered, items) = if is_ready {
-            state.replay(replay, connection, encoding, budget)
-        } else {
-            (Recovered::Pending, Vec::new())
+        // A client may come from a server that is ahead of this one.
+        let is_behind = is_ready && self.backplane.is_shared() && replay.is_after(state.log.position());
+        let waits_for = (!is_ready || is_behind).then_some(replay);
+        let (recovered, items) = match waits_for {
+            None => state.replay(replay, connection, encoding, budget),
+            Some(_) => (Recovered::Pending, Vec::new()),
         };
         let feed = Feed::new(overflow, state.capacity, items).with_notice(state.dropped_notice.clone());
         let joined = connection.add_feed(id, feed, guard);
         let position = state.log.position();
         if joined.is_ok() {
             let sent = state.log.head();
-            let waits_for = (!is_ready).then_some(replay);
             state.members.insert(id, Member { connection: connection.clone(), encoding, sent, waits_for });
         }
         drop(state);
@@ -174,6 +176,8 @@ impl TopicInner {
         self.joined.notify_waiters();
         if !is_ready {
             self.backplane.follow(self);
+        } else if is_behind {
+            self.backplane.catch_up(self);
         }
         Ok((Seat::new(self.clone(), connection.clone(), id, position), recovered))
     }

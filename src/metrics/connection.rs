@@ -26,6 +26,7 @@ impl ConnectionMetrics {
     }
 
     /// The transport is there.
+    #[cold]
     pub(crate) fn opened(&mut self, now: Instant) {
         self.due = Some(now + INTERVAL);
         with(self.role, |handles| {
@@ -71,6 +72,7 @@ impl ConnectionMetrics {
     }
 
     /// The connection has ended, and its handler too.
+    #[cold]
     pub(crate) fn ended(&mut self, stats: Stats, end: &Result<CloseFrame, Error>) {
         let Some(due) = self.due else { return };
         self.count(stats, QueueSizes::default(), due);

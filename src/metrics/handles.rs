@@ -65,11 +65,13 @@ pub(super) fn round_trip(role: Role, time: Duration) {
 }
 
 /// A handler has run for so long.
+#[inline(never)]
 pub(super) fn handler_ended(time: Duration) {
     with_common(|common| common.handler.record(time));
 }
 
 /// So many bytes were charged to the process's budget, or given back where that is less than zero.
+#[inline(never)]
 pub(crate) fn budget_changed(bytes: isize) {
     with_common(|common| common.budget.increment(bytes as f64));
 }
@@ -86,6 +88,7 @@ pub(crate) fn rejected(kind: RejectionKind) {
 }
 
 /// A connection has ended.
+#[cold]
 pub(super) fn closed(role: Role, end: &Result<CloseFrame, Error>) {
     let role = labels::role(role);
     match end {

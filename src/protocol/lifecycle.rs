@@ -110,7 +110,7 @@ impl Lifecycle {
         matches!(self, Self::Open | Self::WriteFailed(_))
     }
 
-    /// Whether both close frames have passed, and our side of the transport is not shut down yet.
+    /// Whether the peer's close frame has arrived: once ours is written, the closing handshake is complete.
     pub(crate) fn is_handshake_complete(&self) -> bool {
         matches!(self, Self::Draining { close_received: true, .. })
     }

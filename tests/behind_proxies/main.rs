@@ -7,6 +7,9 @@ mod backend;
 mod haproxy;
 mod nginx;
 #[allow(dead_code, reason = "not all tests use all of it")]
+#[path = "../support/port.rs"]
+mod port;
+#[allow(dead_code, reason = "not all tests use all of it")]
 #[path = "../support/program.rs"]
 mod program;
 mod proxy;

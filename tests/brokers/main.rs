@@ -13,6 +13,9 @@ mod many_servers;
 mod member;
 mod once;
 #[allow(dead_code, reason = "not all tests use all of it")]
+#[path = "../support/port.rs"]
+mod port;
+#[allow(dead_code, reason = "not all tests use all of it")]
 #[path = "../support/program.rs"]
 mod program;
 mod reading;

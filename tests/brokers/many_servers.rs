@@ -1,8 +1,12 @@
 //! Several servers, and a broker that works.
 
-use tower_websocket::{Overflow, Recovered};
+use tokio::time::timeout;
+use tower_websocket::{Hub, Overflow, Recovered};
 
+use crate::PATIENCE;
 use crate::broker::Broker;
+use crate::cut::{Cable, Way};
+use crate::failures::{numbers, publish};
 use crate::for_each_broker;
 use crate::member::{Member, texts, topic};
 
@@ -10,6 +14,9 @@ for_each_broker! {
     all_members_get_the_same_in_the_same_order
     what_is_published_from_outside_of_members_reaches_all
     a_client_comes_back_to_another_server
+    a_client_that_is_ahead_of_its_server_misses_nothing_and_gets_nothing_twice
+    a_position_that_no_server_knows_is_a_gap
+    a_position_of_a_quiet_topic_is_none_of_another_topic
     a_member_that_joins_and_publishes_gets_what_it_published
     who_is_left_out_is_one_connection_of_one_server
     kinds_and_keys_survive
@@ -87,6 +94,69 @@ async fn a_client_comes_back_to_another_server(broker: Broker) {
     let (mut lost, recovered) = Member::resume(&there, Some("1-5".parse().unwrap()));
     assert_eq!(recovered, Recovered::Gap);
     assert_eq!(lost.recv().await, (there.position(), "gap".to_owned()));
+}
+
+async fn a_client_that_is_ahead_of_its_server_misses_nothing_and_gets_nothing_twice(broker: Broker) {
+    let cable = Cable::to(broker.port()).await;
+    let (here, there) = (topic(&broker.hub().await), topic(&broker.hub_by(cable.port).await));
+    let (mut near, mut far) = (Member::join(&here).await, Member::join(&there).await);
+    publish(&here, 0..5);
+    far.take(5).await;
+    cable.set(Way::Cut);
+    publish(&here, 5..10);
+    let seen = near.take(10).await;
+    assert_eq!(there.position(), seen[4].0);
+    let (mut back, recovered) = Member::resume(&there, seen[9].0);
+    assert_eq!(recovered, Recovered::Pending);
+    // One that is not ahead gets what there is.
+    let (_, recovered) = Member::resume(&there, seen[2].0);
+    assert_eq!(recovered, Recovered::All(2));
+    publish(&here, 10..13);
+    cable.set(Way::Open);
+    assert_eq!(back.take(3).await, near.take(3).await);
+    assert_eq!(texts(&far.take(8).await), numbers(5..13));
+    publish(&there, 13..14);
+    assert_eq!(back.recv().await.1, "13");
+    assert_eq!(here.stats().gaps + there.stats().gaps, 0);
+}
+
+async fn a_position_that_no_server_knows_is_a_gap(broker: Broker) {
+    let here = topic(&broker.hub().await);
+    let mut near = Member::join(&here).await;
+    publish(&here, 0..5);
+    let last = near.take(5).await[4].0;
+    for invented in [format!("{:x}-1000000", last.epoch()), "ffffffffffffffff-1".to_owned()] {
+        let (mut lost, recovered) = Member::resume(&here, Some(invented.parse().unwrap()));
+        assert_eq!(recovered, Recovered::Pending);
+        let told = lost.recv().await;
+        assert_eq!((told.0.epoch(), &*told.1), (last.epoch(), "gap"));
+        publish(&here, 5..6);
+        assert_eq!(lost.recv().await.1, "5");
+    }
+}
+
+/// NATS numbers the publications of all topics in a row.
+async fn a_position_of_a_quiet_topic_is_none_of_another_topic(broker: Broker) {
+    let (here, there) = (broker.hub().await, broker.hub().await);
+    let quiet = |hub: &Hub| hub.topic("quiet").tell_gap(|_| "gap".into());
+    let behind = quiet(&here);
+    behind.ready().await;
+    let mut other = Member::join(&topic(&here)).await;
+    publish(&topic(&here), 0..1);
+    other.recv().await;
+    let ahead = quiet(&there);
+    ahead.ready().await;
+    let (client, server) = tower_websocket::testing::pair(tower_websocket::Upgrader::new());
+    behind.join_after(&server, ahead.position(), Overflow::Close).unwrap();
+    timeout(PATIENCE, async {
+        while behind.position() != ahead.position() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the broker says that there is nothing in between");
+    ahead.publish("no gap").unwrap();
+    assert_eq!(timeout(PATIENCE, client.recv()).await.unwrap().unwrap(), Some("no gap".into()));
 }
 
 async fn a_member_that_joins_and_publishes_gets_what_it_published(broker: Broker) {

@@ -4,7 +4,7 @@ use tower_websocket::{Broker, Error, ErrorKind, Hub, Nats, Redis};
 
 use crate::broker::{Broker as Running, Kind};
 use crate::member::{Member, topic};
-use crate::program::free_port;
+use crate::port::refusing;
 
 fn kind<B: Broker>(connected: Result<B, Error>) -> Option<ErrorKind> {
     connected.err().map(|error| error.kind())
@@ -22,9 +22,9 @@ async fn what_is_no_url_is_an_invalid_setting() {
 
 #[tokio::test]
 async fn a_server_that_is_away_is_another_error() {
-    let port = free_port();
-    assert_eq!(kind(Redis::connect(format!("redis://127.0.0.1:{port}/")).await), Some(ErrorKind::Connect));
-    assert_eq!(kind(Nats::connect(format!("nats://127.0.0.1:{port}")).await), Some(ErrorKind::Connect));
+    let (_socket, address) = refusing();
+    assert_eq!(kind(Redis::connect(format!("redis://{address}/")).await), Some(ErrorKind::Connect));
+    assert_eq!(kind(Nats::connect(format!("nats://{address}")).await), Some(ErrorKind::Connect));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -33,7 +33,8 @@ async fn of_several_servers_of_nats_one_is_enough() {
     // It listens, but may not have its streams yet.
     drop(broker.hub().await);
     for away_first in [true, false] {
-        let (away, here) = (format!("nats://127.0.0.1:{}", free_port()), format!("nats://127.0.0.1:{}", broker.port()));
+        let (_socket, away) = refusing();
+        let (away, here) = (format!("nats://{away}"), format!("nats://127.0.0.1:{}", broker.port()));
         let urls = if away_first { format!("{away}, {here}") } else { format!("{here},{away}") };
         let nats = Nats::connect(urls).await.unwrap().prefix("several");
         assert_eq!(nats.get_prefix(), "several");

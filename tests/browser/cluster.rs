@@ -2,8 +2,9 @@
 
 use crate::PATIENCE;
 use crate::driver::{Browser, Page};
+use crate::port::Port;
 use crate::process::{Example, command};
-use crate::program::{Program, free_port};
+use crate::program::Program;
 
 async fn says(page: &mut Page, text: &str) {
     let script = format!("void (document.forms[0].text.value = '{text}', document.forms[0].requestSubmit())");
@@ -19,7 +20,8 @@ async fn pages_of_two_servers_talk_and_go_on_when_one_server_goes() {
     let Some(browser) = Browser::launch().await else { return };
     let arguments = ["--bind", "127.0.0.1", "--save", "", "--port", "PORT"];
     let Some(redis) = Program::start("redis-server", &arguments, &[]).await else { return };
-    let ports = [free_port(), free_port()];
+    let reserved = [Port::reserve(), Port::reserve()];
+    let ports = reserved.each_ref().map(|port| port.number);
     let mut servers = Vec::new();
     let mut pages = Vec::new();
     for (port, other, name) in [(ports[0], ports[1], "anna"), (ports[1], ports[0], "bert")] {

@@ -8,9 +8,12 @@ mod cluster;
 mod compression;
 mod dashboard;
 mod driver;
+#[cfg(feature = "redis")]
+#[allow(dead_code, reason = "not all tests use all of it")]
+#[path = "../support/port.rs"]
+mod port;
 #[path = "../examples/process.rs"]
 mod process;
-#[cfg(feature = "redis")]
 #[allow(dead_code, reason = "not all tests use all of it")]
 #[path = "../support/program.rs"]
 mod program;

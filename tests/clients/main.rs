@@ -5,6 +5,9 @@
 
 mod environment;
 #[allow(dead_code, reason = "not all tests use all of it")]
+#[path = "../support/port.rs"]
+mod port;
+#[allow(dead_code, reason = "not all tests use all of it")]
 #[path = "../support/program.rs"]
 mod program;
 mod proxies;

@@ -17,6 +17,7 @@ use tower::Layer as _;
 use tower_websocket::{Connector, Error, ErrorKind, Manager, Message, Proxy as Setting, WebSocketLayer};
 
 use crate::PATIENCE;
+use crate::port::refusing;
 use crate::proxy::Proxy;
 use crate::server::{Act, Server};
 use crate::tls::certified;
@@ -65,9 +66,7 @@ async fn a_proxy_that_refuses_or_is_away_is_an_error_of_connecting() {
     let server = Server::start(|_| Act::Echo).await;
     let http = Proxy::http(Some("Basic x")).await;
     let socks = Proxy::socks5(Some(("user", "pass"))).await;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let away = listener.local_addr().unwrap();
-    drop(listener);
+    let (_socket, away) = refusing();
     for url in [
         format!("http://{}", http.address),
         format!("http://wrong:pass@{}", http.address),
@@ -143,9 +142,7 @@ async fn losing(loss: Loss) -> SocketAddr {
 
 #[tokio::test]
 async fn a_proxy_that_is_away_is_named_as_the_one() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let away = listener.local_addr().unwrap();
-    drop(listener);
+    let (_socket, away) = refusing();
     for scheme in ["http", "socks5h"] {
         let proxy = Setting::all(&format!("{scheme}://{away}")).unwrap();
         let error = Connector::new().proxy(proxy).connect("ws://server.example/").await.unwrap_err();

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use tower_websocket::{Backoff, CloseCode, CloseFrame, Connector, ErrorKind, Message, Target};
 
 use crate::PATIENCE;
+use crate::port::refusing;
 use crate::server::{Act, Server};
 
 const fn millis(millis: u64) -> Duration {
@@ -149,9 +150,7 @@ async fn a_server_says_when_to_come_back() {
 
 #[tokio::test]
 async fn a_server_that_is_away_is_tried_until_there_were_too_many_failures() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let (_socket, address) = refusing();
     let mut sessions = Connector::new().sessions(format!("ws://{address}"), quick().max_failures(5));
     let error = timeout(PATIENCE, sessions.next()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);

@@ -9,8 +9,9 @@ use tokio::time::{interval, sleep, timeout};
 use tower_websocket::{Backoff, Connector, Hub, Redis};
 
 use crate::PATIENCE;
+use crate::port::Port;
 use crate::process::{Example, command};
-use crate::program::{Program, free_port};
+use crate::program::Program;
 
 /// The servers are asked for often, so that one that is back has clients soon.
 const HAPROXY: &str = "
@@ -75,7 +76,8 @@ async fn a_rolling_restart_behind_a_proxy_loses_nothing() {
     let arguments = ["--bind", "127.0.0.1", "--save", "", "--port", "PORT"];
     let Some(redis) = Program::start("redis-server", &arguments, &[]).await else { return };
     let broker = format!("redis://127.0.0.1:{}/", redis.port);
-    let ports = [free_port(), free_port()];
+    let reserved = [Port::reserve(), Port::reserve()];
+    let ports = reserved.each_ref().map(|port| port.number);
     let mut servers = vec![server(ports[0], &broker).await, server(ports[1], &broker).await];
     let configuration = HAPROXY.replace("ONE", &ports[0].to_string()).replace("TWO", &ports[1].to_string());
     let arguments = ["-db", "-q", "-f", "configuration"];

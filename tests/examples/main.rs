@@ -7,8 +7,11 @@ mod cluster;
 mod dashboard;
 mod debug;
 mod hosts;
-mod process;
 #[cfg(feature = "redis")]
+#[allow(dead_code, reason = "not all tests use all of it")]
+#[path = "../support/port.rs"]
+mod port;
+mod process;
 #[allow(dead_code, reason = "not all tests use all of it")]
 #[path = "../support/program.rs"]
 mod program;

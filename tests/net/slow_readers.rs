@@ -1,12 +1,12 @@
 //! Peers that read slowly, while what they have not read yet lies in the buffers of a kernel, of TLS, of HTTP/2 or of a
 //! proxy: they stay connected, and get everything and then the close frame.
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tower_websocket::{CloseCode, Keepalive, Limits, Manager, Role, Shutdown, Upgrader, WebSocketLayer};
 
 use crate::support::{
-    Cases, KIB, MIB, Nginx, Over, Reading, Received, Socket, Way, expect, handed_over, how, millis, open, quiet, secs,
-    serve, sides,
+    Cases, KIB, MIB, Nginx, Over, Reading, Received, Socket, Way, close, expect, handed_over, how, millis, open, quiet,
+    secs, serve, serve_with_unknown_tls, sides,
 };
 
 /// What a handler sends before it returns.
@@ -152,6 +152,82 @@ async fn a_peer_behind_nginx_stays_connected() {
             sending.await.unwrap().unwrap();
         };
         cases.add(if closes { "a close behind it" } else { "the peer closes" }, case);
+    }
+    cases.finish().await;
+}
+
+/// Its pings do not hide that it takes data, and their pongs may wait as long as that takes.
+#[tokio::test]
+async fn a_peer_that_pings_each_second_stays_connected() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&[Over::Tcp, Over::Tls, Over::Http2]) {
+        for way in [Way::SMALL, Way::DIRECT] {
+            for (rate, message) in [(40 * KIB, 16 * KIB), (100 * KIB, 60 * KIB), (100 * KIB, 300 * KIB)] {
+                cases.add(format!("{role:?}, {over}, {way}, {rate} B/s, messages of {message}"), async move {
+                    let (ws, mut peer) = open(role, over, way, Upgrader::new()).await;
+                    let sending = tokio::spawn({
+                        let ws = ws.clone();
+                        async move { Bulk { bytes: 20 * MIB, message }.send(&ws).await }
+                    });
+                    let reading = tokio::spawn(async move { peer.read(Reading::at(rate).pinging(secs(1))).await });
+                    expect("the end", timeout(secs(25), ws.done()).await.ok().map(how), None);
+                    sending.abort();
+                    reading.abort();
+                });
+            }
+        }
+    }
+    cases.finish().await;
+}
+
+/// What the guide `server` says of `prepare_socket`, where the crate does not know the type of TLS.
+#[tokio::test]
+async fn under_tls_a_slow_peer_stays_connected_where_the_kernel_takes_little() {
+    let (layer, mut managers) = handed_over();
+    let server = serve_with_unknown_tls(layer.upgrader(Upgrader::new())).await;
+    let mut cases = Cases::default();
+    for (socket, rate, message) in [
+        (Socket::SMALL, 40 * KIB, 60 * KIB),
+        (Socket::SMALL, 100 * KIB, 300 * KIB),
+        (Socket::default(), 200 * KIB, MIB),
+    ] {
+        let mut peer = server.open(socket).await;
+        let ws = managers.recv().await.unwrap();
+        cases.add(format!("{rate} B/s, messages of {message}"), async move {
+            let sending = tokio::spawn({
+                let ws = ws.clone();
+                async move { Bulk { bytes: 20 * MIB, message }.send(&ws).await }
+            });
+            let reading = tokio::spawn(async move { peer.read(Reading::at(rate).pinging(secs(1))).await });
+            expect("the end", timeout(secs(25), ws.done()).await.ok().map(how), None);
+            sending.abort();
+            reading.abort();
+        });
+    }
+    cases.finish().await;
+}
+
+/// RFC 6455 §5.5.1 and §5.5.2: behind its own close frame a peer sends no data, but still answers pings, and may ping. What
+/// arrives at a socket that is closed has its kernel drop what was still to be sent.
+#[tokio::test]
+async fn a_peer_that_speaks_behind_its_close_frame_gets_everything() {
+    let mut cases = Cases::default();
+    for (role, over) in sides(&Over::ALL) {
+        cases.add(format!("{role:?}, {over}"), async move {
+            let (ws, mut peer) = open(role, over, Way::SMALL, Upgrader::new()).await;
+            let sending = tokio::spawn({
+                let ws = ws.clone();
+                async move { Bulk::parts(MIB).send(&ws).await }
+            });
+            // As much as fits into the buffers.
+            peer.settle().await;
+            peer.send(close(1000, "")).await;
+            let received = peer.read(Reading::at(300 * KIB).pinging(millis(50))).await;
+            expect("ours", how(ws.done().await), Ok(1000));
+            let sent = ws.stats().payload_sent as usize;
+            expect("the peer", received, Received { data: sent, code: Some(1000) });
+            drop(sending);
+        });
     }
     cases.finish().await;
 }

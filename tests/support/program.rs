@@ -10,10 +10,12 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 use crate::PATIENCE;
+use crate::port::Port;
 use crate::skipped::skipped;
 
 pub(crate) struct Program {
     pub(crate) port: u16,
+    _reserved: Port,
     /// Where its files are.
     pub(crate) directory: PathBuf,
     program: PathBuf,
@@ -34,9 +36,10 @@ impl Program {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("tower-websocket-{name}-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&directory).expect("there is room");
-        // A port that was free a moment ago may be taken: then with another.
+        // A program that is none of a test's may take the port first: then with another.
         for _ in 0..10 {
-            let port = free_port();
+            let reserved = Port::reserve();
+            let port = reserved.number;
             let filled =
                 |text: &str| text.replace("PORT", &port.to_string()).replace("DIRECTORY", &directory.to_string_lossy());
             for (file, text) in files {
@@ -45,7 +48,7 @@ impl Program {
             let arguments: Vec<_> = arguments.iter().map(|argument| filled(argument)).collect();
             let mut child = spawn(&program, &arguments, &directory);
             if is_listening(&mut child, port).await {
-                return Some(Self { port, directory, program, arguments, child });
+                return Some(Self { port, _reserved: reserved, directory, program, arguments, child });
             }
         }
         panic!("{name} does not start; what it says stands above");
@@ -82,12 +85,6 @@ fn find(name: &str) -> Option<PathBuf> {
     // Where Debian has servers, which is in no user's path.
     let directories = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     directories.map(|directory| directory.join(name)).find(|program| program.is_file())
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
 }
 
 /// Whether it listens. It does not where it has ended.

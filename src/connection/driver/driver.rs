@@ -93,7 +93,7 @@ impl Progress {
     }
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     #[inline]
     pub(in crate::connection) fn new(inner: Arc<Inner>, config: ConnectionConfig<'_>, now: Instant) -> Self {
         let ConnectionConfig { role, limits, keepalive, read_to_end, inflater, .. } = config;
@@ -194,9 +194,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     fn sleep(&mut self) -> bool {
         self.receiver.park();
         if self.metrics.is_due(self.now) {
-            self.metrics.count(self.inner.stats(), self.inner.queue_sizes(), self.now);
+            self.count_metrics();
         }
         self.inner.driver.sleep()
+    }
+
+    #[cold]
+    fn count_metrics(&mut self) {
+        self.metrics.count(self.inner.stats(), self.inner.queue_sizes(), self.now);
     }
 
     fn set_waker(&mut self, waker: &Waker) {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Driver;
 use crate::connection::state::State;
-use crate::connection::transport::{Transport, limit_unsent, poll_write_last};
+use crate::connection::transport::{Transport, limit_unsent, poll_write_last, socket};
 use crate::error::BoxError;
 use crate::protocol::{ControlFrames, Failure, Phase, WriteBuffer};
 
@@ -19,7 +19,7 @@ pub(super) struct Unflushed {
     queued: usize,
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     /// Writes all that is there. Whether handles have changed what is to be read.
     #[inline]
     pub(super) fn drive_writes(&mut self, cx: &mut Context<'_>) -> bool {
@@ -100,8 +100,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     #[cold]
     fn limit_unsent(&mut self) {
         self.unlimited = MUCH;
-        if let Some(Transport::Left(stream)) = &self.transport {
-            limit_unsent(stream, MOST_UNSENT);
+        if let Some(stream) = self.transport.as_ref().and_then(socket)
+            && let Err(error) = limit_unsent(stream, MOST_UNSENT)
+        {
+            // The socket is over, which the next read or write reports.
+            tracing::trace!(%error, "could not set TCP_NOTSENT_LOWAT");
         }
     }
 
@@ -188,8 +191,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         // Closing a TCP stream with unread input would do no more than reset it.
         match Pin::new(transport).poll_shutdown(cx) {
             Poll::Pending => {}
-            // Both close frames have passed: over HTTP/1.1 nothing more can come.
-            Poll::Ready(Ok(())) if !self.read_to_end && self.inner.lock().lifecycle.is_handshake_complete() => {
+            // Both close frames have passed: over HTTP/1.1 nothing of interest can come. But a peer that is still to get through
+            // much may answer pings meanwhile (RFC 6455 §5.5.2), and those would have a closed socket drop the rest.
+            Poll::Ready(Ok(()))
+                if !self.read_to_end
+                    && !self.timers.has_backlog()
+                    && self.inner.lock().lifecycle.is_handshake_complete() =>
+            {
                 self.end_transport(Failure::Disconnected(None).into_error());
             }
             Poll::Ready(Ok(())) => self.change(|state| state.lifecycle.shut_down()),

@@ -57,6 +57,11 @@ impl Backplane {
         }
     }
 
+    /// Whether another server may know later positions than this one.
+    pub(super) fn is_shared(&self) -> bool {
+        !matches!(self, Self::Local(_))
+    }
+
     /// Asks the broker what it keeps of a topic, and for what is published to it from then on.
     #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "it is always ready"))]
     pub(super) fn follow(&self, topic: &Arc<TopicInner>) {
@@ -64,6 +69,16 @@ impl Backplane {
             Self::Local(_) => {}
             #[cfg(any(feature = "nats", feature = "redis"))]
             Self::Remote(remote) => remote.follow(topic),
+        }
+    }
+
+    /// Asks the broker for what it has of a topic by now: a member knows a later position than this server.
+    #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "no server is behind"))]
+    pub(super) fn catch_up(&self, topic: &Arc<TopicInner>) {
+        match self {
+            Self::Local(_) => {}
+            #[cfg(any(feature = "nats", feature = "redis"))]
+            Self::Remote(remote) => remote.catch_up(topic),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::keepalive::LONGEST_SILENCE;
+use super::liveness::LONGEST_SILENCE;
 
 /// The bytes written since the last sign that the peer has got through those before.
 ///

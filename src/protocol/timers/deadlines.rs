@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::keepalive::{LONGEST_SILENCE, time_for};
+use super::liveness::{LONGEST_SILENCE, time_for};
 use crate::limits::Limits;
 use crate::protocol::failure::Failure;
 
@@ -20,10 +20,12 @@ pub(super) struct Deadlines {
     close_since: Option<Instant>,
     /// Since when the transport has accepted no data, or has not passed on what it accepted.
     write_blocked_since: Option<Instant>,
-    /// It accepted no data, not even into buffers of its own.
-    write_blocked: bool,
+    /// It accepted no data, not even into buffers of its own: some is still to be written.
+    write_pending: bool,
     /// It has accepted data since it was first blocked: the peer is slow, and takes data.
     made_progress: bool,
+    /// When it last accepted data that had been blocked.
+    accepted_at: Option<Instant>,
     /// How long such a peer may take for its next step.
     step_time: Duration,
     /// Since when the peer waits for a pong.
@@ -43,8 +45,9 @@ impl Deadlines {
             end_of_life: limits.lifetime.map(|lifetime| now + lifetime),
             close_since: None,
             write_blocked_since: None,
-            write_blocked: false,
+            write_pending: false,
             made_progress: false,
+            accepted_at: None,
             step_time: Duration::ZERO,
             pong_due_since: None,
             mid_message_since: None,
@@ -54,26 +57,34 @@ impl Deadlines {
 
     /// The transport has accepted all data and has not passed it on yet.
     pub(super) fn flush_blocked(&mut self, now: Instant) {
-        self.write_blocked_since.get_or_insert(now);
+        if self.write_blocked_since.is_none() {
+            self.write_blocked_since = Some(now);
+            // A peer that takes data in steps goes on with that, though all was written in between.
+            self.made_progress |=
+                self.accepted_at.is_some_and(|accepted_at| now.saturating_duration_since(accepted_at) < NEXT_STEP);
+        }
     }
 
     /// The transport accepts no data, not even into buffers of its own.
     pub(super) fn write_blocked(&mut self, now: Instant) {
-        self.write_blocked_since.get_or_insert(now);
-        self.write_blocked = true;
+        self.flush_blocked(now);
+        self.write_pending = true;
     }
 
     /// The transport accepts data again. Whether that is news of the peer: it was blocked before, and for longer than it
     /// takes to get from one task to another. TLS accepts some 64 KiB whatever the peer does.
     #[inline]
     pub(super) fn write_accepted(&mut self, now: Instant) -> bool {
-        if !std::mem::take(&mut self.write_blocked) {
+        if !std::mem::take(&mut self.write_pending) {
             // What it keeps in buffers of its own it still has to pass on.
             return false;
         }
         let blocked = self.write_blocked_since.take();
         let news = blocked.is_some_and(|since| now.saturating_duration_since(since) >= NOTICEABLE_BLOCK);
-        self.made_progress |= news;
+        if news {
+            self.made_progress = true;
+            self.accepted_at = Some(now);
+        }
         news
     }
 
@@ -99,7 +110,7 @@ impl Deadlines {
     #[inline]
     pub(super) fn write_done(&mut self) {
         self.write_blocked_since = None;
-        self.write_blocked = false;
+        self.write_pending = false;
         self.made_progress = false;
     }
 
@@ -220,6 +231,8 @@ fn set(since: &mut Option<Instant>, goes_on: bool, now: Instant) {
 
 /// hyper's streams of HTTP/2 are fed by a task, which may be late. A peer that takes 16 KiB in less time answers pings soon.
 const NOTICEABLE_BLOCK: Duration = Duration::from_millis(10);
+/// A write that is blocked so soon after another one has the same reason: the peer is slow, and takes data.
+const NEXT_STEP: Duration = Duration::from_secs(1);
 /// How long a peer may take no data before that counts against it, where it has taken some before or a pong waits.
 const GRACE: Duration = Duration::from_secs(5);
 /// A pong must be on its way in this time, or the peer counts as one that accepts no data.
@@ -318,6 +331,19 @@ mod tests {
         deadlines.write_blocked(at(2));
         deadlines.set_pong_due(true, at(3));
         assert_eq!(deadlines.poll(at(4)).unwrap(), Some(at(12)));
+    }
+
+    #[test]
+    fn a_peer_that_takes_data_in_steps_is_slow_from_one_to_the_next() {
+        for (blocked, is_slow) in [(Duration::from_millis(999), true), (secs(1), false)] {
+            let (mut deadlines, at) = deadlines();
+            deadlines.write_blocked(at(1));
+            assert!(deadlines.write_accepted(at(2)));
+            deadlines.write_done();
+            deadlines.set_pong_due(true, at(2));
+            deadlines.write_blocked(at(2) + blocked);
+            assert_eq!(deadlines.pong_due().is_none(), is_slow);
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Timers {
         let depends_on_peer = match due {
             Due::Close | Due::Failed(Failure::KeepaliveTimeout | Failure::WriteTimeout) => true,
             // In time, so that a peer that acknowledges data is known when its time is up.
-            Due::Ping => self.backlog.bytes() >= self.min_data_rate,
+            Due::Ping => self.has_backlog(),
             _ => false,
         };
         if depends_on_peer
@@ -59,7 +59,7 @@ impl Timers {
             }
             Due::Ping => self.liveness.pinged(now),
             Due::Nothing(next) => {
-                self.has_allowance = self.backlog.bytes() >= self.min_data_rate;
+                self.has_allowance = self.has_backlog();
                 let resumes_at = self.rate_limiter.as_ref().and_then(|limiter| limiter.resumes_at());
                 return Due::Nothing([next, sample_due, resumes_at].into_iter().flatten().min());
             }
@@ -73,7 +73,7 @@ impl Timers {
         let waiting =
             self.deadlines.waiting_since().or_else(|| self.backlog.much_since()).filter(|_| self.has_send_queue);
         let Some(queue) = &self.send_queue else { return waiting.map(|since| since + SAMPLE_INTERVAL) };
-        let pending = || queue.pending_since().filter(|_| self.backlog.bytes() >= self.min_data_rate);
+        let pending = || queue.pending_since().filter(|_| self.has_backlog());
         queue.sample_due(waiting.or_else(pending)?)
     }
 

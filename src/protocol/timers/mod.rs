@@ -4,9 +4,12 @@ mod backlog;
 mod deadlines;
 mod due;
 mod keepalive;
+mod liveness;
 mod pings;
 mod rate_limiter;
 mod send_queue;
+#[cfg(test)]
+mod tests;
 #[expect(clippy::module_inception, reason = "what joins the others has their name")]
 mod timers;
 

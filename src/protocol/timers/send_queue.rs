@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::keepalive::time_for;
+use super::liveness::time_for;
 
 /// Samples of the kernel's send queue, and how fast it was seen to shrink.
 #[derive(Debug, Default)]

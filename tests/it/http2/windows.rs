@@ -1,19 +1,22 @@
 //! Flow control: a stream whose peer or whose handler does not read.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Reason;
 use h2::client::Builder;
+use http::StatusCode;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::duplex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_io_timeout::TimeoutWriter;
-use tower_websocket::{Error, ErrorKind, Limits, Message};
+use tower_websocket::{Error, ErrorKind, Limits, Message, Shutdown};
 
 use super::peer::{BINARY, Peer, TEXT, VERSION, WRITE_TIME, flood, settle};
 use crate::net::handed_over;
@@ -115,6 +118,32 @@ async fn a_connection_that_nobody_reads_is_ended_by_a_write_timeout() {
     assert!(server.await.unwrap().is_err());
 }
 
+/// Why the guide `server` says that such streams count until the peer resets them.
+#[tokio::test(start_paused = true)]
+async fn streams_of_a_peer_that_reads_nothing_are_in_use_until_it_resets_them() {
+    let (layer, mut handlers) = handed_over();
+    let shutdown = Shutdown::new();
+    let service = layer.upgrader(quiet().without_compression()).shutdown(&shutdown).into_service();
+    let mut server = http_server_with_windows();
+    server.http2().max_concurrent_streams(2);
+    let (near, far) = duplex(1024 * 1024);
+    tokio::spawn(serve_connection(server, far, service));
+    let mut peer = Peer::over(near).await;
+    let mut stalled = Vec::new();
+    for _ in 0..2 {
+        stalled.push(peer.open("http://h/", &[VERSION]).await);
+        let error = flood(handlers.recv().await.unwrap(), Arc::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WriteTimeout);
+    }
+    settle().await;
+    assert_eq!(shutdown.connections(), 0);
+    let mut third = pin!(peer.open("http://h/", &[VERSION]));
+    let opened = timeout(Duration::from_secs(60), &mut third).await;
+    assert!(opened.is_err(), "hyper resets streams now: say so in the guide `server`");
+    stalled[0].send.send_reset(Reason::CANCEL);
+    assert_eq!(third.await.response.status(), StatusCode::OK);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_starts_to_read_again_gets_everything() {
     let (layer, mut handlers) = handed_over();
@@ -204,6 +233,6 @@ async fn with_the_windows_of_hyper_handlers_that_do_not_read_stop_all_others() {
     }
     settle().await;
     busy.send(TEXT, b"quick");
-    let answer = tokio::time::timeout(Duration::from_secs(60), busy.expect(TEXT, b"quick")).await;
+    let answer = timeout(Duration::from_secs(60), busy.expect(TEXT, b"quick")).await;
     assert!(answer.is_err(), "hyper has better windows now: say so in the guide `server`");
 }

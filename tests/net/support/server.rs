@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
-use tower_websocket::{Connector, HandlerOutput, Manager, Role, WebSocketLayer};
+use tokio_util::either::Either;
+use tower_websocket::{Connector, HandlerOutput, Manager, Role, WebSocketLayer, prepare_socket};
 
 use super::{Over, Peer, Socket, Stream, http2};
 use crate::shared::{certified, http_server, serve_connection};
@@ -79,6 +80,32 @@ where
         }
     };
     Server { over, address, tls }
+}
+
+/// Serves this layer's WebSockets over a type of TLS that the crate does not know, on sockets that are prepared.
+pub(crate) async fn serve_with_unknown_tls<H, F>(layer: WebSocketLayer<H>) -> Server
+where
+    H: Fn(Manager) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    let service = layer.into_service();
+    let (acceptor, tls) = certified(&["http/1.1"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::Tcp(listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            prepare_socket(&stream).unwrap();
+            let (service, acceptor) = (service.clone(), acceptor.clone());
+            tokio::spawn(async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    let unknown = Either::<_, DuplexStream>::Left(stream);
+                    serve_connection(http_server(), unknown, service).await;
+                }
+            });
+        }
+    });
+    Server { over: Over::Tls, address, tls }
 }
 
 impl Server {

@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::RESPONSE_TIMEOUT;
 use super::stream::{Stream, parse_message};
 use crate::error::BoxError;
-use crate::hub::backplane::remote::{Followers, Link, Session, next};
+use crate::hub::backplane::remote::{Change, Followers, Link, Session, next};
 use crate::hub::position::Position;
 use crate::spare::shrink;
 
@@ -152,9 +152,10 @@ impl Following<'_> {
                     let changes: Vec<_> = requests.into_iter().filter_map(|request| self.followers.change(request)).collect();
                     for change in changes {
                         match change {
-                            Ok(name) => self.follow(&name).await?,
-                            Err(name) if self.followers.get_mut(&name).is_none() => self.live.remove(&name),
-                            Err(_) => {}
+                            Change::Follow(name) => self.follow(&name).await?,
+                            Change::Read(name) => self.read(&name).await?,
+                            Change::Unfollow(name) if self.followers.get_mut(&name).is_none() => self.live.remove(&name),
+                            Change::Unfollow(_) => {}
                         }
                     }
                 }
@@ -213,12 +214,16 @@ impl Following<'_> {
                 }
                 follower.load(self.link, read.start, read.entries, read.position);
             }
-            // As with most topics after a connection broke.
-            Some(last) if self.stream.last(name).await? <= last.position.offset() => {}
             Some(last) => {
-                let read = self.stream.read(name, last.position.offset()).await?;
-                // The stream is not in doubt any more; others may have found that it was, meanwhile.
-                follower.catch_up(self.link, read.entries).map_err(|_| "the stream has diverged")?;
+                // Looked at first, as the topic has no more up to there than what is read then.
+                let end = if follower.is_awaited() { self.stream.end().await?.position } else { last.position };
+                // With most topics it has not, after a connection broke.
+                if self.stream.last(name).await? > last.position.offset() {
+                    let read = self.stream.read(name, last.position.offset()).await?;
+                    // The stream is not in doubt any more; others may have found that it was, meanwhile.
+                    follower.catch_up(self.link, read.entries).map_err(|_| "the stream has diverged")?;
+                }
+                follower.caught_up(end);
             }
         }
         Ok(())

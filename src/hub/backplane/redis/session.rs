@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::RESPONSE_TIMEOUT;
 use super::scripts::{Scripts, parse_message, parse_read};
 use crate::error::BoxError;
-use crate::hub::backplane::remote::{Entry, Followers, Link, Session, next};
+use crate::hub::backplane::remote::{Change, Entry, Followers, Link, Session, next};
 use crate::hub::position::Position;
 
 /// Both, and the streams.
@@ -132,13 +132,7 @@ impl Following<'_> {
             tokio::select! {
                 requests = self.link.requests() => {
                     let changes: Vec<_> = requests.into_iter().filter_map(|request| self.followers.change(request)).collect();
-                    let followed: Vec<_> = changes.iter().flatten().cloned().collect();
-                    self.follow(&followed).await?;
-                    for name in changes.into_iter().filter_map(Result::err) {
-                        if self.followers.get_mut(&name).is_none() {
-                            timeout(RESPONSE_TIMEOUT, self.subscriptions.unsubscribe(self.log.key(&name))).await??;
-                        }
-                    }
+                    self.change(changes).await?;
                 }
                 message = next(std::pin::Pin::new(&mut messages)) => {
                     let message = message.ok_or("the server has closed the connection")?;
@@ -157,6 +151,27 @@ impl Following<'_> {
                 _ = renewals.tick() => self.renew().await?,
             }
         }
+    }
+
+    async fn change(&mut self, changes: Vec<Change>) -> Result<(), BoxError> {
+        let (mut followed, mut read, mut unfollowed) = (Vec::new(), Vec::new(), Vec::new());
+        for change in changes {
+            match change {
+                Change::Follow(name) => followed.push(name),
+                Change::Read(name) => read.push(name),
+                Change::Unfollow(name) => unfollowed.push(name),
+            }
+        }
+        self.follow(&followed).await?;
+        for names in read.chunks(CHUNK) {
+            self.read(names).await?;
+        }
+        for name in unfollowed {
+            if self.followers.get_mut(&name).is_none() {
+                timeout(RESPONSE_TIMEOUT, self.subscriptions.unsubscribe(self.log.key(&name))).await??;
+            }
+        }
+        Ok(())
     }
 
     /// Listens to these topics, and then reads what was published until then.
@@ -223,6 +238,8 @@ impl Following<'_> {
                 self.begin_epoch(&name).await?;
             } else if read.is_full {
                 behind.push(name);
+            } else {
+                follower.caught_up(read.position);
             }
         }
         Ok(behind)

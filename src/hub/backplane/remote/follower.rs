@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::envelope::{Envelope, EnvelopeId};
-use super::link::{Link, Request};
+use super::link::Link;
+use super::requests::Request;
+use crate::connection::FeedId;
 use crate::hub::from_broker::{Kept, Loaded};
 use crate::hub::position::Position;
 use crate::hub::topic_inner::TopicInner;
@@ -18,20 +20,26 @@ use crate::spare::shrink;
 pub(in crate::hub::backplane) struct Followers(HashMap<Arc<str>, Follower>);
 
 impl Followers {
-    /// Takes a request, and names the topic where it is to be followed from now on (`Ok`) or no more (`Err`).
-    pub(in crate::hub::backplane) fn change(&mut self, request: Request) -> Option<Result<Arc<str>, Arc<str>>> {
+    /// Takes a request. What is then to be done, if anything.
+    pub(in crate::hub::backplane) fn change(&mut self, request: Request) -> Option<Change> {
         match request {
+            Request::CatchUp(topic) => {
+                let topic = topic.upgrade()?;
+                let name: Arc<str> = (*topic.name).into();
+                self.0.get_mut(&name)?.awaited_by = topic.start_catch_up();
+                Some(Change::Read(name))
+            }
             Request::Follow(topic) => {
                 let name: Arc<str> = (*topic.upgrade()?.name).into();
-                self.0.insert(name.clone(), Follower { topic, last: None });
-                Some(Ok(name))
+                self.0.insert(name.clone(), Follower { topic, last: None, awaited_by: None });
+                Some(Change::Follow(name))
             }
             // There may be another topic of that name by now.
             Request::Unfollow { name, topic } => {
                 self.0.get(&name).filter(|follower| follower.topic.as_ptr().addr() == topic)?;
                 self.0.remove(&name);
                 shrink(&mut self.0);
-                Some(Err(name))
+                Some(Change::Unfollow(name))
             }
         }
     }
@@ -53,6 +61,17 @@ impl Followers {
     }
 }
 
+/// What a session is to do with the topic of this name.
+#[derive(Clone, Debug)]
+pub(in crate::hub::backplane) enum Change {
+    /// It is followed from now on.
+    Follow(Arc<str>),
+    /// Its log is to be read.
+    Read(Arc<str>),
+    /// It is not followed any more.
+    Unfollow(Arc<str>),
+}
+
 /// One topic, and the last publication that it knows of. Sans-I/O.
 ///
 /// 1. Until [`load`](Self::load), nothing is handed to the topic. From then on it is handed everything, in order, or a gap.
@@ -63,6 +82,8 @@ impl Followers {
 pub(in crate::hub::backplane) struct Follower {
     topic: Weak<TopicInner>,
     last: Option<Last>,
+    /// The last of the members that wait until the log was read.
+    awaited_by: Option<FeedId>,
 }
 
 /// The last publication of a topic.
@@ -122,6 +143,8 @@ impl Follower {
             }
         }
         self.last = Some(last);
+        // What members wait for that know a later position is asked for again.
+        self.awaited_by = None;
         topic.load(loaded, || link.release(&topic.name));
     }
 
@@ -155,6 +178,21 @@ impl Follower {
             }
         }
         Ok(())
+    }
+
+    /// Whether members wait until the log was read.
+    #[cfg(feature = "nats")]
+    pub(in crate::hub::backplane) fn is_awaited(&self) -> bool {
+        self.awaited_by.is_some()
+    }
+
+    /// The log was read to its end, which was here.
+    pub(in crate::hub::backplane) fn caught_up(&mut self, end: Position) {
+        if let Some(last) = self.awaited_by.take()
+            && let Some(topic) = self.topic()
+        {
+            topic.caught_up(last, end);
+        }
     }
 
     /// What comes before this position is lost.

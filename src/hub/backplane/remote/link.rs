@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -13,6 +13,7 @@ use super::broker::Connect;
 use super::envelope::{Envelope, EnvelopeId};
 use super::outbox::{Outbox, Outgoing};
 use super::reconnect;
+use super::requests::{Request, Requests};
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::hub::from_broker::Retention;
@@ -38,14 +39,7 @@ pub(in crate::hub::backplane) struct Link {
 
 struct State {
     outbox: Outbox,
-    requests: Vec<Request>,
-}
-
-/// Which topics are to be followed.
-#[derive(Debug)]
-pub(in crate::hub::backplane) enum Request {
-    Follow(Weak<TopicInner>),
-    Unfollow { name: Arc<str>, topic: usize },
+    requests: Requests,
 }
 
 impl Remote {
@@ -58,7 +52,7 @@ impl Remote {
         let link = Arc::new(Link {
             hub: rand::random(),
             numbers: AtomicU64::new(0),
-            state: Mutex::new(State { outbox: Outbox::new(budget), requests: Vec::new() }),
+            state: Mutex::new(State { outbox: Outbox::new(budget), requests: Requests::default() }),
             outgoing: Notify::new(),
             drained: Notify::new(),
             requested: Notify::new(),
@@ -86,14 +80,22 @@ impl Remote {
 
     pub(in crate::hub::backplane) fn follow(&self, topic: &Arc<TopicInner>) {
         if topic.start_following() {
-            self.link.request(Request::Follow(Arc::downgrade(topic)));
+            self.link.request(|requests| requests.follow(topic));
+        }
+    }
+
+    pub(in crate::hub::backplane) fn catch_up(&self, topic: &Arc<TopicInner>) {
+        if topic.request_catch_up() {
+            self.link.request(|requests| requests.catch_up(topic));
         }
     }
 
     pub(in crate::hub::backplane) fn unfollow(&self, topic: &TopicInner) {
         // None of its members waits for the broker's answer any more.
         self.link.release_dropped(topic);
-        self.link.request(Request::Unfollow { name: (*topic.name).into(), topic: std::ptr::from_ref(topic).addr() });
+        if topic.is_followed() {
+            self.link.request(|requests| requests.unfollow(topic));
+        }
     }
 }
 
@@ -102,8 +104,8 @@ impl Link {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn request(&self, request: Request) {
-        self.lock().requests.push(request);
+    fn request(&self, request: impl FnOnce(&mut Requests)) {
+        request(&mut self.lock().requests);
         self.requested.notify_one();
     }
 
@@ -150,7 +152,7 @@ impl Link {
     /// Waits for requests, and takes them. Cancel-safe.
     pub(in crate::hub::backplane) async fn requests(&self) -> Vec<Request> {
         loop {
-            let requests = std::mem::take(&mut self.lock().requests);
+            let requests = self.lock().requests.take();
             if !requests.is_empty() {
                 return requests;
             }

@@ -13,11 +13,12 @@ mod link;
 mod next;
 mod outbox;
 mod reconnect;
+mod requests;
 
 pub use self::broker::Broker;
 pub(super) use self::broker::{Connect, Session};
 pub(super) use self::envelope::Envelope;
-pub(super) use self::follower::{Entry, Followers, Last};
+pub(super) use self::follower::{Change, Entry, Followers, Last};
 pub(super) use self::link::Link;
 pub(in crate::hub) use self::link::Remote;
 pub(super) use self::next::next;
