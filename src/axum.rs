@@ -112,6 +112,7 @@ use http::request::Parts;
 
 use crate::handler::HandlerOutput;
 use crate::handshake::{Head, Rejection, RejectionKind};
+use crate::limits::Limits;
 use crate::manager::Manager;
 use crate::upgrade::{Admission, PendingTransport, Upgrader, WebSocketConfig, log_lost_upgrade};
 
@@ -181,9 +182,29 @@ impl<T> WebSocketUpgrade<T> {
         self
     }
 
-    /// Compression, keepalive and limits of this connection, instead of those of the settings.
+    /// Limits of this connection, instead of those of the settings.
+    ///
+    /// ```
+    /// use axum::response::Response;
+    /// use tower_websocket::axum::WebSocketUpgrade;
+    /// use tower_websocket::{Limits, Manager};
+    ///
+    /// async fn small(ws: WebSocketUpgrade) -> Response {
+    ///     ws.limits(Limits::default().max_message_size(1024)).on_upgrade(async |ws: Manager| ws.send("1 KiB at most").await)
+    /// }
+    /// # let _: axum::Router = axum::Router::new().route("/ws", axum::routing::any(small));
+    /// ```
+    ///
+    /// To change one of the limits of the settings, start from a clone of `get_config().get_limits()`.
     #[doc(alias = "max_message_size")]
     #[doc(alias = "max_write_buffer_size")]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.upgrader = self.upgrader.limits(limits);
+        self
+    }
+
+    /// Compression, keepalive and limits of this connection, instead of those of the settings. For limits alone see
+    /// [`limits`](Self::limits).
     pub fn config(mut self, config: WebSocketConfig) -> Self {
         self.upgrader = self.upgrader.config(config);
         self

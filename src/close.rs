@@ -13,6 +13,10 @@ use crate::text::Text;
 /// assert_eq!(CloseCode::GOING_AWAY.get(), 1001);
 /// assert!(CloseCode::new(4000).is_some_and(|code| code.is_sendable()));
 /// assert!(CloseCode::new(999).is_none());
+///
+/// // A code of the application, from 4000 to 4999. A number that is not valid does not compile.
+/// const SIGNED_OUT: CloseCode = CloseCode::new(4001).unwrap();
+/// assert_eq!(SIGNED_OUT.get(), 4001);
 /// ```
 #[doc(alias = "close_code")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -34,7 +34,8 @@ use crate::error_chain::{Causes, causes};
 #[diagnostic::on_unimplemented(
     message = "a WebSocket handler cannot return `{Self}`",
     label = "this handler's future returns `{Self}`",
-    note = "a handler is a function like `async fn(Manager) -> Result<(), E>` or `async fn(Manager)`, with an `E` that converts into a boxed error"
+    note = "a handler is a function like `async fn(Manager) -> Result<(), E>` or `async fn(Manager)`, with an `E` that converts into a boxed error",
+    note = "`.map(drop)` turns a result with another value into `Result<(), E>`"
 )]
 pub trait HandlerOutput {
     /// `Ok` with the close frame to send, or the handler's error.

@@ -36,10 +36,13 @@
 //! without a limit for peers that read nothing.
 //!
 //! ```no_run
+//! # #[cfg(unix)]
+//! # mod unix {
 //! use std::time::Duration;
 //!
 //! use axum::Router;
 //! use axum::serve::ListenerExt;
+//! use tokio::signal::unix::{SignalKind, signal};
 //! use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer, prepare_socket};
 //!
 //! #[tokio::main]
@@ -50,9 +53,13 @@
 //!
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     let listener = listener.tap_io(|stream| drop(prepare_socket(stream)));
+//!     let mut terminate = signal(SignalKind::terminate())?; // SIGTERM, which service managers send
 //!     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
 //!     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-//!         drop(tokio::signal::ctrl_c().await); // service managers send SIGTERM: wait for that too
+//!         tokio::select! {
+//!             _ = terminate.recv() => {}
+//!             _ = tokio::signal::ctrl_c() => {}
+//!         }
 //!         shutdown.close_all(CloseCode::SERVICE_RESTART, "restarting", Duration::from_secs(20)).await;
 //!         drop(stopping);
 //!     });
@@ -61,6 +68,8 @@
 //!         _ = async { drop(stopped.await); tokio::time::sleep(Duration::from_secs(5)).await } => Ok(()),
 //!     }
 //! }
+//! # }
+//! # fn main() {}
 //! ```
 //!
 //! # Clients that reconnect

@@ -26,7 +26,7 @@
 //! | `socket.split()` | `ws.clone()` for each task; `StreamExt::split` works too |
 //! | `Message::Text(text)`, `Message::Binary(bytes)` | the same; `ws.send(text)` takes any text or bytes as it is |
 //! | `Utf8Bytes`, `axum::Error` | [`Text`](crate::Text), [`Error`](crate::Error) |
-//! | `CloseFrame { code, reason }`, `close_code::NORMAL` | [`CloseFrame::new(code, reason)`](crate::CloseFrame::new), [`CloseCode::NORMAL`](crate::CloseCode::NORMAL) |
+//! | `CloseFrame { code, reason }`, `close_code::NORMAL` | [`CloseFrame::new(code, reason)`](crate::CloseFrame::new), [`CloseCode::NORMAL`](crate::CloseCode::NORMAL); the application's own codes are constants: `const EXPIRED: CloseCode = CloseCode::new(4001).unwrap()` |
 //! | `Message::Ping`, `Message::Pong` | answered and sent by the connection; [`Manager::ping`](crate::Manager::ping) measures |
 //! | a task that sends pings | delete it; [`Keepalive`](crate::Keepalive) |
 //! | `Message::Close(frame)` sent | [`Manager::close_with`](crate::Manager::close_with), or what the handler returns |
@@ -37,7 +37,7 @@
 //! | `.protocols(["chat"])` | `.subprotocols(["chat"])`, or [`Upgrader::subprotocols`](crate::Upgrader::subprotocols) for the endpoint |
 //! | `.requested_protocols()`, then `.set_selected_protocol(name)` | [`Upgrader::select_subprotocol`](crate::Upgrader::select_subprotocol), a function of what is offered |
 //! | `.selected_protocol()` | [`.subprotocol()`](crate::axum::WebSocketUpgrade::subprotocol) |
-//! | `.max_message_size(n)` (64 MiB), `.max_write_buffer_size(n)` (no limit) | [`.config(..)`](crate::axum::WebSocketUpgrade::config) with [`Limits::max_message_size`](crate::Limits::max_message_size) (1 MiB), [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) (64 KiB); for the endpoint [`Upgrader::limits`](crate::Upgrader::limits) |
+//! | `.max_message_size(n)` (64 MiB), `.max_write_buffer_size(n)` (no limit) | [`.limits(Limits::default().max_message_size(n))`](crate::axum::WebSocketUpgrade::limits), [`Limits::max_message_size`](crate::Limits::max_message_size) (1 MiB), [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) (64 KiB); for the endpoint [`Upgrader::limits`](crate::Upgrader::limits) |
 //! | `.max_frame_size(n)` | none: the limit of a message holds for its frames |
 //! | `.read_buffer_size(n)`, `.write_buffer_size(n)` | none: buffers grow with what arrives, and everything is written before the task sleeps |
 //! | `.accept_unmasked_frames(true)` | none: such frames end the connection with 1002 (RFC 6455 §5.1) |

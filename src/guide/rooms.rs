@@ -143,31 +143,58 @@
 //! history no longer has everything, or if the server was restarted, as positions are valid for one epoch of a topic.
 //! [`tell_gap`](crate::Topic::tell_gap) sends the client a message first.
 //!
+//! A member that joins with `join_after` stays until its connection ends. [`resume`](crate::Topic::resume) does the same and
+//! returns a [`Seat`](crate::Seat), for `publish_except`, a presence value, or leaving earlier.
+//!
 //! # Presence: who is here
 //!
 //! [`Topic::join_as`](crate::Topic::join_as) joins with a presence value, such as a name or JSON;
 //! [`Topic::presence`](crate::Topic::presence) lists the values, and [`Topic::on_presence`](crate::Topic::on_presence)
 //! makes messages from changes. Every end of a connection counts as leaving: a close, a lost network, a panic.
 //!
-//! ```
-//! use tower_websocket::{Error, Hub, Manager, Message, Overflow, PresenceChange};
+//! Here a client first gets a list of those who are there. What changes after the list was made must not be missed, so the
+//! topic has a history, and [`resume`](crate::Topic::resume) starts at the position from before the list:
 //!
-//! async fn room(ws: Manager, hub: Hub, name: String) -> Result<(), Error> {
-//!     let room = hub.topic("room").on_presence(|change| match change {
+//! ```
+//! use tower_websocket::testing::TestClient;
+//! use tower_websocket::{Error, History, Hub, Manager, Message, Overflow, PresenceChange, WebSocketLayer};
+//!
+//! async fn room(ws: Manager, hub: Hub) -> Result<(), Error> {
+//!     let name = ws.request().uri.query().unwrap_or("guest").to_owned();
+//!     let room = hub.topic("room").history(History::last(100)).on_presence(|change| match change {
 //!         PresenceChange::Joined(member) => Some(Message::text(format!("{member} joins"))),
 //!         PresenceChange::Left(member) => Some(Message::text(format!("{member} leaves"))),
 //!         _ => None,
 //!     });
+//!     let position = room.position();
 //!     for member in room.presence() {
 //!         ws.send(format!("{member} is here")).await?;
 //!     }
-//!     let _seat = room.join_as(&ws, Overflow::Close, name)?;
+//!     let (seat, _) = room.resume(&ws, position, Overflow::Close)?;
+//!     seat.set_presence(name);
 //!     while let Some(message) = ws.recv().await? {
 //!         room.publish(message)?;
 //!     }
 //!     Ok(())
 //! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let hub = Hub::new();
+//! let client = TestClient::new(WebSocketLayer::new(move |ws| room(ws, hub.clone())).into_service());
+//! let anna = client.connect("/?anna").await.expect("the handshake is accepted");
+//! assert_eq!(anna.recv().await?, Some(Message::text("anna joins")));
+//! let bert = client.connect("/?bert").await.expect("the handshake is accepted");
+//! assert_eq!(bert.recv().await?, Some(Message::text("anna is here")));
+//! assert_eq!(anna.recv().await?, Some(Message::text("bert joins")));
+//! bert.close().await?;
+//! assert_eq!(anna.recv().await?, Some(Message::text("bert leaves")));
+//! # Ok(())
+//! # }
 //! ```
+//!
+//! Without a list, [`join_as`](crate::Topic::join_as) is enough. The messages about presence are publications too: they count
+//! among the last 100. Use a second topic for presence if they must not.
 //!
 //! `examples/rooms.rs` is a complete program: rooms with presence and history, and a page that reconnects and misses
 //! nothing.

@@ -138,6 +138,11 @@
 //! WebSockets over HTTP/2 (RFC 8441) need `.http2().enable_connect_protocol()`. `axum::serve` sets it if axum's feature
 //! `http2` is on.
 //!
+//! **Other paths.** A handshake over HTTP/2 is a `CONNECT`, and any answer with a 2xx status accepts it (RFC 8441 §5). One for a path
+//! without a WebSocket reaches the inner service as every other request does. If this answers 200 to every method, as a
+//! fallback that serves `index.html` often does, the client has an open WebSocket that ends at once, instead of a refusal.
+//! Let the inner service answer `GET` only. In axum: `.fallback_service(get(index))` instead of `.fallback(index)`.
+//!
 //! **Streams.** A browser opens all WebSockets to one host and port on one HTTP/2 connection, together with its requests.
 //! When all streams that the server allows are in use (hyper: 200, for instance ten tabs with twenty WebSockets each),
 //! `fetch` and new tabs wait, without an error. `max_concurrent_streams` allows more, but Chromium opens at most 256

@@ -52,6 +52,9 @@
 //! # let _ = tower_websocket::WebSocketLayer::new(tunnel);
 //! ```
 //!
+//! `tokio::io::copy_bidirectional` does not fit: it waits for the end of both directions, and a WebSocket has no end of one
+//! direction. When the TCP server ends its stream, the client would not be told.
+//!
 //! # Uploads
 //!
 //! A WebSocket cannot be closed in one direction only, so send the size first, or a message that marks the end. Here the
@@ -122,6 +125,36 @@
 //! let layer = WebSocketLayer::periodic(Duration::from_secs(5), load);
 //! let ws = TestClient::new(layer.into_service()).connect("/").await.expect("the handshake is accepted");
 //! assert_eq!(ws.recv().await?, Some(Message::text("0.5")));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! To end after the last value, return an error from the function that gets the values. All values before it are sent:
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_websocket::testing::TestClient;
+//! use tower_websocket::{Error, ErrorKind, Manager, Message, WebSocketLayer};
+//!
+//! async fn countdown(ws: Manager) -> Result<(), Error> {
+//!     let mut left = 2..=3;
+//!     let next = || std::future::ready(left.next_back().ok_or("it is over"));
+//!     tokio::select! {
+//!         sent = ws.periodic_write(Duration::from_millis(10), next) => match sent {
+//!             Err(error) if error.kind() == ErrorKind::Source => Ok(()), // closes with 1000
+//!             sent => sent,
+//!         },
+//!         end = ws.ignore_incoming() => end.map(drop),
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Error> {
+//! let client = TestClient::new(WebSocketLayer::new(countdown).into_service());
+//! let ws = client.connect("/").await.expect("the handshake is accepted");
+//! assert_eq!(ws.recv().await?, Some(Message::text("3")));
+//! assert_eq!(ws.recv().await?, Some(Message::text("2")));
+//! assert_eq!(ws.recv().await?, None);
 //! # Ok(())
 //! # }
 //! ```

@@ -27,6 +27,31 @@
 //! # }
 //! ```
 //!
+//! The handler of this test is a task of its own, and its result does not close the connection: that closes with 1000 when
+//! the last handle is dropped. To test the close code of a handler's result, let a layer run it:
+//!
+//! ```
+//! use tower_websocket::testing::TestClient;
+//! use tower_websocket::{CloseCode, CloseFrame, Error, Manager, WebSocketLayer};
+//!
+//! const NO_NAME: CloseCode = CloseCode::new(4001).unwrap();
+//!
+//! async fn greet(ws: Manager) -> Result<(), Error> {
+//!     let Some(name) = ws.request().uri.query().map(str::to_owned) else {
+//!         return Err(CloseFrame::new(NO_NAME, "say who you are").into());
+//!     };
+//!     ws.send(format!("hello, {name}")).await
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let client = TestClient::new(WebSocketLayer::new(greet).into_service());
+//! let ws = client.connect("/").await.expect("the handshake is accepted");
+//! assert_eq!(ws.done().await?, CloseFrame::new(NO_NAME, "say who you are"));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # A router with its layers
 //!
 //! [`TestClient`](crate::testing::TestClient) opens WebSockets through any tower service, over HTTP/1.1 and, with

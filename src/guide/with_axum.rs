@@ -51,7 +51,7 @@
 //! `WebSocketUpgrade<Upgrader>`, as [`crate::axum`] shows, or put it into the request's extensions with `axum::Extension`.
 //! Otherwise the defaults apply.
 //!
-//! Two mistakes compile and change nothing that you see at first:
+//! Three mistakes compile and change nothing that you see at first:
 //!
 //! - **`WebSocketUpgrade` without a type does not read the state.** An `impl FromRef<App> for Upgrader` is used by
 //!   `WebSocketUpgrade<Upgrader>` only. Without the type, the defaults apply: no limit on connections, no shutdown, the
@@ -60,23 +60,30 @@
 //!   counts one connection, so that [`max_connections`](crate::Upgrader::max_connections) and
 //!   [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) are never reached. The same is true of
 //!   `From<Settings> for Upgrader` with a type of your own, and of middleware that inserts an `Upgrader`.
+//! - **`WebSocketUpgrade` sees the request as it is when its turn comes.** Extractors run in the order of the arguments.
+//!   What a later one inserts into the request's extensions is not there for `max_connections_per_key`, whose key is then
+//!   `None`: such a connection is not limited. [`on_end`](crate::Upgrader::on_end) and
+//!   [`Manager::request`](crate::Manager::request) do not have it either. Put such extractors before `WebSocketUpgrade`, as
+//!   below, or insert the value in middleware.
 //!
 //! # Authentication with cookies
 //!
 //! A browser sends cookies with the handshake. As pages of other sites are refused by their origin, a session cookie is
-//! enough. If another extractor refuses the request, its response is sent, and no WebSocket is opened:
+//! enough. If another extractor refuses the request, its response is sent, and no WebSocket is opened. Here each user may
+//! open one connection at a time:
 //!
 //! ```
-//! use axum::Router;
 //! use axum::extract::FromRequestParts;
 //! use axum::http::request::Parts;
 //! use axum::http::{Request, StatusCode, header};
 //! use axum::response::Response;
 //! use axum::routing::any;
+//! use axum::{Extension, Router};
 //! use tower_websocket::axum::WebSocketUpgrade;
 //! use tower_websocket::testing::TestClient;
-//! use tower_websocket::{Error, Manager, Message};
+//! use tower_websocket::{Error, Manager, Message, Upgrader};
 //!
+//! #[derive(Clone)]
 //! struct User(String);
 //!
 //! impl<S: Sync> FromRequestParts<S> for User {
@@ -85,25 +92,33 @@
 //!     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
 //!         let cookies = parts.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
 //!         let session = cookies.flat_map(|line| line.split("; ")).find_map(|pair| pair.strip_prefix("session="));
-//!         match session {
-//!             Some("s3cret") => Ok(User("anna".into())), // the application's own check
-//!             _ => Err((StatusCode::UNAUTHORIZED, "sign in first\n")),
-//!         }
+//!         let user = match session {
+//!             Some("s3cret") => User("anna".into()), // the application's own check
+//!             _ => return Err((StatusCode::UNAUTHORIZED, "sign in first\n")),
+//!         };
+//!         parts.extensions.insert(user.clone()); // for the key of the limit, and for `on_end`
+//!         Ok(user)
 //!     }
 //! }
 //!
+//! // `User` comes first.
 //! async fn account(user: User, ws: WebSocketUpgrade) -> Response {
-//!     ws.on_upgrade(move |ws: Manager| async move { ws.send(format!("hello, {}", user.0)).await })
+//!     ws.on_upgrade(async move |ws: Manager| {
+//!         ws.send(format!("hello, {}", user.0)).await?;
+//!         ws.recv().await.map(drop)
+//!     })
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Error> {
-//! let client = TestClient::new(Router::new().route("/ws", any(account)));
+//! let upgrader = Upgrader::new().max_connections_per_key(1, |request| Some(request.extensions.get::<User>()?.0.clone()));
+//! let client = TestClient::new(Router::new().route("/ws", any(account)).layer(Extension(upgrader)));
 //! assert_eq!(client.connect("/ws").await.unwrap_err().status(), 401);
 //!
-//! let request = Request::get("/ws").header("cookie", "theme=dark; session=s3cret").body(axum::body::Body::empty());
-//! let ws = client.open(request.expect("it is valid")).await.expect("the handshake is accepted");
+//! let request = || Request::get("/ws").header("cookie", "theme=dark; session=s3cret").body(axum::body::Body::empty());
+//! let ws = client.open(request().expect("it is valid")).await.expect("the handshake is accepted");
 //! assert_eq!(ws.recv().await?, Some(Message::text("hello, anna")));
+//! assert_eq!(client.open(request().expect("it is valid")).await.unwrap_err().status(), 429);
 //! # Ok(())
 //! # }
 //! ```

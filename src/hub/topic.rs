@@ -275,6 +275,10 @@ impl Topic {
     /// Sets a function that is called when a member sets ([`join_as`](Self::join_as)) or changes its presence value, or
     /// leaves. The message that it returns, if any, is published to all members.
     ///
+    /// That message is a publication like any other: with a [`history`](Self::history) it counts among those that are kept,
+    /// and is sent again to members that resume. To keep a history for other messages alone, use a second topic for
+    /// presence.
+    ///
     /// It is called in the thread that makes the change. With a broker, it is called for members of this server, and its
     /// message reaches the members at all servers; if a server is killed, nothing is published of its members.
     ///
@@ -287,9 +291,6 @@ impl Topic {
     ///         PresenceChange::Left(who) => Some(Message::text(format!("{who} leaves"))),
     ///         _ => None,
     ///     });
-    ///     for who in room.presence() {
-    ///         ws.send(format!("{who} is here")).await?;
-    ///     }
     ///     let _seat = room.join_as(&ws, Overflow::Close, name)?;
     ///     while let Some(message) = ws.recv().await? {
     ///         room.publish(message)?;
@@ -297,6 +298,8 @@ impl Topic {
     ///     Ok(())
     /// }
     /// ```
+    ///
+    /// The guide [`rooms`](crate::guide::rooms#presence-who-is-here) shows how to send a list of the members first.
     #[must_use]
     pub fn on_presence(self, change: impl Fn(&PresenceChange) -> Option<Message> + Send + Sync + 'static) -> Self {
         self.0.set_on_presence(Arc::new(change));

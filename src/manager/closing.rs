@@ -134,6 +134,21 @@ impl Manager {
     ///     Ok(())
     /// }
     /// ```
+    ///
+    /// A time in the past closes the connection at once. A token's `exp` is in seconds since 1970:
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant, SystemTime};
+    ///
+    /// /// When a token expires. Its signature is checked already, and its time is less than a day away.
+    /// fn deadline(exp: u64) -> Instant {
+    ///     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    ///     let left = Duration::from_secs(exp).saturating_sub(now);
+    ///     Instant::now() + left.min(Duration::from_secs(24 * 3600)) // adding too much would panic
+    /// }
+    /// # assert!(deadline(0) <= Instant::now());
+    /// # assert!(deadline(u64::MAX) > Instant::now());
+    /// ```
     pub fn set_deadline(&self, at: impl Into<Instant>, frame: CloseFrame) {
         self.shared.connection.set_deadline(Some((at.into(), frame)));
     }

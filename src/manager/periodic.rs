@@ -30,7 +30,9 @@ impl Manager {
     /// the handler does nothing else, use [`WebSocketLayer::periodic`](crate::WebSocketLayer::periodic), which discards
     /// incoming messages.
     ///
-    /// Await the result, or first choose how values are compared:
+    /// Await the result, or first choose how values are compared. If a value is not `Serialize`, `Send` and, without another
+    /// comparison, `PartialEq`, the compiler says that `PeriodicWrite<..>` is not a future.
+    ///
     ///
     /// ```
     /// use std::time::Duration;

@@ -197,6 +197,9 @@ impl Upgrader {
     /// });
     /// ```
     ///
+    /// In axum, the address is a `ConnectInfo<SocketAddr>` in the extensions. For a limit per user see the guide
+    /// [`with_axum`](crate::guide::with_axum#authentication-with-cookies).
+    ///
     /// Behind a proxy all connections come from its address: take the key from a header that the proxy sets itself, and no
     /// other. As many people can share an address (NAT), a limit per user can be lower than one per address.
     #[doc(alias = "max_connections_per_ip")]

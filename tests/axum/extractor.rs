@@ -1,20 +1,24 @@
 //! The extractor within axum: other extractors, options, subprotocols, and what the span says.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, FromRef, OriginalUri, Path, Query, State};
+use axum::extract::{ConnectInfo, FromRef, FromRequestParts, OriginalUri, Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Empty;
 use tower_websocket::axum::{WebSocketRejection, WebSocketUpgrade};
 use tower_websocket::testing::TestClient;
-use tower_websocket::{Limits, Message, OriginPolicy, RejectionKind, Shutdown, Upgrader, WebSocketConfig};
+use tower_websocket::{
+    Keepalive, Limits, Manager, Message, OriginPolicy, RejectionKind, Shutdown, Upgrader, WebSocketConfig,
+};
 
 use crate::echo::echo;
 
@@ -196,6 +200,49 @@ async fn a_handler_chooses_subprotocols_and_limits() {
         assert!(!ws.is_compressed());
         ws.send("abcd").await.unwrap();
         assert_eq!(ws.done().await.unwrap().code().get(), 1009);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_of_one_connection_leave_the_other_settings() {
+    async fn handler(ws: WebSocketUpgrade) -> Response {
+        let limits = ws.get_config().get_limits().clone().max_message_size(3);
+        ws.limits(limits).on_upgrade(async move |ws: Manager| ws.ignore_incoming().await)
+    }
+    let limits = Limits::default().max_lifetime(Duration::from_secs(3600));
+    let upgrader = Upgrader::new().without_compression().keepalive(Keepalive::disabled()).limits(limits);
+    let client = TestClient::new(Router::new().route("/", any(handler)).layer(Extension(upgrader)));
+
+    let ws = client.connect("/").await.unwrap();
+    assert!(!ws.is_compressed());
+    ws.send("abcd").await.unwrap();
+    assert_eq!(ws.done().await.unwrap().code().get(), 1009);
+
+    let ws = client.connect("/").await.unwrap();
+    let start = tokio::time::Instant::now();
+    assert_eq!(ws.done().await.unwrap().code().get(), 1001);
+    assert_eq!(start.elapsed().as_secs(), 3600);
+    assert_eq!(ws.round_trip(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_of_a_limit_comes_from_an_extractor_before_the_upgrade() {
+    struct User;
+    impl<S: Sync> FromRequestParts<S> for User {
+        type Rejection = Infallible;
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+            parts.extensions.insert("anna");
+            Ok(Self)
+        }
+    }
+    let upgrader = Upgrader::new().max_connections_per_key(1, |request| request.extensions.get::<&str>().copied());
+    let before = any(|_: User, ws: WebSocketUpgrade| async { ws.on_upgrade(echo) });
+    let after = any(|ws: WebSocketUpgrade, _: User| async { ws.on_upgrade(echo) });
+    for (handler, second) in [(before, Some(429)), (after, None)] {
+        let client = TestClient::new(Router::new().route("/", handler).layer(Extension(upgrader.clone())));
+        let first = client.connect("/").await.unwrap();
+        assert_eq!(client.connect("/").await.err().map(|response| response.status().as_u16()), second);
+        first.close().await.unwrap();
     }
 }
 

@@ -64,3 +64,15 @@ async fn a_deadline_can_be_earlier_than_before_or_taken_away() {
     peer.expect_close(1001).await;
     assert_eq!(start.elapsed().as_secs(), 7300);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_has_passed_closes_at_once() {
+    let (ws, mut peer) = open(quiet()).await;
+    tokio::time::sleep(secs(60)).await;
+    let now = Instant::now();
+    ws.send("before").await.unwrap();
+    ws.set_deadline(now - secs(30), CloseFrame::new(CloseCode::POLICY_VIOLATION, "token expired"));
+    peer.expect(text("before")).await;
+    peer.expect_close(1008).await;
+    assert_eq!(now.elapsed().as_secs(), 0);
+}
