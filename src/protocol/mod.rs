@@ -37,6 +37,6 @@ pub(crate) use self::failure::Failure;
 pub(crate) use self::lifecycle::{CloseReason, Lifecycle, Phase};
 pub(crate) use self::receive::{Assembler, Event, Incoming, Intake, Receiver};
 pub use self::send::Overflow;
-pub(crate) use self::send::{Encoding, Feed, Frame, Item, Notice, Own, Pushed, Sender, WriteBuffer};
+pub(crate) use self::send::{Encoding, Feed, FeedMessage, Frame, Item, Notice, Pushed, Sender, WriteBuffer};
 pub use self::timers::Keepalive;
 pub(crate) use self::timers::{Due, Timers};
