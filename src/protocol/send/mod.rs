@@ -6,6 +6,7 @@ mod overflow;
 mod sender;
 #[cfg(test)]
 mod tests;
+mod unwritten;
 mod write_buffer;
 
 pub(crate) use self::encoding::Encoding;
