@@ -13,8 +13,8 @@ impl Inner {
     pub(crate) fn ping(&self) -> Result<u64, Error> {
         let mut state = self.lock();
         state.lifecycle.check_writable()?;
-        state.pings.requested += 1;
-        let number = state.pings.requested;
+        state.ping_requests.latest += 1;
+        let number = state.ping_requests.latest;
         drop(state);
         self.driver.notify();
         Ok(number)
@@ -29,7 +29,7 @@ impl Inner {
     ) -> Poll<Result<Duration, Error>> {
         let _unused;
         let mut state = self.lock();
-        let answered = match state.pings.round_trip.filter(|_| state.pings.answered >= number) {
+        let answered = match state.ping_requests.round_trip.filter(|_| state.ping_requests.answered >= number) {
             Some(round_trip) => Ok(round_trip),
             None => match state.lifecycle.check_writable() {
                 Err(error) => Err(error),
@@ -44,7 +44,7 @@ impl Inner {
     }
 
     pub(crate) fn round_trip(&self) -> Option<Duration> {
-        self.lock().pings.round_trip
+        self.lock().ping_requests.round_trip
     }
 
     /// Answers the text message `ping`. A peer that does not read gets no more answers than there is capacity for.

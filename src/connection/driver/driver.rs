@@ -45,8 +45,8 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) phase: Phase,
     /// Whether another message may be received: there is room for it, and the rate limit allows it.
     pub(super) has_capacity: bool,
-    /// The last ping that was requested and is sent.
-    pings_sent: u64,
+    /// The number of the latest requested ping that was sent.
+    last_ping_sent: u64,
     /// The peer's side is to be read to its end even after its close frame: a stream of HTTP/2.
     pub(super) read_to_end: bool,
     pub(super) text_heartbeat: bool,
@@ -113,7 +113,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             metrics: ConnectionMetrics::new(role),
             phase: Phase::Open,
             has_capacity: true,
-            pings_sent: 0,
+            last_ping_sent: 0,
             read_to_end,
             text_heartbeat: keepalive.answers_text(),
             heartbeat_due: false,
@@ -219,10 +219,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         self.inner.driver.run();
         let mut state = self.inner.lock();
         let wakers = if self.progress.report(&mut state) { state.take_writers() } else { None };
-        if state.pings.requested > self.pings_sent {
-            self.pings_sent = state.pings.requested;
-            self.timers.ping_sent(self.pings_sent, self.now);
-            self.control.push_ping(&self.pings_sent.to_be_bytes());
+        if state.ping_requests.latest > self.last_ping_sent {
+            self.last_ping_sent = state.ping_requests.latest;
+            self.timers.ping_sent(self.last_ping_sent, self.now);
+            self.control.push_ping(&self.last_ping_sent.to_be_bytes());
         }
         if std::mem::take(&mut state.deadline_changed) {
             self.timers.set_deadline(state.deadline.as_ref().map(|deadline| deadline.0));
