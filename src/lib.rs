@@ -159,7 +159,7 @@
 //! # TCP settings
 //!
 //! The crate sets `TCP_NODELAY` on the TCP streams that it can access: over HTTP/1.1 without TLS, and in the client. Under TLS
-//! and over HTTP/2 the server must set it. Connections that send no request are limited only by the server, such as with
+//! and over HTTP/2 the server must set it, as [`prepare_socket`] does. Connections that send no request are limited only by the server, such as with
 //! `header_read_timeout` above: see [`guide::server`].
 //!
 //! # Guides
@@ -195,6 +195,7 @@
 //!   feature `client`.
 //! - Tests without a socket: [`testing`].
 //! - Without the layer: the extractor of the feature `axum`, [`Upgrader::upgrade`], and [`Manager::from_upgraded`] for other transports.
+//! - A socket that a server wraps in TLS or HTTP/2: [`prepare_socket`].
 //!
 //! # Wrong settings
 //!
@@ -236,7 +237,7 @@
 //! | `nats` | no | `Nats`: hubs on several servers, with NATS JetStream |
 //! | `proxy` | no | `Proxy`: client connections through HTTP and SOCKS5 proxies |
 //! | `redis` | no | `Redis`: hubs on several servers, with Redis |
-//! | `rustls` | no | `wss://` URLs, with rustls and Mozilla's root certificates; exports `rustls` for `Connector::tls_config` |
+//! | `rustls` | no | `wss://` URLs, with rustls and Mozilla's root certificates; exports `rustls` for `Connector::tls_config`. A server's slow peers under `tokio_rustls` stay connected as without TLS |
 //! | `rustls-platform-verifier` | no | `Connector::tls_platform_verifier`: the operating system's certificates |
 //! | `tungstenite` | no | conversions of messages and close frames to and from tungstenite 0.30 |
 //!
@@ -337,7 +338,7 @@ pub use crate::role::Role;
 pub use crate::shutdown::Shutdown;
 pub use crate::stats::Stats;
 pub use crate::text::Text;
-pub use crate::upgrade::{Upgrade, Upgrader, WebSocketConfig};
+pub use crate::upgrade::{Upgrade, Upgrader, WebSocketConfig, prepare_socket};
 
 /// The token of [`Manager::context`] and [`Upgrader::context`], which is tokio's.
 pub use tokio_util::sync::CancellationToken;

@@ -161,8 +161,9 @@ impl Limits {
     /// Data that the operating system has accepted has not yet reached the peer: megabytes may be in the buffers of the
     /// kernel, of TLS and HTTP/2 and of proxies, and a ping or a close frame is sent after them. So the keepalive's timeout
     /// and [`close_timeout`](Self::close_timeout) are longer by the time that the bytes written since the peer's last frame
-    /// take at this rate, up to 29 s in all. Where these are 64 KiB or more, a frame does not show that the peer has got
-    /// through them, and they count until a later ping is answered, or for 29 s. While the transport accepts no data,
+    /// take at this rate, up to 29 s in all. Less than 64 KiB count until the peer's next frame: one that sends something while it
+    /// is still getting through them has the keepalive's timeout from then on. With 64 KiB or more a frame does not show that the
+    /// peer has got through them, and they count until a later ping is answered, or for 29 s. While the transport accepts no data,
     /// [`write_timeout`](Self::write_timeout) applies instead; once it accepts data again, what was written before that counts
     /// as 5 s at most.
     ///

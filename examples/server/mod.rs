@@ -29,6 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceBuilder};
+use tower_websocket::prepare_socket;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -82,9 +83,9 @@ pub(crate) async fn serve_over<S, B, Open, Opened, Io>(
         // axum's `Listener` waits and goes on when accepting fails, as it does while the process has no file descriptor
         // left. `TcpListener::accept` returns that error, and a `?` would end the server for everybody.
         let (stream, peer) = Listener::accept(&mut listener).await;
-        // The crate sets it too, where it gets the socket: not under TLS, and not over HTTP/2.
-        if let Err(error) = stream.set_nodelay(true) {
-            eprintln!("no TCP_NODELAY for {peer}: {error}");
+        // The crate does it too, where it gets the socket: not under every TLS, and not over HTTP/2.
+        if let Err(error) = prepare_socket(&stream) {
+            eprintln!("could not prepare the socket of {peer}: {error}");
         }
         let (http, service, stream) = (http.clone(), service.clone(), open(stream));
         tokio::spawn(async move {

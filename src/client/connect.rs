@@ -18,7 +18,7 @@ use super::tasks::ClientTransport;
 use crate::error::{Error, ErrorKind};
 use crate::layer::EmptyBody;
 use crate::manager::Manager;
-use crate::upgrade::set_socket_options;
+use crate::upgrade::prepare;
 
 /// Opening connections.
 impl Connector {
@@ -134,7 +134,7 @@ impl Connector {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        set_socket_options(&io);
+        prepare(&io);
         #[cfg(feature = "rustls")]
         if target.is_secure() {
             let name = super::tls::server_name(target.host())?;

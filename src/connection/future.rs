@@ -34,7 +34,7 @@ pin_project! {
 
 impl<Io, H> ConnectionFuture<Io, H>
 where
-    Io: AsyncRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin + 'static,
     H: Future<Output = CloseFrame>,
 {
     /// A connection that waits for its transport.
@@ -75,7 +75,7 @@ where
 
 impl<Io, H> Future for ConnectionFuture<Io, H>
 where
-    Io: AsyncRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin + 'static,
     H: Future<Output = CloseFrame>,
 {
     type Output = ();

@@ -43,6 +43,6 @@ pub(crate) use self::feeds::FeedId;
 pub(crate) use self::future::{ConnectionFuture, OpenError};
 pub(crate) use self::inner::Inner;
 pub(crate) use self::state::Waiting;
-pub(crate) use self::transport::{Transport, limit_unsent};
+pub(crate) use self::transport::{OtherTransport, Transport, limit_unsent, tcp_stream};
 pub(crate) use self::waiter::Waiter;
 pub(crate) use self::waker_set::WakerKey;

@@ -1,47 +1,86 @@
 //! What a connection's task reads from and writes to.
 
+use std::any::Any;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
+#[cfg(feature = "rustls")]
+use tokio_rustls::{TlsStream, client, server};
 use tokio_util::either::Either;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use self::socket_memory::{SocketMemory, WRITE_QUEUE};
 
-/// A TCP stream as a server has it, of which more can be asked, or any other.
+/// A TCP stream as a server has it, or any other.
 pub(crate) type Transport<Io> = Either<TcpStream, Io>;
 
-/// Has the kernel take little more than this beyond what is on its way. Only Linux can.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn limit_unsent(stream: &TcpStream, bytes: u32) {
-    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes) {
-        // The socket is over, which the next read or write reports.
-        tracing::trace!(%error, "could not set TCP_NOTSENT_LOWAT");
+/// A transport of a server that is no TCP stream: any other of hyper's, or one in memory.
+#[cfg(not(feature = "rustls"))]
+pub(crate) type OtherTransport = Either<TokioIo<Upgraded>, DuplexStream>;
+/// A transport of a server that is no TCP stream: rustls over one, any other of hyper's, or one in memory.
+#[cfg(feature = "rustls")]
+pub(crate) type OtherTransport = Either<Either<Box<server::TlsStream<TcpStream>>, TokioIo<Upgraded>>, DuplexStream>;
+
+/// The TCP stream of a transport, by itself or under TLS, where its type is known.
+pub(crate) fn tcp_stream<Io: 'static>(io: &Io) -> Option<&TcpStream> {
+    let io: &dyn Any = io;
+    let stream = io.downcast_ref();
+    #[cfg(feature = "rustls")]
+    let stream = stream.or_else(|| under_tls(io));
+    stream
+}
+
+#[cfg(feature = "rustls")]
+fn under_tls(io: &dyn Any) -> Option<&TcpStream> {
+    if let Some(Either::Left(Either::Left(tls))) = io.downcast_ref::<OtherTransport>() {
+        return Some(tls.get_ref().0);
+    }
+    let client = io.downcast_ref::<client::TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
+    let server = || io.downcast_ref::<server::TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
+    let either = || io.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
+    client.or_else(server).or_else(either)
+}
+
+/// The TCP stream of a connection, where it is known.
+pub(super) fn socket<Io: 'static>(transport: &Transport<Io>) -> Option<&TcpStream> {
+    match transport {
+        Transport::Left(stream) => Some(stream),
+        Transport::Right(io) => tcp_stream(io),
     }
 }
 
+/// Has the kernel take little more than this beyond what is on its way. Only Linux can.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn limit_unsent(stream: &TcpStream, bytes: u32) -> io::Result<()> {
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes)
+}
+
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn limit_unsent(_: &TcpStream, _: u32) {}
+pub(crate) fn limit_unsent(_: &TcpStream, _: u32) -> io::Result<()> {
+    Ok(())
+}
 
 /// Whether [`unacknowledged`] may know anything: of a TCP stream on Linux.
-pub(super) fn has_send_queue<Io>(transport: &Transport<Io>) -> bool {
-    cfg!(any(target_os = "linux", target_os = "android")) && matches!(transport, Transport::Left(_))
+pub(super) fn has_send_queue<Io: 'static>(transport: &Transport<Io>) -> bool {
+    cfg!(any(target_os = "linux", target_os = "android")) && socket(transport).is_some()
 }
 
 /// What the kernel keeps of what was written until the peer's kernel acknowledges it, in bytes of memory: more than the data.
 /// Only falls while nothing is written. `None` where it cannot be known.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn unacknowledged<Io>(transport: &Transport<Io>) -> Option<u32> {
+pub(super) fn unacknowledged<Io: 'static>(transport: &Transport<Io>) -> Option<u32> {
     use nix::sys::socket::GetSockOpt;
 
-    let Transport::Left(stream) = transport else { return None };
-    SocketMemory.get(stream).ok().map(|info| info[WRITE_QUEUE])
+    SocketMemory.get(socket(transport)?).ok().map(|info| info[WRITE_QUEUE])
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn unacknowledged<Io>(_: &Transport<Io>) -> Option<u32> {
+pub(super) fn unacknowledged<Io: 'static>(_: &Transport<Io>) -> Option<u32> {
     None
 }
 

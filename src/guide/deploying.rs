@@ -40,7 +40,7 @@
 //!
 //! use axum::Router;
 //! use axum::serve::ListenerExt;
-//! use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer};
+//! use tower_websocket::{CloseCode, Manager, Shutdown, WebSocketLayer, prepare_socket};
 //!
 //! #[tokio::main]
 //! async fn main() -> std::io::Result<()> {
@@ -49,7 +49,7 @@
 //!     let app: Router = Router::new().route_service("/ws", layer.into_service());
 //!
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//!     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+//!     let listener = listener.tap_io(|stream| drop(prepare_socket(stream)));
 //!     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
 //!     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
 //!         drop(tokio::signal::ctrl_c().await); // service managers send SIGTERM: wait for that too

@@ -46,7 +46,7 @@
 //! | 1013 `out of memory for messages` | The [`Budget`](crate::Budget) for large messages is used up: 1 GiB for the process by default. | Check `websocket.budget.usage`; lower `max_message_size`, or give each endpoint its own budget. |
 //! | all WebSockets of one browser or proxy end at once over HTTP/2 | The HTTP/2 connection that they share has ended. `ENHANCE_YOUR_CALM`: too many small frames were not read by handlers. | Set the windows of HTTP/2, and read in the handlers or use [`ignore_incoming`](crate::Manager::ignore_incoming): see [`server`](super::server). |
 //! | new tabs or `fetch` calls wait without an error | The streams of the browser's HTTP/2 connection are in use (hyper allows 200). The log says `many WebSockets share one HTTP/2 connection` from 100 on, where the peer's address is known. | `max_concurrent_streams`, fewer sockets for each page, or WebSockets under another host name or over HTTP/1.1. |
-//! | messages arrive 40 ms late | Nagle's algorithm: `TCP_NODELAY` is not set, under TLS or over HTTP/2. | Set it where the server accepts connections: see [`server`](super::server). |
+//! | messages arrive 40 ms late | Nagle's algorithm: `TCP_NODELAY` is not set, under TLS or over HTTP/2. | [`prepare_socket`](crate::prepare_socket) where the server accepts connections: see [`server`](super::server). |
 //! | `accept` fails with "too many open files", or clients wait for a connection | The process has no file descriptor left. | Raise the limit (`ulimit -n`), and limit the time before the first request: see [`server`](super::server). |
 //!
 //! [`Router::layer`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer

@@ -18,7 +18,7 @@
 //! use tokio::time::timeout;
 //! use tokio_util::sync::CancellationToken;
 //! use tower::ServiceBuilder;
-//! use tower_websocket::{Manager, WebSocketLayer};
+//! use tower_websocket::{Manager, WebSocketLayer, prepare_socket};
 //!
 //! const REQUEST_TIME: Duration = Duration::from_secs(10);
 //!
@@ -47,7 +47,7 @@
 //!         let (stream, peer) = Listener::accept(&mut listener).await;
 //!         let (server, service, asked) = (server.clone(), service.clone(), CancellationToken::new());
 //!         tokio::spawn(async move {
-//!             let _ = stream.set_nodelay(true);
+//!             let _ = prepare_socket(&stream);
 //!             let first = asked.clone();
 //!             let service = ServiceBuilder::new()
 //!                 .map_request(move |mut request: Request<Incoming>| {
@@ -75,10 +75,11 @@
 //! ```no_run
 //! use axum::Router;
 //! use axum::serve::ListenerExt;
+//! use tower_websocket::prepare_socket;
 //!
 //! async fn serve(app: Router) -> std::io::Result<()> {
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//!     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+//!     let listener = listener.tap_io(|stream| drop(prepare_socket(stream)));
 //!     axum::serve(listener, app).await
 //! }
 //! ```
@@ -102,10 +103,16 @@
 //! layer cannot change that: serve tonic's `Routes` as above, or add a route for the WebSocket to
 //! `Routes::into_axum_router()`.
 //!
-//! # `TCP_NODELAY`
+//! # `TCP_NODELAY` and slow peers
 //!
-//! The crate sets it on each TCP stream that it can access: over HTTP/1.1 with hyper's and axum's servers, and in the
-//! client. Under TLS and over HTTP/2 the server must set it, or a message can wait 40 ms for Nagle's algorithm.
+//! The crate sets `TCP_NODELAY` on each TCP stream that it can access: over HTTP/1.1 with hyper's and axum's servers, in the
+//! client, and with the feature `rustls` also under a `tokio_rustls` stream over HTTP/1.1. Under TLS otherwise, and over HTTP/2,
+//! the server must set it, or a message can wait 40 ms for Nagle's algorithm.
+//!
+//! Nor can the crate see there how much of its data the peer has taken. The kernel takes megabytes before the peer has any of
+//! them, and no more until a third of that is gone: a peer that reads 200 KiB/s can seem to accept nothing for
+//! [`Limits::write_timeout`](crate::Limits::write_timeout). [`prepare_socket`](crate::prepare_socket) has it take less on Linux,
+//! and sets `TCP_NODELAY`. Peers that read 40 KiB/s then stay connected.
 //!
 //! # Before the handshake
 //!
@@ -168,10 +175,3 @@
 //!
 //! `examples/tls.rs` serves HTTP/1.1 and HTTP/2 over rustls, with the limits above. `examples/server/mod.rs` has the code
 //! that all examples share.
-//!
-//! **Slow peers.** Under TLS the crate cannot access the socket. The kernel then takes megabytes before the peer has any of
-//! them, and no more until a third of that is gone: a peer that reads 200 KiB/s can seem to accept nothing for
-//! [`Limits::write_timeout`](crate::Limits::write_timeout). On Linux, have the kernel take less where the server accepts
-//! connections, with the crate `socket2`: `SockRef::from(&stream).set_tcp_notsent_lowat(128 * 1024)`. Peers that read
-//! 40 KiB/s then stay connected; messages of a megabyte need more system calls. Over HTTP/1.1 without TLS, and in its
-//! client, the crate does that itself.

@@ -4,7 +4,7 @@ use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::config::WebSocketConfig;
-use super::io::set_socket_options;
+use super::socket::set_nodelay;
 use crate::handshake::StoredRequest;
 use crate::manager::Manager;
 use crate::role::Role;
@@ -45,7 +45,7 @@ impl Manager {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        set_socket_options(&io);
+        set_nodelay(&io);
         let (request, ()) = Request::new(()).into_parts();
         Self::detached(io, config.connection_config(role, None), StoredRequest::new(request), None)
     }

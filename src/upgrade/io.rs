@@ -1,6 +1,5 @@
 //! What an upgraded connection runs over.
 
-use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,15 +10,14 @@ use http::Extensions;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
-use tokio::io::DuplexStream;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+#[cfg(feature = "rustls")]
+use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
-use crate::connection::{Transport, limit_unsent};
+use super::socket::set_nodelay;
+use crate::connection::{OtherTransport, Transport};
 use crate::error::BoxError;
-
-/// A transport that is no TCP stream: any other of hyper's, or one in memory.
-pub(crate) type OtherTransport = Either<TokioIo<Upgraded>, DuplexStream>;
 
 /// A transport, and what was read from it together with the handshake.
 #[derive(Debug)]
@@ -29,60 +27,41 @@ pub(crate) struct UpgradedIo {
 }
 
 impl From<Upgraded> for UpgradedIo {
-    /// Takes a TCP stream out of hyper's wrappers: they cost each message more than 200 instructions (`benches/echo.rs`).
+    /// Takes a TCP stream out of hyper's wrappers: they cost each message more than 200 instructions (`benches/echo.rs`). So
+    /// too rustls over one, whose socket can then be asked how much the peer has taken.
     fn from(upgraded: Upgraded) -> Self {
-        let stream = |io: TokioIo<TcpStream>| {
-            let stream = io.into_inner();
-            set_nodelay(&stream);
-            Either::Left(stream)
-        };
-        let upgraded = match upgraded.downcast() {
-            Ok(Parts { io, read_buf, .. }) => return Self { transport: stream(io), read_buf },
+        let upgraded = match unwrapped(upgraded) {
+            Ok((stream, read_buf)) => {
+                set_nodelay(&stream);
+                return Self { transport: Either::Left(stream), read_buf };
+            }
             Err(upgraded) => upgraded,
         };
-        match auto::upgrade::downcast(upgraded) {
-            Ok(auto::upgrade::Parts { io, read_buf, .. }) => Self { transport: stream(io), read_buf },
-            Err(upgraded) => {
-                Self { transport: Either::Right(Either::Left(TokioIo::new(upgraded))), read_buf: Bytes::new() }
+        #[cfg(feature = "rustls")]
+        let upgraded = match unwrapped::<TlsStream<_>>(upgraded) {
+            Ok((tls, read_buf)) => {
+                set_nodelay(tls.get_ref().0);
+                return Self { transport: Either::Right(Either::Left(Either::Left(Box::new(tls)))), read_buf };
             }
-        }
+            Err(upgraded) => Either::Right(TokioIo::new(upgraded)),
+        };
+        #[cfg(not(feature = "rustls"))]
+        let upgraded = TokioIo::new(upgraded);
+        Self { transport: Either::Right(Either::Left(upgraded)), read_buf: Bytes::new() }
     }
 }
 
-/// Sets what a WebSocket wants of its socket, where this is a TCP stream, by itself or under TLS:
-///
-/// - `TCP_NODELAY`, as what is written is a whole message, which would otherwise wait up to 40 ms for the peer's delayed
-///   acknowledgement of the one before.
-/// - `TCP_NOTSENT_LOWAT` on Linux: the kernel takes little more than what is on its way, not megabytes. So a slow peer is seen
-///   to take data, and pings do not wait behind it. A server's connection without TLS does that itself when it sends much, as
-///   it also asks the kernel how much the peer has acknowledged.
-pub(crate) fn set_socket_options<Io: 'static>(io: &Io) {
-    let io: &dyn Any = io;
-    let stream = io.downcast_ref::<TcpStream>();
-    #[cfg(feature = "rustls")]
-    let stream = stream.or_else(|| {
-        use tokio_rustls::{TlsStream, client, server};
-
-        let client = io.downcast_ref::<client::TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
-        let server = || io.downcast_ref::<server::TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
-        let either = || io.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
-        client.or_else(server).or_else(either)
-    });
-    if let Some(stream) = stream {
-        set_nodelay(stream);
-        limit_unsent(stream, MOST_UNSENT);
-    }
+/// What hyper was given, if it is this, and what was read from it already.
+fn unwrapped<Io>(upgraded: Upgraded) -> Result<(Io, Bytes), Upgraded>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let upgraded = match upgraded.downcast::<TokioIo<Io>>() {
+        Ok(Parts { io, read_buf, .. }) => return Ok((io.into_inner(), read_buf)),
+        Err(upgraded) => upgraded,
+    };
+    auto::upgrade::downcast::<TokioIo<Io>>(upgraded).map(|parts| (parts.io.into_inner(), parts.read_buf))
 }
-
-fn set_nodelay(stream: &TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        // The socket is over, which the first read or write reports.
-        tracing::trace!(%error, "could not set TCP_NODELAY");
-    }
-}
-
-/// Bytes in the kernel that are not on their way yet: enough for a link of 10 Gbit/s that is written to every 0.1 ms.
-const MOST_UNSENT: u32 = 128 * 1024;
 
 /// The transport that a request promises, once it is answered.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ mod hooks;
 mod io;
 mod permits;
 mod refused;
+mod socket;
 mod streams;
 #[expect(clippy::module_inception, reason = "the accepted handshake has a file of its own, named as its type")]
 mod upgrade;
@@ -19,9 +20,10 @@ mod span;
 #[cfg(feature = "axum")]
 pub(crate) use self::admission::Admission;
 pub use self::config::WebSocketConfig;
-#[cfg(feature = "client")]
-pub(crate) use self::io::set_socket_options;
 pub(crate) use self::io::{MemoryUpgrade, PendingTransport};
 pub(crate) use self::refused::log_lost_upgrade;
+#[cfg(feature = "client")]
+pub(crate) use self::socket::prepare;
+pub use self::socket::prepare_socket;
 pub use self::upgrade::Upgrade;
 pub use self::upgrader::Upgrader;

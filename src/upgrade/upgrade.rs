@@ -13,12 +13,12 @@ use tracing::{Instrument, Span};
 
 use super::handled::Handled;
 use super::hooks::EndReport;
-use super::io::{OtherTransport, PendingTransport};
+use super::io::PendingTransport;
 use super::permits::Permits;
 use super::streams::OpenStream;
 use super::upgrader::Upgrader;
 use crate::close::{CloseCode, CloseFrame};
-use crate::connection::{self, ConnectionFuture, Inner, OpenError, Waiter};
+use crate::connection::{self, ConnectionFuture, Inner, OpenError, OtherTransport, Waiter};
 use crate::debug::{in_view, with_debug_output};
 use crate::deflate::Negotiated;
 use crate::error::Error;

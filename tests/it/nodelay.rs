@@ -10,7 +10,7 @@ use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
-use tower_websocket::{Connector, Error, Manager, Role, WebSocketConfig, WebSocketLayer};
+use tower_websocket::{Connector, Error, Manager, Role, WebSocketConfig, WebSocketLayer, prepare_socket};
 
 use crate::support::{millis, secs};
 
@@ -107,4 +107,15 @@ async fn a_socket_that_is_given_to_the_crate_has_it_too() {
         let _ws = Manager::from_upgraded(stream, role, &WebSocketConfig::new());
         assert!(SockRef::from(&copy).tcp_nodelay().unwrap(), "{role:?}");
     }
+}
+
+#[tokio::test]
+async fn a_socket_that_is_prepared_has_it_and_holds_little() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    stream.set_nodelay(false).unwrap();
+    prepare_socket(&stream).unwrap();
+    assert!(stream.nodelay().unwrap());
+    #[cfg(target_os = "linux")]
+    assert_eq!(SockRef::from(&stream).tcp_notsent_lowat().unwrap(), 128 * 1024);
 }

@@ -6,7 +6,7 @@ use tower_websocket::{CloseCode, Keepalive, Limits, Manager, Role, Shutdown, Upg
 
 use crate::support::{
     Cases, KIB, MIB, Nginx, Over, Reading, Received, Socket, Way, close, expect, handed_over, how, millis, open, quiet,
-    secs, serve, serve_with, sides,
+    secs, serve, serve_with_unknown_tls, sides,
 };
 
 /// What a handler sends before it returns.
@@ -160,7 +160,7 @@ async fn a_peer_behind_nginx_stays_connected() {
 #[tokio::test]
 async fn a_peer_that_pings_each_second_stays_connected() {
     let mut cases = Cases::default();
-    for (role, over) in sides(&[Over::Tcp, Over::Http2]) {
+    for (role, over) in sides(&[Over::Tcp, Over::Tls, Over::Http2]) {
         for way in [Way::SMALL, Way::DIRECT] {
             for (rate, message) in [(40 * KIB, 16 * KIB), (100 * KIB, 60 * KIB), (100 * KIB, 300 * KIB)] {
                 cases.add(format!("{role:?}, {over}, {way}, {rate} B/s, messages of {message}"), async move {
@@ -180,14 +180,11 @@ async fn a_peer_that_pings_each_second_stays_connected() {
     cases.finish().await;
 }
 
-/// What the guide `server` says of `TCP_NOTSENT_LOWAT`.
+/// What the guide `server` says of `prepare_socket`, where the crate does not know the type of TLS.
 #[tokio::test]
 async fn under_tls_a_slow_peer_stays_connected_where_the_kernel_takes_little() {
     let (layer, mut managers) = handed_over();
-    let server = serve_with(Over::Tls, layer.upgrader(Upgrader::new()), |stream| {
-        socket2::SockRef::from(stream).set_tcp_notsent_lowat(128 * 1024).unwrap();
-    })
-    .await;
+    let server = serve_with_unknown_tls(layer.upgrader(Upgrader::new())).await;
     let mut cases = Cases::default();
     for (socket, rate, message) in [
         (Socket::SMALL, 40 * KIB, 60 * KIB),

@@ -93,7 +93,7 @@ impl Progress {
     }
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     #[inline]
     pub(in crate::connection) fn new(inner: Arc<Inner>, config: ConnectionConfig<'_>, now: Instant) -> Self {
         let ConnectionConfig { role, limits, keepalive, read_to_end, inflater, .. } = config;

@@ -11,7 +11,7 @@ use super::Driver;
 use crate::close::CloseFrame;
 use crate::connection::panicked::panicked;
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     /// Polls the handler if it was woken. Whether it was.
     #[inline]
     pub(super) fn drive_handler<H: Future<Output = CloseFrame>>(&mut self, handler: &mut Handler<'_, H>) -> bool {

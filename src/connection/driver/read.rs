@@ -12,7 +12,7 @@ use crate::connection::waker_set::Wakers;
 use crate::log_text::OneLine;
 use crate::protocol::{Event, Failure, Intake, Phase, give_read_buffer, take_read_buffer};
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     /// Looks at what was read, and else reads once. Whether there was anything.
     #[inline]
     pub(super) fn drive_reads(&mut self, cx: &mut Context<'_>) -> bool {

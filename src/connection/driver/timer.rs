@@ -12,7 +12,7 @@ use super::Driver;
 use crate::connection::transport::unacknowledged;
 use crate::protocol::{Due, Failure, Phase};
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     /// Does what is due. `false`: nothing is, and the timer stands at what will be next.
     #[inline]
     pub(super) fn drive_timers(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> bool {

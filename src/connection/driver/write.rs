@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Driver;
 use crate::connection::state::State;
-use crate::connection::transport::{Transport, limit_unsent, poll_write_last};
+use crate::connection::transport::{Transport, limit_unsent, poll_write_last, socket};
 use crate::error::BoxError;
 use crate::protocol::{ControlFrames, Failure, Phase, WriteBuffer};
 
@@ -19,7 +19,7 @@ pub(super) struct Unflushed {
     queued: usize,
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     /// Writes all that is there. Whether handles have changed what is to be read.
     #[inline]
     pub(super) fn drive_writes(&mut self, cx: &mut Context<'_>) -> bool {
@@ -100,8 +100,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     #[cold]
     fn limit_unsent(&mut self) {
         self.unlimited = MUCH;
-        if let Some(Transport::Left(stream)) = &self.transport {
-            limit_unsent(stream, MOST_UNSENT);
+        if let Some(stream) = self.transport.as_ref().and_then(socket)
+            && let Err(error) = limit_unsent(stream, MOST_UNSENT)
+        {
+            // The socket is over, which the next read or write reports.
+            tracing::trace!(%error, "could not set TCP_NOTSENT_LOWAT");
         }
     }
 

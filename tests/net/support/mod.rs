@@ -20,7 +20,7 @@ pub(crate) use nginx::Nginx;
 pub(crate) use over::{Over, Socket, Stream};
 pub(crate) use proxy::{Proxy, proxy};
 pub(crate) use reading::{Reading, Received};
-pub(crate) use server::{Server, serve, serve_with};
+pub(crate) use server::{Server, serve, serve_with_unknown_tls};
 pub(crate) use side::{Way, open, sides};
 
 pub(crate) use crate::shared::{Frame, binary, close, handed_over, millis, ping, pong, quiet, secs, text};

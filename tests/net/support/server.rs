@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::io::{DuplexStream, duplex};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
-use tower_websocket::{Connector, HandlerOutput, Manager, Role, WebSocketLayer};
+use tokio_util::either::Either;
+use tower_websocket::{Connector, HandlerOutput, Manager, Role, WebSocketLayer, prepare_socket};
 
 use super::{Over, Peer, Socket, Stream, http2};
 use crate::shared::{certified, http_server, serve_connection};
@@ -31,15 +32,6 @@ enum Address {
 
 /// Serves this layer's WebSockets.
 pub(crate) async fn serve<H, F>(over: Over, layer: WebSocketLayer<H>) -> Server
-where
-    H: Fn(Manager) -> F + Send + Sync + 'static,
-    F: Future<Output: HandlerOutput> + Send + 'static,
-{
-    serve_with(over, layer, |_| ()).await
-}
-
-/// Serves this layer's WebSockets, with such settings of each TCP stream.
-pub(crate) async fn serve_with<H, F>(over: Over, layer: WebSocketLayer<H>, configure: fn(&TcpStream)) -> Server
 where
     H: Fn(Manager) -> F + Send + Sync + 'static,
     F: Future<Output: HandlerOutput> + Send + 'static,
@@ -74,7 +66,6 @@ where
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
                     stream.set_nodelay(true).unwrap();
-                    configure(&stream);
                     let (service, acceptor) = (service.clone(), acceptor.clone());
                     tokio::spawn(async move {
                         if !over.is_tls() {
@@ -89,6 +80,32 @@ where
         }
     };
     Server { over, address, tls }
+}
+
+/// Serves this layer's WebSockets over a type of TLS that the crate does not know, on sockets that are prepared.
+pub(crate) async fn serve_with_unknown_tls<H, F>(layer: WebSocketLayer<H>) -> Server
+where
+    H: Fn(Manager) -> F + Send + Sync + 'static,
+    F: Future<Output: HandlerOutput> + Send + 'static,
+{
+    let service = layer.into_service();
+    let (acceptor, tls) = certified(&["http/1.1"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::Tcp(listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            prepare_socket(&stream).unwrap();
+            let (service, acceptor) = (service.clone(), acceptor.clone());
+            tokio::spawn(async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    let unknown = Either::<_, DuplexStream>::Left(stream);
+                    serve_connection(http_server(), unknown, service).await;
+                }
+            });
+        }
+    });
+    Server { over: Over::Tls, address, tls }
 }
 
 impl Server {
