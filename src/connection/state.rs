@@ -119,6 +119,14 @@ impl State {
         self.feeds.refill(&mut self.sender)
     }
 
+    /// Whether there is capacity for another unread message. If not, the task waits until a message is received.
+    #[inline]
+    pub(super) fn check_capacity(&mut self) -> bool {
+        let has_capacity = self.incoming.has_capacity();
+        self.capacity_awaited = !has_capacity;
+        has_capacity
+    }
+
     /// Whether a message that arrives is to be received.
     #[inline]
     pub(super) fn is_wanted(&self) -> bool {

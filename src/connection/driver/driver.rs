@@ -43,8 +43,9 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) metrics: ConnectionMetrics,
     /// The lifecycle's phase when it was last read.
     pub(super) phase: Phase,
-    /// Whether another message may be received: there is room for it, and the rate limit allows it.
-    pub(super) has_capacity: bool,
+    /// Whether another message may be received: what [`may_receive`] last said, and `false` as soon as a message or a ping takes
+    /// the last capacity or reaches the rate limit.
+    pub(super) may_receive: bool,
     /// The number of the latest requested ping that was sent.
     last_ping_sent: u64,
     /// The peer's side is to be read to its end even after its close frame: a stream of HTTP/2.
@@ -112,7 +113,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             timers: Timers::new(keepalive, limits, now),
             metrics: ConnectionMetrics::new(role),
             phase: Phase::Open,
-            has_capacity: true,
+            may_receive: true,
             last_ping_sent: 0,
             read_to_end,
             text_heartbeat: keepalive.answers_text(),
@@ -233,9 +234,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
         state.sender.charge_unwritten();
         let within_budget = state.incoming.charge_unread();
-        let had_capacity = std::mem::replace(&mut self.has_capacity, state.incoming.has_capacity());
-        state.capacity_awaited = !self.has_capacity;
-        self.has_capacity &= !self.timers.is_rate_paused();
+        let may_receive = may_receive(&mut state, &self.timers);
+        let resumes = may_receive && !std::mem::replace(&mut self.may_receive, may_receive);
         self.aborted = state.aborted;
         let phase = state.lifecycle.phase();
         drop(state);
@@ -246,7 +246,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             self.inner.encode_waiting();
         }
         let phase_changed = phase != self.phase;
-        let changed = phase_changed || (self.has_capacity && !had_capacity);
+        let changed = phase_changed || resumes;
         if phase_changed {
             self.enter(phase);
         }
@@ -260,7 +260,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     #[inline]
     pub(super) fn intake(&self) -> Intake {
         match self.phase.is_receiving() {
-            true if self.has_capacity => Intake::Accept,
+            true if self.may_receive => Intake::Accept,
             true => Intake::Pause,
             false => Intake::Discard,
         }
@@ -368,6 +368,12 @@ impl<Io> Drop for Driver<Io> {
             self.metrics.ended(self.inner.stats(), &end);
         }
     }
+}
+
+/// Whether another message may be received: there is capacity for it among the unread ones, and the rate limit allows it.
+#[inline]
+pub(super) fn may_receive(state: &mut State, timers: &Timers) -> bool {
+    state.check_capacity() && !timers.is_rate_paused()
 }
 
 /// How many frames are handled before the task yields: all messages of 64 bytes in one read, so that their answers

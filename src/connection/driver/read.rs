@@ -74,11 +74,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
                 },
             };
             received = true;
-            let is_within_rate = !self.timers.is_rate_limited() || self.timers.count_message(self.now);
+            self.may_receive &= !self.timers.is_rate_limited() || self.timers.count_message(self.now);
             if self.text_heartbeat && message.as_text() == Some("ping") {
                 // Behind what the handler sends for the messages before it.
                 self.heartbeat_due = true;
-                self.has_capacity &= is_within_rate;
                 break None;
             }
             let len = message.len();
@@ -90,14 +89,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             });
             if *is_wanted {
                 state.incoming.push(message, len);
-                if !state.incoming.has_capacity() {
-                    self.has_capacity = false;
-                    state.capacity_awaited = true;
-                }
+                self.may_receive &= state.check_capacity();
             } else {
                 state.incoming.count(len);
             }
-            self.has_capacity &= is_within_rate;
             if len > SMALL || self.inner.is_compressed() {
                 lock = None;
             }
@@ -118,7 +113,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         match event {
             Event::Message(_) => {}
             Event::Ping(payload) => {
-                self.has_capacity &= self.timers.count_message(self.now);
+                self.may_receive &= self.timers.count_message(self.now);
                 self.control.push_pong(&payload);
                 self.timers.set_pong_due(!self.control.is_empty(), self.now);
             }
