@@ -10,7 +10,7 @@ use super::Driver;
 use crate::connection::state::Waiting;
 use crate::connection::waker_set::Wakers;
 use crate::log_text::OneLine;
-use crate::protocol::{Event, Failure, Intake, Phase, give_read_buffer, take_read_buffer};
+use crate::protocol::{Event, Failure, Intake, Phase, Received, give_read_buffer, take_read_buffer};
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     /// Looks at what was read, and else reads once. Whether there was anything.
@@ -54,23 +54,24 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         made_progress
     }
 
-    /// Makes messages available, up to the next event of another kind.
+    /// Makes messages available, up to the next event.
     #[inline]
     fn receive_messages(&mut self, made_progress: &mut bool) -> Option<Event> {
         // Small messages of a burst are made available under one lock; what may take long is done without it.
         let mut lock = None;
         let mut wakers = Wakers::default();
         let mut received = false;
-        let other = loop {
+        let event = loop {
             let intake = self.intake();
             let whole = if intake == Intake::Accept { self.receiver.whole_message(&mut self.budget) } else { None };
             let message = match whole {
                 Some(Ok(message)) => message,
                 Some(Err(failure)) => break Some(Event::Failed(failure)),
                 None if self.receiver.is_waiting_for_input() => break None,
-                None => match self.receiver.next_event(intake, &mut self.budget) {
-                    Some(Event::Message(message)) => message,
-                    other => break other,
+                None => match self.receiver.next(intake, &mut self.budget) {
+                    Some(Received::Message(message)) => message,
+                    Some(Received::Event(event)) => break Some(event),
+                    None => break None,
                 },
             };
             received = true;
@@ -104,14 +105,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             self.timers.set_mid_message(false, self.now);
             wakers.wake();
         }
-        other
+        event
     }
 
-    // Messages do not come here: apart, it leaves their way short.
+    // Not inlined into the path of messages, which stays short.
     #[inline(never)]
     fn on_event(&mut self, event: Event) {
         match event {
-            Event::Message(_) => {}
             Event::Ping(payload) => {
                 self.may_receive &= self.timers.count_message(self.now);
                 self.control.push_pong(&payload);
