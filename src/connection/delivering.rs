@@ -137,7 +137,7 @@ impl Inner {
                 Err(payload) => return self.close(panicked(payload)),
             };
             if self.queue_for_topic(message).is_err() {
-                // The connection is over, and its feeds are gone.
+                // Nothing can be sent any more, and the feeds were dropped.
                 return;
             }
         }

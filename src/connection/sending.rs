@@ -104,7 +104,7 @@ impl Inner {
         queued
     }
 
-    /// Queues the message if there is capacity. Otherwise it comes back, with the reason where the connection is over.
+    /// Queues the message if there is capacity. Otherwise it is returned, with the error if nothing can be sent any more.
     pub(crate) fn try_queue(&self, message: Message, compress: bool) -> Result<(), (Message, Option<Error>)> {
         let mut state = self.lock();
         if let Err(error) = state.lifecycle.check_writable() {

@@ -24,10 +24,10 @@ use crate::protocol::{Assembler, CloseReason, ControlFrames, Failure, Intake, Ph
 
 /// One connection, until its transport and its handler are both done.
 pub(in crate::connection) struct Driver<Io> {
-    /// None before it is there, and once it is closed.
+    /// `None` before the handshake is complete, and once it is closed.
     pub(super) transport: Option<Transport<Io>>,
     pub(in crate::connection) inner: Arc<Inner>,
-    /// The waker of this task that the others know.
+    /// The waker of this task that is in `DriverWaker`.
     waker: Option<Waker>,
     pub(super) handler_waker: Waker,
     pub(super) receiver: Receiver,
@@ -36,8 +36,9 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) writing: WriteBuffer,
     pub(super) control_bytes: usize,
     pub(super) unflushed: Unflushed,
-    /// Bytes written, up to those from which on the kernel's share of them is limited.
-    pub(super) unlimited: usize,
+    /// Bytes written before the limit for unsent bytes in the kernel (`TCP_NOTSENT_LOWAT`) is set. They stop counting at `MUCH`,
+    /// where it is set.
+    pub(super) written_before_limit: usize,
     pub(super) progress: Progress,
     pub(super) timers: Timers,
     pub(super) metrics: ConnectionMetrics,
@@ -55,7 +56,7 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) heartbeat_due: bool,
     /// The handler was woken while it was polled.
     pub(super) handler_yielded: bool,
-    /// Not even the handler is waited for.
+    /// The task ends at once, and drops the handler.
     aborted: bool,
     /// How many messages had been received when the timer last fired behind a failed write.
     pub(super) received_before: u64,
@@ -82,7 +83,7 @@ impl Progress {
         self.bytes_read > 0 || self.bytes_written > 0
     }
 
-    /// Reports it. Whether something was written.
+    /// Reports it, and returns whether something was written.
     #[inline]
     pub(super) fn report(&mut self, state: &mut State) -> bool {
         let Self { bytes_read, bytes_written, queued_written } = std::mem::take(self);
@@ -108,7 +109,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             writing: WriteBuffer::default(),
             control_bytes: 0,
             unflushed: Unflushed::default(),
-            unlimited: 0,
+            written_before_limit: 0,
             progress: Progress::default(),
             timers: Timers::new(keepalive, limits, now),
             metrics: ConnectionMetrics::new(role),
@@ -330,7 +331,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         self.change(|state| state.lifecycle.transport_closed(error));
     }
 
-    /// Frees everything that the connection holds but its unread messages.
+    /// Frees all memory of the connection except its unread messages.
     fn close_transport(&mut self) {
         let transport = self.transport.take();
         self.receiver.clear();
@@ -340,7 +341,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         drop(transport);
     }
 
-    /// Forgets what was to be written: the transport takes no more.
+    /// Drops what was to be written: the transport accepts no more data.
     fn stop_writing(&mut self) {
         self.control.stop();
         self.writing.clear();

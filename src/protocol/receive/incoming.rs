@@ -137,12 +137,12 @@ mod tests {
         incoming.push(Message::from(vec![0; 5000]), 5000);
         assert!(!incoming.has_capacity());
         assert_eq!(incoming.pop().unwrap().len(), 5000);
-        let mut held = 0;
+        let mut pushed = 0;
         while incoming.has_capacity() {
             incoming.push(Message::from(Vec::new()), 0);
-            held += 1;
+            pushed += 1;
         }
-        assert_eq!(held, 1000_usize.div_ceil(LEAST));
+        assert_eq!(pushed, 1000_usize.div_ceil(LEAST));
     }
 
     #[test]

@@ -208,13 +208,13 @@ impl Timers {
         self.deadlines.write_done();
     }
 
-    /// Whether something may be due earlier than it was when this was last asked.
+    /// Whether something may be due earlier than at the last call.
     #[inline]
     pub(crate) fn take_earlier(&mut self) -> bool {
         std::mem::take(&mut self.is_earlier)
     }
 
-    /// Whether what is due has moved to later for good, and the timer should too, since this was last asked.
+    /// Whether what is due has moved to later for good since the last call, and the timer should too.
     #[inline]
     pub(crate) fn take_later(&mut self) -> bool {
         std::mem::take(&mut self.is_later)
