@@ -75,7 +75,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
                 },
             };
             received = true;
-            self.may_receive &= !self.timers.is_rate_limited() || self.timers.count_message(self.now);
+            if self.timers.is_rate_limited() {
+                self.may_receive &= self.timers.count_message(self.now);
+            }
             if self.text_heartbeat && message.as_text() == Some("ping") {
                 // Behind what the handler sends for the messages before it.
                 self.heartbeat_due = true;
@@ -90,7 +92,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             });
             if *is_wanted {
                 state.incoming.push(message, len);
-                self.may_receive &= state.check_capacity();
+                if !state.check_capacity() {
+                    self.may_receive = false;
+                }
             } else {
                 state.incoming.count(len);
             }
