@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::handshake;
 use crate::limits::Limits;
 use crate::message::Message;
-use crate::protocol::{self, Assembler, Intake, Keepalive};
+use crate::protocol::{self, Assembler, Intake, Keepalive, Received};
 use crate::role::Role;
 
 /// What arrived.
@@ -72,11 +72,14 @@ impl Receiver {
 
     /// The next event.
     pub fn next_event(&mut self, paused: bool, budget: &mut usize) -> Option<Event> {
-        Some(match self.0.next_event(intake(paused), budget)? {
+        let event = match self.0.next(intake(paused), budget)? {
+            Received::Message(message) => return Some(Event::Message(message)),
+            Received::Event(event) => event,
+        };
+        Some(match event {
             protocol::Event::Close(frame) => Event::Close(frame),
             protocol::Event::End(_) => Event::End,
             protocol::Event::Failed(failure) => Event::Failed(format!("{failure:?}")),
-            protocol::Event::Message(message) => Event::Message(message),
             protocol::Event::Ping(payload) => Event::Ping(payload),
             protocol::Event::Pong(payload) => Event::Pong(payload),
         })

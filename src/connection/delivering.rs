@@ -17,12 +17,12 @@ impl Inner {
     /// How messages are encoded on this connection.
     pub(crate) fn encoding(&self) -> Encoding {
         if self.lock().sender.role() == Role::Client {
-            return Encoding::Own;
+            return Encoding::PerConnection;
         }
         let deflater = self.deflater.lock().unwrap_or_else(PoisonError::into_inner);
         match deflater.as_ref() {
             None => Encoding::Plain,
-            Some(deflater) => deflater.stateless().map_or(Encoding::Own, Encoding::Deflate),
+            Some(deflater) => deflater.stateless().map_or(Encoding::PerConnection, Encoding::Deflate),
         }
     }
 
@@ -128,16 +128,16 @@ impl Inner {
             if !state.sender.has_topic_capacity() {
                 return;
             }
-            let Some(own) = state.feeds.pop_own() else { return };
+            let Some(unencoded) = state.feeds.pop_message() else { return };
             drop(state);
             // Only this task takes something out, so that nothing overtakes it.
             // What tells a member of dropped messages is the user's, and may panic.
-            let message = match catch_unwind(AssertUnwindSafe(|| own.into_message())) {
+            let message = match catch_unwind(AssertUnwindSafe(|| unencoded.into_message())) {
                 Ok(message) => message,
                 Err(payload) => return self.close(panicked(payload)),
             };
             if self.queue_for_topic(message).is_err() {
-                // The connection is over, and its feeds are gone.
+                // Nothing can be sent any more, and the feeds were dropped.
                 return;
             }
         }

@@ -1,8 +1,8 @@
-//! What topics send over a connection and its outgoing buffer has no capacity for: a feed for each seat.
+//! Publications that wait until the outgoing buffer of their connection has capacity: a feed for each seat.
 
 use std::any::Any;
 
-use crate::protocol::{Feed, Own, Sender};
+use crate::protocol::{Feed, FeedMessage, Sender};
 
 /// The feeds of one connection: one for each seat.
 ///
@@ -76,10 +76,10 @@ impl Feeds {
         self.waiting = true;
     }
 
-    /// Moves what waits into the outgoing buffer, as far as that has capacity. Whether there is more that the connection must
-    /// encode itself.
+    /// Moves what waits into the outgoing buffer, as far as that has capacity. Whether there is more that the
+    /// connection must encode for itself.
     pub(super) fn refill(&mut self, sender: &mut Sender) -> bool {
-        let mut own = false;
+        let mut needs_encoding = false;
         let count = self.entries.len();
         for offset in 0..count {
             let index = (self.next + offset) % count;
@@ -89,27 +89,27 @@ impl Feeds {
             {
                 sender.push_shared(frame, 1, payload as u64);
             }
-            own |= feed.needs_encoding();
+            needs_encoding |= feed.needs_encoding();
             if !sender.has_topic_capacity() {
                 self.next = index + 1;
                 return false;
             }
         }
         // All that is left is encoded next.
-        self.waiting = own;
-        own
+        self.waiting = needs_encoding;
+        needs_encoding
     }
 
-    /// The next message that the connection must encode itself.
-    pub(super) fn pop_own(&mut self) -> Option<Own> {
+    /// Takes the next message that the connection must encode for itself.
+    pub(super) fn pop_message(&mut self) -> Option<FeedMessage> {
         let count = self.entries.len();
         let found = (0..count).find_map(|offset| {
             let index = (self.next + offset) % count;
-            let own = self.entries[index].feed.pop_own()?;
-            Some((own, index))
+            let message = self.entries[index].feed.pop_message()?;
+            Some((message, index))
         });
-        let (own, index) = found?;
+        let (message, index) = found?;
         self.next = index + 1;
-        Some(own)
+        Some(message)
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use super::inner::{Inner, poll_behind_end};
+use super::ending::poll_after_end;
+use super::inner::Inner;
 use super::state::State;
 use super::waker_set::{Unused, WakerKey};
 use crate::error::Error;
@@ -30,7 +31,7 @@ impl Inner {
         {
             _unused = unused;
             drop(state);
-            ready!(poll_behind_end(cx));
+            ready!(poll_after_end(cx));
             return Poll::Ready(Err(error));
         }
         Poll::Ready(Ok((unused, state)))
@@ -103,7 +104,7 @@ impl Inner {
         queued
     }
 
-    /// Queues the message if there is capacity. Otherwise it comes back, with the reason where the connection is over.
+    /// Queues the message if there is capacity. Otherwise it is returned, with the error if nothing can be sent any more.
     pub(crate) fn try_queue(&self, message: Message, compress: bool) -> Result<(), (Message, Option<Error>)> {
         let mut state = self.lock();
         if let Err(error) = state.lifecycle.check_writable() {
@@ -121,6 +122,11 @@ impl Inner {
         drop(state);
         self.driver.notify();
         Ok(())
+    }
+
+    /// Up to which byte all is queued.
+    pub(crate) fn bytes_queued(&self) -> u64 {
+        self.lock().sender.bytes_queued()
     }
 
     /// Waits until the transport has everything up to `offset`.

@@ -20,7 +20,7 @@ pub(super) struct State {
     pub(super) sender: Sender,
     /// What topics send.
     pub(super) feeds: Feeds,
-    pub(super) pings: Pings,
+    pub(super) ping_requests: PingRequests,
     /// Bytes read from the transport.
     pub(super) wire_received: u64,
     /// The task waits until a message is received: it has no capacity for another.
@@ -38,11 +38,14 @@ pub(super) struct State {
     pub(super) watchers: WakerSet,
 }
 
-/// Numbered pings.
+/// The pings that handles and the keepalive have requested, numbered from 1 on.
 #[derive(Debug, Default)]
-pub(super) struct Pings {
-    pub(super) requested: u64,
+pub(super) struct PingRequests {
+    /// The number of the latest.
+    pub(super) latest: u64,
+    /// The number of the latest that was answered.
     pub(super) answered: u64,
+    /// The round trip of that one.
     pub(super) round_trip: Option<Duration>,
 }
 
@@ -64,7 +67,7 @@ impl State {
             incoming: Incoming::new(limits),
             sender: Sender::new(role, limits),
             feeds: Feeds::default(),
-            pings: Pings::default(),
+            ping_requests: PingRequests::default(),
             wire_received: 0,
             capacity_awaited: false,
             ignoring: 0,
@@ -116,6 +119,14 @@ impl State {
         self.feeds.refill(&mut self.sender)
     }
 
+    /// Whether there is capacity for another unread message. If not, the task waits until a message is received.
+    #[inline]
+    pub(super) fn check_capacity(&mut self) -> bool {
+        let has_capacity = self.incoming.has_capacity();
+        self.capacity_awaited = !has_capacity;
+        has_capacity
+    }
+
     /// Whether a message that arrives is to be received.
     #[inline]
     pub(super) fn is_wanted(&self) -> bool {
@@ -123,8 +134,8 @@ impl State {
     }
 
     pub(super) fn set_round_trip(&mut self, ping: u64, round_trip: Duration) -> Wakers {
-        self.pings.round_trip = Some(round_trip);
-        self.pings.answered = ping;
+        self.ping_requests.round_trip = Some(round_trip);
+        self.ping_requests.answered = ping;
         let mut wakers = Wakers::default();
         self.take_wakers(Waiting::Watcher, &mut wakers);
         wakers

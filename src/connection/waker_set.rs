@@ -74,7 +74,7 @@ impl WakerSet {
                 let rest = self.rest.as_mut()?;
                 let waker = rest.try_remove(number.get() - 2).flatten();
                 if rest.is_empty() && rest.capacity() > SPARE {
-                    // A crowd of waiters leaves no memory behind.
+                    // Many waiters leave no memory behind.
                     self.rest = None;
                 }
                 waker

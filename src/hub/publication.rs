@@ -61,7 +61,7 @@ impl Publication {
         let message = &self.draft.message;
         let frame = match self.frame(encoding, budget) {
             Some(frame) => Frame::Shared(frame),
-            None => Frame::Own(message.clone()),
+            None => Frame::Unencoded(message.clone()),
         };
         Item { frame, payload: message.len(), key: self.draft.key.clone() }
     }

@@ -106,7 +106,7 @@ impl State {
             && let Some(message) = self.tell_gap(Gap { after, up_to: self.log.position() })
         {
             let payload = message.len();
-            items.insert(0, Item { frame: Frame::Own(message), payload, key: None });
+            items.insert(0, Item { frame: Frame::Unencoded(message), payload, key: None });
         }
         (recovered, items)
     }

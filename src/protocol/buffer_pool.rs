@@ -1,4 +1,4 @@
-//! Memory that belongs to the thread: connections borrow it while they are polled, and own none while they are idle.
+//! Buffers of the thread: connections use them while they are polled, and have none while they are idle.
 
 use std::cell::{Cell, RefCell};
 use std::thread::LocalKey;

@@ -79,7 +79,7 @@ impl Lifecycle {
         }
     }
 
-    /// Why the connection is over for its users; `None` while messages may still be received.
+    /// Why messages can be neither sent nor received any more; `None` while they may still be received.
     #[inline]
     pub(crate) fn reason(&self) -> Option<&CloseReason> {
         match self {
@@ -213,7 +213,7 @@ impl Lifecycle {
         *self = Self::Closed(reason);
     }
 
-    /// A caller gives the connection up: nothing more is written or read.
+    /// A caller ends the connection without a closing handshake: nothing more is written or read.
     pub(crate) fn give_up(&mut self, error: Error) {
         match self {
             // What the caller says is why this ended; that nothing could be written is not.

@@ -6,8 +6,8 @@
 //! 1. [`Lifecycle`] alone says how far a connection has come: `Open → Closing → Draining → Closed`, with `WriteFailed`
 //!    between the first two where nothing can be written any more. It moves forward only, by its own methods, and the
 //!    first reason stays. Whether messages may be sent, received or are discarded is a question to it.
-//! 2. [`Receiver`] turns bytes into [`Event`]s, in order. A frame that breaks a rule ends that order: everything that
-//!    arrived whole before it has been an event.
+//! 2. [`Receiver`] turns bytes into messages and [`Event`]s, in order. A frame that breaks a rule is the last event: all that
+//!    arrived whole before it was returned before it.
 //! 3. [`Incoming`] is the receiving half that the connection and its handles share: whole messages that are not
 //!    received yet, in order and within [`Limits::incoming`](crate::Limits::incoming).
 //! 4. [`Sender`] is the sending half that they share: encoded frames in order, a close frame always the last of them.
@@ -35,8 +35,8 @@ pub(crate) use self::close_payload::{parse as parse_close, payload as close_payl
 pub(crate) use self::control::ControlFrames;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::lifecycle::{CloseReason, Lifecycle, Phase};
-pub(crate) use self::receive::{Assembler, Event, Incoming, Intake, Receiver};
+pub(crate) use self::receive::{Assembler, Event, Incoming, Intake, Received, Receiver};
 pub use self::send::Overflow;
-pub(crate) use self::send::{Encoding, Feed, Frame, Item, Notice, Own, Pushed, Sender, WriteBuffer};
+pub(crate) use self::send::{Encoding, Feed, FeedMessage, Frame, Item, Notice, Pushed, Sender, WriteBuffer};
 pub use self::timers::Keepalive;
 pub(crate) use self::timers::{Due, Timers};

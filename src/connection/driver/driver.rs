@@ -24,10 +24,10 @@ use crate::protocol::{Assembler, CloseReason, ControlFrames, Failure, Intake, Ph
 
 /// One connection, until its transport and its handler are both done.
 pub(in crate::connection) struct Driver<Io> {
-    /// None before it is there, and once it is closed.
+    /// `None` before the handshake is complete, and once it is closed.
     pub(super) transport: Option<Transport<Io>>,
     pub(in crate::connection) inner: Arc<Inner>,
-    /// The waker of this task that the others know.
+    /// The waker of this task that is in `DriverWaker`.
     waker: Option<Waker>,
     pub(super) handler_waker: Waker,
     pub(super) receiver: Receiver,
@@ -36,17 +36,19 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) writing: WriteBuffer,
     pub(super) control_bytes: usize,
     pub(super) unflushed: Unflushed,
-    /// Bytes written, up to those from which on the kernel's share of them is limited.
-    pub(super) unlimited: usize,
+    /// Bytes written before the limit for unsent bytes in the kernel (`TCP_NOTSENT_LOWAT`) is set. They stop counting at `MUCH`,
+    /// where it is set.
+    pub(super) written_before_limit: usize,
     pub(super) progress: Progress,
     pub(super) timers: Timers,
     pub(super) metrics: ConnectionMetrics,
     /// The lifecycle's phase when it was last read.
     pub(super) phase: Phase,
-    /// Whether another message may be received: there is room for it, and the rate limit allows it.
-    pub(super) has_capacity: bool,
-    /// The last ping that was requested and is sent.
-    pings_sent: u64,
+    /// Whether another message may be received: what [`may_receive`] last said, and `false` as soon as a message or a ping takes
+    /// the last capacity or reaches the rate limit.
+    pub(super) may_receive: bool,
+    /// The number of the latest requested ping that was sent.
+    last_ping_sent: u64,
     /// The peer's side is to be read to its end even after its close frame: a stream of HTTP/2.
     pub(super) read_to_end: bool,
     pub(super) text_heartbeat: bool,
@@ -54,7 +56,7 @@ pub(in crate::connection) struct Driver<Io> {
     pub(super) heartbeat_due: bool,
     /// The handler was woken while it was polled.
     pub(super) handler_yielded: bool,
-    /// Not even the handler is waited for.
+    /// The task ends at once, and drops the handler.
     aborted: bool,
     /// How many messages had been received when the timer last fired behind a failed write.
     pub(super) received_before: u64,
@@ -81,7 +83,7 @@ impl Progress {
         self.bytes_read > 0 || self.bytes_written > 0
     }
 
-    /// Reports it. Whether something was written.
+    /// Reports it, and returns whether something was written.
     #[inline]
     pub(super) fn report(&mut self, state: &mut State) -> bool {
         let Self { bytes_read, bytes_written, queued_written } = std::mem::take(self);
@@ -107,13 +109,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             writing: WriteBuffer::default(),
             control_bytes: 0,
             unflushed: Unflushed::default(),
-            unlimited: 0,
+            written_before_limit: 0,
             progress: Progress::default(),
             timers: Timers::new(keepalive, limits, now),
             metrics: ConnectionMetrics::new(role),
             phase: Phase::Open,
-            has_capacity: true,
-            pings_sent: 0,
+            may_receive: true,
+            last_ping_sent: 0,
             read_to_end,
             text_heartbeat: keepalive.answers_text(),
             heartbeat_due: false,
@@ -219,10 +221,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         self.inner.driver.run();
         let mut state = self.inner.lock();
         let wakers = if self.progress.report(&mut state) { state.take_writers() } else { None };
-        if state.pings.requested > self.pings_sent {
-            self.pings_sent = state.pings.requested;
-            self.timers.ping_sent(self.pings_sent, self.now);
-            self.control.push_ping(&self.pings_sent.to_be_bytes());
+        if state.ping_requests.latest > self.last_ping_sent {
+            self.last_ping_sent = state.ping_requests.latest;
+            self.timers.ping_sent(self.last_ping_sent, self.now);
+            self.control.push_ping(&self.last_ping_sent.to_be_bytes());
         }
         if std::mem::take(&mut state.deadline_changed) {
             self.timers.set_deadline(state.deadline.as_ref().map(|deadline| deadline.0));
@@ -233,9 +235,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
         state.sender.charge_unwritten();
         let within_budget = state.incoming.charge_unread();
-        let had_capacity = std::mem::replace(&mut self.has_capacity, state.incoming.has_capacity());
-        state.capacity_awaited = !self.has_capacity;
-        self.has_capacity &= !self.timers.is_rate_paused();
+        let may_receive = may_receive(&mut state, &self.timers);
+        let resumes = may_receive && !std::mem::replace(&mut self.may_receive, may_receive);
         self.aborted = state.aborted;
         let phase = state.lifecycle.phase();
         drop(state);
@@ -246,7 +247,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             self.inner.encode_waiting();
         }
         let phase_changed = phase != self.phase;
-        let changed = phase_changed || (self.has_capacity && !had_capacity);
+        let changed = phase_changed || resumes;
         if phase_changed {
             self.enter(phase);
         }
@@ -260,7 +261,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     #[inline]
     pub(super) fn intake(&self) -> Intake {
         match self.phase.is_receiving() {
-            true if self.has_capacity => Intake::Accept,
+            true if self.may_receive => Intake::Accept,
             true => Intake::Pause,
             false => Intake::Discard,
         }
@@ -330,7 +331,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         self.change(|state| state.lifecycle.transport_closed(error));
     }
 
-    /// Frees everything that the connection holds but its unread messages.
+    /// Frees all memory of the connection except its unread messages.
     fn close_transport(&mut self) {
         let transport = self.transport.take();
         self.receiver.clear();
@@ -340,7 +341,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         drop(transport);
     }
 
-    /// Forgets what was to be written: the transport takes no more.
+    /// Drops what was to be written: the transport accepts no more data.
     fn stop_writing(&mut self) {
         self.control.stop();
         self.writing.clear();
@@ -368,6 +369,12 @@ impl<Io> Drop for Driver<Io> {
             self.metrics.ended(self.inner.stats(), &end);
         }
     }
+}
+
+/// Whether another message may be received: there is capacity for it among the unread ones, and the rate limit allows it.
+#[inline]
+pub(super) fn may_receive(state: &mut State, timers: &Timers) -> bool {
+    state.check_capacity() && !timers.is_rate_paused()
 }
 
 /// How many frames are handled before the task yields: all messages of 64 bytes in one read, so that their answers

@@ -10,7 +10,7 @@ use super::Driver;
 use crate::connection::state::Waiting;
 use crate::connection::waker_set::Wakers;
 use crate::log_text::OneLine;
-use crate::protocol::{Event, Failure, Intake, Phase, give_read_buffer, take_read_buffer};
+use crate::protocol::{Event, Failure, Intake, Phase, Received, give_read_buffer, take_read_buffer};
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     /// Looks at what was read, and else reads once. Whether there was anything.
@@ -54,31 +54,33 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         made_progress
     }
 
-    /// Makes messages available, up to the next event of another kind.
+    /// Makes messages available, up to the next event.
     #[inline]
     fn receive_messages(&mut self, made_progress: &mut bool) -> Option<Event> {
         // Small messages of a burst are made available under one lock; what may take long is done without it.
         let mut lock = None;
         let mut wakers = Wakers::default();
         let mut received = false;
-        let other = loop {
+        let event = loop {
             let intake = self.intake();
             let whole = if intake == Intake::Accept { self.receiver.whole_message(&mut self.budget) } else { None };
             let message = match whole {
                 Some(Ok(message)) => message,
                 Some(Err(failure)) => break Some(Event::Failed(failure)),
                 None if self.receiver.is_waiting_for_input() => break None,
-                None => match self.receiver.next_event(intake, &mut self.budget) {
-                    Some(Event::Message(message)) => message,
-                    other => break other,
+                None => match self.receiver.next(intake, &mut self.budget) {
+                    Some(Received::Message(message)) => message,
+                    Some(Received::Event(event)) => break Some(event),
+                    None => break None,
                 },
             };
             received = true;
-            let is_within_rate = !self.timers.is_rate_limited() || self.timers.count_message(self.now);
+            if self.timers.is_rate_limited() {
+                self.may_receive &= self.timers.count_message(self.now);
+            }
             if self.text_heartbeat && message.as_text() == Some("ping") {
                 // Behind what the handler sends for the messages before it.
                 self.heartbeat_due = true;
-                self.has_capacity &= is_within_rate;
                 break None;
             }
             let len = message.len();
@@ -90,14 +92,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             });
             if *is_wanted {
                 state.incoming.push(message, len);
-                if !state.incoming.has_capacity() {
-                    self.has_capacity = false;
-                    state.capacity_awaited = true;
+                if !state.check_capacity() {
+                    self.may_receive = false;
                 }
             } else {
                 state.incoming.count(len);
             }
-            self.has_capacity &= is_within_rate;
             if len > SMALL || self.inner.is_compressed() {
                 lock = None;
             }
@@ -109,16 +109,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             self.timers.set_mid_message(false, self.now);
             wakers.wake();
         }
-        other
+        event
     }
 
-    // Messages do not come here: apart, it leaves their way short.
+    // Not inlined into the path of messages, which stays short.
     #[inline(never)]
     fn on_event(&mut self, event: Event) {
         match event {
-            Event::Message(_) => {}
             Event::Ping(payload) => {
-                self.has_capacity &= self.timers.count_message(self.now);
+                self.may_receive &= self.timers.count_message(self.now);
                 self.control.push_pong(&payload);
                 self.timers.set_pong_due(!self.control.is_empty(), self.now);
             }

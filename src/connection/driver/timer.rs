@@ -9,6 +9,7 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::Driver;
+use super::driver::may_receive;
 use crate::connection::transport::unacknowledged;
 use crate::protocol::{Due, Failure, Phase};
 
@@ -58,9 +59,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
                 return true;
             }
             Due::ResumeReading => {
-                let mut state = self.inner.lock();
-                self.has_capacity = state.incoming.has_capacity();
-                state.capacity_awaited = !self.has_capacity;
+                self.may_receive = may_receive(&mut self.inner.lock(), &self.timers);
                 return true;
             }
             Due::SampleSendQueue => {

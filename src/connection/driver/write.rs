@@ -12,7 +12,7 @@ use crate::connection::transport::{Transport, limit_unsent, poll_write_last, soc
 use crate::error::BoxError;
 use crate::protocol::{ControlFrames, Failure, Phase, WriteBuffer};
 
-/// What the transport took and may still hold back: all bytes, and those that handles have queued.
+/// Bytes that the transport has accepted and may still buffer: all of them, and those that handles have queued.
 #[derive(Debug, Default)]
 pub(super) struct Unflushed {
     bytes: usize,
@@ -99,7 +99,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     /// Limits what the kernel takes of a TCP stream's data before it is on its way, once.
     #[cold]
     fn limit_unsent(&mut self) {
-        self.unlimited = MUCH;
+        self.written_before_limit = MUCH;
         if let Some(stream) = self.transport.as_ref().and_then(socket)
             && let Err(error) = limit_unsent(stream, MOST_UNSENT)
         {
@@ -113,7 +113,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         if self.writing.is_empty() {
             self.control_bytes = gather(&mut self.inner.lock(), &mut self.control, &mut self.writing);
         }
-        if self.unlimited < MUCH && self.unlimited + self.writing.len() >= MUCH {
+        if self.written_before_limit < MUCH && self.written_before_limit + self.writing.len() >= MUCH {
             self.limit_unsent();
         }
         let Some(transport) = &mut self.transport else { return Poll::Pending };
@@ -133,7 +133,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         let control = written.min(self.control_bytes);
         self.control_bytes -= control;
         self.unflushed.bytes += written;
-        self.unlimited = (self.unlimited + written).min(MUCH);
+        self.written_before_limit = (self.written_before_limit + written).min(MUCH);
         self.unflushed.queued += written - control;
         self.timers.bytes_written(written, self.now);
         if self.control_bytes == 0 && self.control.is_empty() {
@@ -141,7 +141,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
     }
 
-    /// Whether the transport may hold something back. Where nothing is read, an HTTP/2 stream says only there that it was reset.
+    /// Whether the transport is to be flushed: it may still buffer data. While reading is paused, an HTTP/2 stream reports only here
+    /// that it was reset.
     #[inline]
     fn must_flush(&self) -> bool {
         self.unflushed.bytes > 0 || (self.read_to_end && self.timers.is_read_paused())

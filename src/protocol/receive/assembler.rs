@@ -112,7 +112,7 @@ impl Assembler {
             return self.inflate(&payload);
         }
         self.charge.release();
-        own(self.kind, payload)
+        without_copy(self.kind, payload)
     }
 
     /// Forgets the message that is arriving.
@@ -135,7 +135,7 @@ impl Assembler {
 
     /// A message that keeps the memory it was read into.
     pub(crate) fn keep(&mut self, payload: Bytes) -> Result<Message, Failure> {
-        own(self.kind, payload)
+        without_copy(self.kind, payload)
     }
 
     /// A message that lies whole in the read buffer: copied out once, never gathered.
@@ -158,7 +158,7 @@ impl Assembler {
             Err(InflateError::Refused) => Err(Failure::BudgetExceeded),
             Err(InflateError::TooBig) => Err(Failure::MessageTooBig),
             Err(InflateError::Invalid) => Err(Failure::InvalidDeflate),
-            Ok(()) if inflated.len() > LARGE => own(self.kind, std::mem::take(&mut inflated).into()),
+            Ok(()) if inflated.len() > LARGE => without_copy(self.kind, std::mem::take(&mut inflated).into()),
             Ok(()) => copy_out(self.kind, &inflated),
         };
         charge.release();
@@ -188,8 +188,8 @@ fn copy_out(kind: MessageKind, payload: &[u8]) -> Result<Message, Failure> {
     }
 }
 
-/// A message in the memory where its bytes are.
-fn own(kind: MessageKind, payload: Bytes) -> Result<Message, Failure> {
+/// A message that keeps the memory in which its bytes lie.
+fn without_copy(kind: MessageKind, payload: Bytes) -> Result<Message, Failure> {
     match kind {
         MessageKind::Binary => Ok(Message::Binary(payload)),
         MessageKind::Text => Text::from_utf8(payload).map(Message::Text).ok_or(Failure::InvalidText),

@@ -23,7 +23,7 @@ pub(crate) struct Incoming {
     payload_received: u64,
 }
 
-/// A message with its length: asking it takes a hundredth of a burst's instructions.
+/// A message with its length: computing it again takes a hundredth of a burst's instructions.
 #[derive(Debug)]
 struct Unread {
     message: Message,
@@ -123,7 +123,7 @@ impl Incoming {
 const LEAST: usize = size_of::<Message>();
 /// Room for so many messages stays when they were received: for the next burst.
 const SPARE: usize = 32;
-/// So little is not charged, so that small messages do not touch a counter that all connections share.
+/// Up to so many bytes are not charged, so that small messages do not touch a counter that all connections share.
 const UNCHARGED: usize = 4 * 1024;
 
 #[cfg(test)]
@@ -137,12 +137,12 @@ mod tests {
         incoming.push(Message::from(vec![0; 5000]), 5000);
         assert!(!incoming.has_capacity());
         assert_eq!(incoming.pop().unwrap().len(), 5000);
-        let mut held = 0;
+        let mut pushed = 0;
         while incoming.has_capacity() {
             incoming.push(Message::from(Vec::new()), 0);
-            held += 1;
+            pushed += 1;
         }
-        assert_eq!(held, 1000_usize.div_ceil(LEAST));
+        assert_eq!(pushed, 1000_usize.div_ceil(LEAST));
     }
 
     #[test]

@@ -10,4 +10,4 @@ mod validation;
 
 pub(crate) use self::assembler::Assembler;
 pub(crate) use self::incoming::Incoming;
-pub(crate) use self::receiver::{Event, Intake, Receiver};
+pub(crate) use self::receiver::{Event, Intake, Received, Receiver};

@@ -12,7 +12,8 @@ pub(super) struct ReadBuffer {
     /// How much of the buffer has been parsed. Counted here, because moving the beginning of a `BytesMut` costs each
     /// frame about 90 instructions, a twentieth of a small message's (`benches/echo.rs`).
     consumed: usize,
-    borrowed: bool,
+    /// Whether `buffer` is the thread's.
+    is_threads: bool,
 }
 
 impl ReadBuffer {
@@ -65,13 +66,13 @@ impl ReadBuffer {
     /// Room for at most `most` bytes behind what is there.
     #[inline]
     pub(super) fn read_space(&mut self, most: usize) -> Limit<&mut BytesMut> {
-        if !self.borrowed {
+        if !self.is_threads {
             let rest = std::mem::replace(&mut self.buffer, buffer_pool::take_read_buffer());
             let consumed = std::mem::take(&mut self.consumed);
             if consumed < rest.len() {
                 self.buffer.extend_from_slice(&rest[consumed..]);
             }
-            self.borrowed = true;
+            self.is_threads = true;
         } else if self.spare() < if self.is_empty() { READ_SIZE } else { LEAST_ROOM } {
             self.drop_consumed();
             buffer_pool::make_room(&mut self.buffer);
@@ -83,11 +84,11 @@ impl ReadBuffer {
     /// Gives the thread's buffer back and keeps only what is unread.
     #[inline]
     pub(super) fn park(&mut self) {
-        if self.borrowed {
+        if self.is_threads {
             let rest = if self.is_empty() { BytesMut::new() } else { BytesMut::from(self.bytes()) };
             buffer_pool::give_read_buffer(std::mem::replace(&mut self.buffer, rest));
             self.consumed = 0;
-            self.borrowed = false;
+            self.is_threads = false;
         }
     }
 
@@ -104,14 +105,14 @@ impl ReadBuffer {
 
 impl From<&[u8]> for ReadBuffer {
     fn from(unread: &[u8]) -> Self {
-        Self { buffer: BytesMut::from(unread), consumed: 0, borrowed: false }
+        Self { buffer: BytesMut::from(unread), consumed: 0, is_threads: false }
     }
 }
 
 impl Drop for ReadBuffer {
     /// A connection that ends while it is polled still has the thread's buffer.
     fn drop(&mut self) {
-        if self.borrowed {
+        if self.is_threads {
             buffer_pool::give_read_buffer(std::mem::take(&mut self.buffer));
         }
     }
@@ -208,7 +209,7 @@ mod tests {
         assert!(used(drop));
         assert!(used(|mut buffer| {
             buffer.park();
-            assert_eq!((buffer.bytes(), buffer.borrowed), (&b"unread"[..], false));
+            assert_eq!((buffer.bytes(), buffer.is_threads), (&b"unread"[..], false));
             buffer.consume(6);
             buffer.park();
             assert_eq!(buffer.buffer.capacity(), 6, "no more than was unread");

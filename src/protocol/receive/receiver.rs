@@ -1,4 +1,4 @@
-//! From bytes to events: whole messages, control frames, and what breaks a rule.
+//! From bytes to whole messages and events: control frames, broken rules, the end of the input.
 
 use std::io;
 
@@ -43,14 +43,20 @@ pub(crate) enum Intake {
     Pause,
 }
 
-/// What arrived.
+/// What arrived: a message, or anything else.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Event(Event),
+    Message(Message),
+}
+
+/// What arrived and is no message.
 #[derive(Debug)]
 pub(crate) enum Event {
     Close(CloseFrame),
     /// The transport has ended, with an error or without.
     End(Option<io::Error>),
     Failed(Failure),
-    Message(Message),
     Ping(Bytes),
     Pong(Bytes),
 }
@@ -67,7 +73,7 @@ struct EndOfInput(Option<io::Error>);
 
 /// How far one step went.
 enum Step {
-    Event(Event),
+    Received(Received),
     NeedsInput,
     Next,
     Paused,
@@ -156,10 +162,10 @@ impl Receiver {
         self.buffer.park();
     }
 
-    /// The next event, or `None` when more input is needed, data may not be taken now, or the budget is used up: each frame
+    /// The next message or event, or `None` when more input is needed, data may not be taken now, or the budget is used up: each frame
     /// consumes one of it.
     #[inline]
-    pub(crate) fn next_event(&mut self, intake: Intake, budget: &mut usize) -> Option<Event> {
+    pub(crate) fn next(&mut self, intake: Intake, budget: &mut usize) -> Option<Received> {
         while *budget > 0 {
             let step = if self.frame.is_some() {
                 self.advance_payload(intake)
@@ -168,11 +174,13 @@ impl Receiver {
                 self.advance_frame(intake)
             };
             match step {
-                Ok(Step::Event(event)) => return Some(event),
-                Ok(Step::NeedsInput) => return self.end_of_input.as_mut().map(|end| Event::End(end.0.take())),
+                Ok(Step::Received(received)) => return Some(received),
+                Ok(Step::NeedsInput) => {
+                    return self.end_of_input.as_mut().map(|end| Received::Event(Event::End(end.0.take())));
+                }
                 Ok(Step::Next) => {}
                 Ok(Step::Paused) => return None,
-                Err(failure) => return Some(Event::Failed(failure)),
+                Err(failure) => return Some(Received::Event(Event::Failed(failure))),
             }
         }
         None
@@ -219,7 +227,7 @@ impl Receiver {
             Control::Close | Control::Reserved(_) => Event::Close(close_payload::parse(payload)?),
         };
         self.buffer.consume(whole);
-        Ok(Step::Event(event))
+        Ok(Step::Received(Received::Event(event)))
     }
 
     /// Takes the header of a data frame.
@@ -238,7 +246,7 @@ impl Receiver {
     }
 
     /// Takes a message that has arrived whole in one frame: the short way of most messages (`benches/echo.rs`). `None`: the
-    /// next frame is none such, and [`next_event`](Self::next_event) takes it step by step.
+    /// next frame is none such, and [`next`](Self::next) takes it step by step.
     #[inline]
     pub(crate) fn whole_message(&mut self, budget: &mut usize) -> Option<Result<Message, Failure>> {
         let left = budget.checked_sub(1)?;
@@ -293,7 +301,7 @@ impl Receiver {
         self.in_message = !is_final;
         match intake {
             Intake::Discard => Ok(Step::Next),
-            _ if is_final => self.assembler.finish().map(|message| Step::Event(Event::Message(message))),
+            _ if is_final => self.assembler.finish().map(|message| Step::Received(Received::Message(message))),
             _ => self.assembler.end_fragment().map(|()| Step::Next),
         }
     }

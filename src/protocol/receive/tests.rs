@@ -12,13 +12,16 @@ use crate::role::Role;
 /// What an event is, and its payload.
 type Told = (&'static str, Vec<u8>);
 
-fn told(event: Event) -> Told {
+fn told(received: Received) -> Told {
+    let event = match received {
+        Received::Message(message) if message.as_text().is_some() => return ("text", message.into_bytes().to_vec()),
+        Received::Message(message) => return ("binary", message.into_bytes().to_vec()),
+        Received::Event(event) => event,
+    };
     match event {
         Event::Close(frame) => ("close", frame.code().get().to_be_bytes().to_vec()),
         Event::End(error) => ("end", error.map_or_else(Vec::new, |error| error.to_string().into_bytes())),
         Event::Failed(failure) => ("failed", format!("{failure:?}").into_bytes()),
-        Event::Message(message) if message.as_text().is_some() => ("text", message.into_bytes().to_vec()),
-        Event::Message(message) => ("binary", message.into_bytes().to_vec()),
         Event::Ping(payload) => ("ping", payload.to_vec()),
         Event::Pong(payload) => ("pong", payload.to_vec()),
     }
@@ -58,15 +61,17 @@ fn read(receiver: &mut Receiver, intake: Intake, mut bytes: &[u8], mut looked_at
 
 fn events(receiver: &mut Receiver, intake: Intake) -> Vec<Told> {
     let mut budget = usize::MAX;
-    std::iter::from_fn(|| next_event(receiver, intake, &mut budget).map(told)).collect()
+    std::iter::from_fn(|| next(receiver, intake, &mut budget).map(told)).collect()
 }
 
-/// The next event as a connection takes it: a whole message first, else step by step.
-fn next_event(receiver: &mut Receiver, intake: Intake, budget: &mut usize) -> Option<Event> {
+/// The next message or event as a connection takes it: a whole message first, else step by step.
+fn next(receiver: &mut Receiver, intake: Intake, budget: &mut usize) -> Option<Received> {
     let whole = if intake == Intake::Accept { receiver.whole_message(budget) } else { None };
     match whole {
-        Some(message) => Some(message.map_or_else(Event::Failed, Event::Message)),
-        None => receiver.next_event(intake, budget),
+        Some(message) => {
+            Some(message.map_or_else(|failure| Received::Event(Event::Failed(failure)), Received::Message))
+        }
+        None => receiver.next(intake, budget),
     }
 }
 
@@ -171,10 +176,10 @@ fn each_frame_takes_one_of_the_budget() {
         let mut receiver = receiver(&Limits::default());
         read(&mut receiver, intake, &input.repeat(10), |_| {});
         let mut budget = 4;
-        let seen = std::iter::from_fn(|| next_event(&mut receiver, intake, &mut budget)).count();
+        let seen = std::iter::from_fn(|| next(&mut receiver, intake, &mut budget)).count();
         assert_eq!((budget, seen), (0, events));
         let mut budget = 100;
-        while next_event(&mut receiver, intake, &mut budget).is_some() {}
+        while next(&mut receiver, intake, &mut budget).is_some() {}
         assert_eq!(budget, 100 - (10 * frames - 4));
     }
 }
@@ -188,7 +193,7 @@ fn the_end_comes_behind_all_that_arrived_before_it() {
     receiver.input_ended(None);
     assert!(!receiver.wants_input(Intake::Accept));
     let mut budget = 100;
-    let mut next = || next_event(&mut receiver, Intake::Accept, &mut budget).map(told);
+    let mut next = || next(&mut receiver, Intake::Accept, &mut budget).map(told);
     assert_eq!(next(), Some(("text", b"early".to_vec())));
     assert_eq!(next(), Some(("text", b"whole".to_vec())));
     assert_eq!(next(), Some(("end", b"reset".to_vec())));
@@ -205,9 +210,9 @@ fn a_message_within_another_and_a_fragment_of_none_break_the_rules() {
         let mut receiver = receiver(&Limits::default());
         read(&mut receiver, Intake::Accept, &input, |_| {});
         let mut budget = 100;
-        let last = std::iter::from_fn(|| next_event(&mut receiver, Intake::Accept, &mut budget))
-            .nth(usize::from(input[0] == 0x81));
-        assert!(matches!(last, Some(Event::Failed(Failure::Protocol(_)))), "{last:?}");
+        let last =
+            std::iter::from_fn(|| next(&mut receiver, Intake::Accept, &mut budget)).nth(usize::from(input[0] == 0x81));
+        assert!(matches!(last, Some(Received::Event(Event::Failed(Failure::Protocol(_))))), "{last:?}");
     }
 }
 
@@ -220,7 +225,10 @@ fn fragments_beyond_the_budget_end_the_message() {
         assert_eq!(events(&mut receiver, Intake::Accept), [], "fragment {number}");
     }
     read(&mut receiver, Intake::Accept, &frame(0x00, &[0; 10_000]), |_| {});
-    assert!(matches!(next_event(&mut receiver, Intake::Accept, &mut 9), Some(Event::Failed(Failure::BudgetExceeded))));
+    assert!(matches!(
+        next(&mut receiver, Intake::Accept, &mut 9),
+        Some(Received::Event(Event::Failed(Failure::BudgetExceeded)))
+    ));
 }
 
 #[test]
@@ -244,11 +252,11 @@ fn what_is_cleared_gives_everything_back_and_is_at_its_end() {
         }
     }
     assert!(!receiver.is_waiting_for_input());
-    assert!(matches!(next_event(&mut receiver, Intake::Accept, &mut 1), Some(Event::End(None))));
+    assert!(matches!(next(&mut receiver, Intake::Accept, &mut 1), Some(Received::Event(Event::End(None)))));
     let mut receiver = self::receiver(&Limits::default());
     receiver.start_with(&frame(0x81, b"unread"));
     receiver.clear();
-    assert!(matches!(next_event(&mut receiver, Intake::Accept, &mut 1), Some(Event::End(None))));
+    assert!(matches!(next(&mut receiver, Intake::Accept, &mut 1), Some(Received::Event(Event::End(None)))));
 }
 
 #[test]
@@ -265,9 +273,8 @@ fn a_message_may_be_as_large_as_the_limit() {
         let input: Vec<u8> = frames.iter().flat_map(|(first, len)| frame(*first, &vec![0; *len])).collect();
         read(&mut receiver, Intake::Accept, &input, |_| {});
         let mut budget = 100;
-        let seen: Vec<_> =
-            (0..frames.len()).map_while(|_| next_event(&mut receiver, Intake::Accept, &mut budget)).collect();
-        let failed = matches!(seen.last(), Some(Event::Failed(Failure::MessageTooBig)));
+        let seen: Vec<_> = (0..frames.len()).map_while(|_| next(&mut receiver, Intake::Accept, &mut budget)).collect();
+        let failed = matches!(seen.last(), Some(Received::Event(Event::Failed(Failure::MessageTooBig))));
         assert_eq!(failed, !fits, "{frames:?}");
     }
 }
@@ -286,7 +293,7 @@ fn a_message_from_16_kib_on_stays_in_the_memory_that_it_was_read_into() {
         let (start, _) = space(&mut receiver);
         let input = frame(0x82, &vec![0; len]);
         read(&mut receiver, Intake::Accept, &input, |_| {});
-        let Some(Event::Message(message)) = next_event(&mut receiver, Intake::Accept, &mut 1) else {
+        let Some(Received::Message(message)) = next(&mut receiver, Intake::Accept, &mut 1) else {
             panic!("no message")
         };
         assert_eq!(message.as_bytes().as_ptr() == start.wrapping_add(input.len() - len), stays, "{len}");
@@ -306,7 +313,7 @@ fn the_rest_of_a_large_frame_is_read_straight_into_its_message() {
         // What has arrived was enough to keep the buffer for it.
         assert_eq!(space(&mut receiver).0 == start.wrapping_add(first.len()), direct, "{missing}");
         read(&mut receiver, Intake::Accept, rest, |_| {});
-        let Some(Event::Message(message)) = next_event(&mut receiver, Intake::Accept, &mut 1) else {
+        let Some(Received::Message(message)) = next(&mut receiver, Intake::Accept, &mut 1) else {
             panic!("no message")
         };
         assert_eq!(message.len(), len);

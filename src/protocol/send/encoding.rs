@@ -1,27 +1,28 @@
-//! Frames that many connections are sent.
+//! Frames that are encoded once and sent to many connections.
 
 use crate::deflate::Stateless;
 use crate::message::Message;
 use crate::protocol::frame::{self, MAX_HEADER};
 use crate::protocol::{give_buffer, take_buffer};
 
-/// How a connection encodes messages. Connections with equal encodings can be sent the same bytes.
+/// How a connection encodes messages. Connections with the same encoding can be sent the same frames, except with
+/// [`Encoding::PerConnection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// Each message stands alone, and is compressed if that makes it smaller.
+    /// Without context takeover: each message is compressed for itself, if that makes it smaller.
     Deflate(Stateless),
-    /// No two connections send the same bytes: they are masked, or refer to earlier messages.
-    Own,
-    /// As they are.
+    /// Each connection encodes for itself: a client masks, and with context takeover messages refer to earlier ones.
+    PerConnection,
+    /// Uncompressed.
     Plain,
 }
 
 impl Encoding {
-    /// The frame of this message. With [`Encoding::Own`] there is none.
+    /// The frame of this message; `None` with [`Encoding::PerConnection`].
     pub(crate) fn encode(self, message: &Message) -> Option<Vec<u8>> {
         let payload = message.as_bytes();
         match self {
-            Self::Own => None,
+            Self::PerConnection => None,
             Self::Plain => Some(frame(message, false, payload)),
             Self::Deflate(stateless) => {
                 let mut compressed = take_buffer();

@@ -1,4 +1,4 @@
-//! What one member of a topic is still to be sent.
+//! The publications that one member of a topic is still to be sent.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -55,22 +55,22 @@ impl Item {
 /// A message for one connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Frame {
-    /// To be encoded by the connection.
-    Own(Message),
+    /// Not encoded yet: the connection encodes it for itself ([`Encoding::PerConnection`](super::Encoding::PerConnection)).
+    Unencoded(Message),
     /// Encoded, and shared with other connections.
     Shared(Bytes),
 }
 
-/// What a connection is to encode.
-pub(crate) enum Own {
-    Message(Message),
+/// A message that the connection is to encode: a publication, or the notice of those that were dropped.
+pub(crate) enum FeedMessage {
+    Publication(Message),
     Notice(Arc<Notice>, u64),
 }
 
-impl Own {
+impl FeedMessage {
     pub(crate) fn into_message(self) -> Message {
         match self {
-            Self::Message(message) => message,
+            Self::Publication(message) => message,
             Self::Notice(notice, count) => notice(count),
         }
     }
@@ -154,41 +154,41 @@ impl Feed {
         self.queue.drain(self.exempt..self.exempt + excess);
     }
 
-    /// The next one that other connections are sent too, unless something else comes before it.
+    /// Takes the next publication with its length, if it is encoded already and no notice comes before it.
     pub(crate) fn pop_shared(&mut self) -> Option<(Bytes, usize)> {
         if self.needs_encoding() {
             return None;
         }
         match self.pop()? {
             Item { frame: Frame::Shared(frame), payload, .. } => Some((frame, payload)),
-            Item { frame: Frame::Own(_), .. } => None,
+            Item { frame: Frame::Unencoded(_), .. } => None,
         }
     }
 
-    /// The next message, where it is to be encoded by the connection.
-    pub(crate) fn pop_own(&mut self) -> Option<Own> {
+    /// Takes the next message, if it is to be encoded by the connection.
+    pub(crate) fn pop_message(&mut self) -> Option<FeedMessage> {
         if self.exempt == 0
             && let Some(notice) = &self.notice
             && self.dropped > self.told
         {
             let count = self.dropped - std::mem::replace(&mut self.told, self.dropped);
-            return Some(Own::Notice(notice.clone(), count));
+            return Some(FeedMessage::Notice(notice.clone(), count));
         }
         match self.queue.front() {
-            Some(Item { frame: Frame::Own(_), .. }) => {}
+            Some(Item { frame: Frame::Unencoded(_), .. }) => {}
             _ => return None,
         }
         match self.pop()?.frame {
-            Frame::Own(message) => Some(Own::Message(message)),
+            Frame::Unencoded(message) => Some(FeedMessage::Publication(message)),
             Frame::Shared(_) => None,
         }
     }
 
-    /// Whether what comes next is to be encoded by the connection.
+    /// Whether the next message is to be encoded by the connection.
     pub(crate) fn needs_encoding(&self) -> bool {
         match self.queue.front() {
             None => false,
-            Some(Item { frame: Frame::Own(_), .. }) => true,
+            Some(Item { frame: Frame::Unencoded(_), .. }) => true,
             // Dropped publications stood behind those that are exempt.
             Some(_) => self.exempt == 0 && self.notice.is_some() && self.dropped > self.told,
         }
@@ -241,11 +241,11 @@ mod tests {
 
     fn item(name: &str) -> Item {
         let key = name.chars().next().filter(char::is_ascii_uppercase).map(|key| key.to_string().into());
-        Item { frame: Frame::Own(name.into()), payload: name.len(), key }
+        Item { frame: Frame::Unencoded(name.into()), payload: name.len(), key }
     }
 
     fn drain(feed: &mut Feed) -> Vec<String> {
-        let messages = std::iter::from_fn(|| feed.pop_own()).map(Own::into_message);
+        let messages = std::iter::from_fn(|| feed.pop_message()).map(FeedMessage::into_message);
         messages.map(|message| message.as_text().unwrap().to_owned()).collect()
     }
 
@@ -300,7 +300,7 @@ mod tests {
         let mut feed = Feed::new(Overflow::Close, 1, ["a", "b", "c"].map(|name| item(&name.repeat(100))));
         for left in (0..=3).rev() {
             assert!(!feed.is_exempt(left * len) && feed.is_exempt(left * len + 1), "{left} are left");
-            feed.pop_own();
+            feed.pop_message();
         }
     }
 

@@ -6,10 +6,11 @@ mod overflow;
 mod sender;
 #[cfg(test)]
 mod tests;
+mod unwritten;
 mod write_buffer;
 
 pub(crate) use self::encoding::Encoding;
-pub(crate) use self::feed::{Feed, Frame, Item, Notice, Own, Pushed};
+pub(crate) use self::feed::{Feed, FeedMessage, Frame, Item, Notice, Pushed};
 pub use self::overflow::Overflow;
 pub(crate) use self::sender::Sender;
 pub(crate) use self::write_buffer::WriteBuffer;

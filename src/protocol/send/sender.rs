@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::unwritten::Unwritten;
 use super::write_buffer::WriteBuffer;
 use crate::budget::Charge;
 use crate::close::CloseFrame;
@@ -18,50 +19,12 @@ pub(crate) struct Sender {
     bytes_queued: u64,
     bytes_written: u64,
     limit: u64,
-    /// What of it came from where.
-    shares: Shares,
+    /// How much of each source is not yet written.
+    unwritten: Unwritten,
     totals: Totals,
     charge: Charge,
     /// Nothing more will be written.
     cleared: bool,
-}
-
-/// How many bytes of each source are not written, at most. All is written in the order in which it was queued, so that what was
-/// queued before `mark` is written once as many bytes are; then the mark moves to the end.
-#[derive(Debug, Default)]
-struct Shares {
-    mark: u64,
-    /// From handles, close frames included.
-    handles: Share,
-    /// From topics, encoded for this connection.
-    topics: Share,
-    /// From topics, and shared with other connections.
-    shared: Share,
-}
-
-/// The bytes of one source that were queued before the mark, and not before the last one, and those after it.
-#[derive(Debug, Default)]
-struct Share {
-    before: u64,
-    after: u64,
-}
-
-impl Share {
-    #[inline]
-    fn bytes(&self) -> u64 {
-        self.before + self.after
-    }
-}
-
-impl Shares {
-    /// Everything before the mark is written, and so much is queued.
-    #[inline]
-    fn pass_mark(&mut self, bytes_queued: u64) {
-        self.mark = bytes_queued;
-        for share in [&mut self.handles, &mut self.topics, &mut self.shared] {
-            share.before = std::mem::take(&mut share.after);
-        }
-    }
 }
 
 /// What was sent.
@@ -80,7 +43,7 @@ impl Sender {
             bytes_queued: 0,
             bytes_written: 0,
             limit: limits.outgoing as u64,
-            shares: Shares::default(),
+            unwritten: Unwritten::default(),
             totals: Totals::default(),
             charge: limits.budget.charge(),
             cleared: false,
@@ -101,7 +64,7 @@ impl Sender {
     /// waiting where the peer is slow.
     #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
-        self.unwritten_bytes().min(self.shares.handles.bytes()) < self.limit
+        self.unwritten_bytes().min(self.unwritten.handles.total()) < self.limit
     }
 
     /// Whether a topic may queue another message.
@@ -113,11 +76,11 @@ impl Sender {
     /// How many bytes topics may queue; the last message may be longer.
     #[inline]
     pub(crate) fn topic_capacity(&self) -> u64 {
-        let queued = self.unwritten_bytes().min(self.shares.topics.bytes() + self.shares.shared.bytes());
+        let queued = self.unwritten_bytes().min(self.unwritten.topics.total() + self.unwritten.shared.total());
         self.limit.saturating_sub(queued)
     }
 
-    /// Queues a message, and says up to which byte must be written for it to be out.
+    /// Queues a message, and returns the [offset](Self::is_written) of its end.
     #[inline]
     pub(crate) fn push(&mut self, message: &Message) -> u64 {
         let role = self.role;
@@ -137,16 +100,15 @@ impl Sender {
     #[inline]
     pub(crate) fn push_shared(&mut self, frames: Bytes, messages: u64, payload: u64) {
         self.bytes_queued += frames.len() as u64;
-        self.shares.shared.after += frames.len() as u64;
+        self.unwritten.shared.add(frames.len() as u64);
         self.queue.push_shared(frames);
         self.totals.messages += messages;
         self.totals.payload += payload;
     }
 
-    /// What was queued behind this byte came from a topic.
+    /// What was queued after this byte came from a topic, not from a handle.
     pub(crate) fn count_as_topic(&mut self, offset: u64) {
-        self.shares.handles.after -= self.bytes_queued - offset;
-        self.shares.topics.after += self.bytes_queued - offset;
+        self.unwritten.move_to_topics(self.bytes_queued - offset);
     }
 
     /// Queues a close frame.
@@ -155,7 +117,7 @@ impl Sender {
         self.count_bytes(|queue| queue.push_close(role, frame));
     }
 
-    /// Up to which byte all is queued.
+    /// All bytes ever queued, which is the offset of the end of the queue.
     pub(crate) fn bytes_queued(&self) -> u64 {
         self.bytes_queued
     }
@@ -166,13 +128,13 @@ impl Sender {
         !self.queue.is_empty()
     }
 
-    /// What waits to be written.
+    /// How many bytes wait to be written.
     #[inline]
     pub(crate) fn unwritten_bytes(&self) -> u64 {
         self.bytes_queued - self.bytes_written
     }
 
-    /// Whether everything up to this byte is written.
+    /// Whether all queued bytes up to this offset are written.
     pub(crate) fn is_written(&self, offset: u64) -> bool {
         self.bytes_written >= offset
     }
@@ -188,9 +150,7 @@ impl Sender {
     pub(crate) fn advance(&mut self, bytes: u64, queued: u64) {
         self.totals.wire += bytes;
         self.bytes_written += queued;
-        if self.bytes_written >= self.shares.mark {
-            self.shares.pass_mark(self.bytes_queued);
-        }
+        self.unwritten.advance(self.bytes_written, self.bytes_queued);
     }
 
     /// Charges what waits to be written to the budget. It is in memory already, so that the budget may go over its limit:
@@ -201,7 +161,7 @@ impl Sender {
             return;
         }
         // Shared frames are charged where they are made.
-        let unshared = self.shares.handles.bytes() + self.shares.topics.bytes();
+        let unshared = self.unwritten.handles.total() + self.unwritten.topics.total();
         let unwritten = usize::try_from(self.unwritten_bytes().min(unshared)).unwrap_or(usize::MAX);
         self.charge.raise_or_exceed(if unwritten > UNCHARGED { unwritten } else { 0 });
     }
@@ -218,7 +178,7 @@ impl Sender {
         self.totals
     }
 
-    /// `push` says how long the message is: asking the message twice takes a hundredth of a burst's instructions.
+    /// `push` returns the length of the message: computing it twice takes a hundredth of a burst's instructions.
     #[inline]
     fn count_message(&mut self, push: impl FnOnce(&mut WriteBuffer) -> usize) -> u64 {
         let payload = self.count_bytes(push);
@@ -233,10 +193,10 @@ impl Sender {
         let result = push(&mut self.queue);
         let queued = (self.queue.len() - before) as u64;
         self.bytes_queued += queued;
-        self.shares.handles.after += queued;
+        self.unwritten.handles.add(queued);
         result
     }
 }
 
-/// So little is not charged, so that small messages do not touch a counter that all connections share.
+/// Up to so many bytes are not charged, so that small messages do not touch a counter that all connections share.
 const UNCHARGED: usize = 4 * 1024;

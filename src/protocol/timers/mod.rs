@@ -5,13 +5,13 @@ mod deadlines;
 mod due;
 mod keepalive;
 mod liveness;
-mod pings;
 mod rate_limiter;
 mod send_queue;
 #[cfg(test)]
 mod tests;
 #[expect(clippy::module_inception, reason = "what joins the others has their name")]
 mod timers;
+mod unanswered_pings;
 
 pub(crate) use self::due::Due;
 pub use self::keepalive::Keepalive;

@@ -13,8 +13,8 @@ pub(super) struct SendQueue {
     samples: Option<(Sample, Sample)>,
     /// Bytes per second from the first of them until it last shrank, or those before, until that is known.
     rate: u64,
-    /// When a sample was last asked for, whether or not the transport had one.
-    asked: Option<Instant>,
+    /// When the queue was last sampled, whether or not the transport knew its size.
+    sampled_at: Option<Instant>,
     is_unknown: bool,
     /// Something was written since the last sample. Without that the queue only seems to grow, as where the kernel splits
     /// a segment to send it again.
@@ -41,10 +41,10 @@ impl SendQueue {
     /// When the queue of a peer that has been waited for since this time is to be sampled, if that tells anything. Bytes that
     /// were on their way when the wait began are acknowledged by the first sample.
     pub(super) fn sample_due(&self, since: Instant) -> Option<Instant> {
-        (!self.is_unknown).then(|| self.asked.map_or(since, |asked| asked.max(since)) + SAMPLE_INTERVAL)
+        (!self.is_unknown).then(|| self.sampled_at.map_or(since, |sampled_at| sampled_at.max(since)) + SAMPLE_INTERVAL)
     }
 
-    /// When the queue was last seen to hold data, if it was when it was last sampled.
+    /// When the queue was last seen not empty, if it was when it was last sampled.
     pub(super) fn pending_since(&self) -> Option<Instant> {
         self.samples.filter(|(_, last)| last.bytes > 0).map(|(_, last)| last.at)
     }
@@ -52,13 +52,13 @@ impl SendQueue {
     /// Whether the last sample is recent enough to decide on. Not "of this very moment": a connection whose peer floods it comes
     /// back to its timers later each time.
     pub(super) fn is_sampled(&self, now: Instant) -> bool {
-        self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < RECENT)
+        self.sampled_at.is_some_and(|sampled_at| now.saturating_duration_since(sampled_at) < RECENT)
     }
 
     /// The size of the queue, where the transport knows it. Whether the peer has acknowledged data since the last sample, at
     /// `min_rate` bytes per second at least after the first seconds.
     pub(super) fn sampled(&mut self, bytes: Option<u32>, min_rate: u64, now: Instant) -> bool {
-        self.asked = Some(now);
+        self.sampled_at = Some(now);
         self.is_unknown = bytes.is_none();
         let Some(bytes) = bytes else { return false };
         let grown = std::mem::take(&mut self.was_written);
@@ -80,7 +80,7 @@ impl SendQueue {
     }
 
     /// How long the queue may stay as it is because the peer acknowledges its data in large steps, where the queue is known
-    /// to hold data. `None`: it is empty or unknown.
+    /// not to be empty. `None`: it is empty or unknown.
     pub(super) fn step_time(&self, min_rate: u64) -> Option<Duration> {
         self.pending_since()?;
         Some(time_for(STEP, self.rate.clamp(min_rate, min_rate.max(FAST))))

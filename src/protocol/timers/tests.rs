@@ -98,7 +98,7 @@ fn a_silent_peer_times_out_after_five_seconds() {
 }
 
 #[test]
-fn the_timer_is_set_anew_for_what_follows_the_answer_to_a_ping() {
+fn the_timer_is_reset_after_the_answer_to_a_ping() {
     let (mut timers, at) = timers();
     timers.bytes_received(at(1));
     assert!(!timers.take_later());
@@ -503,11 +503,11 @@ fn what_may_be_due_earlier_is_said_once() {
     let (mut timers, at) = timers();
     timers.set_deadline(Some(at(9)));
     timers.write_done();
-    assert!(timers.take_earlier(), "and stays until it is asked for");
+    assert!(timers.take_earlier(), "and stays until it is taken");
 }
 
 #[test]
-fn a_rate_limit_that_is_reached_sets_the_timer_anew() {
+fn a_rate_limit_that_is_reached_resets_the_timer() {
     for (per_second, is_within) in [(1, false), (2, true)] {
         for limit in [RateLimit::new().messages(per_second), RateLimit::new().bytes(per_second)] {
             let start = Instant::now();

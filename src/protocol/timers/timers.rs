@@ -8,9 +8,10 @@ use super::backlog::Backlog;
 use super::deadlines::Deadlines;
 use super::keepalive::Keepalive;
 use super::liveness::Liveness;
-use super::pings::Pings;
+
 use super::rate_limiter::RateLimiter;
 use super::send_queue::SendQueue;
+use super::unanswered_pings::UnansweredPings;
 use crate::limits::Limits;
 
 /// The timers of one connection.
@@ -18,7 +19,7 @@ use crate::limits::Limits;
 pub(crate) struct Timers {
     pub(super) liveness: Liveness,
     pub(super) deadlines: Deadlines,
-    pub(super) pings: Pings,
+    pub(super) unanswered_pings: UnansweredPings,
     /// None where the peer may send what it likes.
     pub(super) rate_limiter: Option<Box<RateLimiter>>,
     /// The transport knows it.
@@ -45,7 +46,7 @@ impl Timers {
         Self {
             liveness: Liveness::new(keepalive, now),
             deadlines: Deadlines::new(limits, now),
-            pings: Pings::default(),
+            unanswered_pings: UnansweredPings::default(),
             rate_limiter: RateLimiter::new(&limits.rate_limit, now),
             has_send_queue: false,
             send_queue: None,
@@ -207,13 +208,13 @@ impl Timers {
         self.deadlines.write_done();
     }
 
-    /// Whether something may be due earlier than it was when this was last asked.
+    /// Whether something may be due earlier than at the last call.
     #[inline]
     pub(crate) fn take_earlier(&mut self) -> bool {
         std::mem::take(&mut self.is_earlier)
     }
 
-    /// Whether what is due has moved to later for good, and the timer should too, since this was last asked.
+    /// Whether what is due has moved to later for good since the last call, and the timer should too.
     #[inline]
     pub(crate) fn take_later(&mut self) -> bool {
         std::mem::take(&mut self.is_later)
@@ -265,7 +266,7 @@ impl Timers {
 
     /// A ping with this number is sent.
     pub(crate) fn ping_sent(&mut self, number: u64, now: Instant) {
-        self.pings.sent(number, now);
+        self.unanswered_pings.sent(number, now);
         self.backlog.ping_sent(number);
     }
 
@@ -273,7 +274,7 @@ impl Timers {
     pub(crate) fn pong_received(&mut self, payload: &[u8], now: Instant) -> Option<(u64, Duration)> {
         // RFC 6455 §5.5.3: an unsolicited pong is a heartbeat that wants no answer.
         let number = u64::from_be_bytes(payload.try_into().ok()?);
-        let round_trip = self.pings.answered(number, now)?;
+        let round_trip = self.unanswered_pings.answered(number, now)?;
         if !self.deadlines.is_closing() {
             self.is_earlier |= self.backlog.ping_answered(number, now) && self.has_allowance;
         }

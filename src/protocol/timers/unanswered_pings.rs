@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The pings that are not answered: the oldest and the latest of them.
+/// Of the pings that are not answered yet, the oldest and the latest.
 ///
-/// More need not be remembered: the oldest is answered first, and a peer that leaves some out answers the latest
+/// Those between them need not be remembered: the oldest is answered first, and a peer that leaves some out answers the latest
 /// (RFC 6455 §5.5.3).
 #[derive(Debug, Default)]
-pub(crate) struct Pings {
+pub(crate) struct UnansweredPings {
     oldest: Option<Ping>,
     /// Most often there is no other than the oldest.
     latest: Option<Box<Ping>>,
@@ -21,7 +21,7 @@ struct Ping {
     sent: Instant,
 }
 
-impl Pings {
+impl UnansweredPings {
     /// A ping was sent. Their numbers grow.
     pub(crate) fn sent(&mut self, number: u64, now: Instant) {
         let ping = Ping { number, sent: now };
@@ -59,7 +59,7 @@ mod tests {
     fn check(sent: &[u64], pongs: &[(u64, u64, Option<u64>)]) {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut pings = Pings::default();
+        let mut pings = UnansweredPings::default();
         for (number, seconds) in (1..).zip(sent) {
             pings.sent(number, at(*seconds));
         }
