@@ -14,6 +14,7 @@ mod driver;
 mod port;
 #[path = "../examples/process.rs"]
 mod process;
+#[cfg(feature = "redis")]
 #[allow(dead_code, reason = "not all tests use all of it")]
 #[path = "../support/program.rs"]
 mod program;

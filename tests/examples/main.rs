@@ -12,6 +12,7 @@ mod hosts;
 #[path = "../support/port.rs"]
 mod port;
 mod process;
+#[cfg(feature = "redis")]
 #[allow(dead_code, reason = "not all tests use all of it")]
 #[path = "../support/program.rs"]
 mod program;
