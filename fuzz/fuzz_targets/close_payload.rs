@@ -14,13 +14,16 @@ fuzz_target!(|payload: &[u8]| {
         (None, _) if payload.is_empty() => Some(""),
         _ => None,
     };
-    match parse_close(payload) {
-        Ok(frame) => {
-            assert_eq!(Some(frame.reason()), expected);
-            assert_eq!(frame.code(), code.map_or(CloseCode::NO_STATUS, |code| CloseCode::new(code).unwrap()));
-            assert_eq!(close_payload(&frame), payload);
+    // No control frame has a longer payload: its header is refused.
+    if payload.len() <= 125 {
+        match parse_close(payload) {
+            Ok(frame) => {
+                assert_eq!(Some(frame.reason()), expected);
+                assert_eq!(frame.code(), code.map_or(CloseCode::NO_STATUS, |code| CloseCode::new(code).unwrap()));
+                assert_eq!(close_payload(&frame), payload);
+            }
+            Err(_) => assert_eq!(expected, None),
         }
-        Err(_) => assert_eq!(expected, None),
     }
     // What a user says fits into a control frame, and is what the peer reads.
     let (Some(code), Some(Ok(reason))) = (code.and_then(CloseCode::new), reason) else { return };
