@@ -152,8 +152,8 @@
 //! [`Topic::presence`](crate::Topic::presence) lists the values, and [`Topic::on_presence`](crate::Topic::on_presence)
 //! makes messages from changes. Every end of a connection counts as leaving: a close, a lost network, a panic.
 //!
-//! Here a client first gets a list of those who are there. What changes after the list was made must not be missed, so the
-//! topic has a history, and [`resume`](crate::Topic::resume) starts at the position from before the list:
+//! Here a client first gets the list of members, and then each change since: the topic has a history, and
+//! [`resume`](crate::Topic::resume) starts at the position from before the list:
 //!
 //! ```
 //! use tower_websocket::testing::TestClient;

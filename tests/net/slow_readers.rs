@@ -5,8 +5,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tower_websocket::{CloseCode, Keepalive, Limits, Manager, Role, Shutdown, Upgrader, WebSocketLayer};
 
 use crate::support::{
-    Cases, KIB, MIB, Nginx, Over, Reading, Received, Socket, Way, close, expect, handed_over, how, millis, open, quiet,
-    secs, serve, serve_with_unknown_tls, sides,
+    Cases, KIB, MIB, Nginx, Over, Peer, Reading, Received, Socket, Way, close, expect, handed_over, how, millis, open,
+    quiet, secs, serve, serve_with_unknown_tls, sides,
 };
 
 /// What a handler sends before it returns.
@@ -164,20 +164,25 @@ async fn a_peer_that_pings_each_second_stays_connected() {
         for way in [Way::SMALL, Way::DIRECT] {
             for (rate, message) in [(40 * KIB, 16 * KIB), (100 * KIB, 60 * KIB), (100 * KIB, 300 * KIB)] {
                 cases.add(format!("{role:?}, {over}, {way}, {rate} B/s, messages of {message}"), async move {
-                    let (ws, mut peer) = open(role, over, way, Upgrader::new()).await;
-                    let sending = tokio::spawn({
-                        let ws = ws.clone();
-                        async move { Bulk { bytes: 20 * MIB, message }.send(&ws).await }
-                    });
-                    let reading = tokio::spawn(async move { peer.read(Reading::at(rate).pinging(secs(1))).await });
-                    expect("the end", timeout(secs(25), ws.done()).await.ok().map(how), None);
-                    sending.abort();
-                    reading.abort();
+                    let (ws, peer) = open(role, over, way, Upgrader::new()).await;
+                    stays_connected(ws, peer, rate, message).await;
                 });
             }
         }
     }
     cases.finish().await;
+}
+
+/// Sends without a pause to a peer that reads at this rate, and pings each second.
+async fn stays_connected(ws: Manager, mut peer: Peer, rate: usize, message: usize) {
+    let sending = tokio::spawn({
+        let ws = ws.clone();
+        async move { Bulk { bytes: 20 * MIB, message }.send(&ws).await }
+    });
+    let reading = tokio::spawn(async move { peer.read(Reading::at(rate).pinging(secs(1))).await });
+    expect("the end", timeout(secs(25), ws.done()).await.ok().map(how), None);
+    sending.abort();
+    reading.abort();
 }
 
 /// What the guide `server` says of `prepare_socket`, where the crate does not know the type of TLS.
@@ -191,17 +196,10 @@ async fn under_tls_a_slow_peer_stays_connected_where_the_kernel_takes_little() {
         (Socket::SMALL, 100 * KIB, 300 * KIB),
         (Socket::default(), 200 * KIB, MIB),
     ] {
-        let mut peer = server.open(socket).await;
+        let peer = server.open(socket).await;
         let ws = managers.recv().await.unwrap();
         cases.add(format!("{rate} B/s, messages of {message}"), async move {
-            let sending = tokio::spawn({
-                let ws = ws.clone();
-                async move { Bulk { bytes: 20 * MIB, message }.send(&ws).await }
-            });
-            let reading = tokio::spawn(async move { peer.read(Reading::at(rate).pinging(secs(1))).await });
-            expect("the end", timeout(secs(25), ws.done()).await.ok().map(how), None);
-            sending.abort();
-            reading.abort();
+            stays_connected(ws, peer, rate, message).await;
         });
     }
     cases.finish().await;
