@@ -211,21 +211,23 @@ async fn under_tls_a_slow_peer_stays_connected_where_the_kernel_takes_little() {
 async fn a_peer_that_speaks_behind_its_close_frame_gets_everything() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
-        cases.add(format!("{role:?}, {over}"), async move {
-            let (ws, mut peer) = open(role, over, Way::SMALL, Upgrader::new()).await;
-            let sending = tokio::spawn({
-                let ws = ws.clone();
-                async move { Bulk::parts(MIB).send(&ws).await }
+        for bytes in [60 * KIB, MIB] {
+            cases.add(format!("{role:?}, {over}, {bytes} B"), async move {
+                let (ws, mut peer) = open(role, over, Way::SMALL, Upgrader::new()).await;
+                let sending = tokio::spawn({
+                    let ws = ws.clone();
+                    async move { Bulk::parts(bytes).send(&ws).await }
+                });
+                // As much as fits into the buffers.
+                peer.settle().await;
+                peer.send(close(1000, "")).await;
+                let received = peer.read(Reading::at(300 * KIB).pinging(millis(50))).await;
+                expect("ours", how(ws.done().await), Ok(1000));
+                let sent = ws.stats().payload_sent as usize;
+                expect("the peer", received, Received { data: sent, code: Some(1000) });
+                drop(sending);
             });
-            // As much as fits into the buffers.
-            peer.settle().await;
-            peer.send(close(1000, "")).await;
-            let received = peer.read(Reading::at(300 * KIB).pinging(millis(50))).await;
-            expect("ours", how(ws.done().await), Ok(1000));
-            let sent = ws.stats().payload_sent as usize;
-            expect("the peer", received, Received { data: sent, code: Some(1000) });
-            drop(sending);
-        });
+        }
     }
     cases.finish().await;
 }
