@@ -9,17 +9,17 @@ use tokio::runtime::Handle;
 
 use super::topic_inner::TopicInner;
 
-/// Delivers all that there is, in a task of its own: it ends when all members have been sent everything. Outside of a
-/// runtime it is done at once, on this thread.
+/// Spawns a task that delivers publications and ends when all members have been sent everything. Outside of a runtime, they are
+/// delivered at once, on this thread.
 pub(super) fn start(topic: &Arc<TopicInner>) {
     let distributor = Distributor { topic: Arc::downgrade(topic), is_done: false };
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(distributor.run())),
-        Err(_) => distributor.run_here(),
+        Err(_) => distributor.run_blocking(),
     }
 }
 
-/// It keeps no topic: where there are members, they do.
+/// Its reference is weak, so that it does not keep a topic that was dropped. Members keep their topic.
 struct Distributor {
     topic: Weak<TopicInner>,
     is_done: bool,
@@ -28,20 +28,20 @@ struct Distributor {
 impl Distributor {
     async fn run(mut self) {
         while self.topic.upgrade().is_some_and(|topic| topic.distribute_some()) {
-            // The tasks of these members have their turn now, while what they need is in the cache.
-            yield_behind_woken().await;
+            // The tasks of these members run now, while the data is in the CPU's cache.
+            yield_to_woken_tasks().await;
         }
         self.is_done = true;
     }
 
-    fn run_here(mut self) {
+    fn run_blocking(mut self) {
         while self.topic.upgrade().is_some_and(|topic| topic.distribute_some()) {}
         self.is_done = true;
     }
 }
 
-/// Lets the tasks run that were woken before this one. `yield_now` would have the runtime look at its sockets besides.
-async fn yield_behind_woken() {
+/// Lets the tasks run that were woken before this one. `tokio::task::yield_now` would also make the runtime poll its I/O driver.
+async fn yield_to_woken_tasks() {
     let mut yielded = false;
     poll_fn(|cx| {
         if std::mem::replace(&mut yielded, true) {
@@ -54,7 +54,7 @@ async fn yield_behind_woken() {
 }
 
 impl Drop for Distributor {
-    /// Dropped before its time, as its runtime is shut down, it delivers here: members may be in other runtimes.
+    /// If it is dropped before it is done, because its runtime is shut down, it delivers here: members may be in other runtimes.
     fn drop(&mut self) {
         if self.is_done {
             return;
@@ -64,7 +64,7 @@ impl Drop for Distributor {
             while topic.distribute_some() {}
             return;
         }
-        // What wakes a member's task may be the user's, and panic. Not here, where that would end the process.
+        // A user's waker has panicked. Another panic, while this thread unwinds, would abort the process: so deliver in a new task.
         let runtime = Handle::try_current();
         if topic.distributor_panicked(runtime.is_ok())
             && let Ok(runtime) = runtime

@@ -1,4 +1,4 @@
-//! What a broker does with a topic.
+//! How a topic applies what its broker sends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard};
@@ -23,16 +23,16 @@ pub(super) struct Kept {
     pub(super) age: Duration,
 }
 
-/// What a broker keeps of a topic when it is asked first.
+/// What a broker keeps of a topic when the topic is loaded.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
-    /// Up to here nothing is known.
+    /// Publications up to this position are not available.
     pub(super) start: Position,
-    /// What comes behind it, without a gap.
+    /// All publications after `start`, without a gap.
     pub(super) kept: Vec<Kept>,
 }
 
-/// How much a broker is to keep of a topic.
+/// How many publications of a topic a broker is to keep, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Retention {
     pub(super) count: usize,
@@ -40,20 +40,21 @@ pub(super) struct Retention {
 }
 
 impl Retention {
-    /// For servers that are cut off from the broker for a while.
+    /// The minimum, so that a server that was disconnected from the broker for a short time misses nothing.
     const LEAST: Self = Self { count: 1000, within: Duration::from_secs(120) };
 }
 
 impl TopicInner {
-    /// Calls this while no other publication comes between. `hold_back`, its second argument: members wait for the broker's
-    /// answer, and are to get what is published now, so that it must come behind that.
+    /// Calls `publish` with the topic's lock held, so that publications reach the outbox in one order. Its second argument is
+    /// `hold_back`: members wait for the topic to be loaded. What is published now must come after what is loaded, or they would
+    /// not get it.
     pub(super) fn publish_in_order<T>(&self, publish: impl FnOnce(Retention, bool) -> T) -> T {
         let state = self.lock();
         let hold_back = !state.is_ready && !state.members.is_empty();
         publish(retention(&state.log), hold_back)
     }
 
-    /// Whether it is to be followed from now on. `false`: it is already.
+    /// Marks the topic as followed. Returns `false` if it was so already.
     pub(super) fn start_following(&self) -> bool {
         !std::mem::replace(&mut self.lock().is_followed, true)
     }
@@ -62,13 +63,13 @@ impl TopicInner {
         self.lock().is_followed
     }
 
-    /// The last position, once the broker has answered.
+    /// The last position, or `None` until the topic is loaded.
     pub(super) fn known_position(&self) -> Option<Position> {
         let state = self.lock();
         state.is_ready.then(|| state.log.position())
     }
 
-    /// How many publications a new member may be replayed.
+    /// The largest number of publications that can be replayed to a new member.
     pub(super) fn replayable(&self) -> usize {
         self.lock().log.history().map_or(0, |history| history.last)
     }
@@ -77,7 +78,8 @@ impl TopicInner {
         retention(&self.lock().log)
     }
 
-    /// What the broker keeps is known, and members that wait get theirs. Then this publishes what was held back for them.
+    /// Loads what the broker keeps, and sends their replay to the members that wait for it. `release` then lets the outbox publish
+    /// what was held back for them.
     pub(super) fn load(self: &Arc<Self>, loaded: Loaded, release: impl FnOnce()) {
         let mut state = self.lock();
         state.log.skip_to(loaded.start);
@@ -99,27 +101,28 @@ impl TopicInner {
         }
     }
 
-    /// Whether the broker is to be asked what it has by now. `false`: it will be.
+    /// Returns whether the caller must request the broker's log to be read again. `false`: such a request is queued already.
     pub(super) fn request_catch_up(&self) -> bool {
         !std::mem::replace(&mut self.lock().catch_up_requested, true)
     }
 
-    /// The broker is asked now. Members up to this one wait for its answer: what they know was published before.
+    /// Called right before the broker's log is read. Returns the last member that has joined so far: what the members up to this
+    /// one know was published before this moment, so that the log has it.
     pub(super) fn start_catch_up(&self) -> Option<FeedId> {
         let mut state = self.lock();
         state.catch_up_requested = false;
         state.members.last()
     }
 
-    /// What the broker had is here. Members up to this one get what they wait for: a gap, where they know a position that it does
-    /// not have.
+    /// Called when the broker's log was read up to `end`. Members up to `last` get their replay: a gap, if they know a position
+    /// that the log does not have.
     pub(super) fn caught_up(&self, last: FeedId, end: Position) {
         let mut state = self.lock();
         state.log.advance_to(end);
         state.replay_to_waiting(&self.budget, |member, _| member <= last);
     }
 
-    /// Puts a publication at the end of the order.
+    /// Appends a publication of the broker's log, and starts its delivery.
     pub(super) fn append_kept(self: &Arc<Self>, kept: Kept) {
         let mut state = self.lock();
         let (position, has_members) = (kept.position, !state.members.is_empty());
@@ -130,7 +133,8 @@ impl TopicInner {
         self.distribute(state);
     }
 
-    /// `false`: it is lost, as the user's function that encodes it panicked. Then nothing has changed.
+    /// Returns `false`, with the log unchanged, if the user's [`Topic::encode`](crate::Topic::encode) has panicked: the publication
+    /// is lost.
     fn append_or_report(&self, state: &mut State, Kept { position, draft, age }: Kept, has_members: bool) -> bool {
         let now = Instant::now();
         let published = now.checked_sub(age).unwrap_or(now);
@@ -144,7 +148,8 @@ impl TopicInner {
             .is_ok()
     }
 
-    /// The broker has lost what comes before this position. Members get the message of `Topic::tell_gap`, if there is one.
+    /// Called when publications up to this position are lost. Members get the message of
+    /// [`Topic::tell_gap`](crate::Topic::tell_gap), if there is one.
     pub(super) fn skip_to(self: &Arc<Self>, position: Position) {
         self.skip_over(self.lock(), position);
     }
@@ -155,7 +160,7 @@ impl TopicInner {
         self.counters.gap();
         state.log.skip_to(position);
         if !state.members.is_empty()
-            && let Some(message) = state.tell_gap(gap)
+            && let Some(message) = state.gap_message(gap)
         {
             state.log.append_notice(message, Instant::now());
         }

@@ -1,4 +1,4 @@
-//! What a topic keeps, and what a member that comes back gets of it.
+//! What a topic keeps, and what a member that reconnects gets from it.
 
 use std::time::Duration;
 
@@ -63,8 +63,8 @@ pub enum Recovered {
     /// client must load its whole state again. It gets the message of [`Topic::tell_gap`](crate::Topic::tell_gap), and then
     /// everything that is published from now on.
     Gap,
-    /// The broker has to answer first: this server does not know the topic yet, or the client comes from a server that was
-    /// ahead of it. What the broker keeps is sent before later publications; [`Topic::tell_gap`](crate::Topic::tell_gap)
+    /// The broker has to answer first: this server has not loaded the topic yet, or the client knows a later position than
+    /// this server. What the broker keeps is sent before later publications; [`Topic::tell_gap`](crate::Topic::tell_gap)
     /// reports a gap. This is never returned by a hub without a broker.
     Pending,
 }

@@ -1,4 +1,4 @@
-//! The hub that users hold.
+//! The public handle to a hub.
 
 use std::fmt;
 use std::sync::Arc;
@@ -53,10 +53,10 @@ impl Hub {
         Self::with_budget(Budget::process())
     }
 
-    /// A hub whose publications are charged to this budget while a member or a history needs them. [`Hub::new`] uses
+    /// A hub that charges publications to this budget, for as long as a member or a history needs them. [`Hub::new`] uses
     /// [`Budget::process`].
     ///
-    /// If it is used up, histories are dropped, and slow members have a queue of one publication.
+    /// If the budget is used up, histories are dropped, and the queue of a slow member is limited to one publication.
     #[must_use]
     pub fn with_budget(budget: Budget) -> Self {
         Self(Arc::new(Registry::new(budget, Backplane::local())))
@@ -82,11 +82,11 @@ impl Hub {
     /// [`Topic::tell_gap`] reports it to members in the place of the publications, and
     /// [`TopicStats::gaps`](crate::TopicStats::gaps) counts it.
     ///
-    /// # What is of this server alone
+    /// # What covers this server only
     ///
     /// [`Topic::members`], [`Topic::presence`] and [`TopicStats`](crate::TopicStats). What [`Topic::on_presence`] publishes
-    /// reaches the members at all servers. The guide [`brokers`](crate::guide::brokers#who-is-here-at-all-servers) has a list of
-    /// the members at all servers.
+    /// reaches the members at all servers. The guide [`brokers`](crate::guide::brokers#who-is-here-at-all-servers) shows how to
+    /// list the members at all servers.
     ///
     /// # Panics
     ///
@@ -96,11 +96,11 @@ impl Hub {
     #[must_use]
     pub fn with(broker: impl Broker) -> Self {
         let budget = Budget::process();
-        let backplane = Backplane::of(broker, &budget);
+        let backplane = Backplane::remote(broker, &budget);
         Self(Arc::new(Registry::new(budget, backplane)))
     }
 
-    /// The topic of this name.
+    /// Returns the topic with this name, and creates it if there is none.
     ///
     /// Settings belong to the topic and not to the handle, and last as long as the topic: set them at each call, or keep a
     /// handle.
@@ -115,7 +115,7 @@ impl Hub {
         &self.0.budget
     }
 
-    /// How many topics there are.
+    /// The number of topics.
     #[must_use]
     pub fn topics(&self) -> usize {
         self.0.len()

@@ -13,25 +13,28 @@ use crate::budget::{Budget, Charge};
 #[cfg(any(feature = "nats", feature = "redis"))]
 use crate::message::Message;
 
-/// The publications of a topic that members have yet to be sent, or that its history keeps. Sans-I/O: the time is passed in.
+/// The publications of a topic that are not yet delivered to all members, or that its history keeps. Sans-I/O: the time is passed
+/// in.
 ///
-/// 1. Each entry has the next number. Numbers are of this process; positions are what clients know, and of the broker if there
-///    is one. Within an epoch their offsets grow.
-/// 2. Everything of the present epoch behind the offset `lost` is in `entries`, in order.
-/// 3. An entry leaves from the front, once it is delivered and the history does not keep it.
+/// 1. Entries have consecutive numbers, which are used in this process only. Clients use positions; with a broker, the broker
+///    assigns them. Within an epoch, offsets grow.
+/// 2. `entries` has all publications of the current epoch whose offset is larger than `lost`, in order.
+/// 3. Entries are removed from the front, when they are delivered and the history does not keep them.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// Of the last publication.
+    /// The position of the last publication.
     position: Position,
+    /// The last offset of the current epoch that may be missing in `entries`.
     lost: u64,
-    /// The number of the last entry; zero is before the first.
+    /// The number of the last entry; zero before the first.
     head: u64,
     /// All members have been sent everything up to this number.
     delivered: u64,
     entries: VecDeque<Arc<Publication>>,
     history: Option<History>,
-    /// What new members get too.
+    /// The latest value of a periodic update, which each new member gets.
     latest: Option<Arc<Publication>>,
+    /// The size of all entries, in bytes.
     size: usize,
     charge: Charge,
 }
@@ -56,7 +59,6 @@ impl Log {
         self.trim(now);
     }
 
-    /// What was set.
     pub(super) fn history(&self) -> Option<History> {
         self.history
     }
@@ -71,23 +73,23 @@ impl Log {
         self.position
     }
 
-    /// The position that the next publication gets where this log gives the order.
+    /// The position of the next publication, where no broker assigns it.
     pub(super) fn next_position(&self) -> Position {
         Position::new(self.position.epoch(), self.position.offset() + 1)
     }
 
-    /// Whether anything is kept for members that come back.
+    /// Whether publications are kept for members that reconnect.
     pub(super) fn has_history(&self) -> bool {
         self.history.is_some()
     }
 
-    /// Forgets what is too old.
+    /// Removes entries that are too old.
     pub(super) fn expire(&mut self, now: Instant) {
         self.trim(now);
         self.charge.lower(self.size);
     }
 
-    /// Appends a publication, which stands at this position.
+    /// Appends a publication at this position.
     pub(super) fn append(&mut self, position: Position, draft: Draft, has_members: bool, published: Instant) {
         debug_assert!(position.epoch() == self.position.epoch() && position.offset() > self.position.offset());
         self.position = position;
@@ -107,7 +109,7 @@ impl Log {
         publication.scarce = !self.charge.raise(size);
         let scarce = publication.scarce;
         if scarce {
-            // Histories are what can be done without.
+            // The budget is used up: drop the history, and keep what is not yet delivered.
             while self.entries.front().is_some_and(|entry| entry.number <= self.delivered) {
                 self.evict();
             }
@@ -125,29 +127,30 @@ impl Log {
         self.charge.raise_or_exceed(self.size);
     }
 
-    /// All members have been sent everything up to this number.
+    /// Called when all members have been sent everything up to this number.
     pub(super) fn set_delivered(&mut self, number: u64, now: Instant) {
         self.delivered = number;
         self.trim(now);
         self.charge.lower(self.size);
     }
 
-    /// Up to which number all members have been sent everything.
+    /// All members have been sent everything up to this number.
     pub(super) fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// The entries behind this number, up to [`BATCH`] bytes and at least one. They must be there still.
+    /// The entries after this number until their size reaches [`BATCH`] bytes, and at least one. The caller guarantees that none of
+    /// them has been removed, which holds for what a member has not been sent.
     pub(super) fn batch(&self, after: u64) -> impl Iterator<Item = &Arc<Publication>> {
         let mut size = 0;
-        self.entries.range(self.index_behind(after)..).take_while(move |entry| {
+        self.entries.range(self.index_after(after)..).take_while(move |entry| {
             let fits = size < BATCH;
             size += entry.draft.message.len();
             fits
         })
     }
 
-    /// What this connection gets when it joins.
+    /// What a connection gets when it joins: the replay that it asked for, and the latest value of a periodic update.
     pub(super) fn replay(&self, replay: Replay, connection: u64, now: Instant) -> (Recovered, Vec<Arc<Publication>>) {
         let (found, seen) = match replay {
             Replay::Nothing => (Some(Vec::new()), None),
@@ -164,14 +167,14 @@ impl Log {
         (recovered, self.with_latest(seen, found.unwrap_or_default()))
     }
 
-    /// What was published after this position, if all of it is kept.
+    /// What was published after this position, or `None` if part of it is no longer kept.
     fn after(&self, position: Position, now: Instant) -> Option<Vec<Arc<Publication>>> {
         let first = self.first_kept(now);
         let lost = first.checked_sub(1).map_or(self.lost, |last| self.lost_with(&self.entries[last]));
         if position.epoch() != self.position.epoch() || !(lost..=self.position.offset()).contains(&position.offset()) {
             return None;
         }
-        // Those of the present epoch are the last ones.
+        // The entries of the current epoch are the last ones.
         let missed = self.entries.partition_point(|entry| !entry.is_after(position));
         Some(self.entries.range(missed..).filter(|entry| !entry.is_notice).cloned().collect())
     }
@@ -181,7 +184,7 @@ impl Log {
         self.entries.range(self.first_kept(now)..).filter(|entry| !entry.is_notice).cloned().collect()
     }
 
-    /// What a member gets that joins now, has been sent everything up to `seen`, and is replayed this.
+    /// Inserts the latest value into a replay, unless the client has it (everything up to `seen`) or the replay does.
     fn with_latest(&self, seen: Option<Position>, mut replayed: Vec<Arc<Publication>>) -> Vec<Arc<Publication>> {
         let is_unseen = |latest: &&Arc<Publication>| seen.is_none_or(|seen| latest.is_after(seen));
         if let Some(latest) = self.latest.as_ref().filter(is_unseen) {
@@ -193,13 +196,13 @@ impl Log {
         replayed
     }
 
-    /// Forgets what new members get.
+    /// Clears the latest value, which each new member gets.
     #[cfg(feature = "json")]
     pub(super) fn clear_latest(&mut self) {
         self.latest = None;
     }
 
-    /// Where in `entries` begins what the history keeps.
+    /// The index of the first entry that the history keeps.
     fn first_kept(&self, now: Instant) -> usize {
         let History { last, within } = self.history.unwrap_or(History::last(0));
         let skipped = self.entries.len().saturating_sub(last);
@@ -207,26 +210,27 @@ impl Log {
         skipped + self.entries.range(skipped..).take_while(is_old).count()
     }
 
-    /// When the history keeps nothing any more, if nothing is published until then.
+    /// The time at which the history is empty, if nothing is published until then.
     pub(super) fn expires(&self) -> Option<Instant> {
         let last = self.entries.back()?;
         self.history.map(|history| last.published + history.within)
     }
 
-    fn index_behind(&self, number: u64) -> usize {
+    /// The index of the first entry after this number.
+    fn index_after(&self, number: u64) -> usize {
         self.entries.partition_point(|entry| entry.number <= number)
     }
 
-    /// Up to which offset of the present epoch everything is lost without this entry and those before it.
+    /// The value of `lost` when this entry and those before it are removed.
     fn lost_with(&self, entry: &Publication) -> u64 {
         let offset = if entry.position.epoch() == self.position.epoch() { entry.position.offset() } else { 0 };
         self.lost.max(offset)
     }
 
-    /// Forgets what is delivered and not kept.
+    /// Removes entries that are delivered and that the history does not keep.
     fn trim(&mut self, now: Instant) {
         let old = self.first_kept(now);
-        let done = self.index_behind(self.delivered);
+        let done = self.index_after(self.delivered);
         for _ in 0..old.min(done) {
             self.evict();
         }
@@ -246,34 +250,35 @@ impl Log {
 /// With a broker.
 #[cfg(any(feature = "nats", feature = "redis"))]
 impl Log {
-    /// What was published up to this position may be lost, but for what is here already.
+    /// Continues after this position. What was published up to it and is not in `entries` counts as lost.
     pub(super) fn skip_to(&mut self, position: Position) {
         self.position = position;
         self.lost = position.offset();
     }
 
-    /// The broker's log ends here, and all that it has of this topic is here. The end may be of another topic.
+    /// Called when this log has everything of the topic up to `end`, the end of the broker's log. In a log of several topics, the
+    /// last publication may belong to another one.
     pub(super) fn advance_to(&mut self, end: Position) {
         if end.epoch() == self.position.epoch() && end.is_later(self.position) {
             self.position = end;
         }
     }
 
-    /// Appends a notice for the present members. It is not replayed to later ones.
+    /// Appends a notice for the current members. It is not replayed to later ones.
     pub(super) fn append_notice(&mut self, message: Message, now: Instant) {
-        let draft = Draft { message, key: Some(NOTICE.into()), except: None, latest: false };
+        let draft = Draft { key: Some(NOTICE.into()), ..Draft::new(message) };
         let mut publication = Publication::new(self.head + 1, self.position, draft, now);
         publication.is_notice = true;
         self.push(publication, true, now);
     }
 }
 
-/// The key of notices: none of a user's.
+/// The key of notices, which no user is expected to use.
 #[cfg(any(feature = "nats", feature = "redis"))]
 const NOTICE: &str = "\0notice";
-/// How much a member is sent at once: as much as it may have unsent would make its buffer overflow.
+/// How many bytes a member is sent at once. All that a member has not been sent could exceed its outgoing buffer.
 const BATCH: usize = 32 * 1024;
-/// Room for so many publications is kept while there is none.
+/// An empty log keeps allocated capacity for this many publications.
 const SPARE: usize = 16;
 
 #[cfg(test)]
@@ -290,11 +295,10 @@ mod tests {
 
     fn publish(log: &mut Log, len: usize, has_members: bool) {
         let message = crate::message::Message::binary(vec![0; len]);
-        let draft = Draft { message, key: None, except: None, latest: false };
-        log.append(log.next_position(), draft, has_members, Instant::now());
+        log.append(log.next_position(), Draft::new(message), has_members, Instant::now());
     }
 
-    /// What a client that knows everything up to this offset is told.
+    /// The result for a client that has everything up to this offset.
     fn recovered(log: &Log, offset: u64) -> Recovered {
         log.replay(Replay::After(Position::new(7, offset)), 0, Instant::now()).0
     }
@@ -307,12 +311,12 @@ mod tests {
         }
         for (after, numbers) in [(0, vec![1, 2]), (2, vec![3, 4]), (3, vec![4]), (4, vec![5]), (5, vec![])] {
             let batch: Vec<_> = log.batch(after).map(|entry| entry.number).collect();
-            assert_eq!(batch, numbers, "behind {after}");
+            assert_eq!(batch, numbers, "after {after}");
         }
     }
 
     #[test]
-    fn it_expires_as_long_behind_the_last_publication_as_it_keeps_any() {
+    fn it_expires_when_its_last_publication_is_too_old_to_be_kept() {
         let mut log = log(&Budget::new(usize::MAX));
         assert_eq!(log.expires(), None);
         publish(&mut log, 1, false);
@@ -322,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn without_budget_a_history_goes_before_what_members_still_get() {
+    fn without_budget_the_history_is_dropped_and_what_is_not_delivered_stays() {
         let budget = Budget::new(3 * LONG);
         let mut log = log(&budget);
         publish(&mut log, LONG, true);
@@ -338,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn without_budget_nothing_is_kept_for_nobody() {
+    fn without_budget_a_topic_without_members_keeps_nothing() {
         let budget = Budget::new(LONG);
         let mut log = log(&budget);
         publish(&mut log, LONG, false);

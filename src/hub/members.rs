@@ -19,7 +19,7 @@ pub(super) struct Member {
     pub(super) encoding: Encoding,
     /// Everything up to this number was sent.
     pub(super) sent: u64,
-    /// It waits for this until the broker has answered, and is sent nothing before.
+    /// What it gets first, once the broker has answered. Until then it is sent nothing.
     pub(super) waits_for: Option<Replay>,
 }
 
@@ -54,13 +54,13 @@ impl Members {
         self.0.keys().next_back().copied()
     }
 
-    /// Whether one of them waits for the broker.
+    /// Whether any member waits for the broker.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(super) fn has_waiting(&self) -> bool {
         self.0.values().any(|member| member.waits_for.is_some())
     }
 
-    /// Those of the members that wait for the broker that wait no longer, with what they waited for.
+    /// The members that wait for the broker and for which `is_due` returns `true`, with what they get first. They no longer wait.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(super) fn take_waiting(
         &mut self,
@@ -72,8 +72,8 @@ impl Members {
         })
     }
 
-    /// The members that joined after this one, in order.
-    pub(super) fn behind(&mut self, last: Option<FeedId>) -> impl Iterator<Item = (FeedId, &mut Member)> {
+    /// The members that joined after this one, in order. `None`: all members.
+    pub(super) fn joined_after(&mut self, last: Option<FeedId>) -> impl Iterator<Item = (FeedId, &mut Member)> {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);
         self.0.range_mut((from, Bound::Unbounded)).map(|(id, member)| (*id, member))
     }
@@ -90,13 +90,13 @@ pub(super) enum Replay {
 }
 
 impl Replay {
-    /// Whether it begins at a later position than this one.
+    /// Whether it begins after a later position than this one.
     pub(super) fn is_after(self, position: Position) -> bool {
         matches!(self, Self::After(after) if after.is_later(position))
     }
 }
 
-/// Makes a guard for [`Inner::add_feed`] that calls this once it is dropped.
+/// Makes a guard for [`Inner::add_feed`] that calls `leave` when it is dropped.
 pub(super) fn on_drop(leave: impl FnOnce() + Send + 'static) -> Box<dyn Any + Send> {
     struct OnDrop<F: FnOnce()>(Option<F>);
 

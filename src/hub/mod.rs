@@ -7,22 +7,23 @@
 //! A publication is put into the topic's [`Log`](log::Log), which gives it its position. One short-lived task, the distributor,
 //! then visits the members and delivers to each what it has not been sent yet. In the order in which the files are best read:
 //!
-//! | file | what it has |
+//! | file | contents |
 //! | --- | --- |
-//! | `hub`, `topic`, `seat` | the handles of users: all topics, one topic, one membership |
-//! | `topic_inner` | what the handles of a topic share, and the rules: what is true between two calls, and which lock is taken first |
+//! | `hub`, `topic`, `seat` | the public handles: all topics, one topic, one membership |
+//! | `topic_inner` | what the handles of a topic share; the invariants and the order of the locks |
 //! | `state` | what the topic's lock protects: log, members, settings |
 //! | `log`, `publication`, `position`, `history` | the order of publications, their frames, and what is kept and replayed |
 //! | `members`, `presence`, `stats` | the memberships, their presence values, the counters |
 //! | `distributor`, `sweep` | the task that delivers, and which members it delivers to next |
 //! | `periodic` | one producer of values for all members |
 //! | `registry` | the topics of a hub by name |
-//! | `backplane`, `from_broker` | where the order comes from: this process or a broker, and what a broker does with a topic |
+//! | `backplane` | where the order comes from: this process or a broker |
+//! | `from_broker` | how a topic applies what its broker sends |
 
 mod backplane;
 mod distributor;
 #[cfg(any(feature = "nats", feature = "redis"))]
-#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "some of it is for Redis alone"))]
+#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "some of it is used by Redis only"))]
 mod from_broker;
 mod history;
 #[expect(clippy::module_inception, reason = "the type that the folder is named after")]
@@ -40,7 +41,7 @@ mod sweep;
 mod topic;
 mod topic_inner;
 
-// Behind `topic`, whose methods come first in the documentation of `Topic`.
+// Declared after `topic`, so that the methods of `topic` come first in the documentation of `Topic`.
 #[cfg(feature = "json")]
 mod periodic;
 

@@ -28,10 +28,10 @@ impl Topic {
     /// A member that joins gets the latest value at once, unless a [replay](Self::join_after) has sent it. For the first
     /// member of an empty topic, `get` is called again.
     ///
-    /// This spawns a task, which keeps the topic. It ends when [`abort`](AbortHandle::abort) is called on the result, when
-    /// the last clone of the hub is dropped, or when the runtime ends; dropping the result does not end it. If `get` fails,
-    /// that is logged at level warn; if it, or what compares, serialises or [encodes](Self::encode) its value, panics, at
-    /// level error. Members stay, and the next interval tries again.
+    /// This spawns a task, which keeps a handle to the topic. The task ends when [`abort`](AbortHandle::abort) is called on
+    /// the result, when the last clone of the hub is dropped, or when the runtime ends; dropping the result does not end it.
+    /// If `get` fails, that is logged at level warn; if `get`, or a function that compares, serialises or
+    /// [encodes](Self::encode) its value, panics, at level error. Members stay, and the next interval tries again.
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -70,7 +70,7 @@ impl Topic {
         self.periodic_by(interval, get, |last, current| last == current)
     }
 
-    /// As [`periodic`](Self::periodic), where `same(last, current)` says whether a value is the same as the last one, and
+    /// As [`periodic`](Self::periodic), but `same(last, current)` decides whether a value equals the last one. Such a value
     /// is not published.
     ///
     /// # Panics
@@ -105,15 +105,15 @@ where
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while topic.has_hub() {
-        if topic.is_empty() {
-            // The next member gets a fresh value.
+        if topic.clear_latest_if_empty() {
+            // The next member gets a new value.
             producer.last = None;
             topic.wait_for_members(period).await;
             ticks.reset_immediately();
             continue;
         }
         ticks.tick().await;
-        if topic.is_empty() {
+        if topic.clear_latest_if_empty() {
             continue;
         }
         match catch_panic(producer.update(&topic)).await {
@@ -127,7 +127,7 @@ where
     }
 }
 
-/// Where the values come from, and the one that was published last.
+/// The user's functions, and the value that was published last.
 struct Producer<G, S, T> {
     get: G,
     same: S,
@@ -135,7 +135,7 @@ struct Producer<G, S, T> {
 }
 
 impl<G, S, T> Producer<G, S, T> {
-    /// Publishes the value of now if it is another one than the last.
+    /// Gets the current value, and publishes it if it differs from the last one.
     async fn update<F, E>(&mut self, topic: &Arc<TopicInner>) -> Result<(), Error>
     where
         G: FnMut() -> F,
@@ -148,14 +148,14 @@ impl<G, S, T> Producer<G, S, T> {
         if self.last.as_ref().is_some_and(|last| (self.same)(last, &current)) {
             return Ok(());
         }
-        let draft = Draft { message: Message::json(&current)?, key: None, except: None, latest: true };
+        let draft = Draft { latest: true, ..Draft::new(Message::json(&current)?) };
         topic.backplane.publish(topic, draft)?;
         self.last = Some(current);
         Ok(())
     }
 }
 
-/// What the future returns, or what it panicked with.
+/// Returns the future's output, or the payload of its panic.
 async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {

@@ -1,4 +1,4 @@
-//! Where a publication stands in its topic.
+//! The position of a publication in its topic.
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,7 +35,8 @@ impl Position {
         Self { epoch, offset }
     }
 
-    /// Whether it is behind this one. With a broker, later epochs have larger numbers.
+    /// Whether it is later than the other one. Positions of different epochs are comparable with a broker only: there, later
+    /// epochs have larger numbers.
     pub(super) fn is_later(self, than: Self) -> bool {
         (self.epoch, self.offset) > (than.epoch, than.offset)
     }
@@ -100,7 +101,7 @@ mod tests {
 
     #[cfg(feature = "json")]
     #[test]
-    fn in_json_it_is_its_text() {
+    fn json_has_it_as_a_string() {
         let position = Position::new(0xab, 12);
         let json = serde_json::to_string(&position).unwrap();
         assert_eq!(json, r#""ab-12""#);
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_nothing_else() {
+    fn parses_what_display_writes_and_nothing_else() {
         for position in [Position::new(0, 0), Position::new(u64::MAX, u64::MAX), Position::new(0xab, 12)] {
             assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
         }

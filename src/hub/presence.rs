@@ -46,7 +46,7 @@ pub enum PresenceChange {
     Updated(Presence),
 }
 
-/// Makes the message, if there is to be one, that members get of a change.
+/// Makes the message, if any, that members get for a change.
 pub(super) type OnPresence = dyn Fn(&PresenceChange) -> Option<Message> + Send + Sync;
 
 /// The members with a presence value, in the order in which they joined, and the changes that are not announced yet.
@@ -70,7 +70,7 @@ impl Present {
         self.changes.extend(self.list.remove(&id).map(PresenceChange::Left));
     }
 
-    /// The next change to announce, once the one before it [is announced](Self::announced).
+    /// The next change to announce. `None` also while another change is being announced, until [`announced`](Self::announced).
     pub(super) fn next_change(&mut self) -> Option<PresenceChange> {
         if self.announcing {
             return None;
@@ -78,6 +78,7 @@ impl Present {
         let change = self.changes.pop_front();
         self.announcing = change.is_some();
         if change.is_none() {
+            // Free the memory of a burst of changes.
             self.changes = VecDeque::new();
         }
         change
@@ -92,8 +93,8 @@ impl Present {
     }
 }
 
-/// What is to be published of this change. A member may leave as its connection is dropped in the middle of a panic, where
-/// another panic would end the process.
+/// Calls the user's function, and catches its panic: a member can leave because its connection is dropped during a panic, where a
+/// second panic would abort the process.
 pub(super) fn announce(on_presence: &OnPresence, change: &PresenceChange) -> Option<Message> {
     catch_unwind(AssertUnwindSafe(|| on_presence(change))).unwrap_or_else(|payload| {
         tracing::error!("the function of `Topic::on_presence` panicked");

@@ -1,4 +1,4 @@
-//! One message that was published, and the frames that were made of it.
+//! A published message, and its frames.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,30 +13,35 @@ use crate::message::Message;
 use crate::panic_payload::drop_payload;
 use crate::protocol::{Encoding, Frame, Item};
 
-/// What a publisher hands over.
+/// What is passed to `publish`: a publication that has no position yet.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) message: Message,
-    /// What it is a newer value of.
+    /// With [`Overflow::KeepLatest`](crate::Overflow::KeepLatest), it replaces a waiting publication with the same key.
     pub(super) key: Option<Arc<str>>,
     /// The connection that does not get it.
     pub(super) except: Option<u64>,
-    /// New members get it too, until there is a later one.
+    /// A value of a periodic update: each new member gets the latest one.
     pub(super) latest: bool,
 }
 
-/// A message at its place in a topic. It is encoded once for each way in which connections encode.
+impl Draft {
+    pub(super) fn new(message: Message) -> Self {
+        Self { message, key: None, except: None, latest: false }
+    }
+}
+
+/// A message with its position in a topic. It is encoded once for each [`Encoding`] of the members.
 #[derive(Debug)]
 pub(super) struct Publication {
-    /// Its number in the log of this process.
+    /// Its number in the [`Log`](super::log::Log).
     pub(super) number: u64,
-    /// What clients know it by.
     pub(super) position: Position,
     pub(super) draft: Draft,
     pub(super) published: Instant,
-    /// Memory is short.
+    /// The budget was used up when it was published: slow members queue no more than one publication.
     pub(super) scarce: bool,
-    /// It reports a gap to the members of now, and is not replayed to later ones.
+    /// It reports a gap to the current members, and is not replayed to later ones.
     pub(super) is_notice: bool,
     frames: Mutex<Vec<(Encoding, Bytes)>>,
 }
@@ -46,7 +51,7 @@ impl Publication {
         Self { number, position, draft, published, scarce: false, is_notice: false, frames: Mutex::default() }
     }
 
-    /// Whether it was published after this position, of the same epoch.
+    /// Whether it was published after this position, in the same epoch.
     pub(super) fn is_after(&self, position: Position) -> bool {
         self.position.epoch() == position.epoch() && self.position.offset() > position.offset()
     }
@@ -56,7 +61,7 @@ impl Publication {
         self.draft.except != Some(connection)
     }
 
-    /// It, for a connection that encodes in this way.
+    /// The entry for the queue of a connection with this encoding.
     pub(super) fn item(&self, encoding: Encoding, budget: &Budget) -> Item {
         let message = &self.draft.message;
         let frame = match self.frame(encoding, budget) {
@@ -66,27 +71,27 @@ impl Publication {
         Item { frame, payload: message.len(), key: self.draft.key.clone() }
     }
 
-    /// Its frame, made when it is first asked for.
+    /// Its frame in this encoding, made at the first call. `None`: such connections encode in their own task.
     pub(super) fn frame(&self, encoding: Encoding, budget: &Budget) -> Option<Bytes> {
         let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, frame)) = frames.iter().find(|(known, _)| *known == encoding) {
             return Some(frame.clone());
         }
         let frame = charged(encoding.encode(&self.draft.message)?, budget);
-        // Most often it is the only one, and a history keeps many of them.
+        // No spare capacity: there is usually one encoding, and a history keeps many publications.
         frames.reserve_exact(1);
         frames.push((encoding, frame.clone()));
         Some(frame)
     }
 
-    /// The memory that it takes before it is encoded.
+    /// Its size in memory without its frames, which are charged separately.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.draft.message.len()
     }
 }
 
 impl Drop for Publication {
-    /// Bytes may be the user's own, and panic when they are dropped. That is not to come between a topic and its members.
+    /// A message can contain a user's type ([`Bytes::from_owner`]) whose drop panics. That must not interrupt a delivery.
     fn drop(&mut self) {
         let message = mem::replace(&mut self.draft.message, Message::binary(Bytes::new()));
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(message))) {
@@ -96,8 +101,8 @@ impl Drop for Publication {
     }
 }
 
-/// Bytes that are charged to the budget until their last reference is dropped. They are in memory already, so that the budget may
-/// go over its limit.
+/// Charges bytes to the budget until their last reference is dropped. As they are in memory already, the budget may exceed its
+/// limit.
 pub(super) fn charged(bytes: Vec<u8>, budget: &Budget) -> Bytes {
     let mut charge = budget.charge();
     charge.raise_or_exceed(bytes.len());

@@ -10,7 +10,7 @@ use super::topic_inner::TopicInner;
 use crate::budget::Budget;
 use crate::spare::shrink;
 
-/// The topics of a hub by name. A topic is there as long as it has a handle, a member, or something in its history.
+/// The topics of a hub by name. A topic stays as long as it has a handle, a member, or a publication in its history.
 #[derive(Debug)]
 pub(super) struct Registry {
     pub(super) budget: Budget,
@@ -21,15 +21,16 @@ pub(super) struct Registry {
 #[derive(Debug, Default)]
 struct Topics {
     by_name: HashMap<Box<str>, Weak<TopicInner>>,
-    /// Topics that are kept for their histories, by when each may have expired. The numbers make entries different.
+    /// Topics that are kept for their histories, by the time at which each history may have expired. The number makes keys with
+    /// the same time different.
     retained: BTreeMap<(Instant, u64), Arc<TopicInner>>,
-    next: u64,
+    next_number: u64,
 }
 
 impl Topics {
     fn retain(&mut self, topic: Arc<TopicInner>, expires: Instant) {
-        self.next += 1;
-        self.retained.insert((expires, self.next), topic);
+        self.next_number += 1;
+        self.retained.insert((expires, self.next_number), topic);
     }
 }
 
@@ -54,7 +55,7 @@ impl Registry {
         topic
     }
 
-    /// A topic was dropped. There may be another of its name by now.
+    /// Removes a topic that was dropped, unless there is a new topic with its name.
     pub(super) fn forget(&self, name: &str) {
         let mut topics = self.lock();
         if topics.by_name.get(name).is_some_and(|topic| topic.strong_count() == 0) {
@@ -69,13 +70,13 @@ impl Registry {
         self.lock().by_name.len()
     }
 
-    /// Keeps a topic for its history.
+    /// Keeps a topic for its history, until `expires` at least.
     pub(super) fn retain(&self, topic: Arc<TopicInner>, expires: Instant) {
         self.lock().retain(topic, expires);
         self.expire();
     }
 
-    /// Lets go of topics whose histories have expired. Done whenever topics are looked up, as no task waits for it.
+    /// Drops topics whose histories have expired. Called whenever topics are looked up: there is no task or timer for it.
     fn expire(&self) {
         let now = Instant::now();
         let mut expired = Vec::new();
@@ -84,6 +85,7 @@ impl Registry {
             expired.push(entry.remove());
         }
         drop(topics);
+        // Without the registry's lock: dropping a topic takes it.
         for topic in expired {
             let mut state = topic.lock();
             state.log.expire(now);
@@ -103,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn topics_without_members_leave_nothing_behind() {
+    fn topics_without_members_are_removed_and_their_memory_is_freed() {
         let registry = Arc::new(Registry::new(Budget::new(usize::MAX), Backplane::local()));
         let stays = registry.topic("stays");
         drop((0..100_000).map(|number| registry.topic(&number.to_string())).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! A connection's place in a topic.
+//! A connection's membership of a topic.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,19 +33,19 @@ impl Seat {
         self.stays = true;
     }
 
-    /// The position of the topic when the connection joined. It gets what is published after that.
+    /// The position of the topic when the connection joined. The connection gets what is published after it.
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// How many publications wait because the connection is slow. They are not yet in its outgoing buffer.
+    /// The number of publications that wait because the connection is slow. They are not yet in its outgoing buffer.
     #[must_use]
     pub fn lag(&self) -> usize {
         self.status().waiting
     }
 
-    /// How many publications were dropped because the connection was slow, since it joined. Zero once it has left.
+    /// The number of publications that were dropped because the connection was slow, since it joined. Zero once it has left.
     ///
     /// ```
     /// use tower_websocket::{Error, Hub, Manager, Overflow};
@@ -53,12 +53,12 @@ impl Seat {
     /// /// Tells the client, when it sends a message, how many publications were dropped for it.
     /// async fn ticker(ws: Manager, hub: Hub) -> Result<(), Error> {
     ///     let seat = hub.topic("ticker").join(&ws, Overflow::DropOldest)?;
-    ///     let mut told = 0;
+    ///     let mut reported = 0;
     ///     while ws.recv().await?.is_some() {
     ///         let dropped = seat.dropped();
-    ///         if dropped > told {
-    ///             ws.send(format!("you have missed {}", dropped - told)).await?;
-    ///             told = dropped;
+    ///         if dropped > reported {
+    ///             ws.send(format!("you have missed {}", dropped - reported)).await?;
+    ///             reported = dropped;
     ///         }
     ///     }
     ///     Ok(())

@@ -19,11 +19,11 @@ use crate::message::Message;
 use crate::panic_payload::drop_payload;
 use crate::protocol::{Encoding, Frame, Item, Notice};
 
-/// A topic but for what never changes: see [`TopicInner`](super::topic_inner::TopicInner) for what is true of it.
+/// The parts of a topic that change. The invariants are in [`TopicInner`](super::topic_inner::TopicInner).
 pub(super) struct State {
     pub(super) log: Log,
     pub(super) members: Members,
-    /// A distributor runs, or is about to.
+    /// A distributor is running or about to start.
     pub(super) distributing: bool,
     /// Whether the registry keeps the topic for its history.
     pub(super) retained: bool,
@@ -34,21 +34,21 @@ pub(super) struct State {
     pub(super) dropped_notice: Option<Arc<Notice>>,
     pub(super) gap_notice: Option<Arc<GapNotice>>,
     pub(super) capacity: usize,
-    /// The log has what the broker kept. Without a broker it is always so.
+    /// The log has been loaded from the broker. Always true without a broker.
     pub(super) is_ready: bool,
-    /// The broker was asked for it.
+    /// The broker was asked to load the topic.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(super) is_followed: bool,
-    /// It will be asked for what it has by now.
+    /// A request to read the broker's log again is queued.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(super) catch_up_requested: bool,
 }
 
-/// Makes the message that members get of a publication and its position.
+/// Makes the message that members get, from a published message and its position.
 pub(super) type Encode = dyn Fn(Message, Position) -> Message + Send + Sync;
 
 impl State {
-    /// Of a topic that begins here. `None`: only the broker knows where.
+    /// The state of a new topic that begins at `start`. `None`: the position must be loaded from the broker.
     pub(super) fn new(start: Option<Position>, budget: &Budget) -> Self {
         Self {
             log: Log::new(start.unwrap_or_default(), budget),
@@ -69,7 +69,7 @@ impl State {
         }
     }
 
-    /// Puts a publication at the end of the order, with the message that members get.
+    /// Encodes a publication and appends it to the log. It is not encoded where neither a member nor a history needs it.
     pub(super) fn append(&mut self, position: Position, mut draft: Draft, published: Instant, has_members: bool) {
         if (has_members || self.log.has_history())
             && let Some(encode) = self.encode.clone()
@@ -79,9 +79,10 @@ impl State {
         self.log.append(position, draft, has_members, published);
     }
 
-    /// Gives these members, of those that wait for the broker, what they asked for.
+    /// Sends their replay to the members that wait for the broker and for which `is_due` returns `true`.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(super) fn replay_to_waiting(&mut self, budget: &Budget, is_due: impl FnMut(FeedId, Replay) -> bool) {
+        // Taken out, because `self.replay` borrows all of `self`.
         let mut members = std::mem::take(&mut self.members);
         for (id, member, replay) in members.take_waiting(is_due) {
             let (_, items) = self.replay(replay, &member.connection, member.encoding, budget);
@@ -91,7 +92,7 @@ impl State {
         self.members = members;
     }
 
-    /// What a member gets that joins now.
+    /// What a member that joins now gets first, and whether that is everything it has missed.
     pub(super) fn replay(
         &self,
         replay: Replay,
@@ -103,7 +104,7 @@ impl State {
         let mut items: Vec<_> = replayed.iter().map(|publication| publication.item(encoding, budget)).collect();
         if recovered == Recovered::Gap
             && let Replay::After(after) = replay
-            && let Some(message) = self.tell_gap(Gap { after, up_to: self.log.position() })
+            && let Some(message) = self.gap_message(Gap { after, up_to: self.log.position() })
         {
             let payload = message.len();
             items.insert(0, Item { frame: Frame::Unencoded(message), payload, key: None });
@@ -111,8 +112,8 @@ impl State {
         (recovered, items)
     }
 
-    /// The message that reports a gap. The function is the user's: if it panics, there is none, and other members are not affected.
-    pub(super) fn tell_gap(&self, gap: Gap) -> Option<Message> {
+    /// Makes the message that reports a gap. If the user's function panics, there is no message.
+    pub(super) fn gap_message(&self, gap: Gap) -> Option<Message> {
         let notice = self.gap_notice.as_ref()?;
         let message = catch_unwind(AssertUnwindSafe(|| notice(gap)));
         message
@@ -124,5 +125,5 @@ impl State {
     }
 }
 
-/// How many publications wait for a member that is slow.
+/// How many publications can wait for a slow member.
 const DEFAULT_CAPACITY: usize = 256;

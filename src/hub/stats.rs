@@ -1,4 +1,4 @@
-//! What a topic has done.
+//! The counters of a topic.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -44,7 +44,7 @@ impl Counters {
         hub::published();
     }
 
-    /// Publications were lost.
+    /// Counts a gap.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(super) fn gap(&self) {
         self.gaps.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! How publications get to the members.
+//! Which members are delivered to next, and what they get.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,44 +16,46 @@ use crate::protocol::Encoding;
 
 /// Visits the members in rounds, some at a time, and delivers to each all that it has not been sent yet.
 ///
-/// So a publication that is made during a round is joined with the one before it for the members that are visited later: they get
-/// both in one write. Members that have been sent the same so far share what is joined.
+/// So the members that are visited late in a round get a publication that was made meanwhile together with the one before it, in
+/// one write. Members that have been sent everything up to the same publication share these joined frames.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
-    /// The round that is under way.
+    /// The current round.
     round: Option<Round>,
     /// The members that are delivered to next.
     visits: VecDeque<Visit>,
+    /// The latest batches, which the next members probably get too.
     batches: Vec<Batch>,
 }
 
-/// A visit to each member.
+/// One visit to each member.
 #[derive(Clone, Copy, Debug)]
 struct Round {
     /// The last member that was visited.
     visited: Option<FeedId>,
-    /// All members have been sent everything up to this number, once it is over.
+    /// When the round ends, all members have been sent everything up to this number.
     delivers: u64,
 }
 
 impl Round {
-    /// `None`: all members have been sent everything.
+    /// Returns `None` if all members have been sent everything.
     fn start(log: &Log) -> Option<Self> {
         let last = log.batch(log.delivered()).last()?;
         Some(Self { visited: None, delivers: last.number })
     }
 }
 
-/// One member, and which batch it gets.
+/// One member, and the batch that it gets.
 #[derive(Debug)]
 struct Visit {
     connection: Arc<Inner>,
     feed: FeedId,
     encoding: Encoding,
+    /// The index in [`Sweep::batches`].
     batch: usize,
 }
 
-/// Publications in a row that some members get next.
+/// Consecutive publications that some members get next: those with numbers after `after`, up to `up_to`.
 #[derive(Debug)]
 struct Batch {
     after: u64,
@@ -65,11 +67,11 @@ struct Batch {
 }
 
 impl Sweep {
-    /// Chooses the members that are delivered to next. `false`: all have been sent everything.
+    /// Chooses the members that are delivered to next. Returns `false` if all members have been sent everything.
     pub(super) fn advance(&mut self, state: &mut State, now: Instant) -> bool {
         let State { log, members, distributing, .. } = state;
         if self.has_visits() {
-            // A panic has left them.
+            // The previous delivery has panicked before these.
             return true;
         }
         self.batches.drain(..self.batches.len().saturating_sub(KEPT_BATCHES));
@@ -79,7 +81,7 @@ impl Sweep {
         }
         while let Some(round) = self.round.or_else(|| Round::start(log)) {
             if !self.visit(round, log, members) {
-                // Others may join or leave before it goes on.
+                // The lock is released between two chunks of a round: members may join and leave.
                 return true;
             }
             log.set_delivered(round.delivers, now);
@@ -89,16 +91,16 @@ impl Sweep {
             }
         }
         *distributing = false;
-        // Idle topics keep nothing.
+        // An idle topic keeps no batches and no memory for them.
         *self = Self::default();
         false
     }
 
-    /// Goes on with a round until enough members are chosen. Whether it is over.
+    /// Continues a round until enough members are chosen. Returns whether the round has ended.
     fn visit(&mut self, mut round: Round, log: &Log, members: &mut Members) -> bool {
         let mut visited = 0;
         let mut is_over = true;
-        for (feed, member) in members.behind(round.visited).take(MOST_VISITED) {
+        for (feed, member) in members.joined_after(round.visited).take(MAX_VISITED) {
             visited += 1;
             round.visited = Some(feed);
             if member.sent == log.head() || member.waits_for.is_some() {
@@ -114,10 +116,10 @@ impl Sweep {
             }
         }
         self.round = Some(round);
-        is_over && visited < MOST_VISITED
+        is_over && visited < MAX_VISITED
     }
 
-    /// Which batch a member gets that has been sent everything up to this number.
+    /// The index of the batch for a member that has been sent everything up to this number.
     fn batch(&mut self, sent: u64, log: &Log) -> usize {
         let head = log.head();
         let known = self.batches.iter().rposition(|batch| batch.after == sent && batch.head == head);
@@ -127,12 +129,12 @@ impl Sweep {
         })
     }
 
-    /// Whether there are members that were chosen and not yet delivered to.
+    /// Whether chosen members have not been delivered to.
     pub(super) fn has_visits(&self) -> bool {
         !self.visits.is_empty()
     }
 
-    /// Delivers to the members that were chosen.
+    /// Delivers to the chosen members.
     pub(super) fn deliver(&mut self, budget: &Budget, counters: &Counters) {
         let (mut delivered, mut dropped, mut overflowed) = (0, 0, 0);
         while let Some(Visit { connection, feed, encoding, batch }) = self.visits.pop_front() {
@@ -163,12 +165,12 @@ impl Batch {
     }
 }
 
-/// A batch as one piece of bytes, for each way in which connections encode.
+/// The frames of a batch as one piece of bytes, for each encoding.
 #[derive(Debug, Default)]
 struct JoinedBatch(Vec<(Encoding, Joined)>);
 
 impl JoinedBatch {
-    /// Made when it is first asked for.
+    /// Returns the frames in this encoding, made at the first call. `None`: such connections encode in their own task.
     fn get(&mut self, publications: &[Arc<Publication>], encoding: Encoding, budget: &Budget) -> Option<&Joined> {
         let index = match self.0.iter().position(|(known, _)| *known == encoding) {
             Some(index) => index,
@@ -192,9 +194,9 @@ fn join(publications: &[Arc<Publication>], encoding: Encoding, budget: &Budget) 
     Some(Joined { frames, messages: publications.len() as u64, payload })
 }
 
-/// How many members are delivered to before the task yields to others, such as those of these members.
+/// How many members are delivered to before the distributor yields to other tasks, such as those of these members.
 const CHUNK: usize = 32;
-/// How many members are visited under one lock.
-const MOST_VISITED: usize = 1024;
-/// How many batches are kept for the next members.
+/// How many members are visited while `state` is locked.
+const MAX_VISITED: usize = 1024;
+/// How many batches are kept for the next chunk of members.
 const KEPT_BATCHES: usize = 4;

@@ -34,13 +34,14 @@ use crate::protocol::Overflow;
 #[doc(alias = "channel")]
 #[derive(Clone)]
 pub struct Topic(Arc<TopicInner>);
+
 /// Membership.
 impl Topic {
     /// Makes a connection a member: it gets what is published from now on. `overflow` says what happens while it is slow.
     ///
     /// # Errors
     ///
-    /// The reason why nothing more can be sent on the connection.
+    /// If nothing more can be sent on the connection: the error that [`Manager::send`] returns then.
     #[doc(alias = "subscribe")]
     pub fn join(&self, ws: &Manager, overflow: Overflow) -> Result<Seat, Error> {
         self.0.join(ws, overflow, Replay::Nothing).map(|(seat, _)| seat)
@@ -74,7 +75,7 @@ impl Topic {
     ///     let chat = chat.tell_gap(|_| "some messages are lost".into());
     ///     match chat.join_after(&ws, position, Overflow::Close)? {
     ///         Recovered::All(missed) => println!("{missed} messages are sent again"),
-    ///         _ => println!("the client is told by `tell_gap`"),
+    ///         _ => println!("if messages are lost, `tell_gap` reports it to the client"),
     ///     }
     ///     while let Some(message) = ws.recv().await? {
     ///         chat.publish(message)?;
@@ -120,7 +121,7 @@ impl Topic {
 
 /// Publishing.
 impl Topic {
-    /// Sends a message to all members. It never waits for a slow member.
+    /// Sends a message to all members. This never waits for a slow member.
     ///
     /// If several tasks publish at the same time, all members get the messages in the same order. Outside of a tokio
     /// runtime the message is delivered before this returns, otherwise by a task of this runtime.
@@ -130,14 +131,14 @@ impl Topic {
     /// # Errors
     ///
     /// None without a broker. With a broker [`ErrorKind::BudgetExceeded`](crate::ErrorKind::BudgetExceeded), if more than
-    /// 16 MiB wait for it.
+    /// 16 MiB of publications wait to be sent to it, or if the hub's [`Budget`](crate::Budget) is used up.
     #[doc(alias = "broadcast")]
     #[doc(alias = "emit")]
     #[doc(alias = "NewPreparedMessage")]
     #[doc(alias = "WritePreparedMessage")]
     #[doc(alias = "PreparedMessage")]
     pub fn publish(&self, message: impl Into<Message>) -> Result<(), Error> {
-        self.send(Draft { message: message.into(), key: None, except: None, latest: false })
+        self.send(Draft::new(message.into()))
     }
 
     /// Sends a message to all members but one connection: its [`Seat`], its [`Manager`] or its [`ConnectionId`].
@@ -149,7 +150,7 @@ impl Topic {
     /// As for [`publish`](Self::publish).
     pub fn publish_except(&self, except: impl Into<ConnectionId>, message: impl Into<Message>) -> Result<(), Error> {
         let except = Some(except.into().get());
-        self.send(Draft { message: message.into(), key: None, except, latest: false })
+        self.send(Draft { except, ..Draft::new(message.into()) })
     }
 
     /// Sends a message that replaces earlier ones with the same key: slow members with [`Overflow::KeepLatest`] get only
@@ -167,7 +168,8 @@ impl Topic {
     ///
     /// As for [`publish`](Self::publish).
     pub fn publish_keyed(&self, key: impl AsRef<str>, message: impl Into<Message>) -> Result<(), Error> {
-        self.send(Draft { message: message.into(), key: Some(key.as_ref().into()), except: None, latest: false })
+        let key = Some(key.as_ref().into());
+        self.send(Draft { key, ..Draft::new(message.into()) })
     }
 
     /// Sends a value as JSON to all members.
@@ -275,9 +277,8 @@ impl Topic {
     /// Sets a function that is called when a member sets ([`join_as`](Self::join_as)) or changes its presence value, or
     /// leaves. The message that it returns, if any, is published to all members.
     ///
-    /// That message is a publication like any other: with a [`history`](Self::history) it counts among those that are kept,
-    /// and is sent again to members that resume. To keep a history for other messages alone, use a second topic for
-    /// presence.
+    /// That message is a publication like any other: a [`history`](Self::history) keeps it, and members that resume get it
+    /// again. If the history is to contain other messages only, use a second topic for presence.
     ///
     /// It is called in the thread that makes the change. With a broker, it is called for members of this server, and its
     /// message reaches the members at all servers; if a server is killed, nothing is published of its members.
@@ -315,27 +316,29 @@ impl Topic {
         &self.0.name
     }
 
-    /// Waits until the broker, if the hub has one, has answered what it keeps of the topic. This takes a round trip to the
-    /// broker, unless another call or a member that joined has done it.
+    /// Waits until this server has loaded what the broker keeps of the topic. This takes a round trip to the broker, unless
+    /// another call or a member that joined has done it already. Without a broker it returns at once.
     ///
-    /// From then on [`join_after`](Self::join_after) returns [`Recovered::Pending`] only to a client that is ahead of this
-    /// server, and what other servers publish reaches the members at this one. Without a broker it returns at once. While the broker cannot be reached it waits.
+    /// From then on [`join_after`](Self::join_after) returns [`Recovered::Pending`] only to a client that knows a later
+    /// position than this server, and what other servers publish reaches the members at this one.
+    ///
+    /// There is no timeout: while the broker cannot be reached, this waits.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future has no effect; the broker is asked all the same.
+    /// This is cancel safe. The request to the broker is made even if the future is dropped.
     pub async fn ready(&self) {
         self.0.wait_until_ready().await;
     }
 
-    /// The position of the last publication that this server knows of. With a broker it is `0-0` before
-    /// [`ready`](Self::ready).
+    /// The position of the last publication that this server knows. With a broker it is `0-0` until [`ready`](Self::ready)
+    /// has returned.
     #[must_use]
     pub fn position(&self) -> Position {
         self.0.lock().log.position()
     }
 
-    /// How many members there are, with a broker at this server.
+    /// The number of members. With a broker, only the members at this server count.
     #[must_use]
     pub fn members(&self) -> usize {
         self.0.lock().members.len()
@@ -343,14 +346,14 @@ impl Topic {
 
     /// The members that have a presence value, in the order in which they joined.
     ///
-    /// With a broker, these are the members at this server. The guide [`brokers`](crate::guide::brokers) has a list of those at all
-    /// servers.
+    /// With a broker, these are the members at this server only. The guide
+    /// [`brokers`](crate::guide::brokers#who-is-here-at-all-servers) shows how to list those at all servers.
     #[must_use]
     pub fn presence(&self) -> Vec<Presence> {
         self.0.lock().present.list()
     }
 
-    /// How many publications wait for the slowest member. This visits each member.
+    /// The number of publications that wait for the slowest member. The cost is proportional to the number of members.
     #[must_use]
     pub fn lag(&self) -> usize {
         let state = self.0.lock();

@@ -1,4 +1,4 @@
-//! What all handles of a topic share: the heart of the hub.
+//! What all handles of a topic share: the core of the hub.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,29 +34,30 @@ use crate::protocol::{Feed, Notice, Overflow};
 ///
 /// What is true whenever `state` is not locked:
 ///
-/// 1. The [`Log`] alone gives the order. A publication is in it before any member is sent it.
-/// 2. A member has been sent everything up to `Member::sent`, in the log's order, and nothing else; it joined behind a publication, and
-///    was sent what it asked for of earlier publications before it became a member.
-/// 3. Where a member has not been sent everything, `distributing` is true, and a distributor runs, or is about to. A member that
-///    waits for the broker is sent nothing before its answer, and then what it asked for.
-/// 4. A member's feed is in its connection, and the feed's guard removes the member. So a member leaves when its seat is dropped or
-///    its connection can send no more, whichever is first.
+/// 1. The [`Log`](super::log::Log) defines the order. A publication is appended to it before it is sent to any member.
+/// 2. A member has been sent all entries of the log that follow its join, up to the number `Member::sent`, in this order. The
+///    earlier publications that it asked for (its [`Replay`]) were queued when it joined.
+/// 3. While a member has not been sent everything, `distributing` is true, and a distributor is running or about to start. A
+///    member that waits for the broker (`Member::waits_for`) is an exception: it is sent nothing until the broker has answered,
+///    and then its replay first.
+/// 4. A member's feed is in its connection, and dropping the feed's guard removes the member. So a member leaves when its seat is
+///    dropped or when its connection can send no more, whichever comes first.
 ///
-/// Locks are taken in this order: `sweep`, `state`, a connection's. A publication, a join, a leave, and each chunk of members that
-/// is about to be delivered to lock `state` for a few instructions. It is not locked while anything is delivered, compressed or
-/// woken. Publishers lock nothing else, so that no publisher waits for members.
+/// Locks are taken in this order: `sweep`, `state`, a connection's. `state` is locked for a few instructions at a time: by a
+/// publication, a join, a leave, and when the distributor chooses the next members. It is not locked while anything is delivered,
+/// compressed or woken. A publisher takes no other lock, so that it never waits for members.
 pub(super) struct TopicInner {
     pub(super) name: Box<str>,
     pub(super) budget: Budget,
     pub(super) backplane: Arc<Backplane>,
-    /// It may keep this topic, and is not kept by it.
+    /// Weak, because the registry can own the topic: see [`Registry::retain`].
     registry: Weak<Registry>,
     state: Mutex<State>,
-    /// Taken by distributors alone.
+    /// Locked by distributors only.
     sweep: Mutex<Sweep>,
-    /// Told of each join.
+    /// Notified of each join.
     joined: Notify,
-    /// Told when the broker has answered.
+    /// Notified when the broker has answered.
     pub(super) ready: Notify,
     pub(super) counters: Counters,
 }
@@ -77,7 +78,7 @@ impl TopicInner {
         })
     }
 
-    /// A panic elsewhere does not spread: every change to the state is complete in itself.
+    /// A poisoned lock is used as if it were not poisoned: no change to the state is left half done by a panic.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,7 +107,7 @@ impl TopicInner {
         self.lock().capacity = capacity;
     }
 
-    /// Puts a publication at the end of the order, at the next position. Called by the backplane of this process.
+    /// Appends a publication at the next position, and starts its delivery. Used without a broker.
     pub(super) fn append(self: &Arc<Self>, draft: Draft) {
         let mut state = self.lock();
         let position = state.log.next_position();
@@ -116,7 +117,7 @@ impl TopicInner {
         self.distribute(state);
     }
 
-    /// Has what was appended delivered, and the topic kept for its history.
+    /// Starts the delivery of what was appended, and has the registry keep the topic while its history has publications.
     pub(super) fn distribute(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         let has_more = state.log.delivered() != state.log.head();
         let start = has_more && !state.members.is_empty() && !std::mem::replace(&mut state.distributing, true);
@@ -143,7 +144,7 @@ impl TopicInner {
         let encoding = connection.encoding();
         let budget = &self.budget;
         let now = Instant::now();
-        // Encoding takes time: what is encoded here need not be under the lock.
+        // Encoding takes time, so it is done before the lock is taken for the join. Frames are cached in each publication.
         let (_, replayed) = self.lock().log.replay(replay, connection.id(), now);
         for publication in &replayed {
             publication.frame(encoding, budget);
@@ -154,9 +155,9 @@ impl TopicInner {
 
         let mut state = self.lock();
         let is_ready = state.is_ready;
-        // A client may come from a server that is ahead of this one.
-        let is_behind = is_ready && self.backplane.is_shared() && replay.is_after(state.log.position());
-        let waits_for = (!is_ready || is_behind).then_some(replay);
+        // The client may have been connected to a server that has received more from the broker than this one.
+        let must_catch_up = is_ready && self.backplane.is_shared() && replay.is_after(state.log.position());
+        let waits_for = (!is_ready || must_catch_up).then_some(replay);
         let (recovered, items) = match waits_for {
             None => state.replay(replay, connection, encoding, budget),
             Some(_) => (Recovered::Pending, Vec::new()),
@@ -169,20 +170,20 @@ impl TopicInner {
             state.members.insert(id, Member { connection: connection.clone(), encoding, sent, waits_for });
         }
         drop(state);
-        // A guard takes the lock.
+        // On an error the feed's guard is dropped here, and that locks `state`.
         joined.map_err(|(error, _)| error)?;
         hub::joined();
         connection.start_feed();
         self.joined.notify_waiters();
         if !is_ready {
             self.backplane.follow(self);
-        } else if is_behind {
+        } else if must_catch_up {
             self.backplane.catch_up(self);
         }
         Ok((Seat::new(self.clone(), connection.clone(), id, position), recovered))
     }
 
-    /// Waits until the broker has answered. Without one it is ready.
+    /// Waits until the broker has answered. Without a broker, a topic is always ready.
     pub(super) async fn wait_until_ready(self: &Arc<Self>) {
         let ready = self.ready.notified();
         if !self.lock().is_ready {
@@ -200,7 +201,7 @@ impl TopicInner {
         seats.into_iter().for_each(|seat| connection.remove_feed(seat));
     }
 
-    /// The member's feed is gone.
+    /// Removes a member whose feed was dropped.
     fn leave(self: &Arc<Self>, id: FeedId) {
         let mut state = self.lock();
         let left = state.members.remove(id);
@@ -224,7 +225,7 @@ impl TopicInner {
         self.announce_changes();
     }
 
-    /// Announces changes of presence, one after the other: what changes meanwhile is announced afterwards.
+    /// Announces changes of presence one after the other: a change that happens during an announcement is announced next.
     fn announce_changes(self: &Arc<Self>) {
         loop {
             let mut state = self.lock();
@@ -239,10 +240,10 @@ impl TopicInner {
         }
     }
 
-    /// Publishes a change of presence. What encodes it is the user's too, and may panic: see [`presence::announce`].
+    /// Publishes a change of presence. The user's [`Topic::encode`](crate::Topic::encode) may panic, which must not spread: see
+    /// [`presence::announce`].
     fn publish_change(self: &Arc<Self>, message: Message) {
-        let draft = Draft { message, key: None, except: None, latest: false };
-        match catch_unwind(AssertUnwindSafe(|| self.backplane.publish(self, draft))) {
+        match catch_unwind(AssertUnwindSafe(|| self.backplane.publish(self, Draft::new(message)))) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(topic = &*self.name, %error, "a change of presence is not published"),
             Err(payload) => {
@@ -252,9 +253,10 @@ impl TopicInner {
         }
     }
 
-    /// Whether there are no members. Then the latest value of a periodic update is forgotten.
+    /// Whether there are no members. If so, the latest value of a periodic update is cleared: the next member is to get a new
+    /// one.
     #[cfg(feature = "json")]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) fn clear_latest_if_empty(&self) -> bool {
         let mut state = self.lock();
         let is_empty = state.members.is_empty();
         if is_empty {
@@ -263,7 +265,7 @@ impl TopicInner {
         is_empty
     }
 
-    /// Waits until a member joins, and at most for so long.
+    /// Waits until the topic has a member, but no longer than this time.
     #[cfg(feature = "json")]
     pub(super) async fn wait_for_members(&self, time: Duration) {
         let joined = self.joined.notified();
@@ -272,18 +274,18 @@ impl TopicInner {
         }
     }
 
-    /// Whether there is a hub in which the topic can be found.
+    /// Whether a hub exists that returns this topic by its name.
     #[cfg(feature = "json")]
     pub(super) fn has_hub(&self) -> bool {
         self.registry.strong_count() > 0
     }
 
-    /// A distributor alone takes it. A panic leaves it as it was before the member at which it came.
+    /// A panic during a delivery leaves the members that have not been delivered to in the sweep.
     fn sweep(&self) -> MutexGuard<'_, Sweep> {
         self.sweep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Delivers to some members. `false`: all have been sent everything.
+    /// Delivers to the next members. Returns `false` if all members have been sent everything.
     pub(super) fn distribute_some(&self) -> bool {
         let mut sweep = self.sweep();
         if !sweep.advance(&mut self.lock(), Instant::now()) {
@@ -293,8 +295,8 @@ impl TopicInner {
         true
     }
 
-    /// A distributor panicked. Whether another one is to go on at once: each delivers to one member at least. Otherwise the next
-    /// publication starts one.
+    /// Called when a distributor has panicked. Returns whether another one must be started at once; otherwise the next publication
+    /// starts one. This ends, because each distributor delivers to at least one member.
     pub(super) fn distributor_panicked(&self, can_restart: bool) -> bool {
         let restart = can_restart && self.sweep().has_visits();
         self.lock().distributing = restart;

@@ -1,4 +1,4 @@
-//! The log of this process.
+//! A hub in one process.
 
 use std::sync::Arc;
 
@@ -7,12 +7,13 @@ use crate::hub::position::Position;
 use crate::hub::publication::Draft;
 use crate::hub::topic_inner::TopicInner;
 
-/// Publications are in order as soon as they are published.
+/// Appends each publication to its topic at once.
 #[derive(Debug)]
 pub(in crate::hub) struct Local;
 
 impl Local {
-    /// Each time that a topic is made its offsets begin again, so that positions of an earlier run must not fit.
+    /// A random epoch: the offsets of a new topic begin at zero again, and positions of an earlier topic with its name must not
+    /// match.
     pub(super) fn start(&self) -> Position {
         Position::new(rand::random(), 0)
     }

@@ -6,7 +6,7 @@ mod nats;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(feature = "nats", feature = "redis"))]
-#[cfg_attr(not(feature = "redis"), expect(dead_code, unused_imports, reason = "some of it is for Redis alone"))]
+#[cfg_attr(not(feature = "redis"), expect(dead_code, unused_imports, reason = "some of it is used by Redis only"))]
 mod remote;
 
 use std::sync::Arc;
@@ -25,15 +25,15 @@ use super::publication::Draft;
 use super::topic_inner::TopicInner;
 use crate::error::Error;
 
-/// What gives publications their order and their positions.
+/// Assigns the order and the positions of publications.
 ///
-/// [`publish`](Self::publish) does not wait. The backplane appends each publication to its topic, in its order: at once where the
-/// log is in this process, and later, from a task of its own, where it is a broker's.
+/// [`publish`](Self::publish) does not wait. Without a broker, it appends the publication to its topic at once. With a broker, a
+/// task sends it to the broker's log, and appends what that log has to the topics.
 #[derive(Debug)]
 pub(super) enum Backplane {
-    /// One process.
+    /// A hub in one process.
     Local(Local),
-    /// Many, and a broker.
+    /// A hub on many servers, with a broker.
     #[cfg(any(feature = "nats", feature = "redis"))]
     Remote(Remote),
 }
@@ -44,11 +44,12 @@ impl Backplane {
     }
 
     #[cfg(any(feature = "nats", feature = "redis"))]
-    pub(super) fn of(broker: impl Broker, budget: &crate::Budget) -> Self {
+    pub(super) fn remote(broker: impl Broker, budget: &crate::Budget) -> Self {
         Self::Remote(Remote::start(broker, budget))
     }
 
-    /// Where a topic begins that is made now. `None`: only the broker knows, and [`follow`](Self::follow) asks it.
+    /// The position at which a new topic begins. `None`: it must be loaded from the broker, which [`follow`](Self::follow)
+    /// requests.
     pub(super) fn start(&self) -> Option<Position> {
         match self {
             Self::Local(local) => Some(local.start()),
@@ -57,13 +58,13 @@ impl Backplane {
         }
     }
 
-    /// Whether another server may know later positions than this one.
+    /// Whether other servers publish to the same topics, so that a client can know a later position than this server.
     pub(super) fn is_shared(&self) -> bool {
         !matches!(self, Self::Local(_))
     }
 
-    /// Asks the broker what it keeps of a topic, and for what is published to it from then on.
-    #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "it is always ready"))]
+    /// Requests what the broker keeps of a topic, and what is published to it from then on.
+    #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "needs a broker"))]
     pub(super) fn follow(&self, topic: &Arc<TopicInner>) {
         match self {
             Self::Local(_) => {}
@@ -72,8 +73,8 @@ impl Backplane {
         }
     }
 
-    /// Asks the broker for what it has of a topic by now: a member knows a later position than this server.
-    #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "no server is behind"))]
+    /// Requests that the broker's log of a topic is read to its end, because a member knows a later position than this server.
+    #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "needs a broker"))]
     pub(super) fn catch_up(&self, topic: &Arc<TopicInner>) {
         match self {
             Self::Local(_) => {}
@@ -82,8 +83,8 @@ impl Backplane {
         }
     }
 
-    /// The topic is dropped.
-    #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "nothing knows it"))]
+    /// Called when a topic is dropped.
+    #[cfg_attr(not(any(feature = "nats", feature = "redis")), expect(unused_variables, reason = "needs a broker"))]
     pub(super) fn unfollow(&self, topic: &TopicInner) {
         match self {
             Self::Local(_) => {}
@@ -92,7 +93,7 @@ impl Backplane {
         }
     }
 
-    /// Hands a publication over.
+    /// Publishes without waiting.
     pub(super) fn publish(&self, topic: &Arc<TopicInner>, draft: Draft) -> Result<(), Error> {
         match self {
             Self::Local(local) => local.publish(topic, draft),

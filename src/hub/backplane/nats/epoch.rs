@@ -1,16 +1,16 @@
-//! Which run of sequence numbers a stream has.
+//! The epochs of a stream: ranges of its sequence numbers.
 
-/// Where an epoch begins. It is in the description of the stream, where another began than that of the stream itself.
+/// An epoch begins when the stream is created. A later one is stored in the stream's description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Epoch {
     /// When it began, in nanoseconds.
     pub(super) number: u64,
-    /// What the stream has up to this sequence number is of an earlier one.
+    /// Sequence numbers up to this one belong to an earlier epoch.
     pub(super) after: u64,
 }
 
 impl Epoch {
-    /// Of a stream that was made then, and has this description.
+    /// The current epoch of a stream, from its time of creation in nanoseconds and its description.
     pub(super) fn of(created: u64, description: Option<&str>) -> Self {
         description.and_then(Self::parse).unwrap_or(Self { number: created, after: 0 })
     }
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_description_tells_of_an_epoch_or_of_something_else() {
+    fn an_epoch_is_read_from_a_description_that_has_one() {
         let epoch = Epoch { number: 7, after: 12 };
         assert_eq!(Epoch::of(1, Some(&epoch.description())), epoch);
         for description in [None, Some(""), Some("topics"), Some("epoch 7"), Some("epoch 7 after x")] {

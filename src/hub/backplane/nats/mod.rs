@@ -44,9 +44,9 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// later one of its topic is taken is lost, and reported as a gap.
 ///
 /// Publications that the server has taken without its answer having arrived are sent again, and the server recognises them
-/// for two minutes (the stream's `duplicate_window`). After that, and where the server forgets them as it restarts, as some
-/// of its versions do, the stream may have them twice. They are still delivered once, unless there is a gap between
-/// both, 64 other hubs have published to the topic since, or a hub has only the second one.
+/// for two minutes (the stream's `duplicate_window`). After that, or after a restart of a server version that does not store
+/// them, the stream may have them twice. They are still delivered once, unless there is a gap between both, 64 other hubs
+/// have published to the topic since, or a hub has received only the second one.
 ///
 /// # `tls://`
 ///
@@ -92,17 +92,17 @@ impl Nats {
         &self.prefix
     }
 
-    /// A client for one session, and what ends that.
+    /// A client for one session, and a channel whose first event ends the session.
     async fn client(&self) -> Result<(async_nats::Client, mpsc::UnboundedReceiver<Event>), BoxError> {
         let (events, ends) = mpsc::unbounded_channel();
         let options = ConnectOptions::new()
             .connection_timeout(CONNECT_TIMEOUT)
             .request_timeout(Some(RESPONSE_TIMEOUT))
             .ping_interval(PING_INTERVAL)
-            // One round of the servers is enough, as each session has a client of its own: none is to try for ever by itself.
+            // One attempt for each server: each session has a client of its own, and `reconnect::run` makes the next attempt.
             .max_reconnects(self.servers.len())
             .event_callback(move |event| {
-                // Messages may have been missed meanwhile: the session ends, and the next one reads the log.
+                // Messages may have been missed, for instance while the client reconnected: the next session reads the log.
                 if !matches!(event, Event::Connected) {
                     let _ = events.send(event);
                 }
@@ -112,7 +112,7 @@ impl Nats {
     }
 }
 
-/// The library takes an empty host.
+/// Parses a URL, and refuses an empty host, which the library accepts.
 fn server(url: &str) -> io::Result<ServerAddr> {
     let server: ServerAddr = url.parse()?;
     if server.host().is_empty() {
@@ -141,7 +141,7 @@ impl fmt::Debug for Nats {
     }
 }
 
-/// Within this time a server answers, or counts as gone.
+/// If a server does not answer within this time, the session ends.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// After two of them without an answer the server counts as gone.
+/// The client ends the connection after two pings without an answer.
 const PING_INTERVAL: Duration = Duration::from_secs(4);

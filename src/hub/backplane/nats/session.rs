@@ -1,4 +1,4 @@
-//! One connection: what it publishes, and what it receives.
+//! A session with a NATS server: what it publishes, and what it receives.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -42,7 +42,7 @@ impl Session for NatsSession {
             Following { client: &self.client, stream: &self.stream, link, followers, live: Live::new() };
         let stream = &self.stream;
         let served = async {
-            // Before anything is published: more may wait than the stream keeps.
+            // The log is read before anything is published: what the outbox has could displace unread publications from it.
             following.start().await?;
             tokio::select! {
                 end = publish(stream, link) => end,
@@ -52,7 +52,7 @@ impl Session for NatsSession {
         tokio::select! {
             biased;
             event = self.ends.recv() => Err(event.map_or("closed".to_owned(), |event| event.to_string()).into()),
-            // Before anything of the new epoch is taken for one of the old one.
+            // First, so that no publication of the new epoch is read as one of the old epoch.
             () = another_epoch(&mut epochs, &self.stream) => Err("the stream has a new epoch".into()),
             end = served => end,
         }
@@ -65,10 +65,10 @@ async fn another_epoch(epochs: &mut Subscriber, stream: &Stream) {
     while next(Pin::new(&mut *epochs)).await.is_some_and(|message| *message.payload == *known.as_bytes()) {}
 }
 
-/// Publishes what waits.
+/// Publishes what is in the outbox.
 ///
-/// What the server does not take, it may take later, and it may have taken what comes behind it, such as what is smaller. So that a
-/// topic keeps its order, all answers count, also those behind a failure.
+/// The server can refuse a publication for a while and accept a later one, for instance a smaller one. So that a topic keeps its
+/// order, all answers of a batch are evaluated, also those that follow a failure.
 async fn publish(stream: &Stream, link: &Link) -> Result<(), BoxError> {
     loop {
         let batch = link.batch().await;
@@ -93,7 +93,7 @@ async fn publish(stream: &Stream, link: &Link) -> Result<(), BoxError> {
             match answer {
                 Ok(PublishAck { sequence, duplicate, .. }) => {
                     let topic = &*outgoing.topic;
-                    // It was stored in an earlier session, and the others in this one.
+                    // It was stored by an earlier session, after which this session has stored publications that precede it.
                     let overtook = duplicate && stored.iter().any(|earlier| earlier.0 == topic && earlier.1 > sequence);
                     if overtook {
                         stored.retain(|earlier| earlier.0 != topic);
@@ -116,14 +116,14 @@ async fn publish(stream: &Stream, link: &Link) -> Result<(), BoxError> {
     }
 }
 
-/// For the server, or for the stream. It would be so for ever.
+/// Whether the server or the stream refuses the publication because of its size, which is permanent.
 fn is_too_large(error: &PublishError) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
     matches!(error.kind(), PublishErrorKind::MaxPayloadExceeded)
         || source.is_some_and(|error| error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
 }
 
-/// The topics that are followed, and how they hear of what is published.
+/// Receives what is published to the followed topics.
 struct Following<'a> {
     client: &'a Client,
     stream: &'a Stream,
@@ -133,7 +133,7 @@ struct Following<'a> {
 }
 
 impl Following<'_> {
-    /// Follows what the session before did.
+    /// Follows the topics of the session before.
     async fn start(&mut self) -> Result<(), BoxError> {
         self.check().await?;
         for name in self.followers.names() {
@@ -148,7 +148,7 @@ impl Following<'_> {
         loop {
             tokio::select! {
                 requests = self.link.requests() => {
-                    // All of them are taken before anything can fail: the next session follows what this one does not.
+                    // All requests are applied to `followers` before anything can fail: the next session follows the rest.
                     let changes: Vec<_> = requests.into_iter().filter_map(|request| self.followers.change(request)).collect();
                     for change in changes {
                         match change {
@@ -168,30 +168,31 @@ impl Following<'_> {
                         }
                     }
                 }
-                // Whether it was deleted, and maybe made again by somebody else.
+                // Fails if the stream was deleted, even if another server has created it again.
                 _ = beats.tick() => drop(self.stream.info().await?),
             }
         }
     }
 
-    /// Whether the stream still has what this server has seen of it. Where it has not, positions would mean two things.
+    /// Begins a new epoch, and fails, if the stream no longer has the last publication that this server has received. Otherwise a
+    /// position would identify two publications.
     async fn check(&mut self) -> Result<(), BoxError> {
         let Some(newest) = self.followers.newest(self.stream.epoch.number) else { return Ok(()) };
         let sequence = newest.position.offset();
         let is_lost = self.stream.last_sequence < sequence
             || self.stream.get(sequence).await?.is_some_and(|envelope| !newest.is(&envelope));
         if is_lost {
-            // The next session begins with it.
+            // The next session starts in the new epoch.
             self.stream.begin_epoch().await?;
             return Err("the stream has lost its end".into());
         }
         Ok(())
     }
 
-    /// Listens to a topic, and then reads what was published until then.
+    /// Subscribes to a topic, and then reads what was published before.
     async fn follow(&mut self, name: &Arc<str>) -> Result<(), BoxError> {
         let subscriber = self.client.subscribe(self.stream.subjects.live(name)).await?;
-        // The server must have it before the stream is read.
+        // The server must have the subscription before the stream is read, or a publication in between would be missed.
         self.client.flush().await?;
         self.live.insert(name.clone(), subscriber);
         self.read(name).await
@@ -215,12 +216,13 @@ impl Following<'_> {
                 follower.load(self.link, read.start, read.entries, read.position);
             }
             Some(last) => {
-                // Looked at first, as the topic has no more up to there than what is read then.
+                // The end is read first: whatever the topic has up to there is then in what is read next.
                 let end = if follower.is_awaited() { self.stream.end().await?.position } else { last.position };
-                // With most topics it has not, after a connection broke.
+                // A cheap check, which skips most topics after a reconnection.
                 if self.stream.last(name).await? > last.position.offset() {
                     let read = self.stream.read(name, last.position.offset()).await?;
-                    // The stream is not in doubt any more; others may have found that it was, meanwhile.
+                    // `check` has compared the stream at the start of the session, so it has lost its end since. The next session
+                    // checks again.
                     follower.catch_up(self.link, read.entries).map_err(|_| "the stream has diverged")?;
                 }
                 follower.caught_up(end);
@@ -230,7 +232,7 @@ impl Following<'_> {
     }
 }
 
-/// The subscriptions, each to one topic: their messages come out in one place.
+/// The subscriptions, each to one topic, merged into one channel.
 struct Live {
     topics: HashMap<Arc<str>, AbortOnDropHandle<()>>,
     sender: mpsc::Sender<(Arc<str>, Message)>,
@@ -264,7 +266,7 @@ impl Live {
     async fn next(&mut self) -> (Arc<str>, Message) {
         match self.receiver.recv().await {
             Some(message) => message,
-            // There is a sender above.
+            // Not reachable: `self.sender` keeps the channel open.
             None => std::future::pending().await,
         }
     }
@@ -272,5 +274,5 @@ impl Live {
 
 /// How often the stream is checked.
 const BEAT: Duration = Duration::from_secs(5);
-/// How many messages wait here. More wait in the subscriptions.
+/// How many messages the channel stores. More wait in the subscriptions.
 const CAPACITY: usize = 256;

@@ -1,4 +1,4 @@
-//! The stream that keeps what is published.
+//! The stream that stores publications.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,22 +25,22 @@ pub(super) struct Stream {
     handle: Handle,
     pub(super) subjects: Subjects,
     pub(super) epoch: Epoch,
-    /// What it had when it was opened.
+    /// The last sequence number when the stream was opened.
     pub(super) last_sequence: u64,
 }
 
-/// What the stream has of a topic.
+/// The publications of a topic that the stream has.
 #[derive(Debug)]
 pub(super) struct Read {
-    /// Everything up to here is lost.
+    /// Publications up to this position may be missing.
     pub(super) start: Position,
     pub(super) entries: Vec<Entry>,
-    /// What comes now comes behind this.
+    /// Later publications come after this position.
     pub(super) position: Position,
 }
 
 impl Stream {
-    /// Finds the stream, or makes it.
+    /// Opens the stream, and creates it if it does not exist.
     pub(super) async fn open(client: &Client, subjects: Subjects) -> Result<Self, BoxError> {
         let mut context = jetstream::new(client.clone());
         context.set_timeout(RESPONSE_TIMEOUT);
@@ -54,7 +54,7 @@ impl Stream {
         let (epoch, last_sequence) = (epoch(&info), info.state.last_sequence);
         let stream = Self { client: client.clone(), context, handle, subjects, epoch, last_sequence };
         if is_new {
-            // There may be servers that know an earlier one.
+            // Other servers may still use a stream that was deleted.
             stream.announce_epoch(epoch).await?;
         }
         Ok(stream)
@@ -71,7 +71,7 @@ impl Stream {
         self.context.send_publish(self.subjects.log(&outgoing.topic), message).await
     }
 
-    /// What has this sequence number.
+    /// The envelope with this sequence number, if the stream still has it.
     pub(super) async fn get(&self, sequence: u64) -> Result<Option<Bytes>, BoxError> {
         match self.handle.get_raw_message(sequence).await {
             Ok(message) => Ok(Some(message.payload)),
@@ -80,7 +80,7 @@ impl Stream {
         }
     }
 
-    /// The sequence number of the last publication of a topic; zero where there is none.
+    /// The sequence number of the last publication of a topic, or zero if there is none.
     pub(super) async fn last(&self, topic: &str) -> Result<u64, BoxError> {
         match self.handle.get_last_raw_message_by_subject(&self.subjects.log(topic)).await {
             Ok(message) => Ok(message.sequence),
@@ -89,7 +89,7 @@ impl Stream {
         }
     }
 
-    /// The sequence number of the first publication of a topic that the stream still has in this epoch.
+    /// The sequence number of the first publication of a topic in this epoch that the stream still has.
     async fn oldest(&self, topic: &str) -> Result<Option<u64>, BoxError> {
         match self.handle.get_first_raw_message_by_subject(self.subjects.log(topic), self.epoch.after + 1).await {
             Ok(message) => Ok(Some(message.sequence)),
@@ -115,13 +115,13 @@ impl Stream {
         Ok(())
     }
 
-    /// What it has, unless it has a new epoch.
+    /// The state of the stream. Fails if it has a new epoch.
     pub(super) async fn info(&self) -> Result<Info, BoxError> {
         let info = self.handle.get_info().await?;
         if epoch(&info) == self.epoch { Ok(info) } else { Err("the stream has a new epoch".into()) }
     }
 
-    /// Where it ends.
+    /// The end of the stream, without any publication.
     pub(super) async fn end(&self) -> Result<Read, BoxError> {
         let last = self.info().await?.state.last_sequence;
         let position = Position::new(self.epoch.number, last.max(self.epoch.after));
@@ -154,13 +154,13 @@ impl Stream {
                 let info = message.info()?;
                 let published = Duration::from_nanos(nanoseconds(info.published.unix_timestamp_nanos()));
                 let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-                // The first one's is set below.
+                // That of the first entry is set below.
                 let previous = entries.last().map_or(0, |last| last.position.offset());
                 let (position, age) = (position(info.stream_sequence), now.saturating_sub(published));
                 entries.push(Entry { position, previous, envelope: message.payload.clone(), age });
             }
             if is_empty {
-                // The rest was dropped meanwhile, or comes late.
+                // The stream has removed the rest meanwhile, or it comes too late.
                 break;
             }
         }
@@ -170,10 +170,10 @@ impl Stream {
         let limit = u64::try_from(info.config.max_messages_per_subject).unwrap_or(u64::MAX);
         let too_old = info.state.first_sequence.saturating_sub(1).max(after);
         let start = match self.oldest(topic).await? {
-            // Everything behind it was there all the time.
+            // Nothing after `from` was removed while it was read.
             Some(oldest) if oldest <= from => from,
             Some(oldest) => {
-                // What was dropped while it was read may be missing among what was read before it.
+                // Publications that the stream has removed meanwhile may be missing among the entries before the oldest one.
                 let is_full = entries.len() as u64 >= limit
                     || entries.first().is_some_and(|first| first.position.offset() < oldest);
                 entries.retain(|entry| entry.position.offset() >= oldest);
@@ -187,14 +187,14 @@ impl Stream {
         if let Some(first) = entries.first_mut() {
             first.previous = start;
         }
-        // Messages that arrive from now on may have been read already, but none comes from before that.
+        // A subscription may deliver entries again that were read here, but none that is missing here.
         let read = entries.last().map_or(0, |last| last.position.offset()).max(start);
         let last = if is_whole { read.max(before.state.last_sequence) } else { read };
         Ok(Read { start: position(start), entries, position: position(last) })
     }
 }
 
-/// A message that the stream has republished.
+/// Parses a message that the stream has republished.
 pub(super) fn parse_message(epoch: Epoch, headers: Option<&HeaderMap>, payload: Bytes) -> Result<Entry, BoxError> {
     let number = |name| -> Result<u64, BoxError> {
         let value = headers.and_then(|headers| headers.get(name)).ok_or("a message without its sequence number")?;
@@ -211,7 +211,7 @@ fn config(subjects: &Subjects) -> Config {
         subjects: vec![subjects.logs()],
         max_messages_per_subject: KEPT,
         max_age: KEPT_WITHIN,
-        // Within this time what is published again is known.
+        // How long the server recognises a publication that is sent again.
         duplicate_window: Duration::from_secs(120),
         republish: Some(Republish { source: subjects.logs(), destination: subjects.all_live(), headers_only: false }),
         ..Config::default()
@@ -222,14 +222,14 @@ fn epoch(info: &Info) -> Epoch {
     Epoch::of(nanoseconds(info.created.unix_timestamp_nanos()), info.config.description.as_deref())
 }
 
-/// As the crate's times count, which can be before 1970.
+/// Converts a time of `async-nats`, which can be before 1970.
 fn nanoseconds(time: i128) -> u64 {
     u64::try_from(time).unwrap_or(0)
 }
 
 /// How many publications of a topic are kept.
 const KEPT: i64 = 1000;
-/// And how long.
+/// How long publications are kept.
 const KEPT_WITHIN: Duration = Duration::from_secs(300);
-/// How many are read at once.
+/// How many publications are read at once.
 const BATCH: usize = 256;

@@ -1,4 +1,4 @@
-//! What the stream and its subjects are called.
+//! The names of the stream and its subjects.
 
 use std::fmt::Write;
 
@@ -41,8 +41,8 @@ impl Subjects {
     }
 }
 
-/// The name as one token of a subject: what is not a letter or digit of ASCII, a hyphen or an underscore is `=` and its bytes in
-/// hexadecimal digits. The empty name is `=`. What would be too long for a server is `=-` and its SHA-1.
+/// Escapes a name as one token of a subject: each byte other than ASCII letters, digits, hyphens and underscores becomes `=` and
+/// two hexadecimal digits. The empty name becomes `=`, and a name that is too long for a server becomes `=-` and its SHA-1.
 fn token(name: &str) -> String {
     let mut token = String::with_capacity(name.len());
     for byte in name.bytes() {
@@ -59,7 +59,7 @@ fn token(name: &str) -> String {
     }
 }
 
-/// Servers take lines of up to 4 KiB, in which a subject may stand more than once.
+/// In bytes. Servers accept lines of up to 4 KiB, which can contain a subject more than once.
 const LONGEST: usize = 256;
 
 #[cfg(test)]

@@ -28,9 +28,10 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// # What it keeps
 ///
 /// Each topic is a stream, whose key is a [prefix](Self::prefix) and the topic's name. It keeps the last 1,000
-/// publications, or as many as the topic's [`History`](crate::History). The key expires after two minutes, or the time that
-/// the history keeps publications, without publications and members. A script adds to the stream and publishes to the
-/// channel of the same name in one step. One connection publishes, another one is subscribed.
+/// publications, or as many as the topic's [`History`](crate::History) if these are more. The key expires when there were no
+/// publications and members for two minutes, or for as long as the history keeps publications if that is longer. A script
+/// adds to the stream and publishes to the channel of the same name in one step. One connection publishes, another one is
+/// subscribed.
 ///
 /// A second key for each topic and server, which expires after an hour, has the number of the server's last publication, so
 /// that a publication that is sent again after a lost connection is published once.
@@ -105,5 +106,5 @@ impl fmt::Debug for Redis {
     }
 }
 
-/// Within this time a server answers, or counts as gone.
+/// If a server does not answer within this time, the session ends.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);

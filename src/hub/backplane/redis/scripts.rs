@@ -1,7 +1,7 @@
-//! What the server does in one step.
+//! The scripts that the server runs atomically.
 //!
 //! The identifier of a stream's entry is the position: the epoch, which is the time in milliseconds at which it began, and the
-//! offset. So a later epoch comes behind an earlier one, and readers that know only that one see it at once.
+//! offset. So the entries of a later epoch follow those of an earlier one, and a reader that knows the earlier one finds them.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ pub(super) struct Scripts {
     read: Script,
 }
 
-/// What the log of a topic has.
+/// A part of a topic's log.
 #[derive(Debug)]
 pub(super) struct Read {
-    /// Of the last publication.
+    /// The position of the last publication in the log.
     pub(super) position: Position,
     pub(super) entries: Vec<Entry>,
-    /// There may be more.
+    /// There may be more entries.
     pub(super) is_full: bool,
 }
 
@@ -47,21 +47,21 @@ impl Scripts {
     /// Publishes, unless it was published already.
     pub(super) fn publish(&self, key: &str, outgoing: &Outgoing, known: Option<Position>) -> Cmd {
         let Outgoing { id, envelope, retention, .. } = outgoing;
-        // No topic is meant to have such a name.
+        // A zero byte, so that it is not the key of another topic.
         let published = format!("{key}\0{:016x}", id.hub);
         let mut cmd = self.call(&self.publish, &[key, &published], known, *retention);
         cmd.arg(&envelope[..]).arg(id.number).arg(milliseconds(REMEMBERED));
         cmd
     }
 
-    /// Reads the log from the last publication on, and without one the last `count`.
+    /// Reads the log from the last publication on, or without one the last `count` entries in reverse order.
     pub(super) fn read(&self, key: &str, last: Option<Last>, count: usize, retention: Retention) -> Cmd {
         let mut cmd = self.call(&self.read, &[key], last.map(|last| last.position), retention);
         cmd.arg(if last.is_some() { PAGE } else { count.max(1) });
         cmd
     }
 
-    /// Begins a new epoch: what the stream has counts as behind.
+    /// Begins a new epoch. The offset that is passed is larger than any, so that the script treats the stream's end as lost.
     pub(super) fn begin_epoch(&self, key: &str, epoch: u64, retention: Retention) -> Cmd {
         let mut cmd = self.call(&self.read, &[key], Some(Position::new(epoch, LAST_OFFSET)), retention);
         cmd.arg(1);
@@ -80,7 +80,7 @@ impl Scripts {
     }
 }
 
-/// What [`Scripts::read`] brings.
+/// Parses the answer to [`Scripts::read`].
 pub(super) fn parse_read(value: Value) -> Result<Read, BoxError> {
     let (now, last, entries): (u64, String, Vec<(String, u64, Bytes)>) = from_redis_value(value)?;
     let is_full = entries.len() >= PAGE;
@@ -92,7 +92,7 @@ pub(super) fn parse_read(value: Value) -> Result<Read, BoxError> {
     Ok(Read { position: parse_id(&last)?, entries: entries.collect::<Result<_, BoxError>>()?, is_full })
 }
 
-/// A message of the channel of a topic.
+/// Parses a message of a topic's channel.
 pub(super) fn parse_message(payload: Bytes) -> Result<Entry, BoxError> {
     let space = memchr::memchr(b' ', &payload).ok_or("a message without a position")?;
     let position = parse_id(std::str::from_utf8(&payload[..space])?)?;
@@ -118,14 +118,14 @@ fn script(code: &str) -> Script {
 
 /// How many entries are read at once.
 const PAGE: usize = 128;
-/// For so long it is known up to which number a server has published to a topic. What was sent before a connection broke may come
-/// later than what is sent by the next one, as long as TCP sends it again.
+/// How long the number of a hub's last publication to a topic is stored. What was sent over a broken connection may arrive after
+/// what the next connection sends, for as long as TCP retransmits it.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
-/// Numbers of Lua are exact up to here.
+/// The largest offset: integers of Lua are exact up to here.
 const LAST_OFFSET: u64 = 1 << 53;
 
-/// Where the stream ends. Where that is before what the caller knows, the server has lost something: an epoch begins that is
-/// later than any before.
+/// The common beginning of both scripts: finds the end of the stream. If the caller knows a later position, the server has lost
+/// something: then an epoch begins that is later than any before.
 const LAST: &str = r"
 local key, known_epoch, known_offset = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local count, time_to_live = ARGV[3], tonumber(ARGV[4])

@@ -1,4 +1,4 @@
-//! Two connections: one for commands, and one that listens.
+//! A session with a Redis server: one connection for commands, and one for subscriptions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::error::BoxError;
 use crate::hub::backplane::remote::{Change, Entry, Followers, Link, Session, next};
 use crate::hub::position::Position;
 
-/// Both, and the streams.
+/// Both connections, and the streams.
 #[expect(missing_debug_implementations, reason = "the type is unreachable")]
 pub struct RedisSession {
     commands: MultiplexedConnection,
@@ -22,7 +22,7 @@ pub struct RedisSession {
     log: Log,
 }
 
-/// The streams.
+/// The streams of the topics.
 #[derive(Clone)]
 struct Log {
     prefix: String,
@@ -46,7 +46,7 @@ impl Session for RedisSession {
     async fn serve(self, link: &Link, followers: &mut Followers) -> Result<(), BoxError> {
         let Self { commands, subscriptions, messages, log } = self;
         let mut following = Following { commands: commands.clone(), subscriptions, log: log.clone(), link, followers };
-        // Before anything is published: more may wait than the server keeps.
+        // The logs are read before anything is published: what the outbox has could displace unread publications from them.
         following.start().await?;
         tokio::select! {
             end = log.publish(commands, link) => end,
@@ -60,11 +60,11 @@ impl Log {
         format!("{}{topic}", self.prefix)
     }
 
-    /// Publishes what waits.
+    /// Publishes what is in the outbox.
     async fn publish(&self, mut commands: MultiplexedConnection, link: &Link) -> Result<(), BoxError> {
         loop {
             let batch = link.batch().await;
-            // In one step: what the server refuses for a while, it refuses for all, so that nothing overtakes it.
+            // In one transaction: a temporary error then concerns all of them, so that none is stored before an earlier one.
             let mut pipe = pipe();
             pipe.atomic().ignore_errors();
             for outgoing in &batch {
@@ -85,7 +85,7 @@ impl Log {
     }
 }
 
-/// What the server will do later. All else it will never do.
+/// Whether the same command can succeed later.
 fn is_temporary(error: &RedisError) -> bool {
     const CODES: [&str; 11] = [
         "BUSY",
@@ -101,14 +101,14 @@ fn is_temporary(error: &RedisError) -> bool {
         "TRYAGAIN",
     ];
     let is_temporary = |code| match code {
-        // Before version 7, the error of a command in a script is in the script's.
+        // Before version 7, the code of a command's error in a script is within the text of the script's error.
         "ERR" => CODES.iter().any(|code| error.to_string().contains(&format!("-{code} "))),
         code => CODES.contains(&code),
     };
     error.is_io_error() || error.code().is_none_or(is_temporary)
 }
 
-/// The topics that are followed, and how they hear of what is published.
+/// Receives what is published to the followed topics.
 struct Following<'a> {
     commands: MultiplexedConnection,
     subscriptions: PubSubSink,
@@ -118,7 +118,7 @@ struct Following<'a> {
 }
 
 impl Following<'_> {
-    /// Follows what the session before did.
+    /// Follows the topics of the session before.
     async fn start(&mut self) -> Result<(), BoxError> {
         let known = self.followers.names();
         self.follow(&known).await
@@ -146,7 +146,7 @@ impl Following<'_> {
                         }
                     }
                 }
-                // Whether the server is there.
+                // Fails if the server does not answer any more.
                 _ = beats.tick() => drop(timeout(RESPONSE_TIMEOUT, self.subscriptions.ping::<Value>()).await??),
                 _ = renewals.tick() => self.renew().await?,
             }
@@ -174,7 +174,7 @@ impl Following<'_> {
         Ok(())
     }
 
-    /// Listens to these topics, and then reads what was published until then.
+    /// Subscribes to these topics, and then reads what was published before.
     async fn follow(&mut self, names: &[Arc<str>]) -> Result<(), BoxError> {
         for names in names.chunks(CHUNK) {
             let channels: Vec<_> = names.iter().map(|name| self.log.key(name)).collect();
@@ -186,16 +186,16 @@ impl Following<'_> {
 
     /// Reads what these topics have missed.
     async fn read(&mut self, names: &[Arc<str>]) -> Result<(), BoxError> {
-        let mut behind = names.to_vec();
-        while !behind.is_empty() {
-            behind = self.read_page(behind).await?;
+        let mut unfinished = names.to_vec();
+        while !unfinished.is_empty() {
+            unfinished = self.read_page(unfinished).await?;
         }
         Ok(())
     }
 
-    /// Reads the next of what these topics have missed, and returns those that may have missed more.
+    /// Reads the next page of what each of these topics has missed, and returns the topics that may have missed more.
     async fn read_page(&mut self, names: Vec<Arc<str>>) -> Result<Vec<Arc<str>>, BoxError> {
-        let mut behind = Vec::new();
+        let mut unfinished = Vec::new();
         let mut pipe = pipe();
         pipe.ignore_errors();
         let mut asked = Vec::new();
@@ -214,7 +214,7 @@ impl Following<'_> {
             }
         }
         if asked.is_empty() {
-            return Ok(behind);
+            return Ok(unfinished);
         }
         let answers: Vec<Value> = pipe.query_async(&mut self.commands).await?;
         for (name, answer) in asked.into_iter().zip(answers) {
@@ -237,15 +237,15 @@ impl Following<'_> {
             } else if follower.catch_up(self.link, read.entries).is_err() {
                 self.begin_epoch(&name).await?;
             } else if read.is_full {
-                behind.push(name);
+                unfinished.push(name);
             } else {
                 follower.caught_up(read.position);
             }
         }
-        Ok(behind)
+        Ok(unfinished)
     }
 
-    /// The log has diverged from what this topic knows.
+    /// Begins a new epoch of a topic, whose log has diverged from what was received.
     async fn begin_epoch(&mut self, name: &Arc<str>) -> Result<(), BoxError> {
         let Some(follower) = self.followers.get_mut(name) else { return Ok(()) };
         let (Some(last), Some(topic)) = (follower.last(), follower.topic()) else { return Ok(()) };
@@ -253,25 +253,25 @@ impl Following<'_> {
         let command = self.log.scripts.begin_epoch(&key, last.position.epoch(), topic.retention());
         let read = parse_read(command.query_async(&mut self.commands).await?)?;
         follower.skip_to(Position::new(read.position.epoch(), 0));
-        // What others have published since.
+        // Others may have published since. Boxed, because reading can begin an epoch: the two functions call each other.
         Box::pin(self.read(std::slice::from_ref(name))).await
     }
 
-    /// Keeps the streams of quiet topics: reading does.
+    /// Keeps the streams of topics without publications from expiring: reading them does.
     async fn renew(&mut self) -> Result<(), BoxError> {
         for names in self.followers.names().chunks(CHUNK) {
-            // Later entries are announced by the channel.
+            // One page is enough: the channel announces what is published.
             self.read_page(names.to_vec()).await?;
         }
         Ok(())
     }
 }
 
-/// How often the server is asked whether it is there.
+/// How often a ping is sent to the server.
 const BEAT: Duration = Duration::from_secs(5);
 /// A third of the shortest time for which it keeps a topic.
 const RENEWAL: Duration = Duration::from_secs(40);
-/// How many topics are asked for at once.
+/// How many topics are read with one pipeline.
 const CHUNK: usize = 128;
 
 #[cfg(test)]
@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_refuses_for_a_while_is_told_from_what_it_refuses_for_good() {
+    fn temporary_errors_are_distinguished_from_permanent_ones() {
         for (answer, expected) in [
             ("-OOM command not allowed when used memory > 'maxmemory'.", true),
             ("-NOSCRIPT No matching script. Please use EVAL.", true),

@@ -1,4 +1,4 @@
-//! What a broker is for the rest.
+//! The traits that a broker implements.
 
 use std::future::Future;
 
@@ -23,8 +23,8 @@ pub trait Connect: Send + Sync + 'static {
 
 /// A connection to a broker.
 pub trait Session: Send {
-    /// Publishes what waits, and brings what is published to the topics that are followed, until something fails. What is then
-    /// not yet known to be published is published again in the next session.
+    /// Publishes what is in the outbox, and passes what is published to the followed topics, until something fails. Publications
+    /// that the broker has not confirmed by then are published again by the next session.
     #[expect(private_interfaces, reason = "the trait is sealed by being unreachable")]
     fn serve(self, link: &Link, followers: &mut Followers) -> impl Future<Output = Result<(), BoxError>> + Send;
 }

@@ -1,4 +1,4 @@
-//! A publication as the broker keeps it.
+//! The format in which a broker stores publications.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -6,7 +6,7 @@ use crate::hub::publication::Draft;
 use crate::message::{Message, MessageKind};
 use crate::text::Text;
 
-/// A publication, who published it, and a number that this hub gives no other.
+/// A publication and its identifier. Integers are in network byte order.
 ///
 /// ```text
 /// version u8, flags u8, hub u64, number u64, [connection that does not get it u64], [length u32, key], message
@@ -17,16 +17,16 @@ pub(in crate::hub::backplane) struct Envelope {
     pub(super) draft: Draft,
 }
 
-/// Which publication, of all that all hubs have made.
+/// Identifies a publication among those of all hubs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::hub::backplane) struct EnvelopeId {
     pub(in crate::hub::backplane) hub: u64,
-    /// Of two publications of a hub to a topic, the later one has the larger number.
+    /// Grows with each publication of the hub to a topic.
     pub(in crate::hub::backplane) number: u64,
 }
 
 impl EnvelopeId {
-    /// Of an envelope, or of its beginning up to the end of [`Envelope::ID`].
+    /// Reads the identifier from an envelope, or from its beginning up to the end of [`Envelope::ID`].
     pub(super) fn of(mut envelope: &[u8]) -> Option<Self> {
         if envelope.try_get_u8().ok()? != VERSION {
             return None;
@@ -37,7 +37,7 @@ impl EnvelopeId {
 }
 
 impl Envelope {
-    /// The bytes with which all envelopes of one publication begin, and no others.
+    /// The bytes of an envelope that have its identifier.
     pub(in crate::hub::backplane) const ID: std::ops::Range<usize> = 2..18;
 
     pub(super) fn new(id: EnvelopeId, draft: Draft) -> Self {
@@ -69,14 +69,14 @@ impl Envelope {
         bytes.freeze()
     }
 
-    /// Stands in a log where this publication is lost. It has its identifier, so that the broker keeps one of both.
+    /// A notice that takes the place of a lost publication. It has the same identifier, so that the broker stores only one of them.
     pub(super) fn lost(id: EnvelopeId) -> Bytes {
         let mut bytes = BytesMut::with_capacity(Self::ID.end);
         put_header(&mut bytes, LOST, id);
         bytes.freeze()
     }
 
-    /// `None`: it is [lost](Self::lost), or from something else.
+    /// Returns `None` for a [notice](Self::lost), and for bytes that are not an envelope.
     pub(super) fn decode(mut bytes: Bytes) -> Option<Self> {
         let id = EnvelopeId::of(&bytes)?;
         let flags = bytes[1];
@@ -130,7 +130,7 @@ mod tests {
             let decoded = Envelope::decode(encoded.clone()).unwrap();
             prop_assert_eq!(decoded.id, EnvelopeId { hub, number });
             prop_assert_eq!(format!("{:?}", decoded.draft), format!("{draft:?}"));
-            // Cut off anywhere in front of the message it is none.
+            // It is not an envelope if it is truncated before the message.
             for len in 0..Envelope::ID.end {
                 prop_assert!(Envelope::decode(encoded.slice(..len)).is_none());
             }

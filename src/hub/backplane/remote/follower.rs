@@ -1,4 +1,4 @@
-//! The topics that follow the log of the broker, and up to which position each has it.
+//! The topics that follow the broker's log, and the last position of each.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -21,7 +21,7 @@ use crate::spare::shrink;
 pub(in crate::hub::backplane) struct Followers(HashMap<Arc<str>, Follower>);
 
 impl Followers {
-    /// Takes a request. What is then to be done, if anything.
+    /// Applies a request. Returns what the session has to do.
     pub(in crate::hub::backplane) fn change(&mut self, request: Request) -> Option<Change> {
         match request {
             Request::CatchUp(topic) => {
@@ -35,7 +35,7 @@ impl Followers {
                 self.0.insert(name.clone(), Follower::new(topic));
                 Some(Change::Follow(name))
             }
-            // There may be another topic of that name by now.
+            // A new topic with this name may have replaced it.
             Request::Unfollow { name, topic } => {
                 self.0.get(&name).filter(|follower| follower.topic.as_ptr().addr() == topic)?;
                 self.0.remove(&name);
@@ -49,7 +49,7 @@ impl Followers {
         self.0.keys().cloned().collect()
     }
 
-    /// The last publication of all topics within this epoch.
+    /// The last publication, among those of all topics, in this epoch.
     #[cfg(feature = "nats")]
     pub(in crate::hub::backplane) fn newest(&self, epoch: u64) -> Option<Last> {
         let lasts = self.0.values().filter_map(|follower| follower.last);
@@ -62,30 +62,30 @@ impl Followers {
     }
 }
 
-/// What a session is to do with the topic of this name.
+/// What a session has to do with the topic of this name.
 #[derive(Clone, Debug)]
 pub(in crate::hub::backplane) enum Change {
-    /// It is followed from now on.
+    /// Subscribe to it, and read its log.
     Follow(Arc<str>),
-    /// Its log is to be read.
+    /// Read its log.
     Read(Arc<str>),
-    /// It is not followed any more.
+    /// Unsubscribe from it.
     Unfollow(Arc<str>),
 }
 
-/// One topic, and the last publication that it knows of. Sans-I/O.
+/// One topic, and the last publication that it has received. Sans-I/O.
 ///
-/// 1. Until [`load`](Self::load), nothing is handed to the topic. From then on it is handed everything, in order, or a gap.
-/// 2. A new publication is taken where it comes right behind the last one. Else the log is read, from the last one on.
-/// 3. Where the log has another publication in the place of the last one, it has [diverged](Diverged): the broker has lost its end
-///    and others have published since. A new epoch is due, as positions mean two things now.
-/// 4. A publication that the log has twice is handed over once, unless there is a gap between both.
+/// 1. Until [`load`](Self::load), nothing is passed to the topic. From then on it gets every publication in order, or a gap.
+/// 2. A new publication is accepted if it follows the last one directly. Otherwise the log must be read, from the last one on.
+/// 3. If the log has another publication at the position of the last one, it has [diverged](Diverged): the broker has lost the end
+///    of its log, and others have published since. A new epoch must begin, or a position would identify two publications.
+/// 4. A publication that is twice in the log is passed on once, unless there is a gap between both.
 #[derive(Debug)]
 pub(in crate::hub::backplane) struct Follower {
     topic: Weak<TopicInner>,
     last: Option<Last>,
     received: Received,
-    /// The last of the members that wait until the log was read.
+    /// The last member that waits until the log was read.
     awaited_by: Option<FeedId>,
 }
 
@@ -93,7 +93,7 @@ pub(in crate::hub::backplane) struct Follower {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::hub::backplane) struct Last {
     pub(in crate::hub::backplane) position: Position,
-    /// `None`: there was none yet, or it is not known.
+    /// `None` if nothing was published yet, or if it was not received.
     id: Option<EnvelopeId>,
 }
 
@@ -101,14 +101,14 @@ pub(in crate::hub::backplane) struct Last {
 #[derive(Clone, Debug)]
 pub(in crate::hub::backplane) struct Entry {
     pub(in crate::hub::backplane) position: Position,
-    /// The offset of the one before it.
+    /// The offset of the publication before it.
     pub(in crate::hub::backplane) previous: u64,
-    /// Empty where an epoch begins.
+    /// Empty if the entry only marks the beginning of an epoch.
     pub(in crate::hub::backplane) envelope: Bytes,
     pub(in crate::hub::backplane) age: Duration,
 }
 
-/// See [`Follower`].
+/// The log has another publication at the position of the last one that was received: see [`Follower`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::hub::backplane) struct Diverged;
 
@@ -117,7 +117,7 @@ impl Follower {
         Self { topic, last: None, received: Received::default(), awaited_by: None }
     }
 
-    /// The last publication that the topic knows of. `None`: it is to be loaded.
+    /// The last publication that was received. `None`: the topic is not loaded.
     pub(in crate::hub::backplane) fn last(&self) -> Option<Last> {
         self.last
     }
@@ -127,7 +127,7 @@ impl Follower {
         self.topic.upgrade()
     }
 
-    /// What the broker keeps: publications behind `start` without a gap between them. What comes next comes behind `position`.
+    /// Loads what the broker keeps: all publications after `start`. Later publications come after `position`.
     pub(in crate::hub::backplane) fn load(
         &mut self,
         link: &Link,
@@ -157,12 +157,12 @@ impl Follower {
             }
         }
         self.last = Some(last);
-        // What members wait for that know a later position is asked for again.
+        // For members that know a later position, the topic requests another reading.
         self.awaited_by = None;
         topic.load(loaded, || link.release(&topic.name));
     }
 
-    /// A publication that was just made. `false`: others come before it, and the log is to be read.
+    /// Receives a publication that was just made. Returns `false` if publications before it are missing: the log must be read.
     pub(in crate::hub::backplane) fn receive(&mut self, link: &Link, entry: Entry) -> bool {
         let Some(last) = self.last else { return true };
         let is_same_epoch = entry.position.epoch() == last.position.epoch();
@@ -176,7 +176,7 @@ impl Follower {
         is_next
     }
 
-    /// What the log has from the last publication on.
+    /// Receives what the log has from the last publication on, that one included.
     pub(in crate::hub::backplane) fn catch_up(&mut self, link: &Link, entries: Vec<Entry>) -> Result<(), Diverged> {
         for entry in entries {
             let Some(last) = self.last else { return Ok(()) };
@@ -200,7 +200,7 @@ impl Follower {
         self.awaited_by.is_some()
     }
 
-    /// The log was read to its end, which was here.
+    /// Called when the log was read to its end.
     pub(in crate::hub::backplane) fn caught_up(&mut self, end: Position) {
         if let Some(last) = self.awaited_by.take()
             && let Some(topic) = self.topic()
@@ -209,10 +209,10 @@ impl Follower {
         }
     }
 
-    /// What comes before this position is lost.
+    /// Called when publications up to this position are lost.
     pub(in crate::hub::backplane) fn skip_to(&mut self, position: Position) {
         self.last = Some(Last { position, id: None });
-        // Members that miss what was received before are to get it.
+        // What was received before the gap may not be in a member's replay, so it is passed on if it comes again.
         self.received = Received::default();
         if let Some(topic) = self.topic() {
             topic.skip_to(position);
@@ -239,13 +239,14 @@ impl Follower {
 }
 
 impl Last {
-    /// Whether this is it, or its beginning, as far as is known.
+    /// Whether this is the same publication, from its envelope or the beginning of it. `true` if its identifier is not known.
     pub(in crate::hub::backplane) fn is(&self, envelope: &[u8]) -> bool {
         self.id.is_none() || EnvelopeId::of(envelope) == self.id
     }
 }
 
 impl Entry {
+    /// The position of the publication before it.
     pub(in crate::hub::backplane) fn before(&self) -> Position {
         Position::new(self.position.epoch(), self.previous)
     }

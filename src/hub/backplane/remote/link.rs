@@ -1,4 +1,4 @@
-//! What topics and the session have between them.
+//! What the topics of a hub and its session share.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,20 +20,23 @@ use crate::hub::from_broker::Retention;
 use crate::hub::publication::Draft;
 use crate::hub::topic_inner::TopicInner;
 
-/// The hub's end of the link to a broker. When this is dropped, the task publishes what waits, and ends.
+/// The hub's handle to the task that talks to the broker. When it is dropped, the task publishes what is in the outbox, and ends.
 pub(in crate::hub) struct Remote {
     link: Arc<Link>,
     closed: CancellationToken,
 }
 
-/// What the hub has for the broker.
+/// The publications and requests of a hub for its session.
 pub(in crate::hub::backplane) struct Link {
-    /// Chosen at random. Numbers of connections are valid in this hub only.
+    /// A random number that identifies this hub among those with the same broker.
     hub: u64,
-    numbers: AtomicU64,
+    next_number: AtomicU64,
     state: Mutex<State>,
+    /// Notified when the outbox has something to publish.
     outgoing: Notify,
+    /// Notified when the outbox is empty.
     drained: Notify,
+    /// Notified of requests.
     requested: Notify,
 }
 
@@ -51,29 +54,18 @@ impl Remote {
     pub(in crate::hub::backplane) fn start(broker: impl Connect, budget: &Budget) -> Self {
         let link = Arc::new(Link {
             hub: rand::random(),
-            numbers: AtomicU64::new(0),
+            next_number: AtomicU64::new(0),
             state: Mutex::new(State { outbox: Outbox::new(budget), requests: Requests::default() }),
             outgoing: Notify::new(),
             drained: Notify::new(),
             requested: Notify::new(),
         });
         let closed = CancellationToken::new();
-        let serving = (link.clone(), closed.clone());
-        tokio::spawn(async move {
-            let (link, closed) = serving;
-            let dropped = async {
-                closed.cancelled().await;
-                let _ = timeout(DRAIN_TIME, link.drained()).await;
-            };
-            tokio::select! {
-                () = dropped => {}
-                () = reconnect::run(broker, &link) => {}
-            }
-        });
+        tokio::spawn(serve(broker, link.clone(), closed.clone()));
         Self { link, closed }
     }
 
-    /// Hands a publication over.
+    /// Adds a publication to the outbox.
     pub(in crate::hub::backplane) fn publish(&self, topic: &Arc<TopicInner>, draft: Draft) -> Result<(), Error> {
         topic.publish_in_order(|retention, hold_back| self.link.push(topic, draft, retention, hold_back))
     }
@@ -91,11 +83,23 @@ impl Remote {
     }
 
     pub(in crate::hub::backplane) fn unfollow(&self, topic: &TopicInner) {
-        // None of its members waits for the broker's answer any more.
+        // A topic that is dropped has no member that waits for it to be loaded.
         self.link.release_dropped(topic);
         if topic.is_followed() {
             self.link.request(|requests| requests.unfollow(topic));
         }
+    }
+}
+
+/// The task. It ends when the hub is dropped, and what was published is sent or [`DRAIN_TIME`] has passed.
+async fn serve(broker: impl Connect, link: Arc<Link>, closed: CancellationToken) {
+    let hub_dropped = async {
+        closed.cancelled().await;
+        let _ = timeout(DRAIN_TIME, link.drained()).await;
+    };
+    tokio::select! {
+        () = hub_dropped => {}
+        () = reconnect::run(broker, &link) => {}
     }
 }
 
@@ -109,8 +113,8 @@ impl Link {
         self.requested.notify_one();
     }
 
-    /// Has a publication wait for the broker. The topic may be locked: it alone decides what is before what.
-    /// `hold_back`: until [`release`](Self::release).
+    /// Adds a publication to the outbox. Called with the topic locked, so that publications of a topic have one order. For
+    /// `hold_back` see [`Outbox::push`].
     fn push(&self, topic: &Arc<TopicInner>, draft: Draft, retention: Retention, hold_back: bool) -> Result<(), Error> {
         let id = self.next_id();
         let envelope = Envelope::new(id, draft).encode();
@@ -121,35 +125,35 @@ impl Link {
         Ok(())
     }
 
-    /// What this topic has held back can be published.
+    /// Lets the held-back publications of a topic be published.
     pub(super) fn release(&self, topic: &str) {
         self.lock().outbox.release(topic);
         self.outgoing.notify_one();
     }
 
-    /// What this topic has held back can be published: it was dropped.
+    /// As [`release`](Self::release), for a topic that was dropped.
     fn release_dropped(&self, topic: &TopicInner) {
         self.lock().outbox.release_dropped(&topic.name, topic);
         self.outgoing.notify_one();
     }
 
-    /// A publication of the broker's log, as connections of this hub get it.
+    /// Converts a publication of the broker's log for the connections of this hub.
     pub(super) fn draft(&self, envelope: Envelope) -> Draft {
         let Envelope { id, mut draft } = envelope;
-        // Other hubs have other connections with the same numbers.
+        // In other hubs, this number is that of another connection.
         draft.except = draft.except.filter(|_| id.hub == self.hub);
         draft
     }
 
-    /// A topic has read the broker's log up to this publication. If it is one of this hub's, it is not sent again, though the broker's
-    /// answer may be lost.
+    /// Called when a topic has received this publication from the broker's log. If this hub has published it, that confirms it as
+    /// the broker's answer does, which may have been lost with a connection.
     pub(super) fn seen(&self, id: EnvelopeId) {
         if id.hub == self.hub {
             self.published(id);
         }
     }
 
-    /// Waits for requests, and takes them. Cancel-safe.
+    /// Waits for requests, and removes them. Cancel-safe.
     pub(in crate::hub::backplane) async fn requests(&self) -> Vec<Request> {
         loop {
             let requests = self.lock().requests.take();
@@ -171,7 +175,7 @@ impl Link {
         }
     }
 
-    /// Waits until nothing waits.
+    /// Waits until the outbox is empty.
     async fn drained(&self) {
         loop {
             let drained = self.drained.notified();
@@ -182,7 +186,7 @@ impl Link {
         }
     }
 
-    /// This publication of a [`batch`](Self::batch) is in the broker's log.
+    /// Removes a publication of a [`batch`](Self::batch) that is in the broker's log.
     pub(in crate::hub::backplane) fn published(&self, id: EnvelopeId) {
         let mut state = self.lock();
         let lost = state.outbox.published(id);
@@ -196,15 +200,15 @@ impl Link {
         }
     }
 
-    /// This publication of a [`batch`](Self::batch) is refused for good.
+    /// Removes a publication of a [`batch`](Self::batch) that the broker will never accept.
     pub(in crate::hub::backplane) fn refused(&self, id: EnvelopeId) {
         let mut state = self.lock();
         state.outbox.remove(id);
         self.notify_drained(&state);
     }
 
-    /// This publication of a [`batch`](Self::batch) is in the broker's log, and what was published before it is behind it. Members
-    /// get a gap.
+    /// Called when the broker's log has a publication of a [`batch`](Self::batch) before earlier ones of its topic. Members get a
+    /// gap.
     #[cfg(feature = "nats")]
     pub(in crate::hub::backplane) fn overtook(&self, id: EnvelopeId) {
         self.lock().outbox.overtook(id, self.next_id());
@@ -212,7 +216,7 @@ impl Link {
     }
 
     fn next_id(&self) -> EnvelopeId {
-        EnvelopeId { hub: self.hub, number: self.numbers.fetch_add(1, Ordering::Relaxed) }
+        EnvelopeId { hub: self.hub, number: self.next_number.fetch_add(1, Ordering::Relaxed) }
     }
 
     fn notify_drained(&self, state: &State) {
@@ -234,5 +238,5 @@ impl fmt::Debug for Remote {
     }
 }
 
-/// How long what was published may take once the hub is dropped.
+/// How long publications can still be sent after the hub was dropped.
 const DRAIN_TIME: Duration = Duration::from_secs(5);

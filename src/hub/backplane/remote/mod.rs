@@ -1,10 +1,11 @@
-//! What all brokers have in common: what waits to be published, which topics are followed, and connecting again.
+//! What all brokers have in common: the queue of publications, the topics that are followed, and reconnecting.
 //!
 //! ```text
 //! publish ──► Outbox ──► session ──► broker ──► session ──► Follower ──► TopicInner
 //! ```
 //!
-//! A broker is a log of envelopes for each topic, a way to hear of new ones, and a task for both: [`Broker`], [`Session`].
+//! A broker stores a log of envelopes for each topic, and announces new ones. One task for each hub opens sessions ([`Connect`]),
+//! one after the other; a [`Session`] publishes, reads logs, and receives announcements.
 
 mod broker;
 mod envelope;

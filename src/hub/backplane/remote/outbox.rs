@@ -1,4 +1,4 @@
-//! What waits for the broker.
+//! The queue of publications for the broker.
 
 use std::collections::{HashMap, VecDeque};
 use std::ptr;
@@ -14,25 +14,26 @@ use crate::hub::position::Position;
 use crate::hub::topic_inner::TopicInner;
 use crate::spare::shrink;
 
-/// Publications in the order in which they were made, until the broker has them. At most [`MAX`] bytes, or one publication.
+/// Publications in the order in which they were made, until the broker has confirmed them. At most [`MAX_BYTES`], or one
+/// publication.
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: VecDeque<Outgoing>,
-    /// By topic: the publications that come behind the broker's answer, because members wait for that.
+    /// By topic: publications that are queued once the topic is loaded, because its members wait for that.
     held_back: HashMap<Arc<str>, Vec<HeldBack>>,
     size: usize,
     charge: Charge,
 }
 
-/// A publication that waits in front of the queue.
+/// A publication that is not yet in the queue.
 #[derive(Debug)]
 struct HeldBack {
     outgoing: Outgoing,
-    /// It waits for the broker's answer itself. Others only follow one that does, in the order of their topic.
+    /// Whether it must wait until its topic is loaded. Otherwise it waits only to keep the order of the topic.
     waits: bool,
 }
 
-/// A publication on its way to the broker.
+/// A publication that is sent to the broker.
 #[derive(Clone, Debug)]
 pub(in crate::hub::backplane) struct Outgoing {
     pub(in crate::hub::backplane) topic: Arc<str>,
@@ -43,7 +44,7 @@ pub(in crate::hub::backplane) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The last position of the topic, where this server knows it: the broker's log must not end before it.
+    /// The last position of the topic that this server knows. If the broker's log ends before it, the broker has lost data.
     pub(in crate::hub::backplane) fn known_position(&self) -> Option<Position> {
         self.inner.upgrade()?.known_position()
     }
@@ -58,10 +59,10 @@ impl Outbox {
         Self { queue: VecDeque::new(), held_back: HashMap::new(), size: 0, charge: budget.charge() }
     }
 
-    /// Takes a publication. `hold_back`: until [`release`](Self::release), as are those of the topic that come behind it.
+    /// Adds a publication. With `hold_back`, it and later ones of its topic are not queued until [`release`](Self::release).
     pub(super) fn push(&mut self, outgoing: Outgoing, hold_back: bool) -> Result<(), Error> {
         let size = self.size + outgoing.size();
-        if (size > MAX && self.size > 0) || !self.charge.raise(size) {
+        if (size > MAX_BYTES && self.size > 0) || !self.charge.raise(size) {
             self.charge.lower(self.size);
             return Err(Error::with_source(ErrorKind::BudgetExceeded, "too much waits for the broker"));
         }
@@ -76,14 +77,14 @@ impl Outbox {
         Ok(())
     }
 
-    /// What this topic has held back can be published.
+    /// Queues the held-back publications of a topic.
     pub(super) fn release(&mut self, topic: &str) {
         let held_back = self.held_back.remove(topic).into_iter().flatten();
         self.queue.extend(held_back.map(|held_back| held_back.outgoing));
         shrink(&mut self.held_back);
     }
 
-    /// This topic was dropped: what it has held back can be published. There may be another of its name by now.
+    /// Queues the held-back publications of a topic that was dropped, but not those of a new topic with its name.
     pub(super) fn release_dropped(&mut self, name: &str, topic: *const TopicInner) {
         let Some(held_back) = self.held_back.get_mut(name) else { return };
         let waits = |held_back: &HeldBack| held_back.waits && !ptr::eq(held_back.outgoing.inner.as_ptr(), topic);
@@ -93,19 +94,19 @@ impl Outbox {
         }
     }
 
-    /// The first ones, which stay.
+    /// The first publications of the queue, which stay in it.
     pub(super) fn batch(&self) -> Vec<Outgoing> {
         let mut size = 0;
         let is_within = |outgoing: &&Outgoing| {
-            let fits = size < BATCH_BYTES;
+            let fits = size < MAX_BATCH_BYTES;
             size += outgoing.size();
             fits
         };
-        self.queue.iter().take(BATCH).take_while(is_within).cloned().collect()
+        self.queue.iter().take(MAX_BATCH).take_while(is_within).cloned().collect()
     }
 
-    /// This one of a [`batch`](Self::batch) is in the broker's log. Earlier ones of its topic that still wait would come behind it:
-    /// a notice that they are lost replaces them. Returns how many these are.
+    /// Removes a publication of a [`batch`](Self::batch) that is in the broker's log. Earlier ones of its topic that are still
+    /// queued can no longer get their place before it: each is replaced by a notice that it is lost. Returns their number.
     pub(super) fn published(&mut self, id: EnvelopeId) -> usize {
         let Some(index) = self.index(id) else { return 0 };
         let mut lost = 0;
@@ -119,7 +120,7 @@ impl Outbox {
         lost
     }
 
-    /// This one of a [`batch`](Self::batch) is done with. Nothing happens where it is so already.
+    /// Removes a publication of a [`batch`](Self::batch), if it is still queued.
     pub(super) fn remove(&mut self, id: EnvelopeId) {
         let removed = self.index(id).and_then(|index| self.queue.remove(index));
         self.size -= removed.as_ref().map_or(0, Outgoing::size);
@@ -129,8 +130,8 @@ impl Outbox {
         }
     }
 
-    /// This one of a [`batch`](Self::batch) is in the broker's log, and earlier ones of its topic are behind it. A notice of the gap,
-    /// with this new identifier, is published.
+    /// Replaces a publication of a [`batch`](Self::batch) by a notice of a gap with a new identifier: the broker's log has it
+    /// before earlier publications of its topic.
     #[cfg(feature = "nats")]
     pub(super) fn overtook(&mut self, id: EnvelopeId, notice: EnvelopeId) {
         if let Some(index) = self.index(id) {
@@ -138,6 +139,7 @@ impl Outbox {
         }
     }
 
+    /// Replaces a publication by a notice that it is lost.
     fn lose(&mut self, index: usize, id: EnvelopeId) {
         let outgoing = &mut self.queue[index];
         self.size -= outgoing.size();
@@ -146,23 +148,23 @@ impl Outbox {
         self.charge.lower(self.size);
     }
 
-    /// Where in the queue it is. What is on its way is among the first ones.
+    /// Its index in the queue. What was sent to the broker is among the first [`MAX_BATCH`].
     fn index(&self, id: EnvelopeId) -> Option<usize> {
-        self.queue.iter().take(BATCH).position(|outgoing| outgoing.id == id)
+        self.queue.iter().take(MAX_BATCH).position(|outgoing| outgoing.id == id)
     }
 
-    /// Whether nothing can be published now.
+    /// Whether the queue is empty. Held-back publications do not count.
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 }
 
-/// How many bytes wait at most: some seconds of a busy hub.
-const MAX: usize = 16 * 1024 * 1024;
-/// How many publications are on their way at once.
-const BATCH: usize = 256;
-/// How many bytes are on their way at once.
-const BATCH_BYTES: usize = 512 * 1024;
+/// How many bytes the outbox stores: some seconds of a busy hub.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// How many publications are sent to the broker before its answer is awaited. [`Received`](super::received::Received) relies on it.
+const MAX_BATCH: usize = 256;
+/// How many bytes are sent to the broker before its answer is awaited; the last publication may exceed it.
+const MAX_BATCH_BYTES: usize = 512 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -180,13 +182,9 @@ mod tests {
             topic: topic.into(),
             inner: Weak::new(),
             id: id(number),
-            envelope: Envelope::new(id(number), draft(size)).encode(),
+            envelope: Envelope::new(id(number), Draft::new(vec![0; size].into())).encode(),
             retention: Retention { count: 1, within: std::time::Duration::ZERO },
         }
-    }
-
-    fn draft(size: usize) -> Draft {
-        Draft { message: vec![0; size].into(), key: None, except: None, latest: false }
     }
 
     fn id(number: u64) -> EnvelopeId {
@@ -197,8 +195,8 @@ mod tests {
     fn what_waits_is_bounded_and_charged() {
         let budget = Budget::new(100 * 1024 * 1024);
         let mut outbox = Outbox::new(&budget);
-        // One is taken whatever its size.
-        outbox.push(outgoing(1, 2 * MAX), false).unwrap();
+        // An empty outbox accepts a publication of any size.
+        outbox.push(outgoing(1, 2 * MAX_BYTES), false).unwrap();
         assert_eq!(outbox.push(outgoing(2, 1), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
         outbox.remove(id(1));
         assert_eq!(budget.used(), 0);
@@ -207,7 +205,7 @@ mod tests {
         }
         assert_eq!(outbox.push(outgoing(15, 1024 * 1024), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
         assert!((15..16).contains(&(budget.used() / (1024 * 1024))), "{}", budget.used());
-        // The process has no more.
+        // A budget that is smaller than the publication.
         let budget = Budget::new(1000);
         let mut outbox = Outbox::new(&budget);
         assert_eq!(outbox.push(outgoing(1, 1000), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
@@ -217,15 +215,15 @@ mod tests {
     #[test]
     fn exactly_16_mib_may_wait() {
         let mut outbox = Outbox::new(&Budget::new(usize::MAX));
-        let half = MAX / 2 - outgoing(0, 0).size();
+        let half = MAX_BYTES / 2 - outgoing(0, 0).size();
         outbox.push(outgoing(1, half), false).unwrap();
         assert_eq!(outbox.push(outgoing(2, half + 1), false).unwrap_err().kind(), ErrorKind::BudgetExceeded);
         outbox.push(outgoing(2, half), false).unwrap();
-        assert_eq!(MAX, 16 * 1024 * 1024);
+        assert_eq!(MAX_BYTES, 16 * 1024 * 1024);
     }
 
     #[test]
-    fn a_batch_ends_behind_512_kib() {
+    fn a_batch_ends_when_it_has_512_kib() {
         let mut outbox = Outbox::new(&Budget::new(usize::MAX));
         let quarter = 128 * 1024 - outgoing(0, 0).size();
         for number in 0..10 {
@@ -236,28 +234,28 @@ mod tests {
         for number in 0..10 {
             outbox.remove(id(number));
         }
-        assert_eq!(outbox.batch().len(), 1, "one is taken whatever its size");
+        assert_eq!(outbox.batch().len(), 1, "a batch has one publication of any size");
     }
 
     #[test]
-    fn a_batch_stays_until_it_is_done_with() {
+    fn a_batch_stays_until_its_publications_are_removed() {
         let mut outbox = Outbox::new(&Budget::new(usize::MAX));
-        for number in 0..=BATCH as u64 {
+        for number in 0..=MAX_BATCH as u64 {
             outbox.push(outgoing(number, 1), false).unwrap();
         }
-        assert_eq!(outbox.batch().len(), BATCH);
-        assert_eq!(outbox.batch().len(), BATCH);
-        // In whatever order; what is not yet on its way is not done with.
-        for number in (0..=BATCH as u64).rev() {
+        assert_eq!(outbox.batch().len(), MAX_BATCH);
+        assert_eq!(outbox.batch().len(), MAX_BATCH);
+        // In any order. The first call removes nothing, as its publication is not in the batch.
+        for number in (0..=MAX_BATCH as u64).rev() {
             outbox.remove(id(number));
         }
         assert_eq!(outbox.batch().len(), 1);
-        outbox.remove(id(BATCH as u64));
+        outbox.remove(id(MAX_BATCH as u64));
         assert!(outbox.is_empty());
     }
 
     #[test]
-    fn what_was_overtaken_leaves_a_notice_in_its_place() {
+    fn a_notice_replaces_a_publication_that_was_overtaken() {
         let budget = Budget::new(usize::MAX);
         let mut outbox = Outbox::new(&budget);
         for number in 0..4 {
@@ -273,7 +271,7 @@ mod tests {
                 .map(|outgoing| (EnvelopeId::of(&outgoing.envelope).unwrap().number, is_lost(outgoing)))
                 .collect::<Vec<_>>()
         };
-        // The broker knows both by the same identifier.
+        // The notice has the identifier of the publication.
         assert_eq!(waiting(&outbox), vec![(0, true), (1, false), (3, false)]);
         assert!((2000..3000).contains(&budget.used()), "{}", budget.used());
         #[cfg(feature = "nats")]
@@ -288,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_back_is_charged_and_comes_in_its_order() {
+    fn what_is_held_back_is_charged_and_keeps_its_order() {
         let budget = Budget::new(usize::MAX);
         let mut outbox = Outbox::new(&budget);
         for (topic, number, hold_back) in [("a", 1, true), ("b", 2, false), ("a", 3, false), ("c", 4, true)] {
@@ -308,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_is_dropped_releases_nothing_of_the_next_of_its_name() {
+    fn a_dropped_topic_releases_nothing_of_a_new_topic_with_its_name() {
         let registry = Arc::new(Registry::new(Budget::new(usize::MAX), Backplane::local()));
         let [old, new] = [0, 1].map(|_| TopicInner::new("topic", &registry));
         let by = |topic: &Arc<TopicInner>, number| Outgoing { inner: Arc::downgrade(topic), ..outgoing(number, 1) };
@@ -324,6 +322,6 @@ mod tests {
         outbox.release_dropped("topic", Arc::as_ptr(&new));
         assert_eq!(numbers(&outbox), [1, 2, 3, 4, 5]);
         outbox.push(by(&new, 6), false).unwrap();
-        assert_eq!(numbers(&outbox).len(), 6, "all of them can be published");
+        assert_eq!(numbers(&outbox).len(), 6, "nothing is held back any more");
     }
 }

@@ -1,24 +1,24 @@
-//! Which publications a topic has received, so that one that the broker has twice in its log is delivered once.
+//! The publications that a topic has received, so that one that is twice in the broker's log is delivered once.
 
 use super::envelope::EnvelopeId;
 
-/// The latest publications of each hub, and the hubs in the order in which they published last: at most [`MAX_HUBS`].
+/// The latest publications of at most [`MAX_HUBS`] hubs. The hub that published last is at the end.
 ///
-/// A hub has at most 256 publications on their way, so one that it repeats is among its last 256.
+/// A hub sends at most 256 publications before it waits for the broker's answer, so one that it repeats is among its last 256.
 #[derive(Debug, Default)]
 pub(super) struct Received(Vec<Numbers>);
 
-/// The last number of a hub, and which of those before it were received, as bits.
+/// The last number of a hub, and a bit for each number before it that was received.
 #[derive(Debug)]
 struct Numbers {
     hub: u64,
     last: u64,
-    /// A ring: each word has 64 numbers, and the word of `last` is the newest.
+    /// A ring buffer: each word has the bits of 64 numbers, and the word of `last` is the newest.
     received: [u64; WORDS as usize],
 }
 
 impl Received {
-    /// Whether this publication is received for the first time, or so old that it is not known.
+    /// Adds a publication. Returns `false` if it is known to have been received before.
     pub(super) fn insert(&mut self, id: EnvelopeId) -> bool {
         let mut numbers = match self.0.iter().rposition(|numbers| numbers.hub == id.hub) {
             Some(index) => self.0.remove(index),
@@ -51,9 +51,9 @@ impl Numbers {
     }
 }
 
-/// At least 449 numbers: others than the 256 of one topic may be between them.
+/// At least 449 numbers, which is more than 256: the numbers of a topic have gaps, as all topics of a hub share one counter.
 const WORDS: u64 = 8;
-/// Each takes 80 bytes.
+/// Each needs 80 bytes.
 const MAX_HUBS: usize = 64;
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
                 let is_recent = number + 448 >= last[hub as usize];
                 let is_new = received.insert(id(hub, number));
                 last[hub as usize] = number.max(last[hub as usize]);
-                // Never is one lost; and one that is recent is recognised.
+                // A first one is always new, and a recent one is recognised.
                 prop_assert!(is_new || !is_first);
                 prop_assert!(!is_recent || is_new == is_first);
             }
@@ -85,13 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_the_numbers_forgets_those_before_it() {
+    fn a_jump_of_the_numbers_clears_those_before_it() {
         let mut received = Received::default();
         for number in [0, 511, 512, 100_000, u64::MAX] {
             assert!(received.insert(id(1, number)));
             assert!(!received.insert(id(1, number)));
         }
-        assert!(received.insert(id(1, 100_000)), "it is too old to be known");
+        assert!(received.insert(id(1, 100_000)), "it is too old to be recognised");
     }
 
     #[test]
@@ -103,6 +103,6 @@ mod tests {
         }
         assert_eq!(received.0.len(), MAX_HUBS);
         assert!(!received.insert(id(0, 0)), "it published later than hub 1");
-        assert!(received.insert(id(1, 0)), "it is forgotten");
+        assert!(received.insert(id(1, 0)), "it was removed");
     }
 }

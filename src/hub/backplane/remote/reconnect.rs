@@ -1,4 +1,4 @@
-//! One session after the other.
+//! Reconnecting: one session after the other.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::link::Link;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::error_chain::Causes;
 
-/// The first connection of all. If it fails, that is an error of the caller, and it is not tried again.
+/// Makes the first connection. If it fails, that is reported to the user, and not retried.
 pub(in super::super) async fn first_connection<T>(
     connecting: impl Future<Output = Result<T, BoxError>>,
 ) -> Result<T, Error> {
@@ -20,7 +20,7 @@ pub(in super::super) async fn first_connection<T>(
         .map_err(|error| Error::with_source(ErrorKind::Connect, error))
 }
 
-/// Connects, serves, and connects again, each time a little later while it fails. It never ends.
+/// Connects and serves sessions, with growing delays while they fail. Never returns.
 pub(super) async fn run(broker: impl Connect, link: &Link) {
     let mut followers = Followers::default();
     let mut failures = 0;
@@ -31,7 +31,7 @@ pub(super) async fn run(broker: impl Connect, link: &Link) {
             Ok(Ok(session)) => {
                 let start = Instant::now();
                 let end = session.serve(link, &mut followers).await;
-                // One that fails at once, however often it is tried, is no better than none.
+                // A session that fails at once counts as a failed attempt, so that the delays grow.
                 if start.elapsed() > limit(failures) {
                     failures = 0;
                 }
@@ -47,7 +47,7 @@ pub(super) async fn run(broker: impl Connect, link: &Link) {
     }
 }
 
-/// At random, so that the servers of a broker that went away do not all come back at the same moment.
+/// A random delay, so that not all servers reconnect at the same moment.
 fn delay(failures: u32) -> Duration {
     SHORTEST.max(limit(failures).mul_f64(rand::random()))
 }
@@ -56,7 +56,7 @@ fn limit(failures: u32) -> Duration {
     SHORTEST.saturating_mul(1 << failures.min(10)).min(LONGEST)
 }
 
-/// Within this time a broker accepts a connection, or is away.
+/// How long connecting may take.
 pub(in super::super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(5);
@@ -81,7 +81,7 @@ mod tests {
         }
     }
 
-    /// A broker whose sessions all fail after this time. `None`: there is none to connect to.
+    /// A broker whose sessions all fail after this time. `None`: connecting fails.
     struct Failing {
         after: Option<Duration>,
         attempts: Arc<Mutex<Vec<Instant>>>,
@@ -116,11 +116,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_broker_that_is_away_or_fails_at_once_is_tried_ever_less_often() {
+    async fn delays_grow_while_connecting_fails_or_sessions_fail_at_once() {
         for after in [None, Some(Duration::ZERO)] {
             let delays = delays(after).await;
             assert!(delays[0] < 2 * SHORTEST && delays.len() > 100, "{delays:?}");
-            // By then they are random, up to five seconds.
+            // After 20 attempts, delays are random up to five seconds.
             let longest = delays[20..].iter().max().unwrap();
             assert!((LONGEST / 2..=LONGEST + SHORTEST).contains(longest), "{delays:?}");
         }

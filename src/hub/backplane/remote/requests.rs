@@ -1,4 +1,4 @@
-//! What topics ask of the session.
+//! What topics request from the session.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -7,26 +7,28 @@ use std::sync::{Arc, Weak};
 use crate::hub::topic_inner::TopicInner;
 use crate::spare::shrink;
 
-/// What is to be done with a topic.
 #[derive(Debug)]
 pub(in crate::hub::backplane) enum Request {
-    /// What the log has by now is to be read: members of a topic that is followed wait for it.
+    /// Read the log of a followed topic to its end: members wait for it.
     CatchUp(Weak<TopicInner>),
+    /// Load the topic, and receive what is published to it.
     Follow(Weak<TopicInner>),
+    /// The topic was dropped.
     Unfollow {
         name: Arc<str>,
-        /// Its address, which no other topic has while it is followed.
+        /// The topic's address. [`Followers`](super::Followers) has a weak reference to it, so that no new topic gets this address.
         topic: usize,
     },
 }
 
-/// The next request of each topic, by its address. So topics that come and go while the broker is away leave nothing behind.
+/// At most one request for each topic, by its address. So they need no memory for topics that are created and dropped while the
+/// broker cannot be reached.
 #[derive(Debug, Default)]
 pub(super) struct Requests(HashMap<usize, Request>);
 
 impl Requests {
     pub(super) fn catch_up(&mut self, topic: &Arc<TopicInner>) {
-        // One that is to be followed is read as well.
+        // A topic that is to be followed will be read anyway.
         self.0.entry(address(topic)).or_insert_with(|| Request::CatchUp(Arc::downgrade(topic)));
     }
 
@@ -36,7 +38,7 @@ impl Requests {
 
     pub(super) fn unfollow(&mut self, topic: &TopicInner) {
         let address = address(topic);
-        // The session does not know of one that was to be followed.
+        // If the session has not yet been asked to follow it, there is nothing to undo.
         if !matches!(self.0.remove(&address), Some(Request::Follow(_))) {
             self.0.insert(address, Request::Unfollow { name: (*topic.name).into(), topic: address });
         }
