@@ -1,4 +1,4 @@
-//! How a connection comes to be.
+//! How a connection is created.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::limits::Limits;
 use crate::protocol::Keepalive;
 use crate::role::Role;
 
-/// What a connection needs to know before its first frame.
+/// The settings of a connection, and what the opening handshake has negotiated.
 #[derive(Debug)]
 pub(crate) struct ConnectionConfig<'a> {
     pub(crate) role: Role,
@@ -26,15 +26,15 @@ pub(crate) struct ConnectionConfig<'a> {
     pub(crate) keepalive: Keepalive,
     /// Whether the transport is read to its end after the closing handshake: it is a stream of HTTP/2.
     pub(crate) read_to_end: bool,
-    /// Both, where permessage-deflate was agreed upon.
+    /// `Some`, like the inflater, if permessage-deflate was negotiated.
     pub(crate) deflater: Option<Deflater>,
     pub(crate) inflater: Option<Inflater>,
 }
 
-/// Makes what a connection shares with its handles, and then [`ConnectionFuture::new`] the rest of it.
+/// Creates what a connection shares with its handles; [`ConnectionFuture::new`] creates the rest.
 ///
-/// All that lives as long as the connection is made before its transport is there, while what serves the handshake is still in
-/// memory: made later, it would go into the holes which that leaves behind, and the next handshake would need new memory.
+/// Both allocate before the handshake's own memory is freed. Otherwise the allocator would put these long-lived objects into the
+/// gaps that the handshake leaves, and the next handshake would need new memory.
 pub(crate) fn prepare(config: &mut ConnectionConfig<'_>) -> Arc<Inner> {
     Inner::new(config.role, config.limits, config.deflater.take())
 }

@@ -1,4 +1,4 @@
-//! How topics send over a connection: straight into the outgoing buffer while it has capacity, else through a feed.
+//! How topics send over a connection: directly into the outgoing buffer while it has capacity, otherwise through a feed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
@@ -26,7 +26,7 @@ impl Inner {
         }
     }
 
-    /// Adds a feed, or gives the guard back with the reason why nothing can be sent any more.
+    /// Adds a feed. If nothing can be sent any more, returns the reason, and the guard, which the caller drops without a lock.
     pub(crate) fn add_feed(&self, id: FeedId, feed: Feed, guard: FeedGuard) -> Result<(), (Error, FeedGuard)> {
         let mut state = self.lock();
         if let Err(error) = state.lifecycle.check_writable() {
@@ -36,12 +36,12 @@ impl Inner {
         Ok(())
     }
 
-    /// Has the task send what waits in a feed that was added.
+    /// Wakes the task, so that it sends what a new feed has.
     pub(crate) fn start_feed(&self) {
         self.driver.notify_without_lock();
     }
 
-    /// Begins a feed, which is empty, with a replay.
+    /// Adds a replay to a feed that is still empty.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(crate) fn replay(&self, id: FeedId, items: Vec<Item>) {
         let mut state = self.lock();
@@ -55,7 +55,7 @@ impl Inner {
         self.driver.notify();
     }
 
-    /// Removes a feed with what waits in it.
+    /// Removes a feed with its items.
     pub(crate) fn remove_feed(&self, id: FeedId) {
         let mut state = self.lock();
         let removed = state.feeds.remove(id);
@@ -63,7 +63,8 @@ impl Inner {
         drop(removed);
     }
 
-    /// Sends publications in a row: `joined`, or else one by one through the feed. `scarce`: memory is short.
+    /// Sends consecutive publications: as `joined` if possible, otherwise one by one through the feed. For `scarce` see
+    /// [`Feed::push`].
     #[inline]
     pub(crate) fn deliver<I: Iterator<Item = Item>>(
         &self,
@@ -80,7 +81,7 @@ impl Inner {
         let capacity = state_ref.sender.topic_capacity();
         let has_capacity = capacity > 0;
         match joined {
-            // Where a feed is not idle, the task may be encoding what comes before this.
+            // Only if all feeds are empty: otherwise the task may be encoding a publication that comes before this one.
             Some(Joined { frames, messages, payload }) if has_capacity && is_idle && !feed.is_closed() => {
                 state_ref.sender.push_shared(frames.clone(), *messages, *payload);
             }
@@ -102,7 +103,7 @@ impl Inner {
             }
         }
         drop(state);
-        // Where there is no capacity, the task comes by itself once it has written something.
+        // Without capacity there is no need to wake the task: it refills the buffer whenever it has written something.
         if has_capacity {
             self.driver.notify();
         }
@@ -114,14 +115,14 @@ impl Inner {
         self.close(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "too slow for a topic"));
     }
 
-    /// What waits in a feed; `None` once it was removed.
+    /// The status of a feed; `None` if it was removed.
     pub(crate) fn feed_status(&self, id: FeedId) -> Option<FeedStatus> {
         let mut state = self.lock();
         let feed = state.feeds.get_mut(id)?;
         Some(FeedStatus { waiting: feed.len(), dropped: feed.dropped() })
     }
 
-    /// Encodes and queues what waits in the feeds, as far as there is capacity.
+    /// Encodes and queues the items of feeds, as far as there is capacity.
     pub(super) fn encode_waiting(&self) {
         loop {
             let mut state = self.lock();
@@ -130,8 +131,8 @@ impl Inner {
             }
             let Some(unencoded) = state.feeds.pop_message() else { return };
             drop(state);
-            // Only this task takes something out, so that nothing overtakes it.
-            // What tells a member of dropped messages is the user's, and may panic.
+            // Without the lock: only this task removes items, so the order is kept.
+            // The function of `Topic::tell_dropped` is the user's, and may panic.
             let message = match catch_unwind(AssertUnwindSafe(|| unencoded.into_message())) {
                 Ok(message) => message,
                 Err(payload) => return self.close(panicked(payload)),
@@ -144,7 +145,7 @@ impl Inner {
     }
 }
 
-/// Publications in a row as one piece of bytes.
+/// The frames of consecutive publications in one piece.
 #[derive(Clone, Debug)]
 pub(crate) struct Joined {
     pub(crate) frames: Bytes,
@@ -152,16 +153,16 @@ pub(crate) struct Joined {
     pub(crate) payload: u64,
 }
 
-/// What became of a delivery.
+/// The outcome of a delivery.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Delivered {
-    /// The connection is to be closed, as its feed is full.
+    /// The feed is full, and the connection must be closed.
     pub(crate) overflowed: bool,
     /// How many publications were dropped from the feed.
     pub(crate) dropped: u64,
 }
 
-/// What waits in a feed, and what was dropped from it.
+/// How many publications wait in a feed, and how many were dropped from it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FeedStatus {
     pub(crate) waiting: usize,

@@ -1,4 +1,4 @@
-//! How a connection's task is told of changes: without a lock, and only woken where it sleeps.
+//! How a connection's task is notified of changes: without a lock, and woken only if it sleeps.
 
 #[cfg(all(test, model))]
 use loom::sync::{Mutex, atomic::AtomicU8};
@@ -9,45 +9,45 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-/// The task of one connection, as its handles see it.
+/// Notifies the task of one connection.
 ///
-/// - A handle that makes a change for the task calls [`notify`](Self::notify) after the change, where that is made under the
-///   lock that the task takes to look, or else [`notify_without_lock`](Self::notify_without_lock).
-/// - The task calls [`start`](Self::start) when it is polled, then [`run`](Self::run), then looks for changes, and sleeps only if [`sleep`](Self::sleep) allows it: a
-///   change that it may have missed was followed by a `notify` that came after `run`.
+/// - A handle that makes a change for the task calls [`notify`](Self::notify) after it, if the change was made under the lock that
+///   the task takes to read it, or otherwise [`notify_without_lock`](Self::notify_without_lock).
+/// - The task calls [`start`](Self::start) when it is polled, then [`run`](Self::run), then reads changes, and sleeps only if
+///   [`sleep`](Self::sleep) allows it: a change that it may have missed was followed by a `notify` after `run`.
 ///
-/// So no change is missed, and a task that runs is not woken for changes that it will see by itself.
+/// So no change is missed, and a task that runs is not woken for changes that it will read anyway.
 #[derive(Debug)]
 pub(super) struct DriverWaker {
     state: AtomicU8,
     waker: Mutex<Option<Waker>>,
 }
 
-/// The task runs, and has been told of nothing since it last looked.
+/// The task runs, and was not notified since it last called `run`.
 const RUNNING: u8 = 0;
-/// The task is to look, or to look again.
+/// The task must read changes before it sleeps.
 const NOTIFIED: u8 = 1;
-/// The task is not polled until its waker is called.
+/// The task sleeps until its waker is called.
 const ASLEEP: u8 = 2;
 
 impl Default for DriverWaker {
     fn default() -> Self {
-        // Until the task is polled for the first time there is no task to wake.
+        // Before its first poll, the task need not be woken.
         Self { state: AtomicU8::new(NOTIFIED), waker: Mutex::new(None) }
     }
 }
 
 impl DriverWaker {
-    /// Has the task look for a change that was made under the lock before.
+    /// Has the task read a change that was made under the lock before this call.
     #[inline]
     pub(super) fn notify(&self) {
-        // A stale value cannot be read here: the task takes the lock after `run`, which orders the two.
+        // `Relaxed` cannot read a stale value here: the task locks after `run`, and the caller has locked, which orders the two.
         if self.state.load(Ordering::Relaxed) != NOTIFIED {
             self.notify_without_lock();
         }
     }
 
-    /// Has the task look for a change that no lock protects.
+    /// Has the task read a change that the lock does not protect.
     pub(super) fn notify_without_lock(&self) {
         if self.state.swap(NOTIFIED, Ordering::AcqRel) == ASLEEP {
             let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -57,32 +57,33 @@ impl DriverWaker {
         }
     }
 
-    /// The waker that the task is polled with from now on. `None`: there is no task any more.
+    /// Sets the waker of the task. `None`: the task has ended.
     pub(super) fn set_waker(&self, waker: Option<Waker>) {
         let before = std::mem::replace(&mut *self.waker.lock().unwrap_or_else(PoisonError::into_inner), waker);
-        // Without the lock: it may be the last that keeps a task, whose future may have handles of this connection.
+        // Dropped after the lock is released: it may be the last reference to a task, whose future may have handles of this
+        // connection.
         drop(before);
     }
 
-    /// Whether the task has been told of a change since it last looked.
+    /// Whether the task was notified since its last `run`.
     #[inline]
     pub(super) fn is_notified(&self) -> bool {
         self.state.load(Ordering::Acquire) == NOTIFIED
     }
 
-    /// The task is polled, for whatever reason: it is not asleep.
+    /// Called when the task is polled, for any reason: it is no longer asleep.
     #[inline]
     pub(super) fn start(&self) {
         let _ = self.state.compare_exchange(ASLEEP, RUNNING, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// The task looks for changes from here on.
+    /// Called before the task reads changes.
     #[inline]
     pub(super) fn run(&self) {
         self.state.swap(RUNNING, Ordering::AcqRel);
     }
 
-    /// Whether the task may sleep: nothing has changed since it looked.
+    /// Returns whether the task may sleep: it was not notified since its last `run`.
     #[inline]
     pub(super) fn sleep(&self) -> bool {
         self.state.compare_exchange(RUNNING, ASLEEP, Ordering::AcqRel, Ordering::Acquire).is_ok()
@@ -102,8 +103,8 @@ mod model {
 
     use super::*;
 
-    /// What a connection and its handles share, as far as waking goes: a queue for each direction, and whether the task is
-    /// out of capacity for what it receives.
+    /// A model of what a connection and its handles share: a queue for each direction, and whether the task waits for capacity for
+    /// unread messages.
     #[derive(Default)]
     struct Shared {
         state: Mutex<State>,
@@ -193,7 +194,7 @@ mod model {
         });
     }
 
-    /// The handler's flag is no part of what the lock protects: the task looks at it last.
+    /// The lock does not protect the handler's flag: the task reads it last.
     #[test]
     fn a_handler_that_is_woken_is_polled() {
         loom::model(|| {

@@ -1,4 +1,4 @@
-//! How a connection ends: by its handles, its deadline or its task, and how they wait for that.
+//! How handles, a deadline or the task end a connection, and how handles wait for the end.
 
 use std::future::Future;
 use std::pin::pin;
@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::protocol::CloseReason;
 
 impl Inner {
-    /// Queues a close frame behind everything else. The first reason wins.
+    /// Queues a close frame after everything else. The first reason stays.
     pub(crate) fn close(&self, frame: CloseFrame) {
         let mut state = self.lock();
         let before = state.lifecycle.phase();
@@ -34,7 +34,7 @@ impl Inner {
         self.changed(state);
     }
 
-    /// Drops the transport and the handler.
+    /// Has the task end at once, without a close frame, and drop the handler.
     pub(crate) fn abort(&self) {
         let mut state = self.lock();
         state.lifecycle.give_up(Error::new(ErrorKind::Aborted));
@@ -42,7 +42,7 @@ impl Inner {
         self.changed(state);
     }
 
-    /// Closes the connection with this frame at this time, or at none.
+    /// Sets or removes a deadline: the time at which the connection is closed with a frame.
     pub(crate) fn set_deadline(&self, deadline: Option<(Instant, CloseFrame)>) {
         let mut state = self.lock();
         state.deadline = deadline.map(Box::new);
@@ -51,11 +51,11 @@ impl Inner {
         self.driver.notify();
     }
 
-    /// The last handle was dropped.
+    /// Called when the last handle was dropped.
     pub(crate) fn drop_handles(&self) {
         let mut state = self.lock();
         state.handles_dropped = true;
-        // No handle is left to receive them.
+        // No handle is left that could receive the messages.
         state.incoming.clear();
         self.changed(state);
     }
@@ -65,7 +65,7 @@ impl Inner {
         self.lock().lifecycle.check_writable().is_err()
     }
 
-    /// Why messages can be neither sent nor received any more, once that is so.
+    /// Why messages can be neither sent nor received any more; `None` while they can.
     pub(crate) fn close_reason(&self) -> Option<Result<CloseFrame, Error>> {
         self.lock().lifecycle.reason().map(CloseReason::to_result)
     }
@@ -94,7 +94,7 @@ impl Inner {
         Poll::Ready(())
     }
 
-    /// Waits for an abort, for a task that has no transport yet and sleeps here.
+    /// Waits for an abort. For a task that has no transport yet.
     pub(super) fn poll_aborted(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.driver.set_waker(Some(cx.waker().clone()));
         loop {
@@ -111,7 +111,7 @@ impl Inner {
     /// A token that is cancelled when the connection ends. The first call creates it.
     pub(crate) fn context(&self) -> &CancellationToken {
         let token = self.context.get_or_init(CancellationToken::new);
-        // The end may have come before the token was made.
+        // The connection may have ended before the token was created.
         if self.lock().lifecycle.ended().is_some() {
             token.cancel();
         }
@@ -126,7 +126,7 @@ impl Inner {
 
     /// Frees the compressor: no message is sent any more.
     pub(super) fn release_compressor(&self) {
-        // A handle that compresses at the moment sees that, and frees it.
+        // If a handle is compressing now, it frees the compressor itself: see `queue_compressed`.
         if self.is_compressed
             && let Ok(mut deflater) = self.deflater.try_lock()
         {
@@ -135,7 +135,7 @@ impl Inner {
     }
 }
 
-/// Ready at once, unless tokio's budget is used up: a caller that ignores the end in a loop yields to other tasks.
+/// Ready at once, unless tokio's budget is used up: so a caller that ignores the end of the connection in a loop yields.
 #[cold]
 pub(super) fn poll_after_end(cx: &mut Context<'_>) -> Poll<()> {
     pin!(consume_budget()).poll(cx)

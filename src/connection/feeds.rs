@@ -1,22 +1,23 @@
-//! Publications that wait until the outgoing buffer of their connection has capacity: a feed for each seat.
+//! Publications that wait for capacity in a connection's outgoing buffer: one feed for each membership.
 
 use std::any::Any;
 
 use crate::protocol::{Feed, FeedMessage, Sender};
 
-/// The feeds of one connection: one for each seat.
+/// The feeds of one connection: one for each membership.
 ///
-/// 1. What a topic delivers goes into the outgoing buffer where that has capacity and nothing waits in the feed, and else into
-///    the feed: so each feed keeps its order.
-/// 2. The connection's task moves items from the feeds into the buffer whenever that has capacity. It alone takes them out.
-/// 3. Feeds and handles have a capacity each, so that neither keeps the other from sending.
-/// 4. The feeds are dropped, each with its guard, as soon as nothing can be sent any more; a guard is never dropped under the lock.
+/// 1. What a topic delivers goes into the outgoing buffer if that has capacity and all feeds are empty, and otherwise into the
+///    feed: so each feed keeps its order.
+/// 2. Only the connection's task removes items from the feeds. It moves them into the buffer whenever that has capacity.
+/// 3. Feeds and handles have separate capacities, so that neither prevents the other from sending.
+/// 4. The feeds are dropped, each with its guard, as soon as nothing can be sent any more. A guard is never dropped while the
+///    lock is held.
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
     entries: Vec<Entry>,
-    /// Where the next refill begins, one feed further each time, so that none waits for the others.
+    /// The index of the feed with which the next refill begins: one further each time, so that all get the same share.
     next: usize,
-    /// Something may wait in one of them.
+    /// Whether a feed may have items.
     waiting: bool,
 }
 
@@ -27,7 +28,7 @@ pub(super) struct Entry {
     _guard: FeedGuard,
 }
 
-/// Which feed, of all that the process has had.
+/// A number that no other feed of this process has or had. Later feeds have larger ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FeedId(pub(crate) u64);
 
@@ -40,7 +41,7 @@ impl Feeds {
         self.entries.push(Entry { id, feed, _guard: guard });
     }
 
-    /// Removes a feed with what waits in it. To be dropped without the lock.
+    /// Removes a feed with its items. The caller drops it after releasing the lock.
     pub(super) fn remove(&mut self, id: FeedId) -> Option<Entry> {
         let index = self.entries.iter().position(|entry| entry.id == id);
         let removed = index.map(|index| self.entries.swap_remove(index));
@@ -60,7 +61,7 @@ impl Feeds {
         self.entries.is_empty()
     }
 
-    /// Whether nothing waits in any of them.
+    /// Whether all feeds are empty.
     #[inline]
     pub(super) fn is_idle(&self) -> bool {
         !self.waiting
@@ -71,13 +72,13 @@ impl Feeds {
         self.entries.iter().map(|entry| entry.feed.len()).sum()
     }
 
-    /// Something was pushed into one of them.
+    /// Called when something was pushed into a feed.
     pub(super) fn set_waiting(&mut self) {
         self.waiting = true;
     }
 
-    /// Moves what waits into the outgoing buffer, as far as that has capacity. Whether there is more that the
-    /// connection must encode for itself.
+    /// Moves encoded items into the outgoing buffer, as far as that has capacity. Returns whether there are items that the
+    /// connection must encode itself.
     pub(super) fn refill(&mut self, sender: &mut Sender) -> bool {
         let mut needs_encoding = false;
         let count = self.entries.len();
@@ -95,12 +96,12 @@ impl Feeds {
                 return false;
             }
         }
-        // All that is left is encoded next.
+        // What is left must be encoded by the connection.
         self.waiting = needs_encoding;
         needs_encoding
     }
 
-    /// Takes the next message that the connection must encode for itself.
+    /// Removes the next message that the connection must encode itself.
     pub(super) fn pop_message(&mut self) -> Option<FeedMessage> {
         let count = self.entries.len();
         let found = (0..count).find_map(|offset| {

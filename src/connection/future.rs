@@ -20,7 +20,7 @@ use super::transport::Transport;
 use crate::close::CloseFrame;
 
 pin_project! {
-    /// A connection with its handler, in one piece of memory.
+    /// A connection's task: its driver and its handler.
     pub(crate) struct ConnectionFuture<Io, H> {
         driver: Driver<Io>,
         // None once it has returned.
@@ -41,14 +41,14 @@ where
     #[inline]
     pub(crate) fn new(inner: Arc<Inner>, config: ConnectionConfig<'_>) -> Self {
         let (now, handshake_time) = (Instant::now(), config.limits.handshake_time);
-        // Where the first ping is due sooner, the timer can stay as it is once the connection is open.
+        // If the first ping is due sooner, the timer is set to that: it need not be set again when the connection opens.
         let first_due = config.keepalive.first_due().map_or(handshake_time, |due| due.min(handshake_time));
         let timer = sleep_until(now + first_due);
         let handshake_deadline = now + handshake_time;
         Self { driver: Driver::new(inner, config, now), handler: None, timer, handshake_deadline }
     }
 
-    /// Waits until the transport will not come any more: it took too long, or the connection was aborted.
+    /// Waits until the connection cannot open any more: the handshake took too long, or the connection was aborted.
     pub(crate) fn poll_open_error(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OpenError> {
         let mut this = self.project();
         while pin!(unconstrained(this.timer.as_mut())).poll(cx).is_ready() {
@@ -61,8 +61,8 @@ where
         this.driver.inner.poll_aborted(cx).map(|()| OpenError::Aborted)
     }
 
-    /// The transport is there, and `early` was read from it already. `handler` makes the handler's future; a panic in it is
-    /// the handler's.
+    /// Begins to use a transport. `early` are bytes that were read together with the opening handshake. `handler` makes the
+    /// handler's future; if it panics, that is handled as a panic of the handler.
     pub(crate) fn open(self: Pin<&mut Self>, transport: Transport<Io>, early: &Bytes, handler: impl FnOnce() -> H) {
         let mut this = self.project();
         this.driver.open(transport, early);
@@ -87,7 +87,7 @@ where
     }
 }
 
-/// Why a connection has not opened.
+/// Why a connection did not open.
 #[derive(Debug)]
 pub(crate) enum OpenError {
     Aborted,

@@ -1,4 +1,4 @@
-//! The handler's waker, which is [`Inner`] itself: the task polls its handler once it was called.
+//! The handler's waker, which is [`Inner`] itself: when it is called, the task polls the handler.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

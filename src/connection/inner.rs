@@ -1,6 +1,6 @@
 //! What a connection's task and its handles share: one short lock, never held across an await or a system call.
 //!
-//! What they do with it is in the other files: `sending`, `receiving`, `pings`, `ending`, `delivering` (topics) and
+//! The methods of [`Inner`] are in the other files: `sending`, `receiving`, `pings`, `ending`, `delivering` (topics) and
 //! `handler_waker`.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,12 +16,12 @@ use crate::limits::Limits;
 use crate::role::Role;
 use crate::stats::{QueueSizes, Stats};
 
-/// One connection, as its task and its handles see it. It is the handler's waker too.
+/// The part of a connection that its task and its handles share. It is also the handler's waker.
 #[derive(Debug)]
 pub(crate) struct Inner {
     state: Mutex<State>,
-    /// Held from compressing to queueing: with context takeover, frames must leave in the order of their compression.
-    /// Taken before `state`. None once nothing more can be sent.
+    /// Locked from compressing to queueing: with context takeover, frames must be sent in the order of their compression.
+    /// Locked before `state`. `None` once nothing more can be sent.
     pub(super) deflater: Mutex<Option<Deflater>>,
     id: u64,
     pub(super) is_compressed: bool,
@@ -43,13 +43,13 @@ impl Inner {
         })
     }
 
-    /// A panic elsewhere does not spread: every change to the state is complete in itself.
+    /// A poisoned lock is used as if it were not poisoned: no change to the state is left half done by a panic.
     #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A future that waited is ready or dropped.
+    /// Removes the entry of a future that waited, and is ready or dropped.
     pub(crate) fn deregister(&self, waiting: Waiting, key: &mut WakerKey) {
         if key.is_registered() {
             let unused = self.lock().wakers(waiting).remove(key);
@@ -64,7 +64,7 @@ impl Inner {
         let drops_feeds = !state.lifecycle.is_writable() && !state.feeds.is_empty();
         let feeds = drops_feeds.then(|| std::mem::take(&mut state.feeds));
         drop(state);
-        // Without the lock: their guards take others.
+        // After the lock is released: dropping a feed's guard locks its topic.
         drop(feeds);
         if ended && let Some(token) = self.context.get() {
             token.cancel();
@@ -73,7 +73,7 @@ impl Inner {
         self.driver.notify();
     }
 
-    /// Which connection this is, of all that the process has had.
+    /// A number that no other connection of this process has or had.
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
@@ -96,7 +96,7 @@ impl Inner {
         }
     }
 
-    /// What waits to be received and to be written.
+    /// How much waits to be received and to be written.
     pub(super) fn queue_sizes(&self) -> QueueSizes {
         let state = self.lock();
         QueueSizes {

@@ -1,23 +1,24 @@
-//! One connection as it runs: its task, its handles, and what they share. The rules are in `protocol`.
+//! One open connection: its task, its handles, and what they share. The rules of the protocol are in `protocol`.
 //!
 //! What is true between two polls of the task:
 //!
-//! 1. The [`Driver`](driver::Driver) alone touches the transport, the parser and the timers. Everything that handles use too
-//!    is in [`Inner`], behind one lock that is never held across an await, a system call or a waker's call.
-//! 2. The task sleeps only when it has seen all changes: each change for it is followed by a call of
-//!    `DriverWaker::notify`, and the task looks again before it sleeps. `driver_waker` has the protocol, and a model that checks it.
-//! 3. The handler is a future like any other: it is polled when its own waker was called, and waits for the connection
+//! 1. Only the [`Driver`](driver::Driver) uses the transport, the parser and the timers. Everything that handles use too
+//!    is in [`Inner`], protected by one lock that is never held across an await, a system call or a waker's call.
+//! 2. The task sleeps only when it has seen all changes: each change is followed by a call of `DriverWaker::notify`, and the task
+//!    checks for that before it sleeps. `driver_waker` describes how, and has a model that checks it.
+//! 3. The handler is an ordinary future: it is polled when its waker was called, and waits for the connection
 //!    through the same sets of wakers as a handle in another task.
 //! 4. Every waiting future owns its entry in a `WakerSet` and removes it when it is ready or dropped.
-//! 5. What a topic sends waits in `Feeds` while the outgoing buffer is full; the task moves it on. With the connection's last
-//!    chance to send, they go.
+//! 5. What a topic sends waits in `Feeds` while the outgoing buffer is full; the task moves it to the buffer. Feeds are dropped
+//!    when nothing more can be sent.
 //!
 //! Who wakes whom: a message or the end of the connection wakes the readers; written bytes, or an end, wake the writers; a
 //! pong, an end, or the last handle's drop wakes the watchers; sending, closing, pinging, and receiving below
 //! [`Limits::incoming`](crate::Limits::incoming), wake the task.
 //!
-//! Functions that every message passes are marked `#[inline]`: without link-time optimisation they would be calls from the
-//! user's crate, where the handler's type puts the task (`benches/echo.rs`, a fifteenth of the instructions of a burst).
+//! Functions that run for every message are marked `#[inline]`. The task is generic over the handler, so it is compiled in the
+//! user's crate: without the attribute and without link-time optimisation, each would be a call into this crate
+//! (`benches/echo.rs`: a fifteenth of the instructions of a burst).
 
 mod config;
 mod delivering;

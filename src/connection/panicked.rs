@@ -5,7 +5,7 @@ use std::any::Any;
 use crate::close::{CloseCode, CloseFrame};
 use crate::panic_payload::drop_payload;
 
-/// What the peer is told of a panic, which its own thread has reported.
+/// Logs a panic, and returns the close frame for the peer. The panic's message was printed by the panic hook.
 pub(super) fn panicked(payload: Box<dyn Any + Send>) -> CloseFrame {
     drop_payload(payload);
     tracing::error!("handler panicked");

@@ -1,4 +1,4 @@
-//! How handles send pings and wait for their pongs, and the answer to a heartbeat in text.
+//! How handles send pings and wait for pongs, and the answer to the text message `ping`.
 
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -20,7 +20,7 @@ impl Inner {
         Ok(number)
     }
 
-    /// The round trip once the ping with this number is answered.
+    /// Waits until the ping with this number, or a later one, is answered, and returns the round trip.
     pub(crate) fn poll_pong(
         &self,
         number: u64,
@@ -47,9 +47,9 @@ impl Inner {
         self.lock().ping_requests.round_trip
     }
 
-    /// Answers the text message `ping`. A peer that does not read gets no more answers than there is capacity for.
+    /// Answers the text message `ping`, unless the outgoing buffer is full: then the peer does not read the answers.
     pub(super) fn answer_heartbeat(&self) {
-        // After a close frame no answer is wanted.
+        // An error means that the connection is closing: no answer is needed.
         let _ = self.try_queue(Message::text("pong"), false);
     }
 }

@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::protocol::CloseReason;
 
 impl Inner {
-    /// The next message; `None` after a close.
+    /// Receives the next message; `None` after a close frame.
     #[inline]
     pub(crate) fn poll_recv(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         let _unused;
@@ -38,7 +38,7 @@ impl Inner {
         Poll::Ready(end)
     }
 
-    /// Messages are discarded from here on, or once less than before.
+    /// Called when a future of `ignore_incoming` begins (`true`) or ends. Messages are discarded while there is at least one.
     pub(crate) fn set_ignoring(&self, ignoring: bool) {
         let mut state = self.lock();
         if ignoring {

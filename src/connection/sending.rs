@@ -1,4 +1,4 @@
-//! How handles queue what is sent, and wait until it is written.
+//! How handles queue messages, and wait until they are written.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -12,7 +12,7 @@ use crate::message::Message;
 use crate::protocol::{give_buffer, take_buffer};
 
 impl Inner {
-    /// Capacity for another message.
+    /// Waits for capacity for another message.
     pub(crate) fn poll_ready(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll_capacity(key, cx).map_ok(|(_unused, state)| drop(state))
     }
@@ -37,7 +37,8 @@ impl Inner {
         Poll::Ready(Ok((unused, state)))
     }
 
-    /// Queues the message once there is capacity, and says up to which byte must be written for it to be out.
+    /// Queues the message once there is capacity, and returns the offset of its end: when everything up to it is
+    /// [written](Self::poll_written), so is the message.
     #[inline]
     pub(crate) fn poll_send(
         &self,
@@ -55,7 +56,7 @@ impl Inner {
         let offset = state.sender.push(queued);
         drop(state);
         self.driver.notify();
-        // Without the lock: its payload may be the user's.
+        // Dropped after the lock is released: its payload may be a user's type.
         *message = None;
         Poll::Ready(Ok(offset))
     }
@@ -73,16 +74,16 @@ impl Inner {
         Ok(offset)
     }
 
-    /// Queues a message of a topic that no other connection is sent in this form.
+    /// Queues a message of a topic that this connection encodes itself.
     pub(super) fn queue_for_topic(&self, message: Message) -> Result<(), Error> {
         self.queue_compressed(message, Source::Topic)?;
         self.driver.notify();
         Ok(())
     }
 
-    /// Without permessage-deflate the message is queued as it is.
+    /// Compresses and queues a message. Without permessage-deflate, it is queued uncompressed.
     fn queue_compressed(&self, message: Message, source: Source) -> Result<u64, Error> {
-        // This lock stays until the frame is queued.
+        // Locked until the frame is queued: see `Inner::deflater`.
         let mut slot = self.deflater.lock().unwrap_or_else(PoisonError::into_inner);
         let mut compressed = take_buffer();
         let smaller = slot.as_mut().is_some_and(|deflater| deflater.deflate(message.as_bytes(), &mut compressed));
@@ -95,7 +96,7 @@ impl Inner {
             state.sender.count_as_topic(before);
         }
         if !state.lifecycle.is_writable() {
-            // The task has found the lock taken.
+            // The task could not free the compressor, because this function had locked it.
             *slot = None;
         }
         drop(slot);
@@ -104,7 +105,7 @@ impl Inner {
         queued
     }
 
-    /// Queues the message if there is capacity. Otherwise it is returned, with the error if nothing can be sent any more.
+    /// Queues the message if there is capacity. Otherwise returns it, with an error if nothing can be sent any more.
     pub(crate) fn try_queue(&self, message: Message, compress: bool) -> Result<(), (Message, Option<Error>)> {
         let mut state = self.lock();
         if let Err(error) = state.lifecycle.check_writable() {
@@ -124,12 +125,12 @@ impl Inner {
         Ok(())
     }
 
-    /// Up to which byte all is queued.
+    /// The offset of the end of everything that was queued.
     pub(crate) fn bytes_queued(&self) -> u64 {
         self.lock().sender.bytes_queued()
     }
 
-    /// Waits until the transport has everything up to `offset`.
+    /// Waits until everything up to `offset` is written.
     pub(crate) fn poll_written(
         &self,
         offset: u64,
@@ -151,10 +152,10 @@ impl Inner {
     }
 }
 
-/// The lock, with a waker that is to be dropped behind it.
+/// The locked state, and a waker that the caller drops after releasing the lock.
 type Capacity<'a> = (Unused, MutexGuard<'a, State>);
 
-/// Whose capacity a message takes.
+/// Whose capacity a message uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Handle,

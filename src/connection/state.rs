@@ -1,4 +1,4 @@
-//! What a connection's task and its handles share under the lock.
+//! The state of a connection that its task and its handles share, and that the lock protects.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ use crate::limits::Limits;
 use crate::protocol::{Incoming, Lifecycle, Sender};
 use crate::role::Role;
 
-/// What is under the lock.
+/// The state that the lock of [`Inner`](super::inner::Inner) protects.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) lifecycle: Lifecycle,
     pub(super) incoming: Incoming,
     pub(super) sender: Sender,
-    /// What topics send.
+    /// Publications of topics that wait for the outgoing buffer.
     pub(super) feeds: Feeds,
     pub(super) ping_requests: PingRequests,
     /// Bytes read from the transport.
     pub(super) wire_received: u64,
-    /// The task waits until a message is received: it has no capacity for another.
+    /// The task has stopped reading until a handle receives a message: there is no capacity for another.
     pub(super) capacity_awaited: bool,
-    /// Messages are discarded as they arrive: so many futures of `ignore_incoming` run.
+    /// The number of running futures of `ignore_incoming`. While there is one, messages are discarded as they arrive.
     pub(super) ignoring: usize,
-    /// The task drops everything, its handler too.
+    /// The task is to end at once, and to drop the handler.
     pub(super) aborted: bool,
     pub(super) handles_dropped: bool,
-    /// When the connection is to be closed, and with what. `deadline_changed`: the task does not know it yet.
+    /// When the connection is to be closed, and with which frame. `deadline_changed`: the task has not read it yet.
     pub(super) deadline: Option<Box<(Instant, CloseFrame)>>,
     pub(super) deadline_changed: bool,
     pub(super) readers: WakerSet,
@@ -41,11 +41,11 @@ pub(super) struct State {
 /// The pings that handles and the keepalive have requested, numbered from 1 on.
 #[derive(Debug, Default)]
 pub(super) struct PingRequests {
-    /// The number of the latest.
+    /// The number of the latest ping.
     pub(super) latest: u64,
-    /// The number of the latest that was answered.
+    /// The number of the latest ping that was answered.
     pub(super) answered: u64,
-    /// The round trip of that one.
+    /// The round trip of the latest ping that was answered.
     pub(super) round_trip: Option<Duration>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) enum Waiting {
     Reader,
     /// A pong, the end of the connection, or the last handle's drop.
     Watcher,
-    /// Bytes that are written.
+    /// Written bytes, which free capacity.
     Writer,
 }
 
@@ -95,7 +95,7 @@ impl State {
         self.wakers(waiting).take(wakers);
     }
 
-    /// The wakers of futures that wait for bytes to be written. Most often there are none.
+    /// The wakers of futures that wait for bytes to be written. Usually there are none.
     #[inline]
     pub(super) fn take_writers(&mut self) -> Option<Wakers> {
         if self.writers.is_empty() {
@@ -114,12 +114,13 @@ impl State {
         wakers
     }
 
-    /// Moves what topics send into the outgoing buffer. Whether there is more, which is to be encoded without the lock.
+    /// Moves publications from the feeds into the outgoing buffer. Returns whether there are more that must be encoded first, which
+    /// is done without the lock.
     pub(super) fn refill(&mut self) -> bool {
         self.feeds.refill(&mut self.sender)
     }
 
-    /// Whether there is capacity for another unread message. If not, the task waits until a message is received.
+    /// Whether there is capacity for another unread message. If not, a handle that receives a message wakes the task.
     #[inline]
     pub(super) fn check_capacity(&mut self) -> bool {
         let has_capacity = self.incoming.has_capacity();
@@ -127,7 +128,7 @@ impl State {
         has_capacity
     }
 
-    /// Whether a message that arrives is to be received.
+    /// Whether a message that arrives is stored until a handle receives it. Otherwise it is discarded.
     #[inline]
     pub(super) fn is_wanted(&self) -> bool {
         self.lifecycle.is_receiving() && self.ignoring == 0 && !self.handles_dropped
@@ -141,7 +142,7 @@ impl State {
         wakers
     }
 
-    /// Fails the connection and tells the peer, where it can be told.
+    /// Fails the connection, and queues a close frame if one can still be sent.
     pub(super) fn fail(&mut self, error: Error, frame: &CloseFrame) {
         if self.lifecycle.fail(error) {
             self.sender.push_close(frame);
@@ -155,7 +156,7 @@ mod tests {
     use crate::close::CloseCode;
 
     #[test]
-    fn a_message_is_to_be_received_where_a_handle_can_and_ignores_none() {
+    fn messages_are_stored_while_a_handle_can_receive_them_and_none_ignores_them() {
         for (ignoring, handles_dropped, closes, wanted) in [
             (0, false, false, true),
             (1, false, false, false),

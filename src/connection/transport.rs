@@ -1,4 +1,4 @@
-//! What a connection's task reads from and writes to.
+//! The transport of a connection, and the operations that need its TCP stream.
 
 use std::any::Any;
 use std::io;
@@ -16,17 +16,17 @@ use tokio_util::either::Either;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use self::socket_memory::{SocketMemory, WRITE_QUEUE};
 
-/// A TCP stream as a server has it, or any other.
+/// A TCP stream, or any other transport.
 pub(crate) type Transport<Io> = Either<TcpStream, Io>;
 
-/// A transport of a server that is no TCP stream: any other of hyper's, or one in memory.
+/// A server's transport that is not a TCP stream: any other that hyper has upgraded, or one in memory.
 #[cfg(not(feature = "rustls"))]
 pub(crate) type OtherTransport = Either<TokioIo<Upgraded>, DuplexStream>;
-/// A transport of a server that is no TCP stream: rustls over one, any other of hyper's, or one in memory.
+/// A server's transport that is not a TCP stream: rustls over TCP, any other that hyper has upgraded, or one in memory.
 #[cfg(feature = "rustls")]
 pub(crate) type OtherTransport = Either<Either<Box<server::TlsStream<TcpStream>>, TokioIo<Upgraded>>, DuplexStream>;
 
-/// The TCP stream of a transport, by itself or under TLS, where its type is known.
+/// The TCP stream of a transport, with or without TLS, if the type of the transport is known.
 pub(crate) fn tcp_stream<Io: 'static>(io: &Io) -> Option<&TcpStream> {
     let io: &dyn Any = io;
     let stream = io.downcast_ref();
@@ -46,7 +46,7 @@ fn under_tls(io: &dyn Any) -> Option<&TcpStream> {
     client.or_else(server).or_else(either)
 }
 
-/// The TCP stream of a connection, where it is known.
+/// The TCP stream of a connection, if the type of its transport is known.
 pub(super) fn socket<Io: 'static>(transport: &Transport<Io>) -> Option<&TcpStream> {
     match transport {
         Transport::Left(stream) => Some(stream),
@@ -54,7 +54,7 @@ pub(super) fn socket<Io: 'static>(transport: &Transport<Io>) -> Option<&TcpStrea
     }
 }
 
-/// Has the kernel take little more than this beyond what is on its way. Only Linux can.
+/// Limits how many unsent bytes the kernel buffers (`TCP_NOTSENT_LOWAT`). Does nothing on systems other than Linux.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn limit_unsent(stream: &TcpStream, bytes: u32) -> io::Result<()> {
     socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes)
@@ -65,13 +65,13 @@ pub(crate) fn limit_unsent(_: &TcpStream, _: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether [`unacknowledged`] may know anything: of a TCP stream on Linux.
+/// Whether [`unacknowledged`] can return a value: for a TCP stream on Linux.
 pub(super) fn has_send_queue<Io: 'static>(transport: &Transport<Io>) -> bool {
     cfg!(any(target_os = "linux", target_os = "android")) && socket(transport).is_some()
 }
 
-/// What the kernel keeps of what was written until the peer's kernel acknowledges it, in bytes of memory: more than the data.
-/// Only falls while nothing is written. `None` where it cannot be known.
+/// The memory of the kernel's send queue, in bytes: written data that the peer's kernel has not acknowledged, with overhead. It
+/// only falls while nothing is written. `None` if it is not known.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn unacknowledged<Io: 'static>(transport: &Transport<Io>) -> Option<u32> {
     use nix::sys::socket::GetSockOpt;
@@ -89,7 +89,7 @@ mod socket_memory {
     use nix::{getsockopt_impl, libc, sockopt_impl};
 
     sockopt_impl!(
-        /// What a socket uses of the kernel's memory, since Linux 4.12.
+        /// The kernel memory that a socket uses. Since Linux 4.12.
         SocketMemory,
         GetOnly,
         libc::SOL_SOCKET,
@@ -100,8 +100,8 @@ mod socket_memory {
     pub(super) const WRITE_QUEUE: usize = 5;
 }
 
-/// Writes the last bytes before this side is shut down, which must follow: they wait for the FIN and leave in one packet
-/// with it. A packet less is a twentieth less of the time from connecting to the end (`benches/compare`, handshake).
+/// Writes the last bytes before our side is shut down. The kernel holds them back (`MSG_MORE`) until the shutdown, and sends them
+/// in one packet with the FIN, which saves a twentieth of the time of a short connection (`benches/compare`, handshake).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn poll_write_last(
     stream: Pin<&mut TcpStream>,
@@ -122,7 +122,7 @@ pub(super) fn poll_write_last(
     }
 }
 
-/// Writes the last bytes before this side is shut down.
+/// Writes the last bytes before our side is shut down.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn poll_write_last(
     stream: Pin<&mut TcpStream>,
@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether the peer sees none of the last bytes before the end; by then it sees all of them.
+    /// Whether the peer receives none of the last bytes before the shutdown. After that it must receive all of them.
     async fn is_held_back() -> io::Result<bool> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let mut stream = TcpStream::connect(listener.local_addr()?).await?;
@@ -163,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_bytes_wait_for_the_end() {
-        // The kernel waits for 200 ms, which a thread that has to wait for its turn may miss.
+        // The kernel holds bytes back for 200 ms. On a busy machine this thread may read later than that, so try again.
         for _ in 0..100 {
             if is_held_back().await.unwrap() {
                 return;

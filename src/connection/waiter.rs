@@ -1,4 +1,4 @@
-//! A future that waits for a connection, and leaves nothing behind.
+//! A future that waits for a connection, and removes its waker when it is dropped.
 
 use std::task::Context;
 
@@ -20,7 +20,7 @@ impl<'a> Waiter<'a> {
         Self { inner, waiting, key: WakerKey::default() }
     }
 
-    /// Polls a method of the connection, which registers the waker where it is pending.
+    /// Polls a method of the connection, which registers the waker if it is pending.
     #[inline]
     pub(crate) fn poll<R>(
         &mut self,
@@ -34,7 +34,7 @@ impl<'a> Waiter<'a> {
 impl Drop for Waiter<'_> {
     #[inline]
     fn drop(&mut self) {
-        // Most often it was ready at once.
+        // Usually it was ready at once, and has no entry.
         if self.key.is_registered() {
             self.inner.deregister(self.waiting, &mut self.key);
         }

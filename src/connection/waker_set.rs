@@ -1,4 +1,4 @@
-//! Who waits for something to change.
+//! The wakers of futures that wait for a change.
 
 use std::num::NonZeroUsize;
 use std::task::Waker;
@@ -8,23 +8,23 @@ use slab::Slab;
 /// The wakers of futures that wait for the same thing. A future owns its entry until it removes it.
 #[derive(Debug, Default)]
 pub(super) struct WakerSet {
-    /// The entry of the only future that waits, most often: it needs no memory of its own.
+    /// Usually there is only one waiting future: its entry needs no allocation.
     first: Option<Entry>,
     rest: Option<Box<Slab<Entry>>>,
 }
 
-/// `None` once it was woken.
+/// `None` after the waker was taken to be called.
 type Entry = Option<Waker>;
 
-/// A waker that is needed no longer. It is dropped without the lock: it may be the last that keeps a task, whose future may have
-/// handles of this connection.
+/// A waker that is no longer needed. The caller drops it after releasing the lock: it may be the last reference to a task, whose
+/// future may have handles of this connection.
 pub(super) type Unused = Option<Waker>;
 
 /// A future's entry in a [`WakerSet`], if it has one.
 #[derive(Debug, Default)]
 pub(crate) struct WakerKey(Option<NonZeroUsize>);
 
-/// The key of the first entry; those of the others follow.
+/// The key of `WakerSet::first`. The keys of `rest` begin with the next number.
 const FIRST: NonZeroUsize = NonZeroUsize::MIN;
 
 impl WakerKey {
@@ -35,7 +35,7 @@ impl WakerKey {
 }
 
 impl WakerSet {
-    /// Has this waker woken at the next change. Returns the one before it.
+    /// Registers a waker, which is called at the next change. Returns the waker that it replaces.
     #[inline]
     pub(super) fn register(&mut self, key: &mut WakerKey, waker: &Waker) -> Unused {
         let entry = match key.0 {
@@ -53,17 +53,17 @@ impl WakerSet {
         entry.replace(waker.clone())
     }
 
-    /// An entry for one future more.
+    /// Adds an entry for another future.
     fn insert(&mut self, key: &mut WakerKey) -> &mut Entry {
         let vacant = self.rest.get_or_insert_default().vacant_entry();
         key.0 = FIRST.checked_add(vacant.key() + 1);
         vacant.insert(None)
     }
 
-    /// Removes an entry: its future waits no longer. Returns its waker.
+    /// Removes the entry of a future, if it has one. Returns its waker.
     #[inline]
     pub(super) fn remove(&mut self, key: &mut WakerKey) -> Unused {
-        // Most often there is none.
+        // Usually it has none.
         if key.is_registered() { self.remove_entry(key) } else { None }
     }
 
@@ -74,7 +74,7 @@ impl WakerSet {
                 let rest = self.rest.as_mut()?;
                 let waker = rest.try_remove(number.get() - 2).flatten();
                 if rest.is_empty() && rest.capacity() > SPARE {
-                    // Many waiters leave no memory behind.
+                    // Free the memory of many waiters.
                     self.rest = None;
                 }
                 waker
@@ -82,10 +82,10 @@ impl WakerSet {
         }
     }
 
-    /// Takes the wakers of all waiters. The entries stay until their futures remove them.
+    /// Moves all wakers into `wakers`. The entries stay until their futures remove them.
     #[inline]
     pub(super) fn take(&mut self, wakers: &mut Wakers) {
-        // Most often there are none.
+        // Usually there are none.
         if !self.is_empty() {
             self.take_all(wakers);
         }
@@ -106,7 +106,7 @@ impl WakerSet {
     }
 }
 
-/// Wakers to be called once the lock is released. Most often there is one or none.
+/// Wakers that are called after the lock is released. Usually there is one or none.
 #[must_use = "the waiters are woken by them"]
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
@@ -140,7 +140,7 @@ fn wake_all(wakers: Vec<Waker>) {
     wakers.into_iter().for_each(Waker::wake);
 }
 
-/// Room for so many entries is kept while there are no waiters.
+/// Capacity for this many entries is kept while there are no waiters.
 const SPARE: usize = 4;
 
 #[cfg(test)]
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_many_that_leaves_takes_no_other_along() {
+    fn removing_one_of_many_entries_keeps_the_others() {
         let (mut set, count) = (WakerSet::default(), Arc::new(Count::default()));
         let waker = Waker::from(count.clone());
         let mut keys: Vec<_> = (0..20).map(|_| WakerKey::default()).collect();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn waiters_that_leave_leave_nothing_behind() {
+    fn the_memory_of_many_waiters_is_freed() {
         let mut set = WakerSet::default();
         let mut keys: Vec<_> = (0..20_000).map(|_| WakerKey::default()).collect();
         for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! The loop of a connection's task, and how it learns of what handles have changed.
+//! The loop of a connection's task, and how it reads the changes that handles have made.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -24,56 +24,56 @@ use crate::protocol::{Assembler, CloseReason, ControlFrames, Failure, Intake, Ph
 
 /// One connection, until its transport and its handler are both done.
 pub(in crate::connection) struct Driver<Io> {
-    /// `None` before the handshake is complete, and once it is closed.
+    /// `None` until the opening handshake is complete, and once the transport is closed.
     pub(super) transport: Option<Transport<Io>>,
     pub(in crate::connection) inner: Arc<Inner>,
-    /// The waker of this task that is in `DriverWaker`.
+    /// The waker of this task, as `DriverWaker` has it.
     waker: Option<Waker>,
     pub(super) handler_waker: Waker,
     pub(super) receiver: Receiver,
     pub(super) control: ControlFrames,
-    /// What is being written; the first `control_bytes` of it are control frames.
+    /// What is being written. Its first `control_bytes` are control frames.
     pub(super) writing: WriteBuffer,
     pub(super) control_bytes: usize,
     pub(super) unflushed: Unflushed,
-    /// Bytes written before the limit for unsent bytes in the kernel (`TCP_NOTSENT_LOWAT`) is set. They stop counting at `MUCH`,
-    /// where it is set.
+    /// Bytes written before `TCP_NOTSENT_LOWAT`, the limit for unsent bytes in the kernel, is set: it is set when they reach
+    /// `LIMIT_UNSENT_AFTER`, and counting stops.
     pub(super) written_before_limit: usize,
     pub(super) progress: Progress,
     pub(super) timers: Timers,
     pub(super) metrics: ConnectionMetrics,
-    /// The lifecycle's phase when it was last read.
+    /// The phase of the lifecycle, as of the last `sync`.
     pub(super) phase: Phase,
-    /// Whether another message may be received: what [`may_receive`] last said, and `false` as soon as a message or a ping takes
-    /// the last capacity or reaches the rate limit.
+    /// Whether another message may be received: the last result of [`may_receive`]. Set to `false` as soon as a message or a ping
+    /// uses the last capacity or reaches the rate limit.
     pub(super) may_receive: bool,
     /// The number of the latest requested ping that was sent.
     last_ping_sent: u64,
-    /// The peer's side is to be read to its end even after its close frame: a stream of HTTP/2.
+    /// Whether the peer's side is read to its end even after its close frame: true for a stream of HTTP/2.
     pub(super) read_to_end: bool,
     pub(super) text_heartbeat: bool,
-    /// The text message `ping` is to be answered.
+    /// A text message `ping` has not been answered yet.
     pub(super) heartbeat_due: bool,
-    /// The handler was woken while it was polled.
+    /// The handler was woken while it was polled: it has yielded.
     pub(super) handler_yielded: bool,
-    /// The task ends at once, and drops the handler.
+    /// The task is to end at once, and to drop the handler.
     aborted: bool,
-    /// How many messages had been received when the timer last fired behind a failed write.
+    /// The number of messages received when the timer last fired, after a write has failed.
     pub(super) received_before: u64,
-    /// How many more frames may be handled in this poll.
+    /// The number of frames that may still be handled in this poll.
     pub(super) budget: usize,
-    /// The timer knows this task's waker.
+    /// The timer has this task's waker.
     pub(in crate::connection) timer_registered: bool,
-    /// The limits that the timer was set for.
+    /// The limits for which the timer was set, a bit for each: see `Timers::running`.
     pub(super) armed: u8,
     pub(in crate::connection) now: Instant,
 }
 
-/// What the task has done and not yet reported.
+/// What the task has done, and not yet reported to [`State`].
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) bytes_read: u64,
-    /// All bytes that the transport has passed on, and of these the ones that handles have queued.
+    /// All bytes that were written and flushed; `queued_written` of them were queued by handles, the others are control frames.
     pub(super) bytes_written: u64,
     pub(super) queued_written: u64,
 }
@@ -83,7 +83,7 @@ impl Progress {
         self.bytes_read > 0 || self.bytes_written > 0
     }
 
-    /// Reports it, and returns whether something was written.
+    /// Adds it to the state, and returns whether something was written.
     #[inline]
     pub(super) fn report(&mut self, state: &mut State) -> bool {
         let Self { bytes_read, bytes_written, queued_written } = std::mem::take(self);
@@ -129,7 +129,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
     }
 
-    /// The transport is there, and `early` was read from it already.
+    /// Begins to use a transport. `early` are bytes that were read together with the opening handshake.
     pub(in crate::connection) fn open(&mut self, transport: Transport<Io>, early: &Bytes) {
         self.now = Instant::now();
         self.timers.bytes_received(self.now);
@@ -144,11 +144,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
         self.transport = Some(transport);
         self.metrics.opened(self.now);
-        // What handles have changed before was not read.
+        // Handles may have made changes before.
         self.inner.driver.notify_without_lock();
     }
 
-    /// Everything that can be done now. Ready when the transport and the handler are both done.
+    /// Does everything that can be done now. Ready when the transport is closed and the handler has returned.
     pub(in crate::connection) fn poll<H>(
         &mut self,
         mut handler: Handler<'_, H>,
@@ -169,14 +169,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             if self.aborted || (self.transport.is_none() && handler.is_done()) {
                 return Poll::Ready(());
             }
-            // Where the handler has woken itself, the task yields.
+            // A handler that has woken itself has yielded, so the task does.
             if self.budget == 0 || std::mem::take(&mut self.handler_yielded) {
                 return self.poll_later(timer, cx);
             }
             if made_progress || self.progress.is_some() || self.drive_timers(timer.as_mut(), cx) {
                 continue;
             }
-            // Looked at behind `run`, as everything that others change.
+            // Read after `DriverWaker::run`, as everything that other tasks change: a later change prevents the sleep.
             if !self.inner.is_handler_woken() && self.sleep() {
                 return Poll::Pending;
             }
@@ -191,7 +191,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         pin!(yield_now()).poll(cx)
     }
 
-    /// Gives memory back and sleeps, unless something has changed since the task looked.
+    /// Gives the read buffer back and returns whether the task may sleep: not if something has changed since `sync`.
     #[inline]
     fn sleep(&mut self) -> bool {
         self.receiver.park();
@@ -210,12 +210,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             self.waker = Some(waker.clone());
             self.inner.driver.set_waker(Some(waker.clone()));
-            // The future has come to another task, which the timer does not know.
+            // The future has moved to another task: the timer has the waker of the old one.
             self.timer_registered = false;
         }
     }
 
-    /// Reports what was done, and looks at what handles have changed. Whether it concerns what is read.
+    /// Reports progress, and reads what handles have changed. Returns whether reading is affected.
     #[inline]
     pub(super) fn sync(&mut self) -> bool {
         self.inner.driver.run();
@@ -257,7 +257,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         changed
     }
 
-    /// What happens to messages that arrive.
+    /// How messages that arrive are treated now.
     #[inline]
     pub(super) fn intake(&self) -> Intake {
         match self.phase.is_receiving() {
@@ -267,7 +267,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
     }
 
-    /// The lifecycle has come to this phase.
+    /// Called when the lifecycle has reached another phase.
     #[cold]
     fn enter(&mut self, phase: Phase) {
         let before = std::mem::replace(&mut self.phase, phase);
@@ -305,7 +305,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             return self.end_transport(failure.into_error());
         }
         tracing::debug!(?failure, "connection failed");
-        // A silent peer that takes no data takes no close frame either.
+        // A silent peer that accepts no data does not accept a close frame either.
         let unreachable = matches!(failure, Failure::KeepaliveTimeout) && self.timers.is_write_blocked();
         match failure.close_frame().filter(|_| !unreachable) {
             Some(frame) => self.change(|state| state.fail(failure.into_error(), &frame)),
@@ -313,7 +313,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
     }
 
-    /// Changes the lifecycle, and wakes all waiters. What was written before that counts as written.
+    /// Changes the lifecycle, and wakes all waiters. Progress is reported first, so that what was written counts as written.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut State)) {
         let mut state = self.inner.lock();
         self.progress.report(&mut state);
@@ -325,7 +325,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
     }
 
-    /// The transport is of no use any more, and is closed as the lifecycle comes to its last phase.
+    /// Moves the lifecycle to its last phase, in which the transport is closed.
     #[cold]
     pub(super) fn end_transport(&mut self, error: Error) {
         self.change(|state| state.lifecycle.transport_closed(error));
@@ -337,11 +337,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         self.receiver.clear();
         self.inner.release();
         self.stop_writing();
-        // The last: it may be the user's, and panic.
+        // Dropped last: it may be a user's type, whose drop can panic.
         drop(transport);
     }
 
-    /// Drops what was to be written: the transport accepts no more data.
+    /// Drops what is not yet written: the transport accepts no more data.
     fn stop_writing(&mut self) {
         self.control.stop();
         self.writing.clear();
@@ -353,7 +353,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
 }
 
 impl<Io> Drop for Driver<Io> {
-    /// A task that is dropped before its time, at a shutdown's deadline or with its runtime, takes the connection along.
+    /// If the task is dropped before the connection has ended, at a shutdown's deadline or with its runtime, that ends it.
     fn drop(&mut self) {
         if self.phase != Phase::Closed {
             let mut state = self.inner.lock();
@@ -362,7 +362,7 @@ impl<Io> Drop for Driver<Io> {
             self.inner.changed(state);
             self.inner.release();
         }
-        // A waker keeps the task's memory, and handles may stay.
+        // The waker keeps the task's memory allocated, and handles may live longer.
         self.inner.driver.set_waker(None);
         if self.metrics.is_open() {
             let end = self.inner.close_reason().expect("the lifecycle was ended above");
@@ -371,12 +371,12 @@ impl<Io> Drop for Driver<Io> {
     }
 }
 
-/// Whether another message may be received: there is capacity for it among the unread ones, and the rate limit allows it.
+/// Whether another message may be received: unread messages are below their limit, and the rate limit allows it.
 #[inline]
 pub(super) fn may_receive(state: &mut State, timers: &Timers) -> bool {
     state.check_capacity() && !timers.is_rate_paused()
 }
 
-/// How many frames are handled before the task yields: all messages of 64 bytes in one read, so that their answers
-/// leave in one write, and a part of smaller ones.
+/// How many frames are handled before the task yields. One read of messages of 64 bytes has about as many, so that their answers
+/// are sent with one write.
 const FRAMES_PER_POLL: usize = 1024;

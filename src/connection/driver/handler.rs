@@ -12,7 +12,7 @@ use crate::close::CloseFrame;
 use crate::connection::panicked::panicked;
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
-    /// Polls the handler if it was woken. Whether it was.
+    /// Polls the handler if it was woken. Returns whether it was.
     #[inline]
     pub(super) fn drive_handler<H: Future<Output = CloseFrame>>(&mut self, handler: &mut Handler<'_, H>) -> bool {
         if !self.inner.is_handler_woken() || !self.inner.take_handler_woken() {
@@ -26,7 +26,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     }
 }
 
-/// The user's part of the task.
+/// The handler's future, until it has returned.
 pub(in crate::connection) struct Handler<'a, H>(Pin<&'a mut Option<H>>);
 
 impl<'a, H: Future<Output = CloseFrame>> Handler<'a, H> {
@@ -42,13 +42,13 @@ impl<'a, H: Future<Output = CloseFrame>> Handler<'a, H> {
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseFrame> {
         let Some(future) = self.0.as_mut().as_pin_mut() else { return Poll::Pending };
-        // A panic ends this connection alone. The future is not polled again.
+        // A panic ends this connection only. The future is not polled again.
         let frame = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(frame)) => frame,
             Err(payload) => panicked(payload),
         };
-        // Dropping it may panic too.
+        // Dropping the future can panic, too.
         match catch_unwind(AssertUnwindSafe(|| self.0.set(None))) {
             Ok(()) => Poll::Ready(frame),
             Err(payload) => Poll::Ready(panicked(payload)),

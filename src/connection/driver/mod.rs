@@ -1,6 +1,6 @@
-//! The one task of a connection: it drives the transport and polls the handler, and only it touches the transport.
+//! The task of a connection: it drives the transport and polls the handler. Nothing else uses the transport.
 
-#[expect(clippy::module_inception, reason = "the type has a file of its own, its work one for each kind")]
+#[expect(clippy::module_inception, reason = "the type that the folder is named after")]
 mod driver;
 mod handler;
 mod read;

@@ -1,4 +1,4 @@
-//! How a connection's task reads, and what it does with what has arrived.
+//! How a connection's task reads, and how it handles messages and events.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,12 +13,12 @@ use crate::log_text::OneLine;
 use crate::protocol::{Event, Failure, Intake, Phase, Received, give_read_buffer, take_read_buffer};
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
-    /// Looks at what was read, and else reads once. Whether there was anything.
+    /// Handles input that was read before, or else reads once. Returns whether it made progress.
     #[inline]
     pub(super) fn drive_reads(&mut self, cx: &mut Context<'_>) -> bool {
         match self.phase {
             Phase::ShutDown => return self.drain(cx),
-            // Nothing that the peer sends counts any more.
+            // What the peer sends does not matter any more. It is read, and discarded, once our side is shut down.
             Phase::Draining | Phase::Closed => return false,
             Phase::Open | Phase::WriteFailed | Phase::Closing => {}
         }
@@ -35,7 +35,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         true
     }
 
-    /// Looks at what was read, as far as it may be taken. Whether there was anything.
+    /// Handles input, as far as messages may be received now. Returns whether it made progress.
     #[inline]
     fn process_input(&mut self) -> bool {
         let mut made_progress = false;
@@ -54,10 +54,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         made_progress
     }
 
-    /// Makes messages available, up to the next event.
+    /// Makes messages available to handles, up to the next event, which it returns.
     #[inline]
     fn receive_messages(&mut self, made_progress: &mut bool) -> Option<Event> {
-        // Small messages of a burst are made available under one lock; what may take long is done without it.
+        // The lock is taken once for several small messages; it is released before anything that may take long.
         let mut lock = None;
         let mut wakers = Wakers::default();
         let mut received = false;
@@ -79,7 +79,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
                 self.may_receive &= self.timers.count_message(self.now);
             }
             if self.text_heartbeat && message.as_text() == Some("ping") {
-                // Behind what the handler sends for the messages before it.
+                // The answer is queued in the next poll, after the handler's answers to the messages before it.
                 self.heartbeat_due = true;
                 break None;
             }
@@ -112,7 +112,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         event
     }
 
-    // Not inlined into the path of messages, which stays short.
+    // Not inlined: the code that runs for every message stays short.
     #[inline(never)]
     fn on_event(&mut self, event: Event) {
         match event {
@@ -130,14 +130,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             }
             Event::Close(frame) => {
                 tracing::debug!(frame = %OneLine(&frame), "peer closes");
-                // RFC 6455 §5.5.1: the answer says the same.
+                // RFC 6455 §5.5.1: the answer echoes the peer's frame.
                 self.change(|state| {
                     if state.lifecycle.peer_closed(frame.clone()) {
                         state.sender.push_close(&frame);
                     }
                 });
             }
-            // Behind our close frame nothing counts any more; it is still to be written.
+            // After our close frame, an error changes nothing: the frame is still written.
             Event::End(_) if self.phase == Phase::Closing => self.change(|state| state.lifecycle.handshake_over()),
             Event::Failed(failure) if self.phase == Phase::Closing => {
                 tracing::debug!(?failure, "while closing");
@@ -151,7 +151,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
     }
 
-    /// One read. Ready when there is something new to look at.
+    /// Reads once from the transport. Ready when there is new input, its end, or a failure.
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let intake = self.intake();
@@ -182,14 +182,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
                     self.timers.set_closing(self.now);
                 }
             }
-            // What was received before it is handled first.
+            // The receiver returns everything that arrived before the error first.
             Err(error) => self.receiver.input_ended(Some(error)),
         }
         Poll::Ready(())
     }
 
-    /// Reads the peer's side to its end: dropped before that, TCP would reset the connection and could lose our close
-    /// frame, and HTTP/2 would reset the stream, after which browsers fall back to HTTP/1.1.
+    /// Reads and discards what the peer sends, to the end. If the transport were dropped before that, TCP would reset the
+    /// connection and could lose our close frame, and HTTP/2 would reset the stream, after which browsers fall back to HTTP/1.1.
     #[cold]
     fn drain(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(transport) = &mut self.transport else { return false };
@@ -208,6 +208,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     }
 }
 
-/// Up to here a message is made available under the lock of the one before it.
+/// After a message of up to this size, the lock stays for the next message.
 const SMALL: usize = 4 * 1024;
 const NO_CLOSE_FRAME: &str = "the transport ended, or the stream was reset, without a close frame";

@@ -1,4 +1,4 @@
-//! The one timer of a connection's task, and what it is set for.
+//! The timer of a connection's task, and what happens when it fires.
 
 use std::pin::{Pin, pin};
 use std::task::Context;
@@ -14,15 +14,15 @@ use crate::connection::transport::unacknowledged;
 use crate::protocol::{Due, Failure, Phase};
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
-    /// Does what is due. `false`: nothing is, and the timer stands at what will be next.
+    /// Does what is due. Returns `false` if nothing is due; then the timer is set to the next deadline.
     #[inline]
     pub(super) fn drive_timers(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> bool {
         if self.transport.is_none() {
             return false;
         }
         let running = self.timers.running();
-        // Most polls only move to later what is due: the timer then fires once too often, instead of being set each time. Not
-        // so after the answer to a ping: an idle connection would be woken three times in place of twice for each ping.
+        // Most polls only postpone deadlines: the timer is then not set again, and fires once without anything being due. After the
+        // answer to a ping (`is_later`) it is set: an idle connection would be woken three times for each ping instead of twice.
         let (is_earlier, is_later) = (self.timers.take_earlier(), self.timers.take_later());
         let is_unchanged = !is_earlier && !is_later;
         if running & !self.armed == 0 && is_unchanged && self.timer_registered && !timer.is_elapsed() {
@@ -30,13 +30,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
         self.armed = running;
         if self.phase == Phase::WriteFailed && self.timers.is_read_paused() {
-            // The peer is not waited for, but the handler, for as long as it receives.
+            // The handler is what is slow, not the peer: the closing time begins again as long as the handler receives messages.
             let received = self.inner.lock().incoming.messages_received();
             if std::mem::replace(&mut self.received_before, received) != received {
                 self.timers.set_closing(self.now);
             }
         }
-        // Where something is due, the timer does not stand at what is due behind that: this is called again.
+        // If something is due, this returns without setting the timer, and is called again.
         let timer_registered = std::mem::take(&mut self.timer_registered);
         let next = match self.timers.poll(self.now) {
             Due::Nothing(next) => {
@@ -67,7 +67,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
                 return true;
             }
             Due::Ping => {
-                // A connection that is closing needs no ping.
+                // An error means that the connection is closing: it needs no ping.
                 let _ = self.inner.ping();
                 return true;
             }
@@ -81,7 +81,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
         if !self.timer_registered || timer.is_elapsed() {
             self.timer_registered = true;
-            // Without tokio's budget: used up, it would answer for the timer, which then registers no waker.
+            // Not constrained by tokio's budget: if that is used up, a timer returns `Pending` without registering the waker.
             if pin!(unconstrained(timer)).poll(cx).is_ready() {
                 self.now = Instant::now();
                 return true;
@@ -90,14 +90,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         false
     }
 
-    /// Has the timers know what the peer's kernel has acknowledged, where ours knows it.
+    /// Passes the size of the kernel's send queue to the timers, if the transport has one.
     fn sample_send_queue(&mut self) {
         let bytes = self.transport.as_ref().and_then(unacknowledged);
         self.timers.send_queue_sampled(bytes, self.now);
     }
 }
 
-/// How often a stream that is not read is checked.
+/// How often an HTTP/2 stream is checked for a reset while it is not read.
 const STREAM_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// Where the timer stands when there is nothing to wait for.
+/// The time until the timer fires when there is nothing to wait for.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);

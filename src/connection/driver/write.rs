@@ -1,4 +1,4 @@
-//! What a connection's task writes, in which order, and when that counts as written.
+//! What a connection's task writes, in which order, and when bytes count as written.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use crate::connection::transport::{Transport, limit_unsent, poll_write_last, soc
 use crate::error::BoxError;
 use crate::protocol::{ControlFrames, Failure, Phase, WriteBuffer};
 
-/// Bytes that the transport has accepted and may still buffer: all of them, and those that handles have queued.
+/// Bytes that the transport has accepted and may still buffer. `queued` of them were queued by handles.
 #[derive(Debug, Default)]
 pub(super) struct Unflushed {
     bytes: usize,
@@ -20,13 +20,13 @@ pub(super) struct Unflushed {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
-    /// Writes all that is there. Whether handles have changed what is to be read.
+    /// Writes everything that is queued. Returns whether reading is affected by what handles have changed.
     #[inline]
     pub(super) fn drive_writes(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.has_writes() {
             return false;
         }
-        // Not more often: reads and the handler have their share while others go on sending.
+        // At most twice, so that other tasks that keep sending do not delay reads and the handler.
         let mut changed = self.write_once(cx);
         if self.progress.is_some() {
             changed |= self.write_once(cx);
@@ -34,7 +34,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         changed
     }
 
-    /// Whether there is anything to write, to flush, or to look at.
+    /// Whether there is anything to write, to flush, to report, or to `sync`.
     #[inline]
     fn has_writes(&self) -> bool {
         self.inner.driver.is_notified()
@@ -45,7 +45,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             || self.phase == Phase::Draining
     }
 
-    // Apart, or else the compiler keeps the address of each field that it may need ready for the next time round.
+    // Not inlined: in the loop of `drive_writes` the compiler would compute the addresses of all fields in advance.
     #[inline(never)]
     fn write_once(&mut self, cx: &mut Context<'_>) -> bool {
         let changed = (self.inner.driver.is_notified() || self.progress.is_some()) && self.sync();
@@ -56,8 +56,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         changed
     }
 
-    /// Reports what was written at once: a task that was woken to write need not try to read for that again, which is a fifth
-    /// of its instructions (callgrind, `compare`'s fan-out). Where there is more to write, that is left to `sync`, which takes it.
+    /// Reports written bytes at once, so that a task that was woken to write does not need another round of the loop with a read:
+    /// that is a fifth of its instructions (callgrind, `compare`'s fan-out). If more is queued, `sync` reports them and takes it.
     #[inline]
     fn report_written(&mut self) {
         let mut state = self.inner.lock();
@@ -96,14 +96,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
     }
 
-    /// Limits what the kernel takes of a TCP stream's data before it is on its way, once.
+    /// Limits how many unsent bytes of a TCP stream the kernel buffers. Called once.
     #[cold]
     fn limit_unsent(&mut self) {
-        self.written_before_limit = MUCH;
+        self.written_before_limit = LIMIT_UNSENT_AFTER;
         if let Some(stream) = self.transport.as_ref().and_then(socket)
-            && let Err(error) = limit_unsent(stream, MOST_UNSENT)
+            && let Err(error) = limit_unsent(stream, MAX_UNSENT)
         {
-            // The socket is over, which the next read or write reports.
+            // The socket is closed, which the next read or write reports.
             tracing::trace!(%error, "could not set TCP_NOTSENT_LOWAT");
         }
     }
@@ -113,7 +113,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         if self.writing.is_empty() {
             self.control_bytes = gather(&mut self.inner.lock(), &mut self.control, &mut self.writing);
         }
-        if self.written_before_limit < MUCH && self.written_before_limit + self.writing.len() >= MUCH {
+        if self.written_before_limit < LIMIT_UNSENT_AFTER
+            && self.written_before_limit + self.writing.len() >= LIMIT_UNSENT_AFTER
+        {
             self.limit_unsent();
         }
         let Some(transport) = &mut self.transport else { return Poll::Pending };
@@ -133,7 +135,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         let control = written.min(self.control_bytes);
         self.control_bytes -= control;
         self.unflushed.bytes += written;
-        self.written_before_limit = (self.written_before_limit + written).min(MUCH);
+        self.written_before_limit = (self.written_before_limit + written).min(LIMIT_UNSENT_AFTER);
         self.unflushed.queued += written - control;
         self.timers.bytes_written(written, self.now);
         if self.control_bytes == 0 && self.control.is_empty() {
@@ -141,14 +143,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
     }
 
-    /// Whether the transport is to be flushed: it may still buffer data. While reading is paused, an HTTP/2 stream reports only here
-    /// that it was reset.
+    /// Whether the transport must be flushed: it may still buffer data. While an HTTP/2 stream is not read, flushing is also the
+    /// only way to learn that it was reset.
     #[inline]
     fn must_flush(&self) -> bool {
         self.unflushed.bytes > 0 || (self.read_to_end && self.timers.is_read_paused())
     }
 
-    /// Has the transport pass on what it took; TLS and HTTP/2 keep it in buffers of their own. Then it counts as written.
+    /// Flushes the transport: TLS and HTTP/2 buffer what they accept. Bytes count as written after that.
     #[inline]
     fn flush(&mut self, cx: &mut Context<'_>) {
         if !self.must_flush() {
@@ -169,7 +171,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
     }
 
-    /// The transport accepts no data any more. What the peer has sent is still received.
+    /// Called when the transport accepts no data any more. What the peer has sent is still received.
     #[cold]
     fn write_failed(&mut self, source: BoxError) {
         tracing::debug!(error = source, "could not write");
@@ -181,19 +183,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         }
     }
 
-    /// Once everything is written: after the closing handshake our side is shut down.
+    /// Shuts our side down, once everything is written up to our close frame.
     #[cold]
     fn finish_writing(&mut self, cx: &mut Context<'_>) {
         let Some(transport) = &mut self.transport else { return };
-        // Our close frame is in what is written once nothing may follow it.
+        // Control frames are stopped when our close frame is gathered, so it has been written if nothing is left.
         if self.unflushed.bytes > 0 || !self.writing.is_empty() || !self.control.is_stopped() {
             return;
         }
-        // Closing a TCP stream with unread input would do no more than reset it.
+        // Shut down first: dropping a TCP stream with unread input would only reset it.
         match Pin::new(transport).poll_shutdown(cx) {
             Poll::Pending => {}
-            // Both close frames have passed: over HTTP/1.1 nothing of interest can come. But a peer that is still to get through
-            // much may answer pings meanwhile (RFC 6455 §5.5.2), and those would have a closed socket drop the rest.
+            // The closing handshake is complete: over HTTP/1.1 nothing that matters can arrive. But while a peer still reads a
+            // lot of data it may answer pings (RFC 6455 §5.5.2): for input, a closed socket sends a reset, which drops the rest.
             Poll::Ready(Ok(()))
                 if !self.read_to_end
                     && !self.timers.has_backlog()
@@ -207,20 +209,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     }
 }
 
-/// Puts together what is written next, once the last of it is out: pings and pongs, then what handles have queued. Says how
-/// many bytes of it are control frames.
+/// Gathers what is written next, when `writing` is empty: pings and pongs, then what handles have queued. Returns how many bytes
+/// are control frames.
 #[inline]
 pub(super) fn gather(state: &mut State, control: &mut ControlFrames, writing: &mut WriteBuffer) -> usize {
     let control_bytes = control.take(writing);
     state.sender.take_queued(writing);
     if !state.lifecycle.is_writable() {
-        // A close frame is the last of it.
+        // A close frame is the last frame that is queued: no control frame may follow it.
         control.stop();
     }
     control_bytes
 }
 
-/// Writes as much as the transport takes in one call.
+/// Writes as much as the transport accepts in one call.
 #[inline]
 fn poll_write(
     transport: Pin<&mut impl AsyncWrite>,
@@ -229,7 +231,7 @@ fn poll_write(
 ) -> Poll<io::Result<usize>> {
     if !buffer.is_vectored() {
         let front = buffer.front();
-        return transport.poll_write(cx, &front[..front.len().min(COPIED)]);
+        return transport.poll_write(cx, &front[..front.len().min(MAX_COPIED)]);
     }
     if buffer.is_contiguous() {
         return transport.poll_write(cx, buffer.front());
@@ -239,16 +241,14 @@ fn poll_write(
     transport.poll_write_vectored(cx, &slices[..count])
 }
 
-/// The most that a transport gets at a time which copies what it gets. hyper's streams of HTTP/2 take any amount, call it
-/// written while the peer's window is closed, and show no progress before all of it has passed: a slow peer would seem to
-/// take nothing. It is also the most that a frame of HTTP/2 carries unless the peer allows more (RFC 9113 §4.2), with room for
-/// the longest header before a message of 16 KiB.
-const COPIED: usize = 14 + 16 * 1024;
-/// From so many bytes on the kernel's share of what is written is limited: most connections never send so much, and are spared a
-/// system call.
-const MUCH: usize = 256 * 1024;
-/// Bytes in the kernel that are not on their way yet, where its send queue is sampled. So a message of 1 MiB goes out in one
-/// call: with 128 KiB it costs 1.8 times as much, with 512 KiB 1.25 (`benches/compare`).
-const MOST_UNSENT: u32 = 1024 * 1024;
-/// Segments given to one system call.
+/// The maximum that is passed at once to a transport that copies. hyper's streams of HTTP/2 accept any amount, report it as written
+/// while the peer's window is closed, and show no progress before all of it is sent: a slow peer would seem to accept nothing. The
+/// value is the default maximum of an HTTP/2 frame (RFC 9113 §4.2), plus the longest header of a message of 16 KiB.
+const MAX_COPIED: usize = 14 + 16 * 1024;
+/// After so many bytes, `TCP_NOTSENT_LOWAT` is set: most connections never send so much, and need no system call for it.
+const LIMIT_UNSENT_AFTER: usize = 256 * 1024;
+/// How many bytes the kernel may buffer that are not sent yet. A message of 1 MiB is written with one call: with 128 KiB it costs
+/// 1.8 times as much, with 512 KiB 1.25 (`benches/compare`).
+const MAX_UNSENT: u32 = 1024 * 1024;
+/// How many slices are passed to one system call.
 const SLICES: usize = 16;
