@@ -217,8 +217,8 @@ impl Timers {
         self.0.count_bytes(bytes, now)
     }
 
-    pub fn most_bytes(&self, now: Instant) -> usize {
-        self.0.most_bytes(now)
+    pub fn max_bytes(&self, now: Instant) -> usize {
+        self.0.max_bytes(now)
     }
 
     pub fn is_rate_paused(&self) -> bool {

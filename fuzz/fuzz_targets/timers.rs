@@ -190,7 +190,7 @@ impl Connection {
             Event::PongDue(due) => self.timers.set_pong_due(due, now),
             Event::ReadPaused(paused) => self.timers.set_read_paused(paused, now),
             Event::Received(bytes) => {
-                assert!(self.timers.most_bytes(now) > 0);
+                assert!(self.timers.max_bytes(now) > 0);
                 self.timers.bytes_received(now);
                 self.timers.count_bytes(bytes.into(), now);
                 if self.has_write_failed {

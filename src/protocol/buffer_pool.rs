@@ -1,11 +1,11 @@
-//! Buffers of the thread: connections use them while they are polled, and have none while they are idle.
+//! Thread-local buffers: connections use them while they are polled, and have none while they are idle.
 
 use std::cell::{Cell, RefCell};
 use std::thread::LocalKey;
 
 use bytes::BytesMut;
 
-/// The thread's empty buffer, with room for [`READ_SIZE`] bytes.
+/// Takes the thread's read buffer: empty, with capacity for [`READ_SIZE`] bytes.
 #[inline]
 pub(crate) fn take_read_buffer() -> BytesMut {
     let mut buffer = READ.try_with(Cell::take).ok().flatten().unwrap_or_default();
@@ -13,10 +13,10 @@ pub(crate) fn take_read_buffer() -> BytesMut {
     buffer
 }
 
-/// Moves what is in a read buffer to its beginning, so that there is room for [`READ_SIZE`] bytes in all.
+/// Moves the contents of a read buffer to its beginning, so that the capacity is [`READ_SIZE`] bytes in all.
 ///
-/// A large message that was received keeps its part of the memory. Where it is gone by the next read, as in an echo, the
-/// memory is used again, and otherwise left to it. The buffer never grows.
+/// A large message is not copied out of the buffer, but shares its memory. If the message was dropped before the next read, as in
+/// an echo, the memory is used again; otherwise the buffer gets new memory. It never grows.
 #[inline]
 pub(crate) fn make_room(buffer: &mut BytesMut) {
     if !buffer.try_reclaim(READ_SIZE.saturating_sub(buffer.len())) {
@@ -26,43 +26,45 @@ pub(crate) fn make_room(buffer: &mut BytesMut) {
     }
 }
 
-/// Gives the read buffer back to the thread that is polling now.
+/// Gives a read buffer to the current thread.
 #[inline]
 pub(crate) fn give_read_buffer(mut buffer: BytesMut) {
     buffer.clear();
-    // While the thread ends there is no place for it.
+    // Fails while the thread ends: then the buffer is freed.
     let _ = READ.try_with(|slot| slot.set(Some(buffer)));
 }
 
-/// An empty buffer to gather bytes in.
+/// Takes an empty buffer, in which bytes are gathered.
 #[inline]
 pub(crate) fn take_buffer() -> Vec<u8> {
     with(&SPARE, Vec::pop).flatten().unwrap_or_default()
 }
 
-/// Gives a buffer back. One that grew large is freed, so that a burst does not stay in memory.
+/// Gives a buffer back. A large one is freed, so that a burst does not keep memory.
 #[inline]
 pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
-    if (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
+    if (1..=MAX_SPARE_SIZE).contains(&buffer.capacity()) {
         buffer.clear();
         with(&SPARE, |spare| {
-            if spare.len() < MOST_SPARE {
+            if spare.len() < MAX_SPARE {
                 spare.push(buffer);
             }
         });
     }
 }
 
-/// `None` while the thread ends.
+/// Calls `f` with a thread-local value. `None` while the thread ends.
 #[inline]
 fn with<T, R>(local: &'static LocalKey<RefCell<T>>, f: impl FnOnce(&mut T) -> R) -> Option<R> {
     local.try_with(|value| f(&mut value.borrow_mut())).ok()
 }
 
-/// How much is read at once: a burst of small messages, or one of 64 KiB.
+/// How many bytes are read at once: a burst of small messages, or one message of 64 KiB.
 pub(crate) const READ_SIZE: usize = 64 * 1024 + 256;
-const LARGEST_SPARE: usize = 128 * 1024;
-const MOST_SPARE: usize = 8;
+/// The largest buffer that is kept, in bytes.
+const MAX_SPARE_SIZE: usize = 128 * 1024;
+/// How many buffers a thread keeps.
+const MAX_SPARE: usize = 8;
 
 thread_local! {
     static READ: Cell<Option<BytesMut>> = const { Cell::new(None) };
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn eight_buffers_wait_to_be_used_again() {
+    fn eight_buffers_are_kept() {
         in_a_new_thread(|| {
             let given: Vec<_> = (0..9).map(|_| vec![1; 100]).collect();
             let starts: Vec<_> = given.iter().map(|buffer| buffer.as_ptr()).collect();

@@ -1,11 +1,12 @@
 //! The payload of a close frame (RFC 6455 §5.5.1).
 //!
-//! Which codes may be sent is said by [`CloseCode`]: tungstenite's list refuses 1014, which the IANA registry has.
+//! [`CloseCode`] decides which codes may be sent: tungstenite's list refuses 1014, which is in the IANA registry.
 
 use arrayvec::ArrayVec;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
 use super::failure::Failure;
+use super::frame::MAX_CONTROL;
 use crate::close::{CloseCode, CloseFrame};
 
 /// Reads the payload of a close frame, unmasked.
@@ -23,8 +24,8 @@ pub(crate) fn parse(payload: &[u8]) -> Result<CloseFrame, Failure> {
     Ok(CloseFrame::received(code, reason.to_owned()))
 }
 
-/// The payload of a close frame. One that carries no code answers one that carried none.
-pub(crate) fn payload(frame: &CloseFrame) -> ArrayVec<u8, LONGEST> {
+/// The payload of a close frame. It is empty for [`CloseCode::NO_STATUS`]: that answers a close frame without a code.
+pub(crate) fn payload(frame: &CloseFrame) -> ArrayVec<u8, MAX_CONTROL> {
     let mut payload = ArrayVec::new();
     if frame.code() != CloseCode::NO_STATUS {
         payload.extend(frame.code().get().to_be_bytes());
@@ -32,9 +33,6 @@ pub(crate) fn payload(frame: &CloseFrame) -> ArrayVec<u8, LONGEST> {
     }
     payload
 }
-
-/// The longest payload of a control frame (RFC 6455 §5.5).
-const LONGEST: usize = 125;
 
 #[cfg(test)]
 mod tests {

@@ -1,23 +1,23 @@
-//! Pings and pongs on their way out (RFC 6455 §5.5.2, §5.5.3).
+//! Pings and pongs that are to be sent (RFC 6455 §5.5.2, §5.5.3).
 
 use super::frame::Control;
 use super::send::WriteBuffer;
 use crate::role::Role;
 
-/// Control frames that go before everything that is queued.
+/// Pings and pongs, which are written before queued data.
 #[derive(Debug)]
 pub(crate) struct ControlFrames {
     role: Role,
-    /// Most often there are none, which then need no memory.
+    /// Boxed, because usually there are none.
     queued: Option<Box<Queued>>,
-    /// Our close frame is being written or written: nothing may follow it.
+    /// Our close frame is being written or has been written: nothing may follow it.
     stopped: bool,
 }
 
 #[derive(Debug, Default)]
 struct Queued {
     frames: WriteBuffer,
-    /// The payload of our latest ping, while it is among them.
+    /// The payload of our latest ping, if it is in `frames`.
     ping: Option<Box<[u8]>>,
 }
 
@@ -42,7 +42,7 @@ impl ControlFrames {
         self.queued.is_none()
     }
 
-    /// Appends all of them to what is being written, and says how many bytes they are.
+    /// Moves all of them to the end of what is being written. Returns their size in bytes.
     #[inline]
     pub(crate) fn take(&mut self, writing: &mut WriteBuffer) -> usize {
         let Some(mut queued) = self.queued.take() else { return 0 };
@@ -51,13 +51,13 @@ impl ControlFrames {
         len
     }
 
-    /// Nothing more is sent: our close frame goes out, or nothing does.
+    /// Drops all control frames, and refuses later ones: our close frame has been gathered, or nothing can be written any more.
     pub(crate) fn stop(&mut self) {
         self.queued = None;
         self.stopped = true;
     }
 
-    /// Whether nothing more is sent.
+    /// Whether [`stop`](Self::stop) was called.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped
     }
@@ -66,11 +66,11 @@ impl ControlFrames {
         if self.stopped {
             return;
         }
-        // RFC 6455 §5.5.3 lets us answer the latest ping alone: do so where a peer sends them without reading.
+        // RFC 6455 §5.5.3 allows answering only the latest ping: do so if a peer sends pings and does not read the pongs.
         let Queued { frames, ping } = &mut **self.queued.get_or_insert_default();
-        if frames.len() + payload.len() > MOST {
+        if frames.len() + payload.len() > MAX_QUEUED {
             frames.clear();
-            // `Manager::ping` waits for the answer to that.
+            // Our own ping is kept: `Manager::ping` waits for its answer.
             if let Some(ping) = ping {
                 frames.push_control(self.role, Control::Ping, ping);
             }
@@ -79,25 +79,25 @@ impl ControlFrames {
     }
 }
 
-/// Bytes of control frames that may wait to be written.
-const MOST: usize = 4 * 1024;
+/// How many bytes of control frames can wait to be written. The last frame may exceed it by its header.
+const MAX_QUEUED: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_the_latest_pongs_wait() {
+    fn only_the_latest_pongs_are_kept() {
         let mut control = ControlFrames::new(Role::Server);
         for number in 0..=255 {
             control.push_pong(&[number; 100]);
-            assert!((1..=MOST + 2).contains(&control.queued.as_ref().unwrap().frames.len()));
+            assert!((1..=MAX_QUEUED + 2).contains(&control.queued.as_ref().unwrap().frames.len()));
         }
         assert!(control.queued.unwrap().frames.front().ends_with(&[255; 100]));
     }
 
     #[test]
-    fn so_many_wait_as_fit_into_4_kib() {
+    fn at_most_4_kib_wait() {
         let mut control = ControlFrames::new(Role::Server);
         let waiting = |control: &ControlFrames| control.queued.as_ref().unwrap().frames.len();
         // Forty of them are 4080 bytes, with their headers.
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn our_ping_stays_among_pongs_that_do_not() {
+    fn our_ping_is_kept_when_pongs_are_dropped() {
         let mut control = ControlFrames::new(Role::Server);
         control.push_ping(b"ours");
         for _ in 0..100 {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_goes_behind_a_close_frame() {
+    fn nothing_is_sent_after_a_close_frame() {
         let mut control = ControlFrames::new(Role::Server);
         control.push_ping(b"1");
         control.stop();

@@ -1,4 +1,4 @@
-//! Why a connection fails, and what the peer is told of it (RFC 6455 §7.1.7).
+//! Why a connection fails, and the close frame for the peer (RFC 6455 §7.1.7).
 
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
@@ -22,7 +22,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What callers of the connection's methods get.
+    /// The error that the connection's methods return.
     pub(crate) fn into_error(self) -> Error {
         match self {
             Self::BudgetExceeded => Error::new(ErrorKind::BudgetExceeded),
@@ -40,7 +40,7 @@ impl Failure {
         }
     }
 
-    /// The close frame for the peer, or `None` where nothing can reach the peer any more.
+    /// The close frame for the peer, or `None` if nothing can be sent to the peer any more.
     pub(crate) fn close_frame(&self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::BudgetExceeded => (CloseCode::TRY_AGAIN_LATER, "out of memory for messages"),

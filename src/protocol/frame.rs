@@ -1,5 +1,5 @@
-//! Frame headers (RFC 6455 §5.2) and masking (§5.3). tungstenite parses and formats the headers of control frames, and what
-//! is here for data frames is tested against it.
+//! Frame headers (RFC 6455 §5.2) and masking (§5.3). tungstenite parses and formats the headers of control frames; the code for
+//! data frames is tested against it.
 
 use std::io::Cursor;
 
@@ -16,20 +16,20 @@ pub(crate) const RSV23: u8 = 0x30;
 /// The bit of the second byte that says that the payload is masked.
 pub(crate) const MASK: u8 = 0x80;
 
-/// A control frame's payload is never longer (RFC 6455 §5.5).
+/// The maximum payload of a control frame, in bytes (RFC 6455 §5.5).
 pub(crate) const MAX_CONTROL: usize = 125;
-/// The longest header: two bytes, eight of length, four of mask.
+/// The longest header, in bytes: two, eight for the length, four for the mask.
 pub(crate) const MAX_HEADER: usize = 14;
 
-/// A header that was parsed, with what it announces.
+/// A parsed header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parsed {
     pub(crate) is_final: bool,
     pub(crate) rsv1: bool,
     pub(crate) mask: Option<[u8; 4]>,
-    /// The bytes that the header takes.
+    /// The length of the header, in bytes.
     pub(crate) size: usize,
-    /// The bytes of payload that follow.
+    /// The length of the payload that follows, in bytes.
     pub(crate) payload: u64,
 }
 
@@ -43,8 +43,8 @@ pub(crate) fn parse_control(bytes: &[u8]) -> Option<Parsed> {
 
 /// Parses the header of a data frame; `None` while bytes of it are missing.
 ///
-/// tungstenite's `FrameHeader::parse` takes 176 instructions for this and its `format` 62, of the 1,000 that the server spends
-/// on a message of a burst; these two functions take 30 each (callgrind, 64 B with 16 in flight). The tests hold them to it.
+/// tungstenite's `FrameHeader::parse` needs 176 instructions for this and its `format` 62, of the 1,000 that the server needs
+/// for a message of a burst; these two functions need 30 each (callgrind, 64 B with 16 in flight).
 #[inline]
 pub(crate) fn parse_data(bytes: &[u8]) -> Option<Parsed> {
     let (&[first, second], rest) = bytes.split_first_chunk()?;
@@ -62,7 +62,7 @@ pub(crate) fn parse_data(bytes: &[u8]) -> Option<Parsed> {
     Some(Parsed { is_final: first & FIN != 0, rsv1: first & RSV1 != 0, mask, size, payload })
 }
 
-/// Appends the header of a control frame with so much payload.
+/// Appends the header of a control frame with a payload of this length.
 pub(crate) fn format_control(control: Control, mask: Option<[u8; 4]>, payload: usize, out: &mut Vec<u8>) {
     let header = FrameHeader { opcode: OpCode::Control(control), mask, ..FrameHeader::default() };
     // Writing to memory does not fail.
@@ -91,7 +91,7 @@ pub(crate) fn format_data(kind: MessageKind, rsv1: bool, mask: Option<[u8; 4]>, 
     }
 }
 
-/// A new mask, where this role masks what it sends.
+/// A new mask for a client; `None` for a server, which does not mask.
 ///
 /// RFC 6455 §5.3: a client masks every frame with a key that cannot be guessed.
 #[inline]
@@ -111,7 +111,7 @@ fn opcode(kind: MessageKind) -> OpCode {
     })
 }
 
-/// Masks or unmasks the part of a payload that begins at `offset`, if it is to be masked at all.
+/// Masks or unmasks the part of a payload that begins at `offset`, if there is a mask.
 #[inline]
 pub(crate) fn unmask(mask: Option<[u8; 4]>, part: &mut [u8], offset: u64) {
     if let Some(mut mask) = mask {
@@ -123,8 +123,8 @@ pub(crate) fn unmask(mask: Option<[u8; 4]>, part: &mut [u8], offset: u64) {
 /// Masks or unmasks a payload.
 #[inline]
 pub(crate) fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
-    // Of words the compiler makes vectors, of wider integers it does not: steps of a `u128` take 1.4 times as long for 1 KiB,
-    // and 1.2 times for 64 KiB, though they are fewer instructions. Blocks save a tenth of the time of up to 1 KiB.
+    // The compiler vectorises a loop over `u32`, but not over wider integers: with `u128`, 1 KiB takes 1.4 times as long and 64 KiB
+    // 1.2 times, though with fewer instructions. The loop over blocks saves a tenth of the time for up to 1 KiB.
     let word = u32::from_ne_bytes(mask);
     let (blocks, rest) = payload.as_chunks_mut::<64>();
     for block in blocks {

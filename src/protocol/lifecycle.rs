@@ -1,4 +1,4 @@
-//! How far the end of a connection has come (RFC 6455 §7).
+//! The states of a connection, from open to closed (RFC 6455 §7).
 
 use crate::close::CloseFrame;
 use crate::error::Error;
@@ -18,13 +18,13 @@ pub(crate) enum Lifecycle {
     /// Messages pass in both directions.
     #[default]
     Open,
-    /// The transport accepts no data any more. What the peer has sent is still received: it may hold the peer's close frame,
-    /// which is then the reason.
+    /// The transport accepts no data any more. What the peer has sent is still received: the peer's close frame may be among it,
+    /// and is then the reason of the end.
     WriteFailed(Error),
     /// Our close frame is queued or sent and the peer's is awaited. Data that still arrives is discarded.
     Closing(CloseReason),
-    /// There is no close frame to wait for: what is queued is written, our side of the transport is shut down, and the
-    /// peer's is read to its end.
+    /// No close frame is awaited: what is queued is written, then our side of the transport is shut down, and the peer's side is
+    /// read to its end.
     Draining { reason: CloseReason, close_received: bool, shut_down: bool },
     /// There is no transport.
     Closed(CloseReason),
@@ -35,10 +35,11 @@ pub(crate) enum Lifecycle {
 pub(crate) enum CloseReason {
     /// By a close frame: the peer's or ours, whichever was first.
     Closed(CloseFrame),
+    /// By an error.
     Failed(Error),
 }
 
-/// A state without what it carries.
+/// A state of [`Lifecycle`] without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Open,
@@ -104,7 +105,7 @@ impl Lifecycle {
         matches!(self, Self::Open)
     }
 
-    /// Whether messages that arrive are to be received.
+    /// Whether messages that arrive are received. Otherwise they are discarded.
     #[inline]
     pub(crate) fn is_receiving(&self) -> bool {
         matches!(self, Self::Open | Self::WriteFailed(_))
@@ -115,7 +116,7 @@ impl Lifecycle {
         matches!(self, Self::Draining { close_received: true, .. })
     }
 
-    /// Why nothing that is queued will be written any more, if that is so.
+    /// The error if what is queued will never be written.
     pub(crate) fn write_error(&self) -> Option<Error> {
         match self {
             Self::WriteFailed(error) => Some(error.clone()),
@@ -125,7 +126,7 @@ impl Lifecycle {
         }
     }
 
-    /// The reason once the connection has ended: nothing more passes in either direction.
+    /// The reason once the connection has ended: nothing more is sent or received, not even a close frame.
     pub(crate) fn ended(&self) -> Option<&CloseReason> {
         match self {
             Self::Draining { reason, shut_down: true, .. } | Self::Closed(reason) => Some(reason),
@@ -133,7 +134,7 @@ impl Lifecycle {
         }
     }
 
-    /// We close. Whether a close frame is to be queued.
+    /// Closes from our side. Returns whether the close frame must be queued.
     pub(crate) fn close(&mut self, frame: CloseFrame) -> bool {
         match self {
             Self::Open => {
@@ -148,7 +149,7 @@ impl Lifecycle {
         }
     }
 
-    /// The peer's close frame has arrived. Whether it is to be answered.
+    /// Called when the peer's close frame has arrived. Returns whether it must be answered.
     pub(crate) fn peer_closed(&mut self, frame: CloseFrame) -> bool {
         let (reason, answer) = match self {
             Self::Open => (CloseReason::Closed(frame), true),
@@ -163,7 +164,7 @@ impl Lifecycle {
         answer
     }
 
-    /// The connection fails (RFC 6455 §7.1.7), and the peer may be told. Whether a close frame is to be queued.
+    /// Fails the connection (RFC 6455 §7.1.7). Returns whether a close frame must be queued.
     pub(crate) fn fail(&mut self, error: Error) -> bool {
         match self {
             Self::Open => {
@@ -179,14 +180,15 @@ impl Lifecycle {
         }
     }
 
-    /// Behind our close frame nothing more can come: the transport has ended, or the peer has broken a rule.
+    /// Called when the peer's close frame cannot arrive any more after ours: the transport has ended, or the peer has broken a
+    /// rule.
     pub(crate) fn handshake_over(&mut self) {
         if let Self::Closing(reason) = self {
             *self = Self::Draining { reason: reason.clone(), close_received: false, shut_down: false };
         }
     }
 
-    /// The transport accepts no data any more.
+    /// Called when the transport accepts no data any more.
     pub(crate) fn write_failed(&mut self, error: Error) {
         match self {
             Self::Open => *self = Self::WriteFailed(error),
@@ -196,14 +198,14 @@ impl Lifecycle {
         }
     }
 
-    /// Our side of the transport is shut down.
+    /// Called when our side of the transport is shut down.
     pub(crate) fn shut_down(&mut self) {
         if let Self::Draining { shut_down, .. } = self {
             *shut_down = true;
         }
     }
 
-    /// There is no transport any more, for this error where nothing else was the reason.
+    /// Called when the transport is closed. The error is the reason, unless there is an earlier one.
     pub(crate) fn transport_closed(&mut self, error: Error) {
         let reason = match self {
             Self::Open => CloseReason::Failed(error),
@@ -213,10 +215,10 @@ impl Lifecycle {
         *self = Self::Closed(reason);
     }
 
-    /// A caller ends the connection without a closing handshake: nothing more is written or read.
+    /// Ends the connection without a closing handshake: nothing more is written or read.
     pub(crate) fn give_up(&mut self, error: Error) {
         match self {
-            // What the caller says is why this ended; that nothing could be written is not.
+            // The caller's error is the reason of the end, not the failed write.
             Self::WriteFailed(_) => *self = Self::Closed(CloseReason::Failed(error)),
             _ => self.transport_closed(error),
         }
@@ -224,7 +226,7 @@ impl Lifecycle {
 }
 
 impl Phase {
-    /// Whether messages that arrive are to be received.
+    /// As [`Lifecycle::is_receiving`].
     pub(crate) fn is_receiving(self) -> bool {
         matches!(self, Self::Open | Self::WriteFailed)
     }
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn each_state_says_what_passes_and_why_nothing_is_written_any_more() {
+    fn each_state_says_whether_messages_pass_and_why_nothing_is_written_any_more() {
         let close = || CloseReason::Closed(frame(4000));
         let draining = |shut_down| Lifecycle::Draining { reason: close(), close_received: true, shut_down };
         for (state, receiving, writable, write_error, ended) in [
@@ -291,7 +293,7 @@ mod tests {
             (draining(true), false, Err(0), Some(0), true),
             (Lifecycle::Closed(close()), false, Err(0), Some(0), true),
         ] {
-            // Which error it is: that of the transport, or the close.
+            // 4: the error of the transport. 0: the close.
             let which = |error: Error| if error.kind() == ErrorKind::Disconnected { 4 } else { 0 };
             assert_eq!((state.is_receiving(), state.phase().is_receiving()), (receiving, receiving), "{state:?}");
             assert_eq!(state.check_writable().map_err(which), writable, "{state:?}");

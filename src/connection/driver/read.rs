@@ -169,8 +169,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
                 return Poll::Ready(());
             }
         };
-        let most = self.timers.most_bytes(self.now).min(space.limit());
-        space.set_limit(most);
+        let limit = self.timers.max_bytes(self.now).min(space.limit());
+        space.set_limit(limit);
         match ready!(poll_read_buf(Pin::new(transport), cx, &mut space)) {
             Ok(0) => self.receiver.input_ended(None),
             Ok(read) => {

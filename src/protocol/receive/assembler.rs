@@ -19,7 +19,7 @@ pub(crate) struct Assembler {
     kind: MessageKind,
     compressed: bool,
     payload: BytesMut,
-    /// How much of an uncompressed text is known to be UTF-8.
+    /// How many bytes of an uncompressed text were checked to be UTF-8.
     checked: usize,
     charge: Charge,
 }
@@ -49,7 +49,7 @@ impl Assembler {
         self.compressed = compressed;
     }
 
-    /// Whether a frame with so much payload may follow.
+    /// Checks that a frame with a payload of this length does not exceed the message limit.
     #[inline]
     pub(crate) fn check_size(&self, len: u64) -> Result<(), Failure> {
         let limit = if self.compressed { deflate_bound(self.limit) } else { self.limit };
@@ -64,11 +64,11 @@ impl Assembler {
         Ok(())
     }
 
-    /// Room to read up to `remaining` bytes of payload straight from the transport.
+    /// Space to read up to `remaining` bytes of payload directly from the transport.
     pub(crate) fn read_space(&mut self, remaining: usize) -> Result<Limit<&mut BytesMut>, Failure> {
-        // Room for as much again as has arrived: what a header announces is not yet there.
+        // The capacity doubles, as data arrives: a header alone, which may announce any length, allocates little.
         if self.payload.capacity() == self.payload.len() {
-            self.reserve(remaining.min(self.payload.len().max(MIN_ROOM)))?;
+            self.reserve(remaining.min(self.payload.len().max(MIN_SPACE)))?;
         }
         Ok((&mut self.payload).limit(remaining))
     }
@@ -79,17 +79,18 @@ impl Assembler {
         &mut self.payload[start..]
     }
 
-    /// Whether so many bytes, the first of a message, are worth the read buffer that they lie in.
+    /// Whether a message that begins with `len` bytes should take over the read buffer that contains them.
     pub(crate) fn may_adopt(&self, len: usize) -> bool {
         len >= WORTH_KEEPING && self.payload.is_empty()
     }
 
-    /// Starts the message with these bytes, and with the room behind them.
+    /// Begins the message with a buffer: its bytes, and its spare capacity.
     pub(crate) fn adopt(&mut self, payload: BytesMut) {
         self.payload = payload;
     }
 
-    /// The end of a frame that is not the message's last: text that is already wrong is refused here.
+    /// Called at the end of a frame that is not the message's last. Refuses text that is not UTF-8, except for an incomplete
+    /// character at the end.
     pub(crate) fn end_fragment(&mut self) -> Result<(), Failure> {
         if self.kind == MessageKind::Text && !self.compressed {
             if let Err(error) = simdutf8::compat::from_utf8(&self.payload[self.checked..]) {
@@ -104,7 +105,7 @@ impl Assembler {
         Ok(())
     }
 
-    /// The end of the message.
+    /// Returns the message, at the end of its last frame.
     pub(crate) fn finish(&mut self) -> Result<Message, Failure> {
         let payload = std::mem::take(&mut self.payload).freeze();
         self.checked = 0;
@@ -115,7 +116,7 @@ impl Assembler {
         without_copy(self.kind, payload)
     }
 
-    /// Forgets the message that is arriving.
+    /// Drops the message that is arriving.
     pub(crate) fn clear(&mut self) {
         self.payload = BytesMut::new();
         self.checked = 0;
@@ -127,18 +128,18 @@ impl Assembler {
         self.inflater = None;
     }
 
-    /// Whether a message of so many bytes in the read buffer may keep them there.
+    /// Whether a whole message of this length should share the memory of the read buffer instead of being copied.
     #[inline]
     pub(crate) fn may_keep(&self, len: usize) -> bool {
         len >= WORTH_KEEPING && !self.compressed
     }
 
-    /// A message that keeps the memory it was read into.
+    /// Returns a message that shares the memory of the read buffer.
     pub(crate) fn keep(&mut self, payload: Bytes) -> Result<Message, Failure> {
         without_copy(self.kind, payload)
     }
 
-    /// A message that lies whole in the read buffer: copied out once, never gathered.
+    /// Returns a message that is whole in the read buffer, as a copy.
     #[inline]
     pub(crate) fn whole(&mut self, payload: &[u8]) -> Result<Message, Failure> {
         if self.compressed {
@@ -150,7 +151,7 @@ impl Assembler {
     fn inflate(&mut self, payload: &[u8]) -> Result<Message, Failure> {
         let inflater = self.inflater.as_mut().ok_or(Failure::InvalidDeflate)?;
         let mut inflated = buffer_pool::take_buffer();
-        // What was gathered stays in memory meanwhile.
+        // The compressed payload stays in memory meanwhile, so that both are charged.
         let charge = &mut self.charge;
         let gathered = charge.bytes();
         let allowed = |len| len <= LARGE || charge.raise(gathered + len);
@@ -176,7 +177,7 @@ impl Assembler {
     }
 }
 
-/// Copies a message out of a buffer that is used again.
+/// A message with a copy of these bytes.
 #[inline]
 fn copy_out(kind: MessageKind, payload: &[u8]) -> Result<Message, Failure> {
     match kind {
@@ -188,7 +189,7 @@ fn copy_out(kind: MessageKind, payload: &[u8]) -> Result<Message, Failure> {
     }
 }
 
-/// A message that keeps the memory in which its bytes lie.
+/// A message that shares the memory of these bytes.
 fn without_copy(kind: MessageKind, payload: Bytes) -> Result<Message, Failure> {
     match kind {
         MessageKind::Binary => Ok(Message::Binary(payload)),
@@ -196,17 +197,18 @@ fn without_copy(kind: MessageKind, payload: Bytes) -> Result<Message, Failure> {
     }
 }
 
-/// The longest that deflate makes a message of `len` bytes: zlib's own bound for its worst settings.
+/// The maximum compressed size of a message of `len` bytes: zlib's bound for its worst settings.
 fn deflate_bound(len: usize) -> usize {
     len.saturating_add(len / 8).saturating_add(len / 64).saturating_add(64)
 }
 
-/// Beyond this a message is large: it is counted against the budget, and not copied to save memory.
+/// A longer message is charged to the budget, and not copied after inflating.
 const LARGE: usize = 64 * 1024;
-/// From here on a message stays in the read buffer, which may keep that alive with up to three times as much beside it.
+/// A message of at least this size shares the memory of the read buffer, of which it may keep up to three times as much allocated
+/// besides.
 const WORTH_KEEPING: usize = 16 * 1024;
-/// The least room that a direct read gets: so little that a bare header is not charged to the budget.
-const MIN_ROOM: usize = LARGE;
+/// The minimum space for a direct read. It is not charged to the budget, so that a header alone is not.
+const MIN_SPACE: usize = LARGE;
 
 #[cfg(test)]
 mod tests {
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn from_16_kib_on_memory_is_kept_instead_of_copied() {
+    fn messages_of_16_kib_and_more_share_the_read_buffer() {
         let mut assembler = assembler(&Limits::default());
         for (len, worth_it) in [(16 * 1024 - 1, false), (16 * 1024, true)] {
             assembler.begin(MessageKind::Binary, true);
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_text_ends_with_it() {
+    fn each_text_is_checked_from_its_beginning() {
         let mut assembler = assembler(&Limits::default());
         assembler.begin(MessageKind::Text, false);
         for end in [|assembler: &mut Assembler| drop(assembler.finish().unwrap()), Assembler::clear] {
@@ -306,7 +308,7 @@ mod tests {
 
     #[cfg(feature = "deflate")]
     #[test]
-    fn what_was_inflated_is_copied_up_to_64_kib_and_beyond_that_kept() {
+    fn inflated_messages_are_copied_up_to_64_kib() {
         use crate::deflate::{Compression, Deflater, Negotiated};
         use crate::role::Role;
 
@@ -336,7 +338,7 @@ mod tests {
         }
     }
 
-    /// What was gathered stays in memory until it is inflated.
+    /// The compressed payload stays in memory until it is inflated.
     #[cfg(feature = "deflate")]
     #[test]
     fn both_forms_of_a_compressed_message_in_fragments_are_charged() {

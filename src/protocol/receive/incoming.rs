@@ -1,4 +1,4 @@
-//! The receiving half that a connection shares with its handles: messages that are not received yet.
+//! The receiving half that a connection shares with its handles: messages that no handle has received yet.
 
 use std::collections::VecDeque;
 
@@ -9,13 +9,13 @@ use crate::message::Message;
 /// Whole messages in order, each received once.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    /// Most often all there is (`benches/echo.rs`).
+    /// The message that arrived when nothing was unread: usually the only one (`benches/echo.rs`).
     first: Option<Message>,
     first_len: usize,
-    /// What came behind it, whether or not that is still there.
-    #[expect(clippy::box_collection, reason = "most often there is none: 8 bytes of an idle connection, not 32")]
+    /// The messages that arrived after `first`, which may have been received already.
+    #[expect(clippy::box_collection, reason = "usually there is none: 8 bytes of an idle connection, not 32")]
     rest: Option<Box<VecDeque<Unread>>>,
-    /// What they take.
+    /// The size of all unread messages; each counts at least as [`MIN_SIZE`].
     bytes: usize,
     limit: usize,
     charge: Charge,
@@ -23,7 +23,7 @@ pub(crate) struct Incoming {
     payload_received: u64,
 }
 
-/// A message with its length: computing it again takes a hundredth of a burst's instructions.
+/// A message with its length: computing it again would be a hundredth of a burst's instructions.
 #[derive(Debug)]
 struct Unread {
     message: Message,
@@ -44,7 +44,7 @@ impl Incoming {
         }
     }
 
-    /// Whether another message may be received. One always may; more only while what is unread is below the limit.
+    /// Whether another message may be added: always if nothing is unread, otherwise while unread messages are below the limit.
     #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
         self.bytes < self.limit || self.bytes == 0
@@ -60,10 +60,10 @@ impl Incoming {
         } else {
             self.rest.get_or_insert_default().push_back(Unread { message, len });
         }
-        self.bytes += len.max(LEAST);
+        self.bytes += len.max(MIN_SIZE);
     }
 
-    /// The next message.
+    /// Removes the next message.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Message> {
         let mut len = self.first_len;
@@ -75,7 +75,7 @@ impl Incoming {
                 next.message
             }
         };
-        self.bytes -= len.max(LEAST);
+        self.bytes -= len.max(MIN_SIZE);
         if self.bytes == 0 && self.rest.as_ref().is_some_and(|rest| rest.capacity() > SPARE) {
             self.rest = None;
         }
@@ -83,8 +83,8 @@ impl Incoming {
         Some(message)
     }
 
-    /// Charges what is unread to the budget. Done before the connection sleeps: messages that are received at once are not
-    /// charged. `false`: the budget has no room, and is over its limit by what is unread.
+    /// Charges unread messages to the budget, which may exceed its limit: returns `false` then. Called before the connection
+    /// sleeps, so that messages that are received at once are not charged.
     #[inline]
     pub(crate) fn charge_unread(&mut self) -> bool {
         self.charge.raise_or_exceed(if self.bytes > UNCHARGED { self.bytes } else { 0 })
@@ -97,7 +97,7 @@ impl Incoming {
         self.payload_received += len as u64;
     }
 
-    /// Drops all messages: no handle is left to receive them.
+    /// Drops all messages.
     pub(crate) fn clear(&mut self) {
         self.first = None;
         self.rest = None;
@@ -105,7 +105,7 @@ impl Incoming {
         self.charge.release();
     }
 
-    /// What is unread.
+    /// The size of all unread messages, in bytes.
     pub(crate) fn unread_bytes(&self) -> usize {
         self.bytes
     }
@@ -119,11 +119,11 @@ impl Incoming {
     }
 }
 
-/// What a message counts for at least, so that many empty ones have a bound too.
-const LEAST: usize = size_of::<Message>();
-/// Room for so many messages stays when they were received: for the next burst.
+/// The minimum size that a message counts as, so that the number of empty ones is limited too.
+const MIN_SIZE: usize = size_of::<Message>();
+/// Capacity for this many messages is kept for the next burst.
 const SPARE: usize = 32;
-/// Up to so many bytes are not charged, so that small messages do not touch a counter that all connections share.
+/// Up to this many bytes are not charged, so that small messages do not modify a counter that all connections share.
 const UNCHARGED: usize = 4 * 1024;
 
 #[cfg(test)]
@@ -142,11 +142,11 @@ mod tests {
             incoming.push(Message::from(Vec::new()), 0);
             pushed += 1;
         }
-        assert_eq!(pushed, 1000_usize.div_ceil(LEAST));
+        assert_eq!(pushed, 1000_usize.div_ceil(MIN_SIZE));
     }
 
     #[test]
-    fn what_is_received_gives_its_capacity_back() {
+    fn a_message_uses_capacity_until_it_is_received() {
         let mut incoming = Incoming::new(&Limits::default().incoming(1000));
         for _ in 0..2 {
             incoming.push(Message::from(vec![0; 600]), 600);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_burst_leaves_no_long_list_behind_and_a_short_one_its_room() {
+    fn the_capacity_of_a_short_burst_is_kept_and_that_of_a_long_one_freed() {
         for (messages, kept) in [(33, true), (34, false)] {
             let mut incoming = Incoming::new(&Limits::default());
             for _ in 0..messages {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_charge_of_dropped_messages_is_given_back() {
+    fn dropped_messages_are_no_longer_charged() {
         let budget = Budget::new(10_000);
         let mut incoming = Incoming::new(&Limits::default().incoming(1).budget(budget.clone()));
         for _ in 0..2 {

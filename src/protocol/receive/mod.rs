@@ -1,4 +1,4 @@
-//! From bytes to messages: a buffer of what was read, the rules for frames, and the message that is arriving.
+//! From bytes to messages: the read buffer, the rules for frames, and the message that is arriving.
 
 mod assembler;
 mod incoming;

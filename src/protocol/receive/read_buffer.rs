@@ -5,14 +5,14 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::protocol::buffer_pool::{self, READ_SIZE};
 
-/// The thread's read buffer while the connection is polled; the unread rest of it, if any, in between.
+/// While the connection is polled: the thread's read buffer. Between polls: a copy of the bytes that are not parsed, if any.
 #[derive(Debug, Default)]
 pub(super) struct ReadBuffer {
     buffer: BytesMut,
-    /// How much of the buffer has been parsed. Counted here, because moving the beginning of a `BytesMut` costs each
-    /// frame about 90 instructions, a twentieth of a small message's (`benches/echo.rs`).
+    /// How many bytes of the buffer have been parsed. Counted here, because `BytesMut::advance` for each frame would be about 90
+    /// instructions, a twentieth of those for a small message (`benches/echo.rs`).
     consumed: usize,
-    /// Whether `buffer` is the thread's.
+    /// Whether `buffer` is the thread's read buffer.
     is_threads: bool,
 }
 
@@ -37,7 +37,7 @@ impl ReadBuffer {
         self.len() == 0
     }
 
-    /// Whether no more fits.
+    /// Whether there is no space for more bytes.
     pub(super) fn is_full(&self) -> bool {
         self.len() >= READ_SIZE
     }
@@ -51,21 +51,21 @@ impl ReadBuffer {
         }
     }
 
-    /// Takes the next bytes out without copying them.
+    /// Removes the next bytes without copying them.
     pub(super) fn split_to(&mut self, len: usize) -> Bytes {
         self.drop_consumed();
         self.buffer.split_to(len).freeze()
     }
 
-    /// Takes all that is there, with the room behind it.
+    /// Takes the whole buffer: the bytes that are not parsed, and its spare capacity.
     pub(super) fn take(&mut self) -> BytesMut {
         self.drop_consumed();
         std::mem::take(&mut self.buffer)
     }
 
-    /// Room for at most `most` bytes behind what is there.
+    /// Space for at most `limit` bytes after those that are not parsed.
     #[inline]
-    pub(super) fn read_space(&mut self, most: usize) -> Limit<&mut BytesMut> {
+    pub(super) fn read_space(&mut self, limit: usize) -> Limit<&mut BytesMut> {
         if !self.is_threads {
             let rest = std::mem::replace(&mut self.buffer, buffer_pool::take_read_buffer());
             let consumed = std::mem::take(&mut self.consumed);
@@ -73,15 +73,15 @@ impl ReadBuffer {
                 self.buffer.extend_from_slice(&rest[consumed..]);
             }
             self.is_threads = true;
-        } else if self.spare() < if self.is_empty() { READ_SIZE } else { LEAST_ROOM } {
+        } else if self.spare() < if self.is_empty() { READ_SIZE } else { MIN_SPACE } {
             self.drop_consumed();
             buffer_pool::make_room(&mut self.buffer);
         }
-        let most = most.min(self.spare());
-        (&mut self.buffer).limit(most)
+        let limit = limit.min(self.spare());
+        (&mut self.buffer).limit(limit)
     }
 
-    /// Gives the thread's buffer back and keeps only what is unread.
+    /// Gives the thread's buffer back, and keeps only the bytes that are not parsed.
     #[inline]
     pub(super) fn park(&mut self) {
         if self.is_threads {
@@ -110,7 +110,7 @@ impl From<&[u8]> for ReadBuffer {
 }
 
 impl Drop for ReadBuffer {
-    /// A connection that ends while it is polled still has the thread's buffer.
+    /// If a connection ends while it is polled, it still has the thread's buffer.
     fn drop(&mut self) {
         if self.is_threads {
             buffer_pool::give_read_buffer(std::mem::take(&mut self.buffer));
@@ -118,16 +118,16 @@ impl Drop for ReadBuffer {
     }
 }
 
-/// Bytes behind others are left where they are while so much can be read behind them.
-const LEAST_ROOM: usize = READ_SIZE / 2;
+/// Bytes that are not parsed are moved to the beginning of the buffer if there is less space than this after them.
+const MIN_SPACE: usize = READ_SIZE / 2;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fill(buffer: &mut ReadBuffer, mut bytes: &[u8], most: usize) {
+    fn fill(buffer: &mut ReadBuffer, mut bytes: &[u8], limit: usize) {
         while !bytes.is_empty() {
-            let mut space = buffer.read_space(most);
+            let mut space = buffer.read_space(limit);
             let (part, rest) = bytes.split_at(space.remaining_mut().min(bytes.len()));
             assert!(!part.is_empty(), "there is no room");
             space.put_slice(part);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn unread_bytes_behind_others_do_not_make_the_buffer_grow() {
+    fn unparsed_bytes_after_parsed_ones_do_not_make_the_buffer_grow() {
         let mut buffer = ReadBuffer::default();
         for round in 0..10_000_u32 {
             // A small frame and more than as much of the next, then the rest of it.
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_back_for_long_leaves_no_large_buffer_behind() {
+    fn a_full_buffer_does_not_grow_by_small_reads() {
         let mut buffer = ReadBuffer::default();
         fill(&mut buffer, &[1; READ_SIZE], usize::MAX);
         buffer.consume(20_000);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_as_long_as_what_was_not_looked_at_yet() {
+    fn its_length_is_that_of_the_unparsed_bytes() {
         let mut buffer = ReadBuffer::default();
         assert!(buffer.is_empty() && !buffer.is_full());
         fill(&mut buffer, &[1; 100], usize::MAX);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn unread_bytes_stay_where_they_are_while_half_the_room_is_behind_them() {
+    fn unparsed_bytes_are_moved_if_less_than_half_of_the_space_is_after_them() {
         for (spare, moved) in [(32_896, false), (32_895, true)] {
             let mut buffer = ReadBuffer::default();
             fill(&mut buffer, &vec![1; READ_SIZE - spare], usize::MAX);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_threads_buffer_is_given_back_whatever_becomes_of_the_connection() {
+    fn the_threads_buffer_is_given_back_by_park_and_by_drop() {
         let used = |end: fn(ReadBuffer)| {
             let mut buffer = ReadBuffer::default();
             fill(&mut buffer, b"unread", usize::MAX);

@@ -15,11 +15,11 @@ use crate::protocol::failure::Failure;
 use crate::protocol::frame::{self, Control, Data, OpCode, Parsed};
 use crate::role::Role;
 
-/// What a connection receives. Between two calls:
+/// Parses what a connection receives. Between two calls:
 ///
-/// 1. What is in the buffer begins with a frame, or with payload of `frame`.
-/// 2. The payload of `frame` that has arrived is unmasked and in the assembler, and no longer in the buffer.
-/// 3. The end of the input is an event only once everything before it has been one.
+/// 1. The buffer begins with a frame, or with payload of `frame`.
+/// 2. The payload of `frame` that was parsed is unmasked, and in the assembler instead of the buffer.
+/// 3. The end of the input becomes an event only after everything that arrived before it.
 #[derive(Debug)]
 pub(crate) struct Receiver {
     validation: Validation,
@@ -27,30 +27,30 @@ pub(crate) struct Receiver {
     assembler: Assembler,
     /// The data frame whose payload is arriving.
     frame: Option<DataFrame>,
-    /// Between the first frame of a message and the end of its last.
+    /// `true` from the first frame of a message to the end of its last frame.
     in_message: bool,
     end_of_input: Option<EndOfInput>,
 }
 
-/// What happens to messages that arrive.
+/// How messages that arrive are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intake {
-    /// They are wanted.
+    /// They are returned.
     Accept,
     /// They are discarded.
     Discard,
-    /// No new one begins. Control frames are still handled, up to the next data frame.
+    /// Parsing stops before the next message. Control frames before it are handled, and a message that has begun is completed.
     Pause,
 }
 
-/// What arrived: a message, or anything else.
+/// A message, or anything else that arrived.
 #[derive(Debug)]
 pub(crate) enum Received {
     Event(Event),
     Message(Message),
 }
 
-/// What arrived and is no message.
+/// Anything that can arrive other than a message.
 #[derive(Debug)]
 pub(crate) enum Event {
     Close(CloseFrame),
@@ -64,14 +64,14 @@ pub(crate) enum Event {
 #[derive(Debug)]
 struct DataFrame {
     header: Parsed,
-    /// How much of its payload has arrived.
+    /// How many bytes of its payload were parsed.
     received: u64,
 }
 
 #[derive(Debug)]
 struct EndOfInput(Option<io::Error>);
 
-/// How far one step went.
+/// The result of one step of parsing.
 enum Step {
     Received(Received),
     NeedsInput,
@@ -91,14 +91,14 @@ impl Receiver {
         }
     }
 
-    /// Bytes that were read together with the opening handshake.
+    /// Begins with bytes that were read together with the opening handshake.
     pub(crate) fn start_with(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.buffer = ReadBuffer::from(bytes);
         }
     }
 
-    /// Whether there is nothing to look at before more input has come.
+    /// Whether nothing can be parsed until more input arrives.
     #[inline]
     pub(crate) fn is_waiting_for_input(&self) -> bool {
         self.buffer.is_empty()
@@ -106,23 +106,24 @@ impl Receiver {
             && !self.frame.as_ref().is_some_and(DataFrame::is_complete)
     }
 
-    /// Whether more input could lead to an event.
+    /// Whether the transport should be read: more input could lead to a message or an event.
     #[inline]
     pub(crate) fn wants_input(&self, intake: Intake) -> bool {
         self.end_of_input.is_none() && !self.is_paused(intake)
     }
 
-    /// Room for the next bytes of input: in the message itself where much of it is missing, else in the thread's buffer.
+    /// Space for the next bytes of input: directly in the message if at least [`DIRECT`] bytes of it are missing, otherwise in the
+    /// thread's buffer.
     #[inline]
     pub(crate) fn read_space(&mut self, intake: Intake) -> Result<Limit<&mut BytesMut>, Failure> {
         match &self.frame {
             Some(frame) if frame.is_read_directly(&self.buffer, intake) => self.assembler.read_space(frame.remaining()),
-            // Behind unread messages only control frames are of interest.
+            // While messages are unread up to their limit, only control frames are parsed.
             _ => Ok(self.buffer.read_space(if intake == Intake::Pause { PAUSED_READ } else { usize::MAX })),
         }
     }
 
-    /// So many bytes were read into the [`read_space`](Self::read_space) for this intake.
+    /// Called when bytes were read into the [`read_space`](Self::read_space) for this intake.
     #[inline]
     pub(crate) fn bytes_read(&mut self, len: usize, intake: Intake) {
         if let Some(frame) = &mut self.frame
@@ -132,7 +133,7 @@ impl Receiver {
         }
     }
 
-    /// No more input will come.
+    /// Called when the transport has ended.
     pub(crate) fn input_ended(&mut self, error: Option<io::Error>) {
         self.end_of_input.get_or_insert(EndOfInput(error));
     }
@@ -142,13 +143,13 @@ impl Receiver {
         self.in_message
     }
 
-    /// Forgets the message that is arriving: from here on data is discarded.
+    /// Drops the message that is arriving. From now on the caller discards messages.
     pub(crate) fn discard(&mut self) {
         self.assembler.clear();
         self.assembler.drop_inflater();
     }
 
-    /// Forgets everything, and frees it.
+    /// Drops everything, and frees the memory. The next event is the end.
     pub(crate) fn clear(&mut self) {
         self.discard();
         self.buffer = ReadBuffer::default();
@@ -162,8 +163,8 @@ impl Receiver {
         self.buffer.park();
     }
 
-    /// The next message or event, or `None` when more input is needed, data may not be taken now, or the budget is used up: each frame
-    /// consumes one of it.
+    /// Returns the next message or event, or `None` if more input is needed, parsing is paused, or the budget is used up. Each
+    /// frame consumes one unit of the budget.
     #[inline]
     pub(crate) fn next(&mut self, intake: Intake, budget: &mut usize) -> Option<Received> {
         while *budget > 0 {
@@ -186,7 +187,7 @@ impl Receiver {
         None
     }
 
-    /// Whether the next frame is one that may not be taken now.
+    /// Whether parsing is paused before the next frame.
     fn is_paused(&self, intake: Intake) -> bool {
         let is_data = |first: &u8| matches!(OpCode::from(first & 0x0f), OpCode::Data(_));
         intake == Intake::Pause
@@ -195,7 +196,7 @@ impl Receiver {
             && (self.buffer.bytes().first().is_some_and(is_data) || self.buffer.is_full())
     }
 
-    /// Takes the next frame, or the header of a data frame that has not arrived whole.
+    /// Parses a whole control frame, or the header of a data frame.
     #[inline]
     fn advance_frame(&mut self, intake: Intake) -> Result<Step, Failure> {
         let bytes = self.buffer.bytes();
@@ -206,7 +207,7 @@ impl Receiver {
         }
         match opcode {
             OpCode::Control(control) => match frame::parse_control(bytes) {
-                Some(header) => self.take_control(control, &header),
+                Some(header) => self.parse_control(control, &header),
                 None => Ok(Step::NeedsInput),
             },
             OpCode::Data(data) => match frame::parse_data(bytes) {
@@ -216,8 +217,9 @@ impl Receiver {
         }
     }
 
-    fn take_control(&mut self, control: Control, frame: &Parsed) -> Result<Step, Failure> {
-        // The payload is at most 125 bytes long.
+    /// Parses the payload of a control frame, once it has arrived whole.
+    fn parse_control(&mut self, control: Control, frame: &Parsed) -> Result<Step, Failure> {
+        // `Validation` has checked that the payload is at most 125 bytes long.
         let whole = frame.size + frame.payload as usize;
         let Some(payload) = self.buffer.bytes_mut().get_mut(frame.size..whole) else { return Ok(Step::NeedsInput) };
         frame::unmask(frame.mask, payload, 0);
@@ -230,7 +232,7 @@ impl Receiver {
         Ok(Step::Received(Received::Event(event)))
     }
 
-    /// Takes the header of a data frame.
+    /// Begins a data frame, after its header was parsed.
     fn begin_frame(&mut self, data: Data, header: Parsed, intake: Intake) -> Result<(), Failure> {
         if intake != Intake::Discard {
             if !self.in_message {
@@ -245,11 +247,11 @@ impl Receiver {
         Ok(())
     }
 
-    /// Takes a message that has arrived whole in one frame: the short way of most messages (`benches/echo.rs`). `None`: the
-    /// next frame is none such, and [`next`](Self::next) takes it step by step.
+    /// Parses a message that has arrived whole and in one frame, as most messages do (`benches/echo.rs`). `None`: call
+    /// [`next`](Self::next), which parses step by step.
     #[inline]
     pub(crate) fn whole_message(&mut self, budget: &mut usize) -> Option<Result<Message, Failure>> {
-        let left = budget.checked_sub(1)?;
+        let remaining_budget = budget.checked_sub(1)?;
         let bytes = self.buffer.bytes();
         let &[first, second, ..] = bytes else { return None };
         if self.in_message || self.frame.is_some() {
@@ -257,12 +259,12 @@ impl Receiver {
         }
         let kind = self.validation.whole_message(first, second)?;
         let header = frame::parse_data(bytes).filter(|header| header.payload <= (bytes.len() - header.size) as u64)?;
-        *budget = left;
+        *budget = remaining_budget;
         self.assembler.begin(kind, header.rsv1);
         if let Err(failure) = self.assembler.check_size(header.payload) {
             return Some(Err(failure));
         }
-        // It lies in the buffer: that is a length in memory.
+        // The payload is in the buffer, so its length fits into `usize`.
         let len = header.payload as usize;
         self.buffer.consume(header.size);
         let payload = &mut self.buffer.bytes_mut()[..len];
@@ -277,7 +279,7 @@ impl Receiver {
         Some(message)
     }
 
-    /// Takes payload of the current data frame.
+    /// Moves payload of the current data frame into the assembler.
     fn advance_payload(&mut self, intake: Intake) -> Result<Step, Failure> {
         let Some(frame) = &mut self.frame else { return Ok(Step::Next) };
         let bytes = self.buffer.bytes_mut();
@@ -308,7 +310,7 @@ impl Receiver {
 }
 
 impl DataFrame {
-    /// The bytes that are missing, as far as they fit into memory.
+    /// How many bytes of the payload are missing.
     fn remaining(&self) -> usize {
         usize::try_from(self.header.payload - self.received).unwrap_or(usize::MAX)
     }
@@ -317,7 +319,7 @@ impl DataFrame {
         self.received == self.header.payload
     }
 
-    /// Whether the next bytes go straight into the message.
+    /// Whether the next bytes are read directly into the message.
     fn is_read_directly(&self, buffer: &ReadBuffer, intake: Intake) -> bool {
         self.remaining() >= DIRECT && buffer.is_empty() && intake != Intake::Discard
     }
@@ -329,7 +331,7 @@ impl DataFrame {
     }
 }
 
-/// A frame that misses at least so much is read straight into its message.
+/// If at least this many bytes of a frame are missing, they are read directly into its message.
 const DIRECT: usize = 16 * 1024;
-/// How much is read at a time while messages are unread up to their limit.
+/// How many bytes are read at once while messages are unread up to their limit.
 const PAUSED_READ: usize = 512;

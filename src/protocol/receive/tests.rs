@@ -9,10 +9,10 @@ use crate::protocol::failure::Failure;
 use crate::protocol::frame::{MASK, apply_mask};
 use crate::role::Role;
 
-/// What an event is, and its payload.
-type Told = (&'static str, Vec<u8>);
+/// The name of an event, and its payload.
+type NamedEvent = (&'static str, Vec<u8>);
 
-fn told(received: Received) -> Told {
+fn named(received: Received) -> NamedEvent {
     let event = match received {
         Received::Message(message) if message.as_text().is_some() => return ("text", message.into_bytes().to_vec()),
         Received::Message(message) => return ("binary", message.into_bytes().to_vec()),
@@ -46,8 +46,8 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Has the receiver read these bytes, as many at a time as it has room for.
-fn read(receiver: &mut Receiver, intake: Intake, mut bytes: &[u8], mut looked_at: impl FnMut(&mut Receiver)) {
+/// Has the receiver read these bytes, as many at a time as it has space for, and calls `after_read` each time.
+fn read(receiver: &mut Receiver, intake: Intake, mut bytes: &[u8], mut after_read: impl FnMut(&mut Receiver)) {
     while !bytes.is_empty() {
         let mut space = receiver.read_space(intake).unwrap();
         let len = space.remaining_mut().min(bytes.len());
@@ -55,16 +55,16 @@ fn read(receiver: &mut Receiver, intake: Intake, mut bytes: &[u8], mut looked_at
         space.put_slice(&bytes[..len]);
         receiver.bytes_read(len, intake);
         bytes = &bytes[len..];
-        looked_at(receiver);
+        after_read(receiver);
     }
 }
 
-fn events(receiver: &mut Receiver, intake: Intake) -> Vec<Told> {
+fn events(receiver: &mut Receiver, intake: Intake) -> Vec<NamedEvent> {
     let mut budget = usize::MAX;
-    std::iter::from_fn(|| next(receiver, intake, &mut budget).map(told)).collect()
+    std::iter::from_fn(|| next(receiver, intake, &mut budget).map(named)).collect()
 }
 
-/// The next message or event as a connection takes it: a whole message first, else step by step.
+/// The next message or event, read as a connection does: `whole_message` first, otherwise step by step.
 fn next(receiver: &mut Receiver, intake: Intake, budget: &mut usize) -> Option<Received> {
     let whole = if intake == Intake::Accept { receiver.whole_message(budget) } else { None };
     match whole {
@@ -79,7 +79,7 @@ fn next(receiver: &mut Receiver, intake: Intake, budget: &mut usize) -> Option<R
 fn any_split_of_the_input_gives_the_same_events() {
     let large = vec![b'x'; 40_000];
     let mut input = Vec::new();
-    let mut expected: Vec<Told> = Vec::new();
+    let mut expected: Vec<NamedEvent> = Vec::new();
     for (first, payload, event) in [
         (0x81, "text".as_bytes(), Some("text")),
         (0x82, b"", Some("binary")),
@@ -123,7 +123,7 @@ fn any_split_of_the_input_gives_the_same_events() {
 }
 
 #[test]
-fn what_is_discarded_makes_no_event_but_for_control_frames() {
+fn while_messages_are_discarded_only_control_frames_are_events() {
     let input = [
         frame(0x81, b"text"),
         frame(0x89, b"ping"),
@@ -144,7 +144,7 @@ fn what_is_discarded_makes_no_event_but_for_control_frames() {
 }
 
 #[test]
-fn while_paused_control_frames_pass_and_what_has_begun_is_finished() {
+fn while_paused_control_frames_are_events_and_a_begun_message_is_completed() {
     let mut receiver = receiver(&Limits::default());
     read(&mut receiver, Intake::Accept, &frame(0x01, b"be"), |_| {});
     assert!(!receiver.is_mid_message());
@@ -156,7 +156,7 @@ fn while_paused_control_frames_pass_and_what_has_begun_is_finished() {
     read(&mut receiver, Intake::Pause, &input, |_| {});
     let expected = [("ping", b"1".to_vec()), ("text", b"begun".to_vec()), ("pong", b"2".to_vec())];
     assert_eq!(events(&mut receiver, Intake::Pause), expected);
-    // Not even the ping behind the next message.
+    // The ping after the next message is not an event yet.
     assert!(!receiver.is_mid_message() && !receiver.is_waiting_for_input());
     assert!(!receiver.wants_input(Intake::Pause) && receiver.wants_input(Intake::Accept));
     assert_eq!(events(&mut receiver, Intake::Pause), []);
@@ -165,7 +165,7 @@ fn while_paused_control_frames_pass_and_what_has_begun_is_finished() {
 }
 
 #[test]
-fn each_frame_takes_one_of_the_budget() {
+fn each_frame_consumes_one_unit_of_the_budget() {
     for (intake, input, frames, events) in [
         (Intake::Accept, frame(0x81, b"whole"), 1, 4),
         (Intake::Accept, frame(0x89, b"ping"), 1, 4),
@@ -185,7 +185,7 @@ fn each_frame_takes_one_of_the_budget() {
 }
 
 #[test]
-fn the_end_comes_behind_all_that_arrived_before_it() {
+fn the_end_comes_after_everything_that_arrived_before_it() {
     let mut receiver = receiver(&Limits::default());
     receiver.start_with(&[frame(0x81, b"early"), frame(0x81, b"whole"), frame(0x81, b"half")[..7].to_vec()].concat());
     assert!(!receiver.is_waiting_for_input());
@@ -193,7 +193,7 @@ fn the_end_comes_behind_all_that_arrived_before_it() {
     receiver.input_ended(None);
     assert!(!receiver.wants_input(Intake::Accept));
     let mut budget = 100;
-    let mut next = || next(&mut receiver, Intake::Accept, &mut budget).map(told);
+    let mut next = || next(&mut receiver, Intake::Accept, &mut budget).map(named);
     assert_eq!(next(), Some(("text", b"early".to_vec())));
     assert_eq!(next(), Some(("text", b"whole".to_vec())));
     assert_eq!(next(), Some(("end", b"reset".to_vec())));
@@ -232,7 +232,7 @@ fn fragments_beyond_the_budget_end_the_message() {
 }
 
 #[test]
-fn what_is_cleared_gives_everything_back_and_is_at_its_end() {
+fn a_cleared_receiver_gives_its_charge_back_and_ends() {
     let budget = Budget::new(1024 * 1024);
     let mut receiver = receiver(&Limits::default().budget(budget.clone()));
     for clear in [Receiver::discard, Receiver::clear] {
@@ -279,7 +279,7 @@ fn a_message_may_be_as_large_as_the_limit() {
     }
 }
 
-/// Where the receiver reads to, and how much room there is.
+/// The address to which the receiver reads, and how much space there is.
 fn space(receiver: &mut Receiver) -> (*const u8, usize) {
     let mut space = receiver.read_space(Intake::Accept).unwrap();
     let chunk = space.chunk_mut();
@@ -287,7 +287,7 @@ fn space(receiver: &mut Receiver) -> (*const u8, usize) {
 }
 
 #[test]
-fn a_message_from_16_kib_on_stays_in_the_memory_that_it_was_read_into() {
+fn a_message_of_16_kib_or_more_shares_the_memory_that_it_was_read_into() {
     for (len, stays) in [(16 * 1024, true), (16 * 1024 - 1, false)] {
         let mut receiver = receiver(&Limits::default());
         let (start, _) = space(&mut receiver);
@@ -301,7 +301,7 @@ fn a_message_from_16_kib_on_stays_in_the_memory_that_it_was_read_into() {
 }
 
 #[test]
-fn the_rest_of_a_large_frame_is_read_straight_into_its_message() {
+fn the_rest_of_a_large_frame_is_read_directly_into_its_message() {
     for (missing, direct) in [(16 * 1024, true), (16 * 1024 - 1, false)] {
         let mut receiver = receiver(&Limits::default());
         let (start, _) = space(&mut receiver);
@@ -310,7 +310,7 @@ fn the_rest_of_a_large_frame_is_read_straight_into_its_message() {
         let (first, rest) = input.split_at(input.len() - missing);
         read(&mut receiver, Intake::Accept, first, |_| {});
         assert_eq!(events(&mut receiver, Intake::Accept), []);
-        // What has arrived was enough to keep the buffer for it.
+        // More than 16 KiB have arrived, so the message has taken over the read buffer.
         assert_eq!(space(&mut receiver).0 == start.wrapping_add(first.len()), direct, "{missing}");
         read(&mut receiver, Intake::Accept, rest, |_| {});
         let Some(Received::Message(message)) = next(&mut receiver, Intake::Accept, &mut 1) else {
@@ -321,7 +321,7 @@ fn the_rest_of_a_large_frame_is_read_straight_into_its_message() {
 }
 
 #[test]
-fn a_frame_of_which_little_has_arrived_gets_room_as_it_arrives() {
+fn memory_for_a_large_frame_is_allocated_as_it_arrives() {
     let budget = Budget::new(usize::MAX);
     let mut receiver = receiver(&Limits::default().max_message_size(100_000_000).budget(budget.clone()));
     let header = [0x82, 0xff, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0];
@@ -330,7 +330,7 @@ fn a_frame_of_which_little_has_arrived_gets_room_as_it_arrives() {
     let mut arrived = 0;
     while arrived < 1_000_000 {
         let room = space(&mut receiver).1;
-        assert!((1..=arrived.max(64 * 1024) * 2).contains(&room), "room for {room} behind {arrived}");
+        assert!((1..=arrived.max(64 * 1024) * 2).contains(&room), "space for {room} after {arrived}");
         assert!(budget.used() <= (2 * arrived).max(64 * 1024) && (budget.used() >= arrived || arrived <= 64 * 1024));
         read(&mut receiver, Intake::Accept, &vec![0; room], |_| {});
         arrived += room;

@@ -6,7 +6,7 @@ use crate::message::MessageKind;
 use crate::protocol::frame::{Control, Data, FIN, MASK, MAX_CONTROL, OpCode, RSV1, RSV23};
 use crate::role::Role;
 
-/// What one side of a connection may be sent.
+/// The rules for the frames that one side of a connection receives.
 #[derive(Debug)]
 pub(super) struct Validation {
     role: Role,
@@ -20,8 +20,8 @@ impl Validation {
         Self { role, deflate }
     }
 
-    /// The kind of a message that begins with these two bytes and ends with the same frame; `None` where they announce
-    /// anything else, or break a rule: the short way of what [`check`](Self::check) says, for most frames.
+    /// A fast check for most frames: the kind of a message in one frame that begins with these two bytes. `None` if they begin
+    /// anything else or break a rule, which [`check`](Self::check) then decides.
     #[inline]
     pub(super) fn whole_message(&self, first: u8, second: u8) -> Option<MessageKind> {
         let is_masked = second & MASK != 0;
@@ -35,8 +35,8 @@ impl Validation {
         }
     }
 
-    /// Checks the first two bytes of a frame, or the first while the second is missing: all rules but those for the payload
-    /// are about them. `in_message`: the last frame of a message is awaited.
+    /// Checks the first two bytes of a frame, or the first while the second is missing: all rules except those for payloads concern
+    /// them. `in_message`: a message has begun, and its last frame has not arrived.
     #[inline]
     pub(super) fn check(&self, first: u8, second: Option<u8>, in_message: bool) -> Result<OpCode, ProtocolError> {
         let opcode = OpCode::from(first & 0x0f);
@@ -52,7 +52,7 @@ impl Validation {
             OpCode::Control(_) if first & FIN == 0 => return Err(ProtocolError::FragmentedControlFrame),
             OpCode::Control(_) => false,
         };
-        // RFC 7692 §6: RSV1 stands on the first frame of a compressed message alone.
+        // RFC 7692 §6: RSV1 is set only on the first frame of a compressed message.
         let rsv1_allowed = self.deflate && starts_message;
         if first & RSV23 != 0 || (first & RSV1 != 0 && !rsv1_allowed) {
             return Err(ProtocolError::NonZeroReservedBits);
@@ -65,7 +65,7 @@ impl Validation {
         }
         match (opcode, usize::from(second & !MASK)) {
             (OpCode::Control(_), len) if len > MAX_CONTROL => Err(ProtocolError::ControlFrameTooBig),
-            // RFC 6455 §5.5.1: where there is a payload, it begins with a code of two bytes.
+            // RFC 6455 §5.5.1: a payload begins with a code of two bytes.
             (OpCode::Control(Control::Close), 1) => Err(ProtocolError::InvalidCloseSequence),
             _ => Ok(opcode),
         }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn each_first_byte_is_allowed_in_its_place_alone() {
+    fn each_first_byte_is_allowed_only_at_its_place() {
         for deflate in [false, true] {
             let rules = Validation::new(Role::Server, deflate);
             for first in 0..=u8::MAX {

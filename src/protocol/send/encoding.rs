@@ -1,17 +1,17 @@
-//! Frames that are encoded once and sent to many connections.
+//! How connections encode messages, and which of them can share frames.
 
 use crate::deflate::Stateless;
 use crate::message::Message;
 use crate::protocol::frame::{self, MAX_HEADER};
 use crate::protocol::{give_buffer, take_buffer};
 
-/// How a connection encodes messages. Connections with the same encoding can be sent the same frames, except with
+/// How a connection encodes messages. Connections with the same encoding can share frames, except with
 /// [`Encoding::PerConnection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// Without context takeover: each message is compressed for itself, if that makes it smaller.
+    /// Without context takeover: each message is compressed independently, if that makes it smaller.
     Deflate(Stateless),
-    /// Each connection encodes for itself: a client masks, and with context takeover messages refer to earlier ones.
+    /// Each connection encodes messages itself: a client masks, and with context takeover messages refer to earlier ones.
     PerConnection,
     /// Uncompressed.
     Plain,

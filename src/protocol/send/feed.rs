@@ -1,4 +1,4 @@
-//! The publications that one member of a topic is still to be sent.
+//! The publications that wait for one member of a topic.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,43 +10,43 @@ use super::Overflow;
 use crate::message::Message;
 use crate::protocol::frame::MAX_HEADER;
 
-/// Publications that wait until a connection's outgoing buffer has capacity: a bounded queue.
+/// A bounded queue of publications that wait for capacity in a connection's outgoing buffer.
 ///
-/// 1. They leave in the order in which they came.
-/// 2. Those that are exempt come first. They are never dropped, and do not count towards the capacity: they were replayed from a
-///    history, or the buffer had capacity for them, so that they only wait for the connection's task.
-/// 3. No more than `capacity` others wait. What happens to more is said by `overflow`; what is dropped is counted.
-/// 4. What was dropped is told, where there is a notice for it, before the publication behind it.
-/// 5. A feed that overflowed with [`Overflow::Close`] stays empty: its connection is to be closed.
+/// 1. They are removed in the order in which they were added.
+/// 2. Exempt publications are at the front. They are never dropped, and do not count towards the capacity: they are replayed from a
+///    history, or the buffer had capacity for them, and they only wait for the connection's task.
+/// 3. At most `capacity` others wait. `overflow` says what happens to more; dropped ones are counted.
+/// 4. If there is a `notice`, it reports dropped publications before the next publication.
+/// 5. A feed that overflowed with [`Overflow::Close`] stays empty: its connection is going to be closed.
 pub(crate) struct Feed {
     overflow: Overflow,
     capacity: usize,
     queue: VecDeque<Item>,
-    /// How many at the front of the queue are exempt, and what they will take in the buffer.
+    /// The number of exempt publications, and the size of their frames.
     exempt: usize,
     exempt_bytes: u64,
     dropped: u64,
-    /// Of these, how many the member was told of.
-    told: u64,
+    /// How many dropped publications were reported to the member.
+    reported: u64,
     notice: Option<Arc<Notice>>,
     closed: bool,
 }
 
-/// Makes the message that tells a member how many publications were dropped.
+/// Makes the message that reports to a member how many publications were dropped.
 pub(crate) type Notice = dyn Fn(u64) -> Message + Send + Sync;
 
 /// One publication for one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     pub(crate) frame: Frame,
-    /// The length of the message.
+    /// The length of the message, in bytes.
     pub(crate) payload: usize,
-    /// What it is a newer value of.
+    /// With [`Overflow::KeepLatest`], it replaces a waiting publication with the same key.
     pub(crate) key: Option<Arc<str>>,
 }
 
 impl Item {
-    /// What it takes in a buffer, at most.
+    /// The maximum size of its frame.
     fn size(&self) -> u64 {
         (MAX_HEADER + self.payload) as u64
     }
@@ -55,13 +55,13 @@ impl Item {
 /// A message for one connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Frame {
-    /// Not encoded yet: the connection encodes it for itself ([`Encoding::PerConnection`](super::Encoding::PerConnection)).
+    /// Not encoded yet: the connection encodes it ([`Encoding::PerConnection`](super::Encoding::PerConnection)).
     Unencoded(Message),
     /// Encoded, and shared with other connections.
     Shared(Bytes),
 }
 
-/// A message that the connection is to encode: a publication, or the notice of those that were dropped.
+/// A message that the connection must encode: a publication, or the notice of dropped ones.
 pub(crate) enum FeedMessage {
     Publication(Message),
     Notice(Arc<Notice>, u64),
@@ -76,12 +76,12 @@ impl FeedMessage {
     }
 }
 
-/// What became of an item.
+/// The result of adding an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
-    /// The connection is to be closed.
+    /// The feed is full, and the connection must be closed.
     Overflowed,
-    /// It waits, and so many others were dropped.
+    /// The item was added, and this number of others was dropped.
     Queued { dropped: u64 },
 }
 
@@ -90,10 +90,10 @@ impl Feed {
     pub(crate) fn new(overflow: Overflow, capacity: usize, replay: impl IntoIterator<Item = Item>) -> Self {
         let queue: VecDeque<_> = replay.into_iter().collect();
         let (exempt, exempt_bytes) = (queue.len(), queue.iter().map(Item::size).sum());
-        Self { overflow, capacity, queue, exempt, exempt_bytes, dropped: 0, told: 0, notice: None, closed: false }
+        Self { overflow, capacity, queue, exempt, exempt_bytes, dropped: 0, reported: 0, notice: None, closed: false }
     }
 
-    /// Begins with this, where nothing was pushed yet.
+    /// Begins with a replay. The feed must be empty.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(crate) fn replay(&mut self, items: Vec<Item>) {
         debug_assert!(self.is_empty());
@@ -102,12 +102,12 @@ impl Feed {
         self.queue = items.into();
     }
 
-    /// What tells the member of dropped publications.
+    /// Sets the notice of dropped publications.
     pub(crate) fn with_notice(self, notice: Option<Arc<Notice>>) -> Self {
         Self { notice, ..self }
     }
 
-    /// Whether what comes next is exempt, where the outgoing buffer has so much capacity.
+    /// Whether the next publication is exempt, if the outgoing buffer has this much capacity, in bytes.
     pub(crate) fn is_exempt(&self, capacity: u64) -> bool {
         !self.closed && self.queue.len() == self.exempt && self.exempt_bytes < capacity
     }
@@ -119,7 +119,7 @@ impl Feed {
         self.queue.push_back(item);
     }
 
-    /// Appends a publication, within the bounds. `scarce`: memory is short, so that no more than this one may wait.
+    /// Appends a publication, within the capacity. `scarce`: the budget is used up, so the capacity is one.
     pub(crate) fn push(&mut self, item: Item, scarce: bool) -> Pushed {
         let capacity = if scarce { 1 } else { self.capacity };
         let before = self.queue.len();
@@ -134,7 +134,7 @@ impl Feed {
             Overflow::Close => {}
             Overflow::DropOldest => self.drop_oldest(capacity),
             Overflow::KeepLatest => {
-                // Few wait, so that looking at each costs less than an index.
+                // A linear search: the queue is short, and an index would cost more.
                 let same = self.queue.iter().skip(self.exempt).position(|queued| queued.key == item.key);
                 if let Some(same) = same {
                     self.queue.remove(self.exempt + same);
@@ -148,13 +148,13 @@ impl Feed {
         Pushed::Queued { dropped }
     }
 
-    /// Makes room for one more.
+    /// Drops the oldest publications until there is capacity for one more.
     fn drop_oldest(&mut self, capacity: usize) {
         let excess = (self.queue.len() + 1 - self.exempt).saturating_sub(capacity);
         self.queue.drain(self.exempt..self.exempt + excess);
     }
 
-    /// Takes the next publication with its length, if it is encoded already and no notice comes before it.
+    /// Removes the next publication, with its length, if it is encoded already and no notice comes before it.
     pub(crate) fn pop_shared(&mut self) -> Option<(Bytes, usize)> {
         if self.needs_encoding() {
             return None;
@@ -165,13 +165,13 @@ impl Feed {
         }
     }
 
-    /// Takes the next message, if it is to be encoded by the connection.
+    /// Removes the next message, if the connection must encode it.
     pub(crate) fn pop_message(&mut self) -> Option<FeedMessage> {
         if self.exempt == 0
             && let Some(notice) = &self.notice
-            && self.dropped > self.told
+            && self.dropped > self.reported
         {
-            let count = self.dropped - std::mem::replace(&mut self.told, self.dropped);
+            let count = self.dropped - std::mem::replace(&mut self.reported, self.dropped);
             return Some(FeedMessage::Notice(notice.clone(), count));
         }
         match self.queue.front() {
@@ -184,13 +184,13 @@ impl Feed {
         }
     }
 
-    /// Whether the next message is to be encoded by the connection.
+    /// Whether the connection must encode the next message.
     pub(crate) fn needs_encoding(&self) -> bool {
         match self.queue.front() {
             None => false,
             Some(Item { frame: Frame::Unencoded(_), .. }) => true,
-            // Dropped publications stood behind those that are exempt.
-            Some(_) => self.exempt == 0 && self.notice.is_some() && self.dropped > self.told,
+            // The dropped publications came after the exempt ones, so the notice does.
+            Some(_) => self.exempt == 0 && self.notice.is_some() && self.dropped > self.reported,
         }
     }
 
@@ -214,12 +214,12 @@ impl Feed {
         self.closed
     }
 
-    /// How many wait.
+    /// The number of waiting publications.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
 
-    /// How many were dropped so far.
+    /// The number of publications that were dropped so far.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn each_policy_keeps_what_it_says() {
+    fn each_policy_keeps_what_it_documents() {
         // Capacity 3; a key is a capital letter at the beginning.
         for (overflow, replay, pushed, left, dropped) in [
             (Overflow::Close, "", "1 2 3", "1 2 3", 0),
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_buffer_has_capacity_for_is_never_dropped() {
+    fn publications_for_which_the_buffer_has_capacity_are_never_dropped() {
         for overflow in [Overflow::Close, Overflow::DropOldest, Overflow::KeepLatest] {
             let mut feed = Feed::new(overflow, 1, [item("a")]);
             let one = item("a").size();
@@ -294,18 +294,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_exempt_takes_room_in_the_buffer_until_it_leaves() {
+    fn exempt_publications_use_capacity_of_the_buffer_until_they_are_removed() {
         // Three messages of 100 bytes, each with the longest header.
         let len = (100 + MAX_HEADER) as u64;
         let mut feed = Feed::new(Overflow::Close, 1, ["a", "b", "c"].map(|name| item(&name.repeat(100))));
         for left in (0..=3).rev() {
-            assert!(!feed.is_exempt(left * len) && feed.is_exempt(left * len + 1), "{left} are left");
+            assert!(!feed.is_exempt(left * len) && feed.is_exempt(left * len + 1), "{left} wait");
             feed.pop_message();
         }
     }
 
     #[test]
-    fn what_was_dropped_is_told_once_and_behind_a_replay() {
+    fn dropped_publications_are_reported_once_and_after_a_replay() {
         let notice: Arc<Notice> = Arc::new(|count| format!("-{count}").into());
         let mut feed = Feed::new(Overflow::DropOldest, 2, [item("a"), item("b")]).with_notice(Some(notice));
         for name in ["1", "2", "3", "4"] {
@@ -316,7 +316,7 @@ mod tests {
             feed.push(item(name), false);
         }
         assert_eq!(drain(&mut feed).join(" "), "-1 6 7");
-        // One that is shared waits for what tells of the ones before it.
+        // An encoded publication waits for the notice of those before it.
         let shared = |byte| Item { frame: Frame::Shared(Bytes::from(vec![byte])), payload: 1, key: None };
         for byte in 0..3 {
             feed.push(shared(byte), false);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn where_memory_is_short_one_waits() {
+    fn while_the_budget_is_used_up_the_capacity_is_one() {
         for (overflow, left, closed) in
             [(Overflow::Close, "", true), (Overflow::DropOldest, "2", false), (Overflow::KeepLatest, "A2", false)]
         {
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_that_overflowed_takes_nothing_more() {
+    fn a_feed_that_overflowed_accepts_nothing_more() {
         let mut feed = Feed::new(Overflow::Close, 1, []);
         let results = ["1", "2", "3"].map(|name| feed.push(item(name), false));
         assert_eq!(results, [Pushed::Queued { dropped: 0 }, Pushed::Overflowed, Pushed::Overflowed]);

@@ -1,4 +1,4 @@
-//! From messages to bytes: encoded frames, and what of them is written.
+//! From messages to bytes: encoded frames, and how much of them is written.
 
 mod encoding;
 mod feed;

@@ -1,12 +1,12 @@
-//! What happens to a receiver of publications that is slow.
+//! The policies for slow members of a topic.
 
-/// What a topic does with a member that takes publications more slowly than they come.
+/// What a topic does if a member receives publications more slowly than they are published.
 ///
 /// A member is slow while its outgoing buffer is full
-/// ([`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size)). What is published then waits in a queue of its
-/// own, up to [`Topic::capacity`](crate::Topic::capacity), which neither the publisher nor the other members wait for.
-/// Pings, pongs and close frames pass it by. A member that accepts no data is found by
-/// [`Limits::write_timeout`](crate::Limits::write_timeout), as on every connection.
+/// ([`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size)). What is published then waits in a queue of this
+/// member, up to [`Topic::capacity`](crate::Topic::capacity), for which neither the publisher nor the other members wait.
+/// Pings, pongs and close frames are not queued there. A member that accepts no data at all is disconnected after
+/// [`Limits::write_timeout`](crate::Limits::write_timeout), as every connection.
 ///
 /// ```
 /// use tower_websocket::{Error, Hub, Manager, Overflow};

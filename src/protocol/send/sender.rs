@@ -15,11 +15,11 @@ use crate::role::Role;
 pub(crate) struct Sender {
     role: Role,
     queue: WriteBuffer,
-    /// All bytes ever queued, and of these the ones that the transport has taken.
+    /// All bytes ever queued, and how many of them the transport has accepted and flushed.
     bytes_queued: u64,
     bytes_written: u64,
     limit: u64,
-    /// How much of each source is not yet written.
+    /// How many bytes of each source are not yet written.
     unwritten: Unwritten,
     totals: Totals,
     charge: Charge,
@@ -27,7 +27,7 @@ pub(crate) struct Sender {
     cleared: bool,
 }
 
-/// What was sent.
+/// Counters of what was sent. `wire` has all written bytes, control frames and headers included.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) messages: u64,
@@ -55,13 +55,13 @@ impl Sender {
         self.role
     }
 
-    /// Whether the transport writes from several places at once.
+    /// Sets whether the transport can write several buffers at once.
     pub(crate) fn set_vectored(&mut self, vectored: bool) {
         self.queue.set_vectored(vectored);
     }
 
-    /// Whether a handle may queue another message. Handles and topics have a capacity each: neither keeps the other
-    /// waiting where the peer is slow.
+    /// Whether a handle may queue another message. Handles and topics have separate capacities: if the peer is slow, neither delays
+    /// the other.
     #[inline]
     pub(crate) fn has_capacity(&self) -> bool {
         self.unwritten_bytes().min(self.unwritten.handles.total()) < self.limit
@@ -96,7 +96,7 @@ impl Sender {
         })
     }
 
-    /// Queues encoded frames that other connections are sent too: so many messages with so much payload.
+    /// Queues encoded frames that are shared with other connections: this number of messages with this total payload.
     #[inline]
     pub(crate) fn push_shared(&mut self, frames: Bytes, messages: u64, payload: u64) {
         self.bytes_queued += frames.len() as u64;
@@ -106,7 +106,7 @@ impl Sender {
         self.totals.payload += payload;
     }
 
-    /// What was queued after this byte came from a topic, not from a handle.
+    /// Counts what was queued after this offset as from a topic, not from a handle.
     pub(crate) fn count_as_topic(&mut self, offset: u64) {
         self.unwritten.move_to_topics(self.bytes_queued - offset);
     }
@@ -139,13 +139,13 @@ impl Sender {
         self.bytes_written >= offset
     }
 
-    /// Appends everything queued to what is being written.
+    /// Moves everything queued to the end of what is being written.
     #[inline]
     pub(crate) fn take_queued(&mut self, writing: &mut WriteBuffer) {
         writing.append(&mut self.queue);
     }
 
-    /// The transport has taken so many bytes; `queued` of them were queued here, the others are control frames.
+    /// Called when the transport has accepted and flushed bytes. `queued` of them were queued here, the others are control frames.
     #[inline]
     pub(crate) fn advance(&mut self, bytes: u64, queued: u64) {
         self.totals.wire += bytes;
@@ -153,8 +153,8 @@ impl Sender {
         self.unwritten.advance(self.bytes_written, self.bytes_queued);
     }
 
-    /// Charges what waits to be written to the budget. It is in memory already, so that the budget may go over its limit:
-    /// then nothing more is received, and [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) bounds what is sent.
+    /// Charges unwritten bytes to the budget. They are in memory already, so the budget may exceed its limit: then the connection
+    /// receives nothing more, and [`Limits::max_write_buffer_size`](crate::Limits::max_write_buffer_size) limits what it sends.
     #[inline]
     pub(crate) fn charge_unwritten(&mut self) {
         if self.cleared {
@@ -166,7 +166,8 @@ impl Sender {
         self.charge.raise_or_exceed(if unwritten > UNCHARGED { unwritten } else { 0 });
     }
 
-    /// Nothing more will be written. Returns what was queued, to be dropped without the lock: payloads may be the user's.
+    /// Called when nothing more will be written. Returns what was queued, which the caller drops after releasing the lock: payloads
+    /// may be user types.
     #[must_use]
     pub(crate) fn clear(&mut self) -> WriteBuffer {
         self.cleared = true;
@@ -178,7 +179,7 @@ impl Sender {
         self.totals
     }
 
-    /// `push` returns the length of the message: computing it twice takes a hundredth of a burst's instructions.
+    /// `push` returns the length of the message: computing it twice would be a hundredth of a burst's instructions.
     #[inline]
     fn count_message(&mut self, push: impl FnOnce(&mut WriteBuffer) -> usize) -> u64 {
         let payload = self.count_bytes(push);
@@ -198,5 +199,5 @@ impl Sender {
     }
 }
 
-/// Up to so many bytes are not charged, so that small messages do not touch a counter that all connections share.
+/// Up to this many bytes are not charged, so that small messages do not modify a counter that all connections share.
 const UNCHARGED: usize = 4 * 1024;

@@ -16,7 +16,7 @@ fn sender(limits: &Limits) -> Sender {
     sender
 }
 
-/// Everything that a buffer holds, as it is given to a transport that writes from several places at once.
+/// The contents of a buffer, as slices for a transport that can write several buffers at once.
 fn all(buffer: &WriteBuffer) -> Vec<u8> {
     let mut slices = [IoSlice::new(&[]); 16];
     let count = buffer.slices(&mut slices);
@@ -24,13 +24,13 @@ fn all(buffer: &WriteBuffer) -> Vec<u8> {
 }
 
 #[test]
-fn there_is_capacity_until_so_much_is_unwritten() {
+fn there_is_capacity_until_the_limit_is_unwritten() {
     let mut sender = sender(&Limits::default().max_write_buffer_size(200));
     let first = sender.push(&Message::from(vec![0; 98]));
     assert_eq!((first, sender.has_capacity(), sender.is_written(first)), (100, true, false));
     let second = sender.push_compressed(&Message::from(vec![0; 500]), &[0; 98]);
     assert_eq!((second, sender.has_capacity(), sender.bytes_queued()), (200, false, 200));
-    // Two of these bytes were a ping's.
+    // Two of the written bytes belong to a ping.
     sender.advance(102, 100);
     assert!(sender.has_capacity() && sender.is_written(first) && !sender.is_written(second));
     sender.advance(100, 100);
@@ -55,7 +55,7 @@ fn handles_and_topics_have_a_capacity_each() {
     assert!(sender.has_capacity(), "of the handles' 100 bytes 80 are used");
     push(&mut sender);
     assert!(!sender.has_capacity());
-    // What is written counts no more, once as much as was queued before it is.
+    // Written bytes no longer count once everything that was queued before the checkpoint is written.
     sender.advance(230, 230);
     assert_eq!((sender.has_capacity(), sender.topic_capacity()), (true, 100));
     sender.push_shared(vec![0; 10].into(), 1, 8);
@@ -86,7 +86,7 @@ fn more_than_4_kib_that_wait_are_charged_until_they_are_written() {
 }
 
 #[test]
-fn what_will_not_be_written_is_returned_and_never_charged_again() {
+fn clear_returns_what_is_queued_and_charges_nothing_afterwards() {
     let budget = Budget::new(100_000);
     let mut sender = sender(&Limits::default().budget(budget.clone()));
     sender.push(&Message::from(vec![0; 5000]));
@@ -97,7 +97,7 @@ fn what_will_not_be_written_is_returned_and_never_charged_again() {
 }
 
 #[test]
-fn what_was_queued_is_handed_over_once_and_in_order() {
+fn queued_bytes_are_taken_once_and_in_order() {
     let mut sender = sender(&Limits::default());
     sender.push(&Message::from(vec![0; LARGE]));
     let mut writing = WriteBuffer::default();
@@ -112,7 +112,7 @@ fn what_was_queued_is_handed_over_once_and_in_order() {
 }
 
 #[test]
-fn a_large_payload_stays_where_it_is_and_small_ones_lie_together() {
+fn large_payloads_are_not_copied_and_small_ones_share_a_buffer() {
     for (vectored, role, len, shared) in [
         (true, Role::Server, LARGE, true),
         (true, Role::Server, LARGE - 1, false),
@@ -139,7 +139,7 @@ fn a_large_payload_stays_where_it_is_and_small_ones_lie_together() {
 }
 
 #[test]
-fn what_is_written_in_any_pieces_is_what_was_pushed() {
+fn any_sizes_of_writes_give_the_bytes_that_were_pushed() {
     let frames = |vectored| {
         let mut buffer = WriteBuffer::default();
         buffer.set_vectored(vectored);

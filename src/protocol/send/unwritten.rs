@@ -1,10 +1,10 @@
-//! How much of what was queued is not yet written, source by source.
+//! How many queued bytes are not yet written, for each source.
 
-/// How many bytes of each source are not yet written, at most.
+/// An upper bound of the unwritten bytes of each source.
 ///
 /// Bytes are written in the order in which they were queued, whatever their source. Once all bytes up to `checkpoint` are
 /// written, so are the `older` bytes of each source: the `newer` ones become the `older`, and the checkpoint moves to the end of
-/// the queue. Until then bytes that are written already still count, so that the sum may exceed what is unwritten in all.
+/// the queue. Until then, written bytes still count, so that the sum can exceed the total of unwritten bytes.
 #[derive(Debug, Default)]
 pub(super) struct Unwritten {
     checkpoint: u64,
@@ -21,7 +21,7 @@ pub(super) struct Unwritten {
 pub(super) struct SourceBytes {
     /// Queued before the checkpoint.
     older: u64,
-    /// Queued behind the checkpoint.
+    /// Queued after the checkpoint.
     newer: u64,
 }
 
@@ -31,7 +31,7 @@ impl SourceBytes {
         self.older + self.newer
     }
 
-    /// So many bytes were queued.
+    /// Called when bytes were queued.
     #[inline]
     pub(super) fn add(&mut self, bytes: u64) {
         self.newer += bytes;
@@ -39,13 +39,13 @@ impl SourceBytes {
 }
 
 impl Unwritten {
-    /// The last `bytes` that were queued came from a topic, not from a handle.
+    /// Counts the last `bytes` that were queued as from a topic, not from a handle.
     pub(super) fn move_to_topics(&mut self, bytes: u64) {
         self.handles.newer -= bytes;
         self.topics.newer += bytes;
     }
 
-    /// Everything up to byte `written` of all `queued` ones is written.
+    /// Called when the first `written` of all `queued` bytes are written.
     #[inline]
     pub(super) fn advance(&mut self, written: u64, queued: u64) {
         if written >= self.checkpoint {

@@ -1,4 +1,4 @@
-//! Encoded frames.
+//! Encoded frames that wait to be written.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -11,25 +11,27 @@ use crate::protocol::frame::{self, Control, MAX_HEADER, apply_mask};
 use crate::protocol::{buffer_pool, close_payload};
 use crate::role::Role;
 
-/// Encoded frames in order. Small ones lie together in one buffer; a large payload, and frames that other connections are
-/// sent too, are kept as they are and written from where they lie.
+/// Encoded frames in order. Small ones are copied into one buffer; large payloads, and frames that are shared with other
+/// connections, are not copied but written from their own memory.
 #[derive(Debug, Default)]
 pub(crate) struct WriteBuffer {
-    /// Most often all there is (`benches/echo.rs`).
+    /// Usually the only segment (`benches/echo.rs`).
     first: Segment,
-    /// What comes behind: large payloads, shared frames, and what came after them.
-    #[expect(clippy::box_collection, reason = "most often there is none: 8 bytes of an idle connection, not 32")]
+    /// The segments after `first`: large payloads, shared frames, and what follows them.
+    #[expect(clippy::box_collection, reason = "usually there is none: 8 bytes of an idle connection, not 32")]
     rest: Option<Box<VecDeque<Segment>>>,
-    /// How much is written of what is at the front.
+    /// How many bytes of the segment at the front are written.
     written: usize,
     len: usize,
-    /// Whether the transport writes from several places at once, so that large payloads need no copy.
+    /// Whether the transport can write several buffers at once, so that large payloads need no copy.
     vectored: bool,
 }
 
 #[derive(Debug)]
 enum Segment {
+    /// Small frames, copied one after the other.
     Gathered(Vec<u8>),
+    /// A large payload, or frames that are shared with other connections.
     Shared(Bytes),
 }
 
@@ -45,7 +47,7 @@ impl Segment {
         self.bytes().is_empty()
     }
 
-    /// It is written.
+    /// Called when it is written: gives its buffer back to the pool.
     #[inline]
     fn recycle(self) {
         if let Self::Gathered(buffer) = self {
@@ -65,7 +67,7 @@ impl WriteBuffer {
         self.vectored = vectored;
     }
 
-    /// The bytes not yet written.
+    /// The number of bytes that are not yet written.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -74,7 +76,7 @@ impl WriteBuffer {
         self.len == 0
     }
 
-    /// Appends a message as one frame, and says how long it is.
+    /// Appends a message as one frame. Returns the length of its payload.
     #[inline]
     pub(crate) fn push_message(&mut self, role: Role, message: &Message) -> usize {
         let payload = message.as_bytes();
@@ -90,13 +92,13 @@ impl WriteBuffer {
         len
     }
 
-    /// Appends a payload that is compressed already (RFC 7692 §6).
+    /// Appends a message whose payload is compressed already (RFC 7692 §6).
     pub(crate) fn push_compressed(&mut self, role: Role, kind: MessageKind, payload: &[u8]) {
         let mask = frame::mask(role);
         self.push_frame(payload, mask, |out| frame::format_data(kind, true, mask, payload.len(), out));
     }
 
-    /// Appends bytes that are encoded already, without a copy where the transport writes from several places at once.
+    /// Appends encoded bytes, without a copy if the transport can write several buffers at once.
     #[inline]
     pub(crate) fn push_shared(&mut self, bytes: Bytes) {
         let len = bytes.len();
@@ -105,7 +107,7 @@ impl WriteBuffer {
         } else if self.vectored {
             self.rest.get_or_insert_default().push_back(Segment::Shared(bytes));
         } else {
-            // Such a transport copies what it is given, and HTTP/2 makes a frame of each piece.
+            // Such a transport copies anyway, and HTTP/2 makes a frame of each piece.
             self.gather(len).extend_from_slice(&bytes);
         }
         self.len += len;
@@ -122,7 +124,7 @@ impl WriteBuffer {
         self.push_control(role, Control::Close, &close_payload::payload(frame));
     }
 
-    /// Appends a header, and as much of its payload as goes along with it.
+    /// Appends a header and a payload. The payload is empty if it follows in a segment of its own.
     #[inline]
     fn push_frame(&mut self, payload: &[u8], mask: Option<[u8; 4]>, format_header: impl FnOnce(&mut Vec<u8>)) {
         let buffer = self.gather(MAX_HEADER + payload.len());
@@ -143,7 +145,7 @@ impl WriteBuffer {
         self.rest.as_mut().and_then(|rest| rest.back_mut()).unwrap_or(&mut self.first)
     }
 
-    /// The buffer at the end, with room for so much more.
+    /// The buffer at the end, with capacity for `more` bytes.
     #[inline]
     fn gather(&mut self, more: usize) -> &mut Vec<u8> {
         if let Segment::Shared(_) = self.last() {
@@ -153,7 +155,7 @@ impl WriteBuffer {
                 self.rest.get_or_insert_default().push_back(Segment::default());
             }
         }
-        let Segment::Gathered(buffer) = self.last() else { unreachable!("it was made one above") };
+        let Segment::Gathered(buffer) = self.last() else { unreachable!("a gathered segment was added above") };
         if buffer.capacity() == 0 {
             *buffer = buffer_pool::take_buffer();
         }
@@ -161,7 +163,7 @@ impl WriteBuffer {
         buffer
     }
 
-    /// Takes everything from `other`. Nothing of it may have been written.
+    /// Moves everything from `other` to the end. Nothing of `other` may have been written.
     #[inline]
     pub(crate) fn append(&mut self, other: &mut Self) {
         if self.is_empty() {
@@ -178,30 +180,30 @@ impl WriteBuffer {
         self.len += std::mem::take(&mut other.len);
     }
 
-    /// Whether all of it lies in one buffer.
+    /// Whether there is only one segment.
     pub(crate) fn is_contiguous(&self) -> bool {
         self.rest.is_none()
     }
 
-    /// Whether the transport is to be given several slices at once.
+    /// Whether the transport can write several buffers at once.
     pub(crate) fn is_vectored(&self) -> bool {
         self.vectored
     }
 
-    /// Fills `slices` with what is to be written first, and says how many it took.
+    /// Fills `slices` with the next bytes to write. Returns how many slices are used.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let front = [self.front()].into_iter();
-        let behind =
+        let following =
             self.rest.iter().flat_map(|rest| rest.iter()).map(Segment::bytes).skip(usize::from(self.first.is_empty()));
-        slices.iter_mut().zip(front.chain(behind)).map(|(slice, bytes)| *slice = IoSlice::new(bytes)).count()
+        slices.iter_mut().zip(front.chain(following)).map(|(slice, bytes)| *slice = IoSlice::new(bytes)).count()
     }
 
-    /// Forgets everything, and frees it.
+    /// Drops everything, and frees the memory.
     pub(crate) fn clear(&mut self) {
         *self = Self { vectored: self.vectored, ..Self::default() };
     }
 
-    /// What is to be written first.
+    /// The unwritten bytes of the segment at the front.
     #[inline]
     pub(crate) fn front(&self) -> &[u8] {
         let front = match self.rest.as_ref().and_then(|rest| rest.front()) {
@@ -211,7 +213,7 @@ impl WriteBuffer {
         &front[self.written..]
     }
 
-    /// So many bytes were written.
+    /// Removes bytes that were written.
     #[inline]
     pub(crate) fn consume(&mut self, written: usize) {
         self.len -= written;
@@ -244,7 +246,7 @@ impl WriteBuffer {
     }
 }
 
-/// A payload from this size on is not copied into the buffer of small frames. Below it a copy costs less than a second
+/// A payload of at least this size is not copied into the buffer of small frames. Copying a smaller one costs less than another
 /// slice in the system call.
 const LARGE: usize = 16 * 1024;
 
@@ -253,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_of_large_payloads_leaves_no_long_list_behind() {
+    fn the_memory_of_a_burst_of_large_payloads_is_freed() {
         for in_between in [false, true] {
             let (mut queued, mut writing) = (WriteBuffer::default(), WriteBuffer::default());
             queued.set_vectored(true);
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_gets_the_room_that_it_takes() {
+    fn a_frame_is_given_the_capacity_that_it_needs() {
         for (role, len) in [(Role::Client, 200_000), (Role::Server, 100)] {
             let mut buffer = WriteBuffer::default();
             buffer.push_message(role, &Message::from(vec![0; len]));
@@ -286,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn shared_bytes_keep_their_place_among_frames() {
+    fn shared_bytes_keep_their_order_among_frames() {
         for vectored in [false, true] {
             // Each digit: what is pushed next. 0: a small frame, 1: shared bytes, 2: all that was queued is moved on.
             for mut plan in 0..3_usize.pow(6) {

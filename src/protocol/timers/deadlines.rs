@@ -1,4 +1,4 @@
-//! The limits that are about time, and since when each of them counts. Sans-I/O: the time is passed in.
+//! The limits of time, and since when each of them counts. Sans-I/O: the time is passed in.
 
 use std::time::Duration;
 
@@ -8,31 +8,31 @@ use super::liveness::{LONGEST_SILENCE, time_for};
 use crate::limits::Limits;
 use crate::protocol::failure::Failure;
 
-/// What has a limit in time.
+/// The limits of time of one connection, except those of the keepalive.
 #[derive(Debug)]
 pub(super) struct Deadlines {
     write_time: Duration,
     message_time: Duration,
     close_time: Duration,
-    /// When the connection has reached its lifetime.
+    /// When the maximum lifetime ends.
     end_of_life: Option<Instant>,
-    /// Since when the end of the connection goes on, or was last seen to go on.
+    /// When the connection began to close, or last made progress with that.
     close_since: Option<Instant>,
-    /// Since when the transport has accepted no data, or has not passed on what it accepted.
+    /// Since when the transport has accepted no data, or has not flushed what it accepted.
     write_blocked_since: Option<Instant>,
-    /// It accepted no data, not even into buffers of its own: some is still to be written.
+    /// The transport accepted no data at the last write, so that some is still to be written.
     write_pending: bool,
-    /// It has accepted data since it was first blocked: the peer is slow, and takes data.
+    /// The transport has accepted data since it was first blocked: the peer is slow, but accepts data.
     made_progress: bool,
-    /// When it last accepted data that had been blocked.
+    /// When the transport last accepted data after a blocked write.
     accepted_at: Option<Instant>,
-    /// How long such a peer may take for its next step.
+    /// How long such a peer may need until it accepts more.
     step_time: Duration,
     /// Since when the peer waits for a pong.
     pong_due_since: Option<Instant>,
     /// Since when a message has been arriving.
     mid_message_since: Option<Instant>,
-    /// Since when nothing is read: a message that is arriving does not get older.
+    /// Since when nothing is read. That time does not count for a message that is arriving.
     read_paused_since: Option<Instant>,
 }
 
@@ -55,40 +55,41 @@ impl Deadlines {
         }
     }
 
-    /// The transport has accepted all data and has not passed it on yet.
+    /// Called when the transport has accepted all data, but has not flushed it.
     pub(super) fn flush_blocked(&mut self, now: Instant) {
         if self.write_blocked_since.is_none() {
             self.write_blocked_since = Some(now);
-            // A peer that takes data in steps goes on with that, though all was written in between.
+            // A slow peer that accepts data in steps is still slow, even if everything was written in between.
             self.made_progress |=
                 self.accepted_at.is_some_and(|accepted_at| now.saturating_duration_since(accepted_at) < NEXT_STEP);
         }
     }
 
-    /// The transport accepts no data, not even into buffers of its own.
+    /// Called when the transport accepts no data.
     pub(super) fn write_blocked(&mut self, now: Instant) {
         self.flush_blocked(now);
         self.write_pending = true;
     }
 
-    /// The transport accepts data again. Whether that is news of the peer: it was blocked before, and for longer than it
-    /// takes to get from one task to another. TLS accepts some 64 KiB whatever the peer does.
+    /// Called when the transport has accepted data. Returns whether that shows that the peer accepts data: a write was blocked,
+    /// and for at least [`NOTICEABLE_BLOCK`]. Otherwise the data may only be in a buffer: TLS accepts about 64 KiB whatever the
+    /// peer does.
     #[inline]
     pub(super) fn write_accepted(&mut self, now: Instant) -> bool {
         if !std::mem::take(&mut self.write_pending) {
-            // What it keeps in buffers of its own it still has to pass on.
+            // It was not blocked, or only flushing is.
             return false;
         }
         let blocked = self.write_blocked_since.take();
-        let news = blocked.is_some_and(|since| now.saturating_duration_since(since) >= NOTICEABLE_BLOCK);
-        if news {
+        let peer_accepts = blocked.is_some_and(|since| now.saturating_duration_since(since) >= NOTICEABLE_BLOCK);
+        if peer_accepts {
             self.made_progress = true;
             self.accepted_at = Some(now);
         }
-        news
+        peer_accepts
     }
 
-    /// The peer has acknowledged data that the kernel had accepted before, and may take so long for its next step.
+    /// Called when the peer has acknowledged data in the kernel's send queue. It may need `step_time` until it acknowledges more.
     pub(super) fn data_acknowledged(&mut self, step_time: Duration, now: Instant) {
         if let Some(since) = &mut self.write_blocked_since {
             *since = now;
@@ -100,13 +101,13 @@ impl Deadlines {
         }
     }
 
-    /// Whether the peer was seen to take data slowly, which gives it more time.
+    /// Whether the peer accepts data slowly, which gives it more time.
     #[inline]
     pub(super) fn has_made_progress(&self) -> bool {
         self.made_progress
     }
 
-    /// Everything is written and passed on.
+    /// Called when everything is written and flushed.
     #[inline]
     pub(super) fn write_done(&mut self) {
         self.write_blocked_since = None;
@@ -124,17 +125,17 @@ impl Deadlines {
         set(&mut self.mid_message_since, mid_message, now);
     }
 
-    /// Reading stops, or goes on.
+    /// Called when reading stops or continues.
     pub(super) fn set_read_paused(&mut self, paused: bool, now: Instant) {
         let since = self.read_paused_since;
         set(&mut self.read_paused_since, paused, now);
         if let (false, Some(since), Some(begun)) = (paused, since, &mut self.mid_message_since) {
-            // It may have begun in this very poll, before reading was known to go on.
+            // The message may have begun during the pause, in what was read before.
             *begun += now.saturating_duration_since(since.max(*begun));
         }
     }
 
-    /// The end of the connection begins, or is seen to go on.
+    /// Called when the connection begins to close, and when it is seen to make progress with that.
     pub(super) fn set_closing(&mut self, now: Instant) {
         self.close_since = Some(now);
     }
@@ -143,9 +144,9 @@ impl Deadlines {
         self.close_since.is_some()
     }
 
-    /// When the end of the connection has taken too long: it has `close_time`, and more while the peer may be busy with
-    /// `backlog` bytes of ours. Where whether data is taken can be seen, that counts instead. While reading is paused, it is
-    /// the handler that is waited for.
+    /// When closing has taken too long: after `close_time`, or later if the peer must read `backlog` bytes first. If a write is
+    /// blocked, the write timeout applies instead of the backlog. While reading is paused, we wait for the handler and not for
+    /// the peer.
     pub(super) fn close_due(
         &self,
         backlog: u64,
@@ -168,12 +169,12 @@ impl Deadlines {
         })
     }
 
-    /// Since when the peer has been waited for, to accept data or to close.
+    /// Since when we have waited for the peer, to accept data or to close.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         self.write_blocked_since.max(self.close_since)
     }
 
-    /// Whether the transport accepts no data, or has not passed on what it accepted.
+    /// Whether the transport accepts no data, or has not flushed what it accepted.
     pub(super) fn is_write_blocked(&self) -> bool {
         self.write_blocked_since.is_some()
     }
@@ -181,24 +182,24 @@ impl Deadlines {
     /// When the transport must have accepted data.
     pub(super) fn write_due(&self) -> Option<Instant> {
         let since = self.write_blocked_since?;
-        // Buffers accept nothing until a part of them is free: for a peer that is seen to be slow that takes its time.
+        // A full buffer accepts data only when a part of it is free, which needs some time with a slow peer.
         let grace = if self.made_progress { GRACE.max(self.step_time).min(LONGEST_SILENCE) } else { Duration::ZERO };
         Some(since + self.write_time.max(grace))
     }
 
-    /// When a pong must be on its way. It has its own time once it is due and writing is blocked, whichever came last; not
-    /// so for a peer that takes data slowly.
+    /// When a pong must have been written: [`PONG_TIME`] after it is due and writing is blocked. Does not apply to a peer that
+    /// accepts data slowly.
     fn pong_due(&self) -> Option<Instant> {
         let (blocked, due) = self.write_blocked_since.zip(self.pong_due_since)?;
         (!self.made_progress).then(|| (blocked + GRACE).max(blocked.max(due) + PONG_TIME))
     }
 
-    /// When the message that is arriving must be whole.
+    /// When the message that is arriving must be complete.
     fn message_due(&self) -> Option<Instant> {
         self.mid_message_since.filter(|_| self.read_paused_since.is_none()).map(|since| since + self.message_time)
     }
 
-    /// Which limits count at the moment, a bit for each. While none is added, what is due next can only move to later.
+    /// The limits that apply now, a bit for each. While no bit is added, the next deadline can only move to a later time.
     #[inline]
     pub(super) fn running(&self) -> u8 {
         [self.write_blocked_since, self.pong_due_since, self.mid_message_since, self.close_since]
@@ -206,7 +207,7 @@ impl Deadlines {
             .fold(0, |set, since| set << 1 | u8::from(since.is_some()))
     }
 
-    /// When the next limit of an open connection is due, if any, or which was not kept.
+    /// When the next limit of an open connection is due, if any. Fails if one was exceeded.
     pub(super) fn poll(&self, now: Instant) -> Result<Option<Instant>, Failure> {
         let mut next = None;
         for (due, failure) in [
@@ -224,18 +225,19 @@ impl Deadlines {
     }
 }
 
-/// Keeps the time of the first.
+/// Sets `since` to now if the condition begins, keeps it while the condition continues, and clears it otherwise.
 fn set(since: &mut Option<Instant>, goes_on: bool, now: Instant) {
     *since = goes_on.then(|| since.unwrap_or(now));
 }
 
-/// hyper's streams of HTTP/2 are fed by a task, which may be late. A peer that takes 16 KiB in less time answers pings soon.
+/// A shorter block says nothing about the peer: another task writes to hyper's streams of HTTP/2, and may be late. A peer that
+/// accepts 16 KiB in less time answers pings soon anyway.
 const NOTICEABLE_BLOCK: Duration = Duration::from_millis(10);
-/// A write that is blocked so soon after another one has the same reason: the peer is slow, and takes data.
+/// A write that is blocked within this time after another one has the same reason: the peer is slow, but accepts data.
 const NEXT_STEP: Duration = Duration::from_secs(1);
-/// How long a peer may take no data before that counts against it, where it has taken some before or a pong waits.
+/// How long a peer may accept no data if it has accepted some before, or if a pong waits.
 const GRACE: Duration = Duration::from_secs(5);
-/// A pong must be on its way in this time, or the peer counts as one that accepts no data.
+/// If a pong cannot be written in this time, the peer counts as one that accepts no data.
 const PONG_TIME: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn each_limit_that_counts_is_one_of_those_that_run() {
+    fn each_limit_that_applies_has_a_bit() {
         let (mut deadlines, at) = deadlines();
         assert_eq!(deadlines.running(), 0);
         let steps: [fn(&mut Deadlines, Instant); 4] = [
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_gets_no_older_while_nothing_is_read() {
+    fn the_time_of_a_message_does_not_run_while_nothing_is_read() {
         let (mut deadlines, at) = deadlines();
         deadlines.set_mid_message(true, at(1));
         deadlines.set_read_paused(true, at(11));
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_begins_when_reading_goes_on_has_its_own_time() {
+    fn a_message_that_begins_when_reading_continues_has_its_full_time() {
         let (mut deadlines, at) = deadlines();
         deadlines.set_read_paused(true, at(1));
         deadlines.set_mid_message(true, at(41));
@@ -312,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pong_has_two_seconds_once_it_is_due_and_no_data_is_taken() {
+    fn a_pong_has_two_seconds_once_it_is_due_and_no_data_is_accepted() {
         for (blocked, pong, due) in [(1, 5, 7), (5, 1, 10), (1, 2, 6), (1, 20, 11)] {
             let (mut deadlines, at) = deadlines();
             deadlines.write_blocked(at(blocked));
@@ -324,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_takes_data_slowly_has_the_write_time_for_a_pong_too() {
+    fn a_peer_that_accepts_data_slowly_has_the_write_timeout_for_a_pong() {
         let (mut deadlines, at) = deadlines();
         deadlines.write_blocked(at(1));
         assert!(deadlines.write_accepted(at(2)));
@@ -334,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_takes_data_in_steps_is_slow_from_one_to_the_next() {
+    fn a_peer_that_accepts_data_in_steps_is_slow_from_one_to_the_next() {
         for (blocked, is_slow) in [(Duration::from_millis(999), true), (secs(1), false)] {
             let (mut deadlines, at) = deadlines();
             deadlines.write_blocked(at(1));
@@ -347,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_slow_before_all_was_written_counts_no_longer() {
+    fn a_peer_is_no_longer_slow_when_everything_was_written() {
         let (mut deadlines, at) = deadlines();
         deadlines.write_blocked(at(1));
         assert!(deadlines.write_accepted(at(2)));
@@ -361,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_close_may_take_longer_than_silence_where_that_is_asked_for() {
+    fn a_close_timeout_may_exceed_the_longest_silence() {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(&Limits::default().close_timeout(secs(60)), start);
         deadlines.set_closing(start);

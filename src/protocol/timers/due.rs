@@ -1,4 +1,4 @@
-//! What is due next, and what was not kept.
+//! What is due now, and when the next thing is due.
 
 use std::time::Duration;
 
@@ -13,20 +13,23 @@ use crate::protocol::failure::Failure;
 pub(crate) enum Due {
     /// The closing handshake has taken too long.
     Close,
-    /// The caller's deadline: the connection is to be closed.
+    /// The deadline that the user has set: the connection must be closed.
     Deadline,
+    /// A limit was exceeded.
     Failed(Failure),
-    /// Nothing before this time, if ever.
+    /// Nothing is due before this time. `None`: no limit applies.
     Nothing(Option<Instant>),
+    /// A ping must be sent.
     Ping,
     /// The rate limit allows more to be read.
     ResumeReading,
-    /// Nothing before [`Timers::send_queue_sampled`] is told: what the peer has acknowledged decides.
+    /// The caller must call [`Timers::send_queue_sampled`], and then this again: what the peer has acknowledged decides what is
+    /// due.
     SampleSendQueue,
 }
 
 impl Timers {
-    /// What is to be done at this time. A ping that is due counts as sent.
+    /// Returns what is due. A ping that is due counts as sent.
     pub(crate) fn poll(&mut self, now: Instant) -> Due {
         if let Some(limiter) = &mut self.rate_limiter
             && limiter.resumes_at().is_some_and(|resumes_at| resumes_at <= now)
@@ -41,7 +44,7 @@ impl Timers {
         let due = self.due(now);
         let depends_on_peer = match due {
             Due::Close | Due::Failed(Failure::KeepaliveTimeout | Failure::WriteTimeout) => true,
-            // In time, so that a peer that acknowledges data is known when its time is up.
+            // A sample before the ping shows, when the timeout is due, whether the peer has acknowledged data since.
             Due::Ping => self.has_backlog(),
             _ => false,
         };
@@ -53,7 +56,7 @@ impl Timers {
         }
         match due {
             Due::Deadline => self.deadline = None,
-            // It has had the time to get through them.
+            // The timeout has included the time for the backlog.
             Due::Failed(Failure::KeepaliveTimeout) => {
                 self.backlog.clear();
             }
@@ -68,10 +71,13 @@ impl Timers {
         due
     }
 
-    /// When the send queue is to be sampled: while the peer is waited for, or has not acknowledged what it was sent.
+    /// When the send queue must be sampled: while we wait for the peer, or while it has not acknowledged what it was sent.
     fn sample_due(&self) -> Option<Instant> {
-        let waiting =
-            self.deadlines.waiting_since().or_else(|| self.backlog.much_since()).filter(|_| self.has_send_queue);
+        let waiting = self
+            .deadlines
+            .waiting_since()
+            .or_else(|| self.backlog.large_and_silent_since())
+            .filter(|_| self.has_send_queue);
         let Some(queue) = &self.send_queue else { return waiting.map(|since| since + SAMPLE_INTERVAL) };
         let pending = || queue.pending_since().filter(|_| self.has_backlog());
         queue.sample_due(waiting.or_else(pending)?)
@@ -105,7 +111,7 @@ impl Timers {
         Due::Nothing([expiry, next, ping].into_iter().flatten().min())
     }
 
-    /// What is due of the limits that count for as long as messages are received, or when the next of them is.
+    /// The limits that apply as long as messages are received: when the next one is due, or which one was exceeded.
     fn open_due(&self, now: Instant) -> Result<Option<Instant>, Due> {
         let next = self.deadlines.poll(now).map_err(Due::Failed)?;
         if self.deadline.is_some_and(|deadline| deadline <= now) {
@@ -114,21 +120,21 @@ impl Timers {
         Ok([next, self.deadline].into_iter().flatten().min())
     }
 
-    /// How long the peer may take for its next step, while it is known not to have acknowledged everything.
+    /// How long the peer may need until it acknowledges more, while it has not acknowledged everything.
     fn step_time(&self) -> Option<Duration> {
         self.send_queue.as_ref().and_then(|queue| queue.step_time(self.min_data_rate))
     }
 
-    /// When a silent peer has timed out. What the kernel has taken is not what the peer has taken: our ping stands behind
-    /// all that was written before it.
+    /// When a silent peer times out. The peer reads our ping only after everything that was written before it, which may still be
+    /// in buffers.
     fn expiry(&self) -> Option<Instant> {
         let expiry = self.liveness.expiry()?;
         Some(match self.deadlines.write_due() {
-            // Whether data is taken can be seen: a peer that is slow has the time that a write may take.
+            // A write is blocked, so progress is visible: a slow peer gets the write timeout.
             Some(write_due) => expiry.max(write_due),
             None => {
                 let allowance = self.liveness.allowance(self.backlog.bytes(), self.min_data_rate);
-                // While the kernel says what is acknowledged, the peer need not get through all of it.
+                // If acknowledgements are visible, the peer gets time for the next one instead of for the whole backlog.
                 expiry + self.step_time().map_or(allowance, |step_time| allowance.min(step_time))
             }
         })

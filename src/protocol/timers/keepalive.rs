@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use crate::longest::LONGEST;
 
-/// How a connection is kept alive, and how the end of a peer is noticed.
+/// How a connection is kept alive, and how a peer that is gone is detected.
 ///
-/// Every `interval` without anything from the peer, a ping is sent (RFC 6455 §5.5.2); browsers answer it without any
-/// script, in hidden tabs too. If nothing at all arrives for `timeout`, the connection ends with
-/// [`ErrorKind::KeepaliveTimeout`](crate::ErrorKind::KeepaliveTimeout). Any frame counts as life, and so does taking data
-/// that had to wait: on a slow link a ping stands behind it. While the handler leaves messages unread, or a
-/// [`RateLimit`](crate::RateLimit) pauses reading, so that nothing can be read, silence is not held against the peer.
-/// Behind data that was just sent a peer has more time, up to 29 s in all, or up to its next step where it takes data slowly:
+/// Whenever nothing has arrived from the peer for `interval`, a ping is sent (RFC 6455 §5.5.2); browsers answer it without
+/// any script, in hidden tabs too. If nothing arrives for `timeout`, the connection ends with
+/// [`ErrorKind::KeepaliveTimeout`](crate::ErrorKind::KeepaliveTimeout). Any byte from the peer resets the timeout. So does
+/// accepting data after a write was blocked: on a slow link, a ping arrives only after that data. The timeout does not run
+/// while nothing is read, because the handler leaves messages unread or a [`RateLimit`](crate::RateLimit) pauses reading.
+/// After large amounts of data, a peer has more time, up to 29 s in all:
 /// see [`Limits::min_data_rate`](crate::Limits::min_data_rate) and [`Limits::write_timeout`](crate::Limits::write_timeout).
 ///
-/// The peer's own pings are answered whatever these settings, and while a message waits unread too. An answer must be on
-/// its way within 2 s, or the connection ends with [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout).
+/// The peer's own pings are always answered, whatever these settings, also while messages are unread. If an answer cannot be
+/// written within 2 s, the connection ends with [`ErrorKind::WriteTimeout`](crate::ErrorKind::WriteTimeout).
 ///
-/// Defaults: interval 3 s, timeout 5 s, as in the Go package. An idle connection costs one small frame each way per
-/// interval; servers with very many idle connections take longer intervals.
+/// Defaults: interval 3 s, timeout 5 s, as in the Go package. An idle connection costs one small frame in each direction per
+/// interval; with very many idle connections, choose longer times.
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,8 +48,8 @@ impl Keepalive {
         Self { interval: None, timeout: None, text_heartbeat: false }
     }
 
-    /// How long the peer may be silent before it is sent a ping. 3 s by default. It should be shorter than the
-    /// [`timeout`](Self::timeout), or no ping is sent before that.
+    /// How long the peer may be silent before a ping is sent. 3 s by default. It should be less than half of the
+    /// [`timeout`](Self::timeout); if it is not shorter than that, no ping is sent at all.
     ///
     /// # Panics
     ///
@@ -61,9 +61,9 @@ impl Keepalive {
         self
     }
 
-    /// How long the peer may be silent before it times out. 5 s by default.
+    /// How long the peer may be silent before the connection ends. 5 s by default.
     ///
-    /// Choose it longer than the interval by at least the slowest round trip.
+    /// It should exceed the interval by more than the slowest round trip.
     ///
     /// # Panics
     ///
@@ -104,13 +104,13 @@ impl Keepalive {
         self.text_heartbeat
     }
 
-    /// After how much silence the first ping or the end is due, if ever.
+    /// How long after the beginning the first ping or the timeout is due, if ever.
     pub(crate) fn first_due(self) -> Option<Duration> {
         [self.interval, self.timeout].into_iter().flatten().min()
     }
 }
 
-/// A timer below this would be a busy loop.
+/// With a shorter time, the connection's task would be a busy loop.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_set_can_be_read_and_what_would_be_a_busy_loop_panics() {
+    fn settings_can_be_read_and_too_short_ones_panic() {
         let keepalive = Keepalive::default().interval(Duration::from_secs(20)).timeout(Duration::from_secs(45));
         assert_eq!(keepalive.get_interval(), Some(Duration::from_secs(20)));
         assert_eq!(keepalive.get_timeout(), Some(Duration::from_secs(45)));

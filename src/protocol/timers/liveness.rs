@@ -1,4 +1,4 @@
-//! When to ping, and when a silent peer has timed out. Sans-I/O: the time is passed in.
+//! When to send a ping, and when a silent peer times out. Sans-I/O: the time is passed in.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use tokio::time::Instant;
 
 use super::keepalive::Keepalive;
 
-/// The liveness of one peer.
+/// When a peer last showed that it is alive, and when it was pinged.
 #[derive(Debug)]
 pub(crate) struct Liveness {
     settings: Keepalive,
+    /// When the peer last sent or accepted data.
     last_seen: Instant,
     last_ping: Instant,
-    /// The first ping since then.
+    /// The first ping after `last_seen`.
     first_ping: Option<Instant>,
-    /// Nothing is being read, so that nothing can be seen.
+    /// Nothing is read, so that silence does not count.
     read_paused: bool,
 }
 
@@ -23,23 +24,23 @@ impl Liveness {
         Self { settings, last_seen: now, last_ping: now, first_ping: None, read_paused: false }
     }
 
-    /// Something arrived.
+    /// Called when the peer has sent or accepted data.
     #[inline]
     pub(crate) fn seen(&mut self, now: Instant) {
         self.last_seen = now;
         self.first_ping = None;
     }
 
-    /// Reading stops, or goes on.
+    /// Called when reading stops or continues.
     pub(crate) fn set_read_paused(&mut self, paused: bool, now: Instant) {
         if self.read_paused && !paused {
-            // The peer gets the whole timeout again: what it sent in between is still on its way through our buffers.
+            // The timeout begins again: what the peer sent in between has not been read yet.
             self.seen(now);
         }
         self.read_paused = paused;
     }
 
-    /// Whether nothing is being read, so that silence does not count.
+    /// Whether nothing is read, so that silence does not count.
     pub(crate) fn is_read_paused(&self) -> bool {
         self.read_paused
     }
@@ -49,7 +50,7 @@ impl Liveness {
         self.settings.interval.map(|interval| self.last_seen.max(self.last_ping) + interval)
     }
 
-    /// A ping is sent.
+    /// Called when a ping is sent.
     pub(crate) fn pinged(&mut self, now: Instant) {
         self.last_ping = now;
         self.first_ping.get_or_insert(now);
@@ -61,8 +62,8 @@ impl Liveness {
         self.first_ping.is_some()
     }
 
-    /// When the peer times out, if ever. It always gets the time between a ping and the timeout to answer: where our own
-    /// thread was blocked and the ping is late, so is this.
+    /// When the peer times out, if ever. It always has `timeout - interval` to answer a ping: if the ping was late, because our
+    /// thread was blocked, so is this.
     pub(crate) fn expiry(&self) -> Option<Instant> {
         let timeout = self.settings.timeout.filter(|_| !self.read_paused)?;
         let silent = self.last_seen + timeout;
@@ -72,20 +73,20 @@ impl Liveness {
         }
     }
 
-    /// How much later the peer times out while it may be busy with `backlog` bytes of ours: our ping stands behind them.
+    /// How much later the peer times out because it must read `backlog` bytes before our ping.
     pub(crate) fn allowance(&self, backlog: u64, rate: u64) -> Duration {
         let timeout = self.settings.timeout.unwrap_or_default();
         time_for(backlog, rate).min(LONGEST_SILENCE.saturating_sub(timeout))
     }
 }
 
-/// How long so many bytes take at this rate, in whole seconds: a few bytes take no time.
+/// The time for these bytes at this rate, in whole seconds, rounded down.
 pub(crate) fn time_for(bytes: u64, rate: u64) -> Duration {
     Duration::from_secs(bytes / rate.max(1))
 }
 
-/// However much was written, a peer that shows no life for so long has timed out. Buffers between us and the peer hold some
-/// megabytes: what a peer that reads 100 KiB/s gets through in this time.
+/// A peer that is silent for this time has timed out, whatever its backlog. Buffers between us and the peer contain a few
+/// megabytes, which a peer at 100 KiB/s reads in this time.
 pub(crate) const LONGEST_SILENCE: Duration = Duration::from_secs(29);
 
 #[cfg(test)]
@@ -96,7 +97,7 @@ mod tests {
         start + Duration::from_millis(millis)
     }
 
-    /// What a connection would do at this time.
+    /// What a connection does at this time.
     #[derive(Debug, PartialEq)]
     enum Due {
         Expired,
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_was_blocked_asks_before_it_gives_the_peer_up() {
+    fn after_a_blocked_thread_a_ping_is_sent_before_the_timeout() {
         let start = Instant::now();
         let mut liveness = Liveness::new(Keepalive::default(), start);
         assert_eq!(poll(&mut liveness, at(start, 7400)), Due::Ping);
@@ -146,18 +147,18 @@ mod tests {
     }
 
     #[test]
-    fn life_ends_what_a_ping_before_it_began() {
+    fn data_from_the_peer_resets_the_timeout_of_a_ping() {
         let start = Instant::now();
         let mut liveness = Liveness::new(Keepalive::default(), start);
         assert_eq!(poll(&mut liveness, at(start, 3000)), Due::Ping);
         liveness.seen(at(start, 4000));
-        // The next ping is late, and the peer has its time to answer all the same.
+        // The next ping is late, and the peer still has the full time to answer.
         assert_eq!(poll(&mut liveness, at(start, 8500)), Due::Ping);
         assert_eq!(poll(&mut liveness, at(start, 8501)), Due::Nothing(Some(at(start, 10_500))));
     }
 
     #[test]
-    fn pings_at_short_intervals_do_not_put_the_end_off() {
+    fn pings_at_short_intervals_do_not_delay_the_timeout() {
         let start = Instant::now();
         let settings = Keepalive::default().interval(Duration::from_secs(1));
         let mut liveness = Liveness::new(settings, start);
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_that_arrives_counts_as_life() {
+    fn anything_that_arrives_resets_the_timeout() {
         let start = Instant::now();
         let mut liveness = Liveness::new(Keepalive::default(), start);
         for second in 1..60 {
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_not_held_against_the_peer_while_reading_is_paused() {
+    fn silence_does_not_count_while_reading_is_paused() {
         let start = Instant::now();
         let mut liveness = Liveness::new(Keepalive::default(), start);
         liveness.set_read_paused(true, at(start, 100));
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disabled_keepalive_asks_for_nothing() {
+    fn a_disabled_keepalive_has_no_timers() {
         let start = Instant::now();
         let mut liveness = Liveness::new(Keepalive::disabled(), start);
         assert_eq!(poll(&mut liveness, at(start, 10_000_000)), Due::Nothing(None));

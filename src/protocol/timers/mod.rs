@@ -9,7 +9,7 @@ mod rate_limiter;
 mod send_queue;
 #[cfg(test)]
 mod tests;
-#[expect(clippy::module_inception, reason = "what joins the others has their name")]
+#[expect(clippy::module_inception, reason = "the type that the folder is named after")]
 mod timers;
 mod unanswered_pings;
 

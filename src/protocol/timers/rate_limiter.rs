@@ -1,8 +1,8 @@
 //! Whether a peer sends more than it may. Sans-I/O: the time is passed in.
 //!
-//! It is the generic cell rate algorithm (ITU-T I.371): one instant says how far a peer is ahead of its rate. The crates that
-//! have it decide whether something may happen, by a clock of their own. Here it has happened: what has arrived is
-//! counted, whatever its size, and the time is passed in.
+//! This is the generic cell rate algorithm (ITU-T I.371): one instant says how far a peer is ahead of its rate. Existing crates
+//! decide in advance whether something may happen, with a clock of their own. Here data has already arrived: it is counted,
+//! whatever its size, and the time is passed in.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::rate_limit::{Excess, RateLimit};
 
-/// What one peer has sent, against what it may.
+/// Compares what a peer has sent with its limits.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     messages: Option<Rate>,
@@ -24,12 +24,12 @@ enum State {
     Within,
     /// Nothing is read before this time.
     Paused(Instant),
-    /// The connection is to be closed, once what has arrived is received.
+    /// The connection must be closed.
     Exceeded,
 }
 
 impl RateLimiter {
-    /// `None` where nothing is limited.
+    /// `None` if nothing is limited.
     pub(super) fn new(limit: &RateLimit, now: Instant) -> Option<Box<Self>> {
         let rate = |per_second: Option<u32>| per_second.map(|per_second| Rate::new(per_second, limit.burst, now));
         let (messages, bytes) = (rate(limit.messages), rate(limit.bytes));
@@ -37,7 +37,7 @@ impl RateLimiter {
         is_limited.then(|| Box::new(Self { messages, bytes, excess: limit.excess, state: State::Within }))
     }
 
-    /// A message has arrived. Whether another may be received now.
+    /// Counts a message. Returns whether another may be received now.
     pub(super) fn message_received(&mut self, now: Instant) -> bool {
         if let Some(messages) = &mut self.messages {
             messages.take(1, now);
@@ -45,7 +45,7 @@ impl RateLimiter {
         self.check(now)
     }
 
-    /// So many bytes were read. Whether more may be read now.
+    /// Counts bytes that were read. Returns whether more may be read now.
     pub(super) fn bytes_received(&mut self, bytes: usize, now: Instant) -> bool {
         if let Some(rate) = &mut self.bytes {
             rate.take(bytes as u64, now);
@@ -54,14 +54,14 @@ impl RateLimiter {
     }
 
     /// How many bytes may be read at once: at least one, while reading is not paused.
-    pub(super) fn most_bytes(&self, now: Instant) -> usize {
+    pub(super) fn max_bytes(&self, now: Instant) -> usize {
         match (&self.bytes, self.excess) {
             (Some(rate), Excess::Pause) => usize::try_from(rate.free(now)).unwrap_or(usize::MAX).max(1),
             _ => usize::MAX,
         }
     }
 
-    /// When reading goes on, while it is paused.
+    /// When reading continues, while it is paused.
     pub(super) fn resumes_at(&self) -> Option<Instant> {
         match self.state {
             State::Paused(until) => Some(until),
@@ -69,7 +69,7 @@ impl RateLimiter {
         }
     }
 
-    /// Reading goes on.
+    /// Ends a pause.
     pub(super) fn resume(&mut self) {
         self.state = State::Within;
     }
@@ -79,7 +79,7 @@ impl RateLimiter {
         matches!(self.state, State::Paused(_))
     }
 
-    /// Whether the connection is to be closed.
+    /// Whether the connection must be closed.
     pub(super) fn is_exceeded(&self) -> bool {
         self.state == State::Exceeded
     }
@@ -103,14 +103,14 @@ impl RateLimiter {
 struct Rate {
     per_second: u32,
     burst: Duration,
-    /// When all that has arrived would have arrived at this rate.
+    /// When everything so far would have arrived if the peer kept to this rate.
     theoretical_arrival: Instant,
 }
 
 impl Rate {
     fn new(per_second: u32, burst: Duration, now: Instant) -> Self {
         let mut rate = Self { per_second, burst, theoretical_arrival: now };
-        // One unit always passes.
+        // The burst has at least one unit.
         rate.burst = burst.max(rate.time_for(1));
         rate
     }
@@ -128,24 +128,24 @@ impl Rate {
         self.theoretical_arrival > now + self.burst
     }
 
-    /// How many units may arrive at once.
+    /// How many units may arrive now.
     fn free(&self, now: Instant) -> u64 {
         let time = (now + self.burst).saturating_duration_since(self.theoretical_arrival).min(self.burst);
         let units = time.as_nanos() * u128::from(self.per_second) / u128::from(NANOS_PER_SECOND);
         u64::try_from(units).unwrap_or(u64::MAX)
     }
 
-    /// When at least one unit may arrive, and enough of them that waking up for them is worth it.
+    /// When reading continues after a pause: when at least one unit may arrive, and not after less than [`MIN_PAUSE`].
     fn resumes_at(&self) -> Instant {
-        let free = self.time_for(1).max(LEAST_PAUSE).min(self.burst);
+        let free = self.time_for(1).max(MIN_PAUSE).min(self.burst);
         let after = self.theoretical_arrival + free;
         after.checked_sub(self.burst).unwrap_or(after)
     }
 }
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
-/// A peer that sends too much is read at most 20 times a second.
-const LEAST_PAUSE: Duration = Duration::from_millis(50);
+/// Data of a peer that sends too much is read at most 20 times a second.
+const MIN_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
@@ -157,7 +157,7 @@ mod tests {
         (*limiter, move |millis| start + Duration::from_millis(millis))
     }
 
-    /// How many messages pass from this time on, when all that may are taken as soon as they may, up to `until`.
+    /// How many messages are received between two times, if each is received as soon as the limit allows.
     fn passed(limiter: &mut RateLimiter, at: impl Fn(u64) -> Instant, from: u64, until: u64) -> u64 {
         let (mut now, mut messages) = (at(from), 0);
         while now <= at(until) {
@@ -177,14 +177,14 @@ mod tests {
             let rate = u64::from(rate);
             let expected = (rate * burst).max(1) + rate * seconds;
             let passed = passed(&mut limiter, at, 0, seconds * 1000);
-            // The last of them may be on the way to its time.
+            // At `until`, the last pause may not have ended.
             let grain = (rate / 20).max(1);
             assert!(passed <= expected + 1 && passed + grain >= expected, "{rate}, {burst}: {passed} of {expected}");
         }
     }
 
     #[test]
-    fn what_was_saved_up_is_the_burst_and_no_more() {
+    fn after_silence_no_more_than_the_burst_passes() {
         let (mut limiter, at) = limiter(RateLimit::new().messages(10));
         assert_eq!(passed(&mut limiter, &at, 0, 0), 10);
         assert_eq!(passed(&mut limiter, &at, 60_000, 60_000), 10);
@@ -194,18 +194,18 @@ mod tests {
     #[test]
     fn reading_pauses_until_enough_may_arrive() {
         let (mut limiter, at) = limiter(RateLimit::new().bytes(1000));
-        assert_eq!(limiter.most_bytes(at(0)), 1000);
+        assert_eq!(limiter.max_bytes(at(0)), 1000);
         assert!(limiter.bytes_received(999, at(0)));
-        assert_eq!(limiter.most_bytes(at(0)), 1);
+        assert_eq!(limiter.max_bytes(at(0)), 1);
         assert!(!limiter.bytes_received(1, at(0)) && limiter.is_paused() && !limiter.is_exceeded());
-        // 50 of them, which takes 50 ms.
+        // For 50 bytes, which are allowed after 50 ms.
         assert_eq!(limiter.resumes_at(), Some(at(50)));
         limiter.resume();
-        assert_eq!(limiter.most_bytes(at(50)), 50);
+        assert_eq!(limiter.max_bytes(at(50)), 50);
     }
 
     #[test]
-    fn what_arrives_at_once_is_paid_for_afterwards() {
+    fn more_than_the_burst_at_once_makes_the_pause_longer() {
         let (mut limiter, at) = limiter(RateLimit::new().bytes(1000).messages(1_000_000));
         assert!(!limiter.bytes_received(5000, at(0)));
         assert!(!limiter.message_received(at(0)));
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_connection_is_closed_only_beyond_the_burst() {
         let (mut limiter, at) = limiter(RateLimit::new().messages(10).bytes(1000).on_excess(Excess::Close));
-        assert_eq!(limiter.most_bytes(at(0)), usize::MAX);
+        assert_eq!(limiter.max_bytes(at(0)), usize::MAX);
         for _ in 0..10 {
             assert!(limiter.message_received(at(0)));
         }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_as_high_as_can_be_limit_nothing() {
+    fn the_highest_rates_limit_nothing() {
         let limit = RateLimit::new().messages(u32::MAX).bytes(u32::MAX).burst(Duration::MAX);
         let (mut limiter, at) = limiter(limit);
         assert!(limiter.bytes_received(usize::MAX >> 32, at(0)) && limiter.message_received(at(0)));

@@ -1,4 +1,4 @@
-//! What the kernel says of data that the peer has not acknowledged. Sans-I/O: the size of the queue is passed in.
+//! The kernel's send queue: data that the peer has not acknowledged. Sans-I/O: the size of the queue is passed in.
 
 use std::time::Duration;
 
@@ -6,18 +6,20 @@ use tokio::time::Instant;
 
 use super::liveness::time_for;
 
-/// Samples of the kernel's send queue, and how fast it was seen to shrink.
+/// Samples of the size of the kernel's send queue, and how fast it shrinks.
 #[derive(Debug, Default)]
 pub(super) struct SendQueue {
-    /// The first since the queue last grew, and the last.
+    /// The first sample since the queue last grew, and the last sample.
     samples: Option<(Sample, Sample)>,
-    /// Bytes per second from the first of them until it last shrank, or those before, until that is known.
+    /// Bytes per second between the first sample and the last one that was smaller than the one before. Until there is one, the
+    /// value from before the queue grew.
     rate: u64,
-    /// When the queue was last sampled, whether or not the transport knew its size.
+    /// The time of the last sample, whether or not it had a size.
     sampled_at: Option<Instant>,
+    /// The last sample had no size.
     is_unknown: bool,
-    /// Something was written since the last sample. Without that the queue only seems to grow, as where the kernel splits
-    /// a segment to send it again.
+    /// Something was written since the last sample. Otherwise a larger size is not more data: for instance, the kernel has split a
+    /// segment to send it again.
     was_written: bool,
 }
 
@@ -28,35 +30,35 @@ struct Sample {
 }
 
 impl SendQueue {
-    /// What was acknowledged before counts no more: a wait for the peer begins.
+    /// Drops the samples: we begin to wait for the peer, and what it acknowledged before does not count.
     pub(super) fn reset(&mut self) {
         self.samples = None;
     }
 
-    /// More may be in the queue than at the last sample.
+    /// Called when bytes were written, so that the queue may have grown.
     pub(super) fn bytes_written(&mut self) {
         self.was_written = true;
     }
 
-    /// When the queue of a peer that has been waited for since this time is to be sampled, if that tells anything. Bytes that
-    /// were on their way when the wait began are acknowledged by the first sample.
+    /// When the queue must be sampled next, if we have waited for the peer since this time; `None` if its size is unknown. The
+    /// first sample is late enough that what was in flight when the wait began is acknowledged.
     pub(super) fn sample_due(&self, since: Instant) -> Option<Instant> {
         (!self.is_unknown).then(|| self.sampled_at.map_or(since, |sampled_at| sampled_at.max(since)) + SAMPLE_INTERVAL)
     }
 
-    /// When the queue was last seen not empty, if it was when it was last sampled.
+    /// The time of the last sample, if the queue was not empty.
     pub(super) fn pending_since(&self) -> Option<Instant> {
         self.samples.filter(|(_, last)| last.bytes > 0).map(|(_, last)| last.at)
     }
 
-    /// Whether the last sample is recent enough to decide on. Not "of this very moment": a connection whose peer floods it comes
-    /// back to its timers later each time.
+    /// Whether the last sample is recent enough for a decision. A sample of exactly now is not required: a connection that is
+    /// flooded by its peer polls its timers a little later each time.
     pub(super) fn is_sampled(&self, now: Instant) -> bool {
         self.sampled_at.is_some_and(|sampled_at| now.saturating_duration_since(sampled_at) < RECENT)
     }
 
-    /// The size of the queue, where the transport knows it. Whether the peer has acknowledged data since the last sample, at
-    /// `min_rate` bytes per second at least after the first seconds.
+    /// Adds a sample; `None` if the transport could not return the size. Returns whether the peer has acknowledged data since the
+    /// last sample, and after a grace period at `min_rate` bytes per second at least.
     pub(super) fn sampled(&mut self, bytes: Option<u32>, min_rate: u64, now: Instant) -> bool {
         self.sampled_at = Some(now);
         self.is_unknown = bytes.is_none();
@@ -74,29 +76,30 @@ impl SendQueue {
             let elapsed = now.saturating_duration_since(first.at).as_millis() as u64;
             self.rate = u64::from(first.bytes - bytes).saturating_mul(1000).checked_div(elapsed).unwrap_or_default();
         }
-        let demanded = now.saturating_duration_since(last.at).saturating_sub(GRACE).as_secs().saturating_mul(min_rate);
+        let required = now.saturating_duration_since(last.at).saturating_sub(GRACE).as_secs().saturating_mul(min_rate);
         let acknowledged = u64::from(last.bytes.saturating_sub(bytes));
-        acknowledged > 0 && acknowledged >= demanded
+        acknowledged > 0 && acknowledged >= required
     }
 
-    /// How long the queue may stay as it is because the peer acknowledges its data in large steps, where the queue is known
-    /// not to be empty. `None`: it is empty or unknown.
+    /// How long the size may stay the same, because a peer acknowledges data in large steps. `None` if the queue is empty or
+    /// unknown.
     pub(super) fn step_time(&self, min_rate: u64) -> Option<Duration> {
         self.pending_since()?;
         Some(time_for(STEP, self.rate.clamp(min_rate, min_rate.max(FAST))))
     }
 }
 
-/// How often the queue is sampled while a peer is waited for.
+/// How often the queue is sampled while we wait for the peer.
 pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
-/// A sample of so long ago counts as one of now.
+/// The maximum age of a sample for a decision.
 const RECENT: Duration = Duration::from_millis(500);
-/// For so long after a sample no rate is demanded.
+/// The time after a sample in which no rate is required.
 const GRACE: Duration = Duration::from_secs(5);
-/// What a peer may read before its kernel offers a window again (RFC 9293 §3.8.6.2.2): Linux waits for a sixteenth of its
-/// receive buffer, which is 6 MiB at most unless it was made larger.
+/// How many bytes a peer may read before its kernel opens the window again (RFC 9293 §3.8.6.2.2): Linux waits for a sixteenth of
+/// the receive buffer, which is 6 MiB at most by default.
 const STEP: u64 = 384 * 1024;
-/// What a faster peer is expected to keep up, in bytes per second: it may have been a proxy that filled its buffers.
+/// The largest rate that is expected from a peer, in bytes per second. A higher one may have been that of a proxy that filled its
+/// buffers.
 const FAST: u64 = 96 * 1024;
 
 #[cfg(test)]
@@ -135,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn how_fast_a_peer_is_counts_from_when_the_queue_last_grew() {
+    fn the_rate_of_a_peer_is_measured_since_the_queue_last_grew() {
         const KIB: u32 = 1024;
         let start = Instant::now();
         for (second, expected) in [
@@ -154,21 +157,21 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_peer_is_expected_to_go_on_sooner_than_a_slow_one() {
+    fn a_fast_peer_has_less_time_for_the_next_step_than_a_slow_one() {
         let start = Instant::now();
         let mut queue = SendQueue::default();
         let at = |secs| start + Duration::from_secs(secs);
         assert_eq!(queue.step_time(1024), None);
         for (secs, bytes, expected) in [
             (0, 1024 * 1024, Some(384)),
-            // 64 KiB/s, which it then has on average.
+            // 64 KiB/s, and so is the average afterwards.
             (1, 960 * 1024, Some(6)),
             (3, 832 * 1024, Some(6)),
             // The kernel sends a segment again.
             (4, 832 * 1024 + 832, Some(6)),
             // More was written.
             (5, 1024 * 1024, Some(6)),
-            // And taken much faster.
+            // And acknowledged much faster.
             (6, 1024, Some(4)),
             (7, 0, None),
         ] {

@@ -1,4 +1,4 @@
-//! The timers of a connection as a whole: what is due when, and in which order.
+//! All timers of a connection together: what is due when, and in which order.
 
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ fn check_timeout(mut timers: Timers, from: Instant, expected: Instant) {
 }
 
 #[test]
-fn a_peer_that_takes_what_was_blocked_is_alive() {
-    // However little was still to be written: what was before lies in buffers, and the peer has not come to our ping.
+fn a_peer_that_accepts_data_after_a_blocked_write_is_alive() {
+    // Even if little was left to write: what was written before is in buffers, and the peer has not read our ping yet.
     for (before, silence) in [(900, 5), (2000, 7), (2 * 1024 * 1024, 10)] {
         let (mut timers, at) = timers();
         timers.bytes_written(before, at(0));
@@ -47,7 +47,7 @@ fn a_peer_that_takes_what_was_blocked_is_alive() {
 }
 
 #[test]
-fn what_was_blocked_does_not_shorten_the_close() {
+fn a_blocked_write_does_not_shorten_the_close() {
     let (mut timers, at) = timers();
     timers.bytes_written(2 * 1024 * 1024, at(0));
     timers.set_closing(at(1000));
@@ -62,7 +62,7 @@ fn what_was_blocked_does_not_shorten_the_close() {
 }
 
 #[test]
-fn a_pong_that_is_due_has_its_time() {
+fn a_pong_that_is_due_has_two_seconds() {
     let (mut timers, at) = timers();
     timers.write_blocked(at(0));
     timers.set_pong_due(true, at(4000));
@@ -112,7 +112,7 @@ fn the_timer_is_reset_after_the_answer_to_a_ping() {
 }
 
 #[test]
-fn a_peer_that_was_sent_much_has_time_to_get_through_it() {
+fn a_peer_with_a_backlog_has_time_to_read_it() {
     for (bytes, millis) in [(512, 5000), (10 * 1024, 15_000), (2 * 1024 * 1024, 29_000)] {
         let (mut timers, at) = timers();
         timers.bytes_written(bytes, at(0));
@@ -121,7 +121,7 @@ fn a_peer_that_was_sent_much_has_time_to_get_through_it() {
 }
 
 #[test]
-fn a_sign_of_life_ends_that_time_where_the_peer_got_through_it() {
+fn the_time_for_a_backlog_ends_when_the_peer_has_read_it() {
     let answered = |timers: &mut Timers, number: u64, now| {
         timers.bytes_received(now);
         assert!(timers.pong_received(&number.to_be_bytes(), now).is_some());
@@ -134,7 +134,7 @@ fn a_sign_of_life_ends_that_time_where_the_peer_got_through_it() {
     timers.bytes_written(2 * 1024 * 1024, at(0));
     timers.bytes_received(at(1000));
     check_timeout(timers, at(1000), at(30_000));
-    // An answer to a ping that was sent before all that shows nothing.
+    // The answer to a ping that was sent before the backlog does not show that.
     let (mut timers, at) = self::timers();
     timers.ping_sent(1, at(0));
     timers.bytes_written(2 * 1024 * 1024, at(0));
@@ -173,22 +173,22 @@ fn a_peer_that_acknowledges_data_stays_and_one_that_stops_times_out_soon() {
 }
 
 #[test]
-fn from_1_kib_on_the_peer_may_be_behind_until_it_is_heard_of() {
-    for (bytes, behind) in [(1023, false), (1024, true)] {
+fn from_1_kib_on_there_is_a_backlog_until_something_arrives() {
+    for (bytes, has_backlog) in [(1023, false), (1024, true)] {
         let (mut timers, at) = timers();
         timers.bytes_written(bytes, at(0));
-        assert_eq!(timers.has_backlog(), behind, "{bytes} bytes");
+        assert_eq!(timers.has_backlog(), has_backlog, "{bytes} bytes");
         timers.bytes_received(at(1));
         assert!(!timers.has_backlog());
         timers.set_closing(at(1));
         timers.bytes_written(bytes, at(1));
         timers.bytes_received(at(2));
-        assert_eq!(timers.has_backlog(), behind, "{bytes} bytes while closing");
+        assert_eq!(timers.has_backlog(), has_backlog, "{bytes} bytes while closing");
     }
 }
 
 #[test]
-fn a_flood_that_delays_each_look_at_the_timers_does_not_put_the_end_off() {
+fn a_flood_that_delays_each_poll_of_the_timers_does_not_delay_the_timeout() {
     let (mut timers, at) = timers();
     timers.set_send_queue_known();
     timers.set_pong_due(true, at(0));
@@ -223,12 +223,12 @@ fn a_peer_that_pings_as_often_as_the_queue_is_sampled_is_seen_to_acknowledge_dat
 }
 
 #[test]
-fn the_queue_is_sampled_each_second_while_the_peer_is_waited_for() {
+fn the_queue_is_sampled_each_second_while_we_wait_for_the_peer() {
     type Wait = fn(&mut Timers, Instant);
     let waits: [(&str, Wait); 3] = [
-        ("to take data", |timers, now| timers.write_blocked(now)),
+        ("to accept data", |timers, now| timers.write_blocked(now)),
         ("to close", |timers, now| timers.set_closing(now)),
-        ("to get through much", |timers, now| timers.bytes_written(64 * 1024, now)),
+        ("to read a large backlog", |timers, now| timers.bytes_written(64 * 1024, now)),
     ];
     for (what, wait) in waits {
         let (mut timers, at) = timers();
@@ -245,7 +245,7 @@ fn the_queue_is_sampled_each_second_while_the_peer_is_waited_for() {
 }
 
 #[test]
-fn a_queue_that_held_data_is_sampled_again_unless_little_was_written() {
+fn a_queue_that_was_not_empty_is_sampled_again_unless_little_was_written() {
     for (bytes, next) in [(10 * 1024, 2000), (100, 3000)] {
         let (mut timers, at) = timers();
         timers.set_send_queue_known();
@@ -278,21 +278,21 @@ fn the_queue_is_sampled_before_a_peer_times_out() {
 }
 
 #[test]
-fn the_queue_is_sampled_before_a_ping_behind_much() {
-    for (bytes, is_much) in [(100, false), (10 * 1024, true)] {
+fn the_queue_is_sampled_before_a_ping_after_a_backlog() {
+    for (bytes, has_backlog) in [(100, false), (10 * 1024, true)] {
         let (mut timers, at) = timers();
         timers.set_send_queue_known();
         timers.bytes_written(bytes, at(0));
         match timers.poll(at(3000)) {
-            Due::SampleSendQueue => assert!(is_much),
-            Due::Ping => assert!(!is_much),
+            Due::SampleSendQueue => assert!(has_backlog),
+            Due::Ping => assert!(!has_backlog),
             due => panic!("{due:?}"),
         }
     }
 }
 
 #[test]
-fn what_lay_in_the_queue_before_a_sign_of_life_does_not_count() {
+fn samples_from_before_data_of_the_peer_do_not_count() {
     let (mut timers, at) = timers();
     timers.set_send_queue_known();
     timers.bytes_written(500 * 1024, at(0));
@@ -303,7 +303,7 @@ fn what_lay_in_the_queue_before_a_sign_of_life_does_not_count() {
 }
 
 #[test]
-fn what_was_acknowledged_before_the_peer_is_waited_for_does_not_count() {
+fn what_was_acknowledged_before_we_wait_for_the_peer_does_not_count() {
     type Wait = fn(&mut Timers, Instant);
     let waits: [Wait; 2] = [|timers, now| timers.write_blocked(now), |timers, now| timers.set_closing(now)];
     for wait in waits {
@@ -312,14 +312,14 @@ fn what_was_acknowledged_before_the_peer_is_waited_for_does_not_count() {
         assert!(!timers.send_queue_sampled(Some(1000), at(0)));
         wait(&mut timers, at(1000));
         assert!(!timers.send_queue_sampled(Some(500), at(2000)));
-        // It goes on waiting.
+        // The same wait continues.
         wait(&mut timers, at(2500));
         assert!(timers.send_queue_sampled(Some(400), at(3000)));
     }
 }
 
 #[test]
-fn a_peer_that_dies_early_with_little_to_acknowledge_is_found_soon() {
+fn a_peer_that_vanishes_early_with_little_to_acknowledge_times_out_soon() {
     for closing in [false, true] {
         let (mut timers, at) = timers();
         timers.set_send_queue_known();
@@ -368,43 +368,43 @@ fn a_close_waits_for_a_peer_that_acknowledges_data() {
 }
 
 #[test]
-fn what_may_be_due_earlier_is_said_once() {
-    const RATE: usize = 1024;
+fn take_earlier_is_true_once_after_each_change_that_makes_something_due_earlier() {
+    const BACKLOG: usize = 1024;
     type Step = fn(&mut Timers, Instant);
-    const MUCH: usize = 64 * 1024;
+    const LARGE_BACKLOG: usize = 64 * 1024;
     let steps: [(&str, Step, bool); 17] = [
-        ("life behind little", |timers, now| timers.bytes_received(now), false),
+        ("data arrives without a backlog", |timers, now| timers.bytes_received(now), false),
         (
-            "life behind much",
+            "data arrives after a backlog",
             |timers, now| {
-                timers.bytes_written(RATE, now);
+                timers.bytes_written(BACKLOG, now);
                 assert!(matches!(timers.poll(now), Due::Nothing(_)));
                 timers.bytes_received(now);
             },
             true,
         ),
         (
-            "life behind much that was written since the timer was set",
+            "data arrives after a backlog that was written since the timer was set",
             |timers, now| {
                 assert!(matches!(timers.poll(now), Due::Nothing(_)));
-                timers.bytes_written(RATE, now);
+                timers.bytes_written(BACKLOG, now);
                 timers.bytes_received(now);
             },
             false,
         ),
-        ("much is written", |timers, now| timers.bytes_written(MUCH, now), false),
+        ("a large backlog is written", |timers, now| timers.bytes_written(LARGE_BACKLOG, now), false),
         (
-            "much is written, and what the peer acknowledges is known",
+            "a large backlog is written, and the size of the send queue is known",
             |timers, now| {
                 timers.set_send_queue_known();
-                timers.bytes_written(MUCH, now);
+                timers.bytes_written(LARGE_BACKLOG, now);
             },
             true,
         ),
         (
-            "the answer to a ping behind much",
+            "a ping after a large backlog is answered",
             |timers, now| {
-                timers.bytes_written(MUCH, now);
+                timers.bytes_written(LARGE_BACKLOG, now);
                 timers.ping_sent(1, now);
                 assert!(matches!(timers.poll(now), Due::Nothing(_)));
                 assert!(timers.pong_received(&1_u64.to_be_bytes(), now).is_some());
@@ -412,18 +412,18 @@ fn what_may_be_due_earlier_is_said_once() {
             true,
         ),
         (
-            "the answer to a ping behind less, for which any sign of life counts",
+            "a ping after a small backlog is answered, for which any data counts",
             |timers, now| {
-                timers.bytes_written(RATE, now);
+                timers.bytes_written(BACKLOG, now);
                 timers.ping_sent(1, now);
                 assert!(matches!(timers.poll(now), Due::Nothing(_)));
                 assert!(timers.pong_received(&1_u64.to_be_bytes(), now).is_some());
             },
             false,
         ),
-        ("all is written", |timers, _| timers.write_done(), false),
+        ("everything is written", |timers, _| timers.write_done(), false),
         (
-            "all is written while closing",
+            "everything is written while closing",
             |timers, now| {
                 timers.set_closing(now);
                 timers.write_done();
@@ -431,7 +431,7 @@ fn what_may_be_due_earlier_is_said_once() {
             false,
         ),
         (
-            "all is written at last while closing",
+            "everything is written after a block while closing",
             |timers, now| {
                 timers.set_closing(now);
                 timers.write_blocked(now);
@@ -440,7 +440,7 @@ fn what_may_be_due_earlier_is_said_once() {
             true,
         ),
         (
-            "all is written before a ping is awaited",
+            "everything is written before a ping was sent",
             |timers, now| {
                 timers.write_blocked(now);
                 timers.write_done();
@@ -448,7 +448,7 @@ fn what_may_be_due_earlier_is_said_once() {
             false,
         ),
         (
-            "all is written, and what the peer acknowledges is known",
+            "everything is written, and the size of the send queue is known",
             |timers, now| {
                 timers.set_send_queue_known();
                 timers.write_blocked(now);
@@ -457,7 +457,7 @@ fn what_may_be_due_earlier_is_said_once() {
             true,
         ),
         (
-            "all is written behind a ping, whose answer had more time until then",
+            "everything is written after a ping, whose answer had more time until then",
             |timers, now| {
                 timers.liveness.pinged(now);
                 timers.write_blocked(now);
@@ -466,7 +466,7 @@ fn what_may_be_due_earlier_is_said_once() {
             true,
         ),
         (
-            "data is accepted behind a ping, at once",
+            "data is accepted at once after a ping",
             |timers, now| {
                 timers.liveness.pinged(now);
                 timers.write_blocked(now);
@@ -475,7 +475,7 @@ fn what_may_be_due_earlier_is_said_once() {
             true,
         ),
         (
-            "data is accepted while closing, at once",
+            "data is accepted at once while closing",
             |timers, now| {
                 timers.set_closing(now);
                 timers.write_blocked(now);
@@ -484,7 +484,7 @@ fn what_may_be_due_earlier_is_said_once() {
             true,
         ),
         (
-            "all is written by a peer that was seen to be slow",
+            "everything is written to a slow peer",
             |timers, now| {
                 timers.write_blocked(now);
                 assert!(!timers.send_queue_sampled(Some(1000), now));
@@ -503,7 +503,7 @@ fn what_may_be_due_earlier_is_said_once() {
     let (mut timers, at) = timers();
     timers.set_deadline(Some(at(9)));
     timers.write_done();
-    assert!(timers.take_earlier(), "and stays until it is taken");
+    assert!(timers.take_earlier(), "it stays until it is taken");
 }
 
 #[test]
@@ -519,7 +519,7 @@ fn a_rate_limit_that_is_reached_resets_the_timer() {
 }
 
 #[test]
-fn reading_and_its_pause_are_limits_of_their_own() {
+fn reading_and_its_pause_have_a_bit_each() {
     let (mut timers, at) = timers();
     let reading = timers.running();
     assert!(!timers.is_read_paused());
@@ -532,7 +532,7 @@ fn reading_and_its_pause_are_limits_of_their_own() {
 }
 
 #[test]
-fn while_closing_the_bytes_before_it_still_count() {
+fn while_closing_the_backlog_still_counts() {
     let (mut timers, at) = timers();
     timers.set_closing(at(0));
     timers.bytes_written(10 * 1024, at(0));
@@ -553,7 +553,7 @@ fn while_closing_the_bytes_before_it_still_count() {
 }
 
 #[test]
-fn a_transport_that_refuses_data_has_the_write_time() {
+fn a_transport_that_accepts_no_data_has_the_write_timeout() {
     let (mut timers, at) = timers();
     timers.bytes_written(2 * 1024 * 1024, at(0));
     timers.write_blocked(at(1000));

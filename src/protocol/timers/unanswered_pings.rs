@@ -1,17 +1,17 @@
-//! How long the peer takes to answer. Sans-I/O: the time is passed in.
+//! Round trips: how long the peer needs to answer pings. Sans-I/O: the time is passed in.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Of the pings that are not answered yet, the oldest and the latest.
+/// The oldest and the latest ping that are not answered yet.
 ///
-/// Those between them need not be remembered: the oldest is answered first, and a peer that leaves some out answers the latest
-/// (RFC 6455 §5.5.3).
+/// Those between them need not be stored: the oldest is answered first, and a peer that does not answer each ping answers the
+/// latest (RFC 6455 §5.5.3).
 #[derive(Debug, Default)]
 pub(crate) struct UnansweredPings {
     oldest: Option<Ping>,
-    /// Most often there is no other than the oldest.
+    /// Boxed, because usually the oldest is the only one.
     latest: Option<Box<Ping>>,
 }
 
@@ -22,7 +22,7 @@ struct Ping {
 }
 
 impl UnansweredPings {
-    /// A ping was sent. Their numbers grow.
+    /// Called when a ping was sent. Numbers must grow.
     pub(crate) fn sent(&mut self, number: u64, now: Instant) {
         let ping = Ping { number, sent: now };
         if self.oldest.is_none() {
@@ -32,17 +32,17 @@ impl UnansweredPings {
         }
     }
 
-    /// A pong with this number has arrived: the round trip, where it answers a ping that is remembered.
+    /// Called when a pong with this number has arrived. Returns the round trip, if the ping is stored.
     pub(crate) fn answered(&mut self, number: u64, now: Instant) -> Option<Duration> {
         let latest = self.latest.as_deref().copied();
         let newest = latest.or(self.oldest)?;
         if number > newest.number {
-            // An unsolicited pong: a heartbeat of the peer's.
+            // An unsolicited pong.
             return None;
         }
         let ping = [self.oldest, latest].into_iter().flatten().find(|ping| ping.number == number);
         if self.oldest.is_some_and(|ping| ping.number <= number) {
-            // Pongs come in order: what is older than this one gets none any more.
+            // Pongs arrive in order: older pings will not be answered.
             self.latest = None;
             self.oldest = latest.filter(|ping| ping.number > number);
         }
@@ -54,7 +54,7 @@ impl UnansweredPings {
 mod tests {
     use super::*;
 
-    /// Pings that were sent at these seconds, numbered from 1 on, and what pongs at these seconds tell.
+    /// `sent`: the seconds at which pings are sent, numbered from 1 on. `pongs`: number, second, and expected round trip.
     #[track_caller]
     fn check(sent: &[u64], pongs: &[(u64, u64, Option<u64>)]) {
         let start = Instant::now();
@@ -74,12 +74,12 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_measured_however_many_came_after_it() {
+    fn the_oldest_is_measured_however_many_were_sent_after_it() {
         check(&[0, 1, 2, 3], &[(1, 4, Some(4)), (2, 5, None), (3, 6, None), (4, 7, Some(4))]);
     }
 
     #[test]
-    fn a_peer_may_answer_the_latest_alone() {
+    fn a_peer_may_answer_only_the_latest() {
         check(&[0, 1, 2], &[(3, 4, Some(2)), (1, 5, None), (3, 6, None)]);
         check(&[0, 1, 2], &[(2, 4, None), (3, 5, Some(3))]);
     }
