@@ -1,4 +1,4 @@
-//! What a handler may return, and what the peer and the log are told of it.
+//! What a handler may return, which close frame the peer gets for it, and how it is logged.
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::close_error::EndedBy;
@@ -15,7 +15,7 @@ use crate::error_chain::{Causes, causes};
 /// | a [`CloseFrame`], `Ok(frame)` | that frame |
 /// | `Err(_)` that is a [`CloseFrame`], or has one among its sources, such as [`Error::from`] of one | that frame |
 /// | `Err(_)` that is an [`io::Error`](std::io::Error), `Box` or `Arc` around one of these | that frame |
-/// | `Err(_)` that has the frame of [`Manager::done`](crate::Manager::done) or [`end`](crate::Manager::end) among its sources | 1011, where that frame came from a peer |
+/// | `Err(_)` that has the frame of [`Manager::done`](crate::Manager::done) or [`end`](crate::Manager::end) among its sources | 1011, if that frame came from a peer |
 /// | `Err(_)` that a connection returned, this one or another, also within other errors | 1011, without a reason |
 /// | any other `Err(_)` | 1011, without a reason |
 /// | a panic | 1011, "internal error" |
@@ -28,9 +28,11 @@ use crate::error_chain::{Causes, causes};
 ///
 /// # Tracing
 ///
-/// An error is logged at level warn with all its sources. It is logged at level debug if it only says that the handler's
-/// own connection has ended in an ordinary way: closed by either side, lost, silent for too long, or at the end of its
-/// lifetime.
+/// An error is logged at level warn with all its sources. It is logged at level debug
+///
+/// - if it is a normal close: the frame that is sent for it, according to the table, has the code 1000 or 1001;
+/// - if it only says that the handler's own connection has ended in an ordinary way: closed by either side, lost, silent for
+///   too long, or at the end of its lifetime.
 #[diagnostic::on_unimplemented(
     message = "a WebSocket handler cannot return `{Self}`",
     label = "this handler's future returns `{Self}`",
@@ -38,11 +40,11 @@ use crate::error_chain::{Causes, causes};
     note = "`.map(drop)` turns a result with another value into `Result<(), E>`"
 )]
 pub trait HandlerOutput {
-    /// `Ok` with the close frame to send, or the handler's error.
+    /// Converts the output into the close frame to send.
     ///
     /// # Errors
     ///
-    /// What the handler failed with.
+    /// The handler's error.
     fn into_result(self) -> Result<CloseFrame, BoxError>;
 }
 
@@ -72,29 +74,37 @@ impl<E: Into<BoxError>> HandlerOutput for Result<CloseFrame, E> {
 
 /// The close frame for what a handler returned.
 pub(crate) fn close_frame(output: Result<CloseFrame, BoxError>) -> CloseFrame {
-    match output {
-        Ok(frame) => frame,
-        Err(error) => {
-            // What came from a peer is sent where it is the error, and not where another error merely has it.
-            let is_the_error = error.is::<CloseFrame>();
-            let mut frames = causes(&*error).filter_map(|cause| cause.downcast_ref::<CloseFrame>());
-            let chosen = frames.find(|frame| is_the_error || !frame.is_received());
-            chosen.cloned().unwrap_or_else(|| CloseFrame::new(CloseCode::INTERNAL_ERROR, ""))
-        }
-    }
+    output.unwrap_or_else(|error| {
+        chosen_frame(&error).cloned().unwrap_or_else(|| CloseFrame::new(CloseCode::INTERNAL_ERROR, ""))
+    })
 }
 
-/// Logs what a handler failed with. `end` is that of its connection, if it is over.
-pub(crate) fn log_failure(error: &BoxError, end: Option<Result<CloseFrame, Error>>) {
-    let error: &(dyn std::error::Error + 'static) = &**error;
-    if end.is_some_and(|end| is_ordinary(&end) && says_only(error, &end)) {
-        tracing::debug!(error = %Causes(error), "handler ended with its connection");
+/// The close frame that a handler has chosen by its error, if any. A frame that was received from a peer counts only if it is the
+/// error itself, not if it is the cause of another error.
+fn chosen_frame(error: &BoxError) -> Option<&CloseFrame> {
+    let is_the_error = error.is::<CloseFrame>();
+    let mut frames = causes(&**error).filter_map(|cause| cause.downcast_ref::<CloseFrame>());
+    frames.find(|frame| is_the_error || !frame.is_received())
+}
+
+/// Logs a handler's error. `end` is how its connection has ended, if it has.
+pub(crate) fn log_error(error: &BoxError, end: Option<Result<CloseFrame, Error>>) {
+    let causes = Causes(&**error);
+    if end.is_some_and(|end| is_ordinary(&end) && says_only(&**error, &end)) {
+        tracing::debug!(error = %causes, "handler ended with its connection");
+    } else if chosen_frame(error).is_some_and(is_normal) {
+        tracing::debug!(error = %causes, "handler ended with a normal close");
     } else {
-        tracing::warn!(error = %Causes(error), "handler failed");
+        tracing::warn!(error = %causes, "handler failed");
     }
 }
 
-/// Whether a connection ended in a way that is no error.
+/// Whether a close frame says that nothing has failed (RFC 6455 §7.4.1).
+fn is_normal(frame: &CloseFrame) -> bool {
+    matches!(frame.code(), CloseCode::NORMAL | CloseCode::GOING_AWAY)
+}
+
+/// Whether a connection has ended in a way that is not logged as a failure.
 pub(crate) fn is_ordinary(end: &Result<CloseFrame, Error>) -> bool {
     let is_ordinary = |kind| {
         use ErrorKind::{Aborted, Disconnected, KeepaliveTimeout, LifetimeExceeded};
@@ -103,7 +113,7 @@ pub(crate) fn is_ordinary(end: &Result<CloseFrame, Error>) -> bool {
     end.as_ref().map_or_else(|error| is_ordinary(error.kind()), |_| true)
 }
 
-/// Whether the error is the news of this end.
+/// Whether the error says nothing more than that the handler's connection has ended in this way.
 fn says_only(error: &(dyn std::error::Error + 'static), end: &Result<CloseFrame, Error>) -> bool {
     let kind = end.as_ref().map_or_else(Error::kind, |_| ErrorKind::Closed);
     let is_frame = |closed: &CloseFrame| end.as_ref().is_ok_and(|frame| frame == closed);
@@ -123,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_close_frame_tells_how_the_handler_ended() {
+    fn the_close_frame_depends_on_the_output() {
         let policy = || CloseFrame::new(CloseCode::POLICY_VIOLATION, "no");
         for (output, code) in [
             (Ok(()), CloseCode::NORMAL),

@@ -62,7 +62,7 @@
 //! | error | `handler panicked` | The peer got 1011. Other connections are not affected. | The panic's own message is on standard error. |
 //! | error | `` `on_end` panicked `` | Your function of [`Upgrader::on_end`](crate::Upgrader::on_end) has panicked. The connection had ended before. | Correct it. |
 //! | error | ``the function of `Topic::on_presence` panicked`` | Your function of [`Topic::on_presence`](crate::Topic::on_presence) has panicked. The change is made, without a message. | Correct it. |
-//! | warn | `handler failed` | The handler returned an error that is not the ordinary end of its own connection. The peer got 1011, or the [`CloseFrame`](crate::CloseFrame) in the error. | `error` has all causes. |
+//! | warn | `handler failed` | The handler returned an error that is neither the ordinary end of its own connection nor a normal close. The peer got 1011, or the [`CloseFrame`](crate::CloseFrame) in the error. | `error` has all causes. |
 //! | warn | `handshake refused: ..` with 403, 429 or 503 | Origin, host, or too many connections. `origin`, `host`, `policy` and `peer` are fields of the line. | See the statuses below. |
 //! | warn | `the connection ended before the response was out, or a layer outside has replaced the response` | The client left early, or an outer layer replaced the 101. | Nothing, if it is rare. |
 //! | warn | ``the keepalive's interval is not shorter than its timeout: no peer is pinged`` | Clients that are silent for [`Keepalive::timeout`](crate::Keepalive::timeout) are disconnected, though they are there. | Set both: [`Keepalive::interval`](crate::Keepalive::interval) to less than half of the timeout. |
@@ -83,6 +83,7 @@
 //! | info | `failed` | The connection ended as the peer broke a rule, exceeded a limit, or accepted no data. | `error` has the kind; see below. |
 //! | debug | `open`, `closed`, `failed` | Ordinary: closed by a close frame, lost, silent, aborted, or at the end of its lifetime. | Nothing. |
 //! | debug | `handler ended with its connection` | The handler returned the error of its own connection. | Nothing. |
+//! | debug | `handler ended with a normal close` | The handler returned a [`CloseFrame`](crate::CloseFrame) with 1000 or 1001 as its error. | Nothing. |
 //! | debug | `aborted before it was open` | The deadline of a shutdown passed during the handshake. | Nothing. |
 //!
 //! # Statuses of refused handshakes

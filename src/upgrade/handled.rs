@@ -1,4 +1,4 @@
-//! A handler as its connection has it: its failure is logged, and what it returns becomes a close frame.
+//! The future of a handler, with its output converted into a close frame and its error logged.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,11 +9,11 @@ use pin_project_lite::pin_project;
 
 use crate::close::CloseFrame;
 use crate::connection::Inner;
-use crate::handler::{HandlerOutput, close_frame, log_failure};
+use crate::handler::{HandlerOutput, close_frame, log_error};
 use crate::metrics::HandlerTimer;
 
 pin_project! {
-    /// The future of a handler, and the connection, whose end tells whether its error is a failure.
+    /// The future of a handler, and its connection: an error that only reports the end of that connection is not logged as a failure.
     pub(super) struct Handled<F> {
         #[pin]
         handler: F,
@@ -35,7 +35,7 @@ impl<F: Future<Output: HandlerOutput>> Future for Handled<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let output = ready!(this.handler.poll(cx)).into_result();
-        let output = output.inspect_err(|error| log_failure(error, this.connection.close_reason()));
+        let output = output.inspect_err(|error| log_error(error, this.connection.close_reason()));
         Poll::Ready(close_frame(output))
     }
 }

@@ -72,6 +72,30 @@ async fn a_handlers_error_is_a_warning_with_all_its_causes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_normal_close_as_a_handlers_error_is_logged_at_debug() {
+    for (code, is_normal) in [(1000, true), (1001, true), (1008, false), (1011, false), (4000, false)] {
+        for way in 0..3 {
+            let (mut peer, lines) = open(move |_: Manager| async move {
+                let frame = CloseFrame::new(CloseCode::new(code).unwrap(), "done");
+                Err::<(), BoxError>(match way {
+                    0 => frame.into(),
+                    1 => Error::from(frame).into(),
+                    _ => anyhow::Error::from(Error::from(frame)).context("bye").into(),
+                })
+            })
+            .await;
+            assert_eq!(peer.expect_close(code).await, "done");
+            peer.send(close(code, "")).await;
+            drop(peer);
+            tokio::time::sleep(secs(60)).await;
+            let said = lines.take();
+            assert_eq!(said.contains(" WARN ") && said.contains("handler failed"), !is_normal, "{code} {way}: {said}");
+            assert_eq!(said.contains("handler ended with a normal close"), is_normal, "{code} {way}: {said}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_leaves_is_no_news() {
     // However it leaves, and whatever the handler waits in.
     for leave in ["close", "close with a code", "vanish"] {
