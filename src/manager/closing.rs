@@ -1,4 +1,4 @@
-//! The end of a connection: asked for, waited for, and set.
+//! Closing a connection, waiting for its end, and deadlines.
 
 use std::future::poll_fn;
 
@@ -31,8 +31,8 @@ impl Manager {
     /// Closes: writes what is buffered, sends a close frame, waits for the peer's (at most
     /// [`Limits::close_timeout`](crate::Limits::close_timeout), 5 s by default) and ends the transport (RFC 6455 §7.1.1).
     ///
-    /// The first reason wins: on a connection that is closing already, this waits for the end and changes nothing.
-    /// Messages that still arrive are discarded.
+    /// The first reason stays: on a connection that is closing already, this only waits for the end. Messages that still
+    /// arrive are discarded.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Manager {
     ///
     /// It does not receive messages. When the unread messages reach [`Limits::incoming`](crate::Limits::incoming), reading
     /// stops, and the peer's close frame, a reset or the end of the transport is not noticed until a write fails, such as
-    /// the next keepalive ping. [`ignore_incoming`](Self::ignore_incoming) also waits for the end, and goes on reading.
+    /// the next keepalive ping. [`ignore_incoming`](Self::ignore_incoming) also waits for the end, and keeps reading.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl Manager {
         poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await
     }
 
-    /// How the connection ended: the close frame or the error. `None` while it is open.
+    /// How the connection has ended: the close frame or the error. `None` while it is open.
     #[must_use]
     pub fn end(&self) -> Option<Result<CloseFrame, Error>> {
         self.shared.connection.close_reason()
@@ -112,11 +112,11 @@ impl Manager {
     #[doc(alias = "Context")]
     #[must_use]
     pub fn context(&self) -> CancellationToken {
-        // A child: cancelling what the user gets must not tell other users that the connection ended.
+        // A child token: if the user cancels it, the other tokens of this connection are not cancelled.
         self.shared.connection.context().child_token()
     }
 
-    /// Closes the connection with this frame at this time, if it has not ended before: for sessions whose token expires.
+    /// Closes the connection with this frame at this time, unless it has ended before: for sessions whose token expires.
     ///
     /// Another call replaces the deadline, for instance when the token is renewed; [`clear_deadline`](Self::clear_deadline)
     /// removes it. As after [`close_frame`](Self::close_frame), what is buffered is written first.

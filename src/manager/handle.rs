@@ -1,4 +1,4 @@
-//! The handle that users hold.
+//! The handle to a connection.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -16,8 +16,8 @@ use crate::message::Message;
 /// A handle to one WebSocket.
 ///
 /// Handles are cheap to clone, and every method takes `&self`: several tasks may send, and one or more may receive. The
-/// connection's own task answers pings, sends keepalive pings and does the closing handshake, whether or not a handle is in
-/// use.
+/// connection's task answers pings, sends keepalive pings and does the closing handshake, whether or not a method is being
+/// called.
 ///
 /// ```
 /// use tower_websocket::{Error, Manager};
@@ -32,7 +32,7 @@ use crate::message::Message;
 ///
 /// A `Manager` is also a [`Stream`](futures_core::Stream) of messages and a [`Sink`](futures_sink::Sink) for them. All
 /// handles of a connection receive from the same queue: each message goes to one of them. Each handle's stream yields the
-/// error of a failed connection once and then ends. A clone of a handle whose stream has ended is at its end too. Closing
+/// error of a failed connection once and then ends. If a handle's stream has ended, so has that of a clone. Closing
 /// the sink, which `StreamExt::forward` does at its end, closes the connection for all handles.
 ///
 /// The connection of a handler closes when the handler returns. A connection from `Manager::connect`,
@@ -46,7 +46,7 @@ use crate::message::Message;
 #[doc(alias = "Conn")]
 pub struct Manager {
     pub(super) shared: Arc<Shared>,
-    /// Most handles are not polled themselves, and need no memory for it: handlers often have more than one copy.
+    /// Boxed, because most handles are never polled, and handlers often have several.
     polled: Option<Box<Polled>>,
 }
 
@@ -55,10 +55,10 @@ pub struct Manager {
 #[derive(Default)]
 pub(super) struct Polled {
     /// The stream has returned its last item.
-    pub(super) stream_over: bool,
-    /// The sink waits until everything up to this byte is written.
+    pub(super) stream_ended: bool,
+    /// The sink waits until everything up to this offset is written.
     pub(super) flushing: Option<u64>,
-    /// What it waits for.
+    /// The wakers of this handle in the connection.
     reading: WakerKey,
     writing: WakerKey,
     pub(super) closing: WakerKey,
@@ -77,11 +77,11 @@ impl Drop for Shared {
     }
 }
 
-/// A request that is to be made compact once its handler was polled.
+/// The request of a connection, which is made compact after the handler was polled for the first time.
 pub(crate) struct RequestToCompact(Weak<Shared>);
 
 impl RequestToCompact {
-    /// Frees what the request keeps in memory beside itself, if it is still there.
+    /// Makes the request compact, unless all handles were dropped: see [`StoredRequest::compact`].
     pub(crate) fn compact(self) {
         if let Some(shared) = self.0.upgrade() {
             shared.request.compact();
@@ -98,12 +98,12 @@ impl Manager {
         Self { shared, polled: None }
     }
 
-    /// The connection, and the state of this handle as it is polled.
+    /// The connection, and the state of this handle for polling.
     pub(super) fn polled(&mut self) -> (&Inner, &mut Polled) {
         (&self.shared.connection, self.polled.get_or_insert_default())
     }
 
-    /// A handle to a connection without a handler: it runs until its last handle is gone.
+    /// A handle to a connection without a handler: it runs until its last handle is dropped.
     pub(crate) fn detached<Io>(
         transport: Io,
         config: ConnectionConfig<'_>,
@@ -117,23 +117,23 @@ impl Manager {
         Self::new(connection::spawn(Either::Right(transport), config), request, subprotocol)
     }
 
-    /// The request of this handle's connection, for later. It does not keep the handle.
+    /// A weak reference to the request of this handle's connection.
     pub(crate) fn request_to_compact(&self) -> RequestToCompact {
         RequestToCompact(Arc::downgrade(&self.shared))
     }
 
-    /// Asks for a close frame behind everything that was sent.
+    /// Queues a close frame after everything that was sent, and does not wait.
     pub(crate) fn start_close(&self, frame: CloseFrame) {
         self.shared.connection.close(frame);
     }
 
-    /// What this handle's connection shares with its task. It is no handle.
+    /// The state that the handles share with the connection's task. It does not count as a handle.
     pub(crate) fn connection(&self) -> &Arc<Inner> {
         &self.shared.connection
     }
 }
 
-/// Handles are equal where they belong to the same connection.
+/// Handles are equal if they belong to the same connection.
 impl PartialEq for Manager {
     fn eq(&self, other: &Self) -> bool {
         self.id() == other.id()
@@ -146,8 +146,8 @@ impl Clone for Manager {
     fn clone(&self) -> Self {
         let mut clone = Self::of(self.shared.clone());
         // A clone of an ended stream has ended too.
-        if self.polled.as_ref().is_some_and(|polled| polled.stream_over) {
-            clone.polled().1.stream_over = true;
+        if self.polled.as_ref().is_some_and(|polled| polled.stream_ended) {
+            clone.polled().1.stream_ended = true;
         }
         clone
     }
@@ -163,7 +163,7 @@ impl fmt::Debug for Manager {
     }
 }
 
-/// For the byte adapters, which poll: what one task waits for at a time.
+/// Polling, for the stream, the sink and the byte adapters. Each handle waits for one reader and one writer at a time.
 impl Manager {
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         let (connection, polled) = self.polled();
@@ -175,7 +175,7 @@ impl Manager {
         connection.poll_ready(&mut polled.writing, cx)
     }
 
-    /// Sends a message whether there is capacity or not, and says up to which byte must be written for it to be out.
+    /// Queues a message whether there is capacity or not. Returns the offset for [`poll_written`](Self::poll_written).
     pub(crate) fn start_send(&mut self, message: Message) -> Result<u64, Error> {
         self.shared.connection.queue(message, true)
     }

@@ -1,4 +1,4 @@
-//! What is known of a connection.
+//! Information about a connection.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -29,7 +29,7 @@ impl Manager {
     /// The URI is the one that reached the layer. In a nested router of axum it does not have the router's prefix;
     /// `axum::extract::OriginalUri`, in the extensions, does.
     ///
-    /// It is kept until the connection is dropped or [`drop_request`](Self::drop_request) is called.
+    /// It is stored until the connection is dropped or [`drop_request`](Self::drop_request) is called.
     #[doc(alias = "RemoteAddr")]
     #[must_use]
     pub fn request(&self) -> Arc<Parts> {
@@ -38,7 +38,7 @@ impl Manager {
 
     /// Frees the memory of the request. From then on [`request`](Self::request) returns an empty one.
     ///
-    /// A browser's headers take about 2 KiB.
+    /// The headers of a browser need about 2 KiB.
     pub fn drop_request(&self) {
         self.shared.request.clear();
     }

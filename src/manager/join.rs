@@ -1,4 +1,4 @@
-//! Two connections as one.
+//! Forwarding messages between two connections.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ impl Manager {
     ///
     /// Neither side is read faster than the other accepts messages, so that the memory is bounded and a slow peer slows the
     /// other one down. Everything that one side sent before it closed is forwarded, and then its close frame: a frame
-    /// without a code (1005) is sent without a code. Where a side ends without a close frame, the other gets 1014 (bad
+    /// without a code (1005) is sent without a code. If a side ends without a close frame, the other gets 1014 (bad
     /// gateway). Each side has its own pings and its own compression.
     ///
     /// ```no_run
@@ -73,7 +73,8 @@ impl Manager {
     }
 }
 
-/// Passes on what one side sends, and then how it ended. Where the other side takes no more, the opposite direction learns why.
+/// Forwards what one side sends, and then its end. If the other side accepts no more messages, this returns: the opposite direction
+/// reports why.
 async fn forward(from: &Manager, to: &Manager, first: &OnceLock<Result<CloseFrame, Error>>) {
     let end = loop {
         match from.recv().await {

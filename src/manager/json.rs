@@ -96,7 +96,7 @@ impl Manager {
         self.recv_timeout(time).await?.parse()
     }
 
-    /// Sends a value as JSON in a text message, and waits until the operating system has taken it.
+    /// Sends a value as JSON in a text message, and waits until the operating system has accepted it.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
-//! The handle that users hold, and what is built on its public methods alone: JSON, periodic updates, byte streams.
+//! The handle to a connection, and what is built on its public methods: JSON, periodic updates, byte streams.
 
-// The documentation of `Manager` has its methods in the order of these files: what is used most comes first.
+// The documentation of `Manager` lists its methods in the order of these modules: what is used most comes first.
 mod handle;
 
 mod receiving;

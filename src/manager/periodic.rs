@@ -1,4 +1,4 @@
-//! Updates that are sent at intervals, when they have changed.
+//! Periodic updates: values that are sent at intervals if they have changed.
 
 pub mod dedup;
 
@@ -16,7 +16,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::manager::Manager;
 use crate::message::Message;
 
-/// The future of periodic updates.
+/// The future of [`PeriodicWrite`], which its `IntoFuture` returns.
 pub type PeriodicFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
 impl Manager {
@@ -32,7 +32,6 @@ impl Manager {
     ///
     /// Await the result, or first choose how values are compared. If a value is not `Serialize`, `Send` and, without another
     /// comparison, `PartialEq`, the compiler says that `PeriodicWrite<..>` is not a future.
-    ///
     ///
     /// ```
     /// use std::time::Duration;
@@ -199,16 +198,16 @@ where
     E: Into<BoxError> + Send + 'static,
 {
     Box::pin(async move {
-        // What the peer sends is discarded: left unread, it would hide the peer's leaving.
-        let pass_over = async { while let Ok(Some(_)) = ws.recv().await {} };
+        // Messages are discarded: if they stayed unread, the peer's close frame would not be read.
+        let discard = async { while let Ok(Some(_)) = ws.recv().await {} };
         tokio::select! {
             result = ws.periodic_write(interval, get) => result,
-            () = pass_over => Ok(()),
+            () = discard => Ok(()),
         }
     })
 }
 
-/// The peer's leaving is how periodic updates are meant to end.
+/// Periodic updates normally end when the peer leaves: that is not an error.
 fn unless_peer_left(error: Error) -> Result<(), Error> {
     match error.kind() {
         ErrorKind::Closed | ErrorKind::Disconnected | ErrorKind::KeepaliveTimeout => Ok(()),

@@ -31,7 +31,7 @@ impl Manager {
     #[doc(alias = "ReadCh")]
     #[doc(alias = "next")]
     pub fn recv(&self) -> impl Future<Output = Result<Option<Message>, Error>> {
-        // Without an async function's state around it, which a message would be moved through (`benches/echo.rs`).
+        // Not an `async fn`: messages would be moved through its state (`benches/echo.rs`).
         let mut waiter = Waiter::new(&self.shared.connection, Waiting::Reader);
         poll_fn(move |cx| waiter.poll(cx, Inner::poll_recv))
     }

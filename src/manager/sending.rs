@@ -47,7 +47,7 @@ impl Manager {
         self.send_as(message.into(), false)
     }
 
-    /// Sends a message and waits until the operating system has taken all of it.
+    /// Sends a message and waits until it is written: until the operating system has accepted all of it.
     ///
     /// # Errors
     ///
@@ -70,7 +70,9 @@ impl Manager {
         })
     }
 
-    /// Waits until the operating system has taken everything that was sent so far, by any clone.
+    /// Waits until the operating system has accepted everything that was sent so far, by any clone.
+    ///
+    /// The peer may not have received it yet.
     ///
     /// # Errors
     ///
@@ -93,14 +95,14 @@ impl Manager {
         })
     }
 
-    /// Sends a message, and says up to which byte must be written for it to be out.
+    /// Sends a message, and returns the offset of its end, for [`written`](Self::written).
     async fn queue(&self, message: Message, compress: bool) -> Result<u64, Error> {
         let mut waiter = Waiter::new(&self.shared.connection, Waiting::Writer);
         let mut message = Some(message);
         poll_fn(|cx| waiter.poll(cx, |connection, key, cx| connection.poll_send(&mut message, compress, key, cx))).await
     }
 
-    /// Waits until everything up to this byte is written.
+    /// Waits until everything up to this offset is written.
     async fn written(&self, offset: u64) -> Result<(), Error> {
         let mut waiter = Waiter::new(&self.shared.connection, Waiting::Writer);
         poll_fn(|cx| waiter.poll(cx, |connection, key, cx| connection.poll_written(offset, key, cx))).await

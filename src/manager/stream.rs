@@ -14,14 +14,14 @@ use crate::message::Message;
 impl Stream for Manager {
     type Item = Result<Message, Error>;
 
-    /// The last item is the end, or one error: unlike [`Manager::recv`], a stream does not repeat it, and neither does that
-    /// of a clone that is made afterwards. A clone that was made before tells the error once too.
+    /// Unlike [`Manager::recv`], a stream returns an error once and then ends. So does the stream of a clone, unless the clone
+    /// was made after the end: then it has ended, too.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.polled().1.stream_over {
+        if self.polled().1.stream_ended {
             return Poll::Ready(None);
         }
         let item = ready!(self.poll_recv(cx)).transpose();
-        self.polled().1.stream_over = !matches!(item, Some(Ok(_)));
+        self.polled().1.stream_ended = !matches!(item, Some(Ok(_)));
         Poll::Ready(item)
     }
 }
@@ -38,7 +38,7 @@ impl Sink<Message> for Manager {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // What others send meanwhile is not waited for.
+        // What is sent after the first poll is not waited for.
         let (connection, polled) = self.polled();
         let offset = *polled.flushing.get_or_insert_with(|| connection.bytes_queued());
         let written = ready!(self.poll_written(offset, cx));
@@ -46,8 +46,8 @@ impl Sink<Message> for Manager {
         Poll::Ready(written)
     }
 
-    /// Closes the connection with 1000, for all handles: what is still to come from the peer is discarded, and every other
-    /// handle sees the end. To end only this handle's part, drop it; to have all written, flush.
+    /// Closes the connection with 1000, for all handles: messages that still arrive are discarded. To give up only this handle,
+    /// drop it; to wait until everything is written, flush.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let (connection, polled) = self.polled();
         connection.close(CloseFrame::new(CloseCode::NORMAL, ""));

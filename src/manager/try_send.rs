@@ -38,7 +38,7 @@ impl Manager {
 #[derive(Clone, Debug)]
 pub struct TrySendError {
     message: Message,
-    /// None: the buffer is full.
+    /// `None` if the buffer is full.
     error: Option<Error>,
 }
 

@@ -1,4 +1,4 @@
-//! The way of a request through the settings of an endpoint: admitted and counted, or refused and logged; then answered.
+//! How an endpoint handles a handshake: it is admitted and counted, or refused and logged; then it is answered.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -94,7 +94,7 @@ impl Upgrader {
     }
 }
 
-/// A handshake that passed all checks. Dropped, it does not count any more.
+/// A handshake that passed all checks. It counts against the limits until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Admission {
     accepted: Accepted,
@@ -104,14 +104,14 @@ pub(crate) struct Admission {
 
 #[cfg(feature = "axum")]
 impl Admission {
-    /// The subprotocol that is agreed on.
+    /// The subprotocol that was chosen.
     pub(crate) fn subprotocol(&self) -> Option<&str> {
         self.accepted.subprotocol()
     }
 }
 
 impl Upgrader {
-    /// Decides on a handshake, and counts it. A refusal is logged.
+    /// Checks a handshake, and counts it. A refusal is logged.
     pub(crate) fn admit(&self, head: Head<'_>) -> Result<Admission, Rejection> {
         let protocol = head.protocol().ok_or_else(|| {
             if head.has_lost_upgrade() {
@@ -122,7 +122,7 @@ impl Upgrader {
         self.admit_handshake(head, protocol)
     }
 
-    /// The same for a request that is known to be a handshake.
+    /// As [`admit`](Self::admit), for a request that is known to be a handshake.
     pub(crate) fn admit_handshake(&self, head: Head<'_>, protocol: Protocol) -> Result<Admission, Rejection> {
         let accepted = self.0.rules.check(head, protocol).inspect_err(|rejection| self.log_refusal(head, rejection))?;
         let ticket = match &self.0.shutdown {
@@ -133,7 +133,7 @@ impl Upgrader {
         Ok(Admission { accepted, ticket, permits })
     }
 
-    /// Refuses a handshake for a reason that does not lie in itself, and logs that.
+    /// Refuses a valid handshake for another reason, and logs that.
     pub(crate) fn refuse(&self, head: Head<'_>, kind: RejectionKind) -> Rejection {
         let rejection = Rejection::new(kind);
         self.log_refusal(head, &rejection);
@@ -170,16 +170,16 @@ impl Upgrader {
         (response, upgrade)
     }
 
-    /// What a connection over this version of HTTP needs to know.
+    /// The configuration of a connection over this version of HTTP.
     pub(super) fn connection_config(&self, version: Version, negotiated: Option<Negotiated>) -> ConnectionConfig<'_> {
         ConnectionConfig {
-            // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. A stream of HTTP/2 would be reset by that.
+            // RFC 6455 §7.1.1: over HTTP/1.1 the server ends the transport. Over HTTP/2 that would reset the stream.
             read_to_end: version >= Version::HTTP_2,
             ..self.0.config.connection_config(Role::Server, negotiated)
         }
     }
 
-    /// Chooses again, for an offer that was accepted as one.
+    /// Chooses the subprotocol again, with other settings. The offer is known to be valid.
     #[cfg(feature = "axum")]
     pub(crate) fn choose_subprotocol(&self, admission: &mut Admission, headers: &http::HeaderMap) {
         let offered = crate::handshake::Lines::of(headers, http::header::SEC_WEBSOCKET_PROTOCOL);

@@ -112,7 +112,7 @@ impl WebSocketConfig {
         self.compression.as_ref()
     }
 
-    /// What a connection with these settings needs to know, where this was agreed on for its compression.
+    /// The configuration of a connection with these settings and this negotiated compression.
     pub(crate) fn connection_config(&self, role: Role, negotiated: Option<Negotiated>) -> ConnectionConfig<'_> {
         let deflate = self.compression.as_ref().zip(negotiated).map(|(compression, negotiated)| {
             (Deflater::new(&negotiated, role, compression), Inflater::new(&negotiated, role))

@@ -13,7 +13,8 @@ use crate::handler::{HandlerOutput, close_frame, log_error};
 use crate::metrics::HandlerTimer;
 
 pin_project! {
-    /// The future of a handler, and its connection: an error that only reports the end of that connection is not logged as a failure.
+    /// The future of a handler, and its connection: an error that only reports the end of that connection is not logged as a
+    /// failure.
     pub(super) struct Handled<F> {
         #[pin]
         handler: F,

@@ -1,4 +1,4 @@
-//! The functions that a user can give to an endpoint.
+//! The functions that users can set for an endpoint.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ pub(super) struct Hook<F: ?Sized>(pub(super) Arc<F>);
 /// May replace the response to a refused handshake.
 pub(super) type OnRejection = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
-/// Is told of the end of a connection.
+/// Called at the end of a connection.
 pub(super) type OnEnd = dyn Fn(&Parts, &Result<CloseFrame, Error>, Stats) + Send + Sync;
 
 /// Finds the peer's address in a request.
@@ -43,29 +43,29 @@ impl<F: ?Sized> fmt::Debug for Hook<F> {
     }
 }
 
-/// Calls `on_end` once, when it is dropped: however a connection ends, that happens.
+/// Calls `on_end` when it is dropped, which happens once for each connection, however it ends.
 #[derive(Debug)]
 pub(super) struct EndReport {
     hook: Hook<OnEnd>,
     request: StoredRequest,
-    // No handle, as unread messages are discarded when the last one is dropped. None before the connection is prepared.
+    // Not a handle: unread messages are discarded when the last handle is dropped. `None` until the connection is prepared.
     connection: Option<Arc<Inner>>,
 }
 
 impl EndReport {
-    /// Of a handshake that is accepted now.
+    /// The report for a handshake that is being accepted.
     pub(super) fn new(hook: Hook<OnEnd>, request: &mut StoredRequest) -> Box<Self> {
         Box::new(Self { hook, request: request.share(), connection: None })
     }
 
-    /// From here on it tells of this connection.
+    /// Sets the connection whose end is reported.
     pub(super) fn attach(&mut self, connection: &Arc<Inner>) {
         self.connection = Some(connection.clone());
     }
 }
 
 impl Drop for EndReport {
-    /// A panic in `on_end` ends nothing else.
+    /// A panic in `on_end` is caught: a drop must not panic.
     fn drop(&mut self) {
         let connection = self.connection.as_ref();
         let end = connection.and_then(|connection| connection.close_reason());

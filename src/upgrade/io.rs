@@ -1,4 +1,4 @@
-//! What an upgraded connection runs over.
+//! The transport of an upgraded connection.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,8 +27,8 @@ pub(crate) struct UpgradedIo {
 }
 
 impl From<Upgraded> for UpgradedIo {
-    /// Takes a TCP stream out of hyper's wrappers: they cost each message more than 200 instructions (`benches/echo.rs`). So
-    /// too rustls over one, whose socket can then be asked how much the peer has taken.
+    /// Takes a TCP stream out of hyper's wrappers, which cost more than 200 instructions for each message (`benches/echo.rs`). Also
+    /// a rustls stream over TCP: with access to its socket, the kernel's send queue can be read.
     fn from(upgraded: Upgraded) -> Self {
         let upgraded = match unwrapped(upgraded) {
             Ok((stream, read_buf)) => {
@@ -51,7 +51,7 @@ impl From<Upgraded> for UpgradedIo {
     }
 }
 
-/// What hyper was given, if it is this, and what was read from it already.
+/// The I/O type that hyper was given, if it is this one, and the bytes that were read from it already.
 fn unwrapped<Io>(upgraded: Upgraded) -> Result<(Io, Bytes), Upgraded>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -63,14 +63,14 @@ where
     auto::upgrade::downcast::<TokioIo<Io>>(upgraded).map(|parts| (parts.io.into_inner(), parts.read_buf))
 }
 
-/// The transport that a request promises, once it is answered.
+/// The transport of a request, which becomes available when the response was sent.
 #[derive(Debug)]
 pub(crate) enum PendingTransport {
     Hyper(OnUpgrade),
     Memory(Option<DuplexStream>),
 }
 
-/// Stands in a request's extensions where hyper's [`OnUpgrade`] would, which only hyper can make.
+/// Takes the place of hyper's [`OnUpgrade`], which only hyper can create, in the extensions of a request in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct MemoryUpgrade(Arc<Mutex<Option<DuplexStream>>>);
 
@@ -81,8 +81,7 @@ impl MemoryUpgrade {
 }
 
 impl PendingTransport {
-    /// Takes the promise out of a request's extensions. Only for a request that is accepted: nothing else can upgrade it
-    /// afterwards.
+    /// Takes it out of a request's extensions. Only for a request that is accepted: nothing else can upgrade it afterwards.
     pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
         if let Some(upgrade) = extensions.remove() {
             return Some(Self::Hyper(upgrade));
@@ -92,7 +91,7 @@ impl PendingTransport {
         Some(Self::Memory(Some(stream)))
     }
 
-    /// Waits for the response to be out. Not to be called again after it was ready.
+    /// Waits until the response was sent. Must not be called again after it was ready.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<UpgradedIo, BoxError>> {
         match self {
             Self::Hyper(upgrade) => Pin::new(upgrade).poll(cx).map_ok(UpgradedIo::from).map_err(Into::into),

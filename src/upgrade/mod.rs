@@ -9,11 +9,11 @@ mod permits;
 mod refused;
 mod socket;
 mod streams;
-#[expect(clippy::module_inception, reason = "the accepted handshake has a file of its own, named as its type")]
+#[expect(clippy::module_inception, reason = "the type that the folder is named after")]
 mod upgrade;
 mod upgrader;
 
-// Behind the settings, which come first in the documentation of `Upgrader`.
+// Declared after `upgrader`, so that the settings come first in the documentation of `Upgrader`.
 mod admission;
 mod span;
 

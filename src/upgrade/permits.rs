@@ -20,7 +20,7 @@ pub(super) struct ConnectionLimits {
     pub(super) per_key: Option<PerKey>,
 }
 
-/// How many connections may be open, and those that still may.
+/// How many connections may be open, and how many more may be opened now.
 #[derive(Clone, Debug)]
 pub(super) struct Total {
     pub(super) max: usize,
@@ -34,21 +34,21 @@ pub(super) struct PerKey {
     count: Arc<Count>,
 }
 
-/// One connection that counts. Dropped, it counts no more.
+/// The permits of one connection, which are given back when this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
     total: Option<OwnedSemaphorePermit>,
     key: KeyPermit,
 }
 
-/// Counts a connection with this request; `None` where its key has no place left.
+/// Counts a connection with this request. `None` if the limit of its key is reached.
 type Count = dyn Fn(&Parts) -> Option<KeyPermit> + Send + Sync;
 
-/// Gives its place back when it is dropped; nothing where the request has no key.
+/// The permit for a key, which is given back when this is dropped. `None` if the request has no key.
 type KeyPermit = Option<Box<dyn Any + Send + Sync>>;
 
 impl ConnectionLimits {
-    /// Counts one more connection, or says which limit is reached.
+    /// Counts one more connection. Fails with the limit that is reached.
     pub(super) fn admit(&self, head: Head<'_>) -> Result<Permits, RejectionKind> {
         let key = match &self.per_key {
             Some(per_key) => (per_key.count)(&copied(head)).ok_or(RejectionKind::TooManyConnectionsPerKey)?,
@@ -98,7 +98,7 @@ impl fmt::Debug for PerKey {
     }
 }
 
-/// How many connections each key has. A key without any takes no memory.
+/// How many connections each key has. Keys without connections are removed.
 struct Counts<K>(Mutex<HashMap<K, usize>>);
 
 /// One connection of a key.

@@ -1,4 +1,4 @@
-//! What is logged of a refused handshake.
+//! The log lines of refused handshakes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,10 +11,11 @@ use crate::debug::in_view;
 use crate::handshake::{Head, OriginPolicy, Rejection, RejectionKind};
 use crate::log_text::{LONGEST_VALUE, OneLine, shortened};
 
-/// Logs a refusal: what the server's settings or its load refuse at level warn, a request that is no proper handshake at
-/// level info, and a server that cannot upgrade, with the remedy, at level error.
+/// Logs a refusal. At level warn: because of the server's settings or its load. At level info: the request is not a valid
+/// handshake. At level error, with the remedy: the server cannot upgrade.
 ///
-/// The caller knows the path that the client asked for, and the peer.
+/// `path` and `peer` are those of [`Upgrader::original_uri`](crate::Upgrader::original_uri) and
+/// [`Upgrader::peer_addr`](crate::Upgrader::peer_addr).
 pub(super) fn log_refusal(
     head: Head<'_>,
     rejection: &Rejection,
@@ -76,7 +77,7 @@ fn header(headers: &HeaderMap, name: HeaderName) -> Option<Shown<'_>> {
     Some(Shown(values.fold(first, |all, value| format!("{all}, {value}").into())))
 }
 
-/// What a client has sent, in one line of bounded length.
+/// A value from a client, for the log: in one line, and of bounded length.
 struct Shown<'a>(Cow<'a, str>);
 
 impl fmt::Display for Shown<'_> {

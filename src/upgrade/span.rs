@@ -1,4 +1,4 @@
-//! What the log says of a connection and its handshake: where it comes from, and what was asked for.
+//! The tracing span of a connection: the peer's address, the path, and the subprotocol.
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -25,11 +25,12 @@ impl Upgrader {
     /// let upgrader = Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>();
     /// ```
     ///
-    /// `ConnectInfo` is there where the router is served by `into_make_service_with_connect_info::<SocketAddr>()`, and
-    /// `OriginalUri` in every router: in a nested one it has the prefix that the request's own URI has lost.
+    /// `ConnectInfo` is in the extensions if the router is served with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`. `OriginalUri` is there in every router; in a nested one it has
+    /// the prefix that the request's own URI does not have.
     ///
-    /// A request that does not have them keeps the defaults of [`peer_addr`](Self::peer_addr) and
-    /// [`original_uri`](Self::original_uri), which take a function where there is more to it.
+    /// For a request without them, the defaults of [`peer_addr`](Self::peer_addr) and [`original_uri`](Self::original_uri)
+    /// apply. Use these two methods if a function must find the values.
     #[doc(alias = "ConnectInfo")]
     #[doc(alias = "OriginalUri")]
     pub fn span_from<Peer, Original>(self) -> Self
@@ -56,7 +57,7 @@ impl Upgrader {
     /// use std::net::IpAddr;
     /// use tower_websocket::Upgrader;
     ///
-    /// // Behind a proxy that names its client.
+    /// // For a server behind a proxy that sends the client's address.
     /// let upgrader = Upgrader::new().peer_addr(|request| {
     ///     let address: IpAddr = request.headers.get("x-real-ip")?.to_str().ok()?.parse().ok()?;
     ///     Some((address, 0).into())
@@ -77,7 +78,7 @@ impl Upgrader {
     /// use http::Uri;
     /// use tower_websocket::Upgrader;
     ///
-    /// // An outer layer keeps it before it changes the request's own.
+    /// // An outer layer has stored the URI in the extensions, and then changed that of the request.
     /// let upgrader = Upgrader::new().original_uri(|request| request.extensions.get::<Uri>());
     /// ```
     ///
@@ -102,7 +103,7 @@ impl Upgrader {
         self.0.original_uri.as_ref().and_then(|original| (original.0)(request)).unwrap_or(&request.uri)
     }
 
-    /// The tracing span of a connection. What the client has chosen is of bounded length in it.
+    /// The tracing span of a connection. Values from the client are of bounded length.
     pub(super) fn span(&self, request: &Parts, subprotocol: Option<&str>) -> Span {
         tracing::info_span!(
             target: "tower_websocket",

@@ -1,4 +1,4 @@
-//! How many WebSockets share one HTTP/2 connection.
+//! Logs when many WebSockets share one HTTP/2 connection.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -10,10 +10,10 @@ use http::request::Parts;
 use crate::debug::in_view;
 use crate::log_text::{LONGEST_VALUE, shortened};
 
-/// One open WebSocket over HTTP/2 whose connection is known by the peer's address.
+/// One open WebSocket over HTTP/2. Its HTTP/2 connection is identified by the peer's address.
 ///
-/// A browser opens all WebSockets of one origin on one HTTP/2 connection. When they use up the server's streams, its requests
-/// wait, and neither side sees an error: what is near that is logged.
+/// A browser opens all WebSockets of one origin on one HTTP/2 connection. When they use up the server's streams, further requests
+/// wait, without an error on either side. A warning is logged before that.
 #[derive(Debug)]
 pub(super) struct OpenStream(Box<SocketAddr>);
 
@@ -24,7 +24,7 @@ struct Streams {
 }
 
 impl OpenStream {
-    /// Counts the WebSocket of this request. `None` over HTTP/1.1, and where the peer's address is not known.
+    /// Counts the WebSocket of this request. `None` over HTTP/1.1, and if the peer's address is not known.
     pub(super) fn count(request: &Parts, peer: impl FnOnce() -> Option<SocketAddr>) -> Option<Self> {
         let peer = if request.version >= Version::HTTP_2 { peer()? } else { return None };
         let mut connections = connections();
@@ -60,7 +60,7 @@ fn connections() -> MutexGuard<'static, HashMap<SocketAddr, Streams>> {
     CONNECTIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Half of the streams that hyper allows unless it is told otherwise.
+/// Half of the streams that hyper allows by default.
 const MANY: usize = 100;
 const MANY_STREAMS: &str = "many WebSockets share one HTTP/2 connection: when they use up its streams (hyper allows 200 \
     unless `max_concurrent_streams` is set), further requests on it wait without an error; raise that limit, or serve the \

@@ -1,4 +1,4 @@
-//! A handshake that was accepted, on its way to becoming a connection.
+//! An accepted handshake, which becomes a connection.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -31,8 +31,8 @@ use crate::shutdown::Ticket;
 
 /// An accepted handshake. Once the response is sent, the connection can [`run`](Self::run).
 ///
-/// Made by [`Upgrader::upgrade`](crate::Upgrader::upgrade). Dropping it drops the connection, which
-/// [`on_end`](crate::Upgrader::on_end) is told.
+/// Made by [`Upgrader::upgrade`](crate::Upgrader::upgrade). Dropping it drops the connection, and calls
+/// [`on_end`](crate::Upgrader::on_end).
 #[derive(Debug)]
 #[must_use = "the connection is dropped unless this runs"]
 pub struct Upgrade {
@@ -45,7 +45,7 @@ pub struct Upgrade {
     /// Dropped before what counts the connection.
     pub(super) end_report: Option<Box<EndReport>>,
     pub(super) ticket: Option<Ticket>,
-    /// Held for as long as the connection counts against `max_connections` and `max_connections_per_key`.
+    /// While they exist, the connection counts against `max_connections` and `max_connections_per_key`.
     pub(super) permits: Permits,
 }
 
@@ -82,7 +82,7 @@ impl Upgrade {
         tokio::spawn(self.start(handler));
     }
 
-    /// Runs without a handler, for as long as there is a handle. None where the transport is still to come.
+    /// Runs without a handler, as long as there is a handle. `None` if the transport does not exist yet.
     pub(crate) fn detach(mut self) -> Option<Manager> {
         let PendingTransport::Memory(Some(transport)) = self.transport else { return None };
         let config = self.upgrader.connection_config(self.version, self.negotiated);
@@ -94,13 +94,13 @@ impl Upgrade {
             end_report.attach(manager.connection());
         }
         if self.ticket.is_some() || self.permits.is_some() || self.end_report.is_some() {
-            // Without a handle, whose last one closes the connection.
+            // Not a handle: the connection closes when the last one is dropped.
             let inner = manager.connection().clone();
             let end_report = self.end_report;
             let counted = (self.ticket, self.permits);
             tokio::spawn(async move {
                 let mut waiter = Waiter::new(&inner, connection::Waiting::Watcher);
-                // It is reported, or is that of the handle.
+                // Ignored here: `EndReport` reports it, and the handle returns it.
                 let _ = poll_fn(|cx| waiter.poll(cx, Inner::poll_ended)).await;
                 drop(end_report);
                 drop(counted);
@@ -128,8 +128,7 @@ impl Upgrade {
             end_report.attach(&inner);
         }
         let manager = Manager::new(inner.clone(), self.request, self.subprotocol);
-        // Boxed, or the runtime and the tracing around it would copy all of it again and again on the way to its task
-        // (`benches/handshake.rs`).
+        // Boxed, because the runtime and `tracing` would move the large future several times (`benches/handshake.rs`).
         let upgraded = Box::pin(UpgradeFuture {
             to_compact: Some(manager.request_to_compact()),
             waiting: Some(Waiting { transport: self.transport, handler, manager }),
@@ -139,29 +138,29 @@ impl Upgrade {
             _ticket: self.ticket,
             _permits: self.permits.is_some().then(|| Box::new(self.permits)),
             _stream: stream,
-            // The last, so that it is made in its place: it is large.
+            // Last, so that the compiler constructs it in place: it is large.
             connection: ConnectionFuture::new(inner, config),
         });
-        // With no subscriber for it there is nothing to enter at each poll.
+        // Without a subscriber, the span is not entered at each poll.
         let upgraded = if span.is_none() { Either::Left(upgraded) } else { Either::Right(upgraded.instrument(span)) };
         with_debug_output(upgraded)
     }
 }
 
 pin_project! {
-    /// A connection, first without its transport, with what counts it and what may end it.
+    /// A connection with its handler, which waits for its transport first.
     struct UpgradeFuture<H, F> {
         waiting: Option<Waiting<H>>,
         #[pin]
         connection: ConnectionFuture<OtherTransport, Handled<F>>,
-        // Until the handler was polled for the first time.
+        // `None` after the handler was polled for the first time.
         to_compact: Option<RequestToCompact>,
         context: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
         inner: Arc<Inner>,
-        // Dropped behind what it reports the end of, and before what counts the connection.
+        // Dropped after the connection and its handler, whose end it reports, and before the ticket and the permits.
         end_report: Option<Box<EndReport>>,
         _ticket: Option<Ticket>,
-        // Most connections are not counted, and need no memory for it.
+        // Boxed, because most connections have none.
         _permits: Option<Box<Permits>>,
         _stream: Option<OpenStream>,
     }
@@ -225,7 +224,7 @@ where
     }
 }
 
-/// How a connection ended. A peer that does what it must not is worth a line at level info.
+/// Logs how a connection has ended: at level info if the peer broke a rule or exceeded a limit.
 fn log(end: &Result<CloseFrame, Error>) {
     match end {
         Ok(frame) => tracing::debug!(frame = %OneLine(frame), "closed"),

@@ -132,13 +132,13 @@ impl Upgrader {
         self.with_config(|config| config.compression(compression))
     }
 
-    /// Accepts no compression.
+    /// Accepts no compression: messages in both directions are uncompressed.
     pub fn without_compression(self) -> Self {
         self.with_config(WebSocketConfig::without_compression)
     }
 
-    /// How the connection is kept alive. A ping every 3 s of silence and an end after 5 s by default.
-    /// See [`WebSocketConfig::keepalive`].
+    /// How connections are kept alive. By default a ping is sent after 3 s without data from the peer, and the connection
+    /// ends after 5 s. See [`WebSocketConfig::keepalive`].
     pub fn keepalive(self, keepalive: Keepalive) -> Self {
         let config = self.0.config.clone().keepalive(keepalive);
         self.config(config)
@@ -155,14 +155,15 @@ impl Upgrader {
         self
     }
 
-    /// Closes the connections with this shutdown, and refuses new ones with 503 from then on; several endpoints may share
-    /// one. None by default.
+    /// Closes the connections when this shutdown begins, and refuses new ones with 503 from then on. Several endpoints may
+    /// share one. None by default.
     pub fn shutdown(mut self, shutdown: &Shutdown) -> Self {
         self.settings().shutdown = Some(shutdown.clone());
         self
     }
 
-    /// How many connections may be open at a time; more get 503 with `Retry-After`. No limit by default. With zero, all do.
+    /// How many connections may be open at the same time. More are refused with 503 and `Retry-After`; with zero, all are.
+    /// No limit by default.
     ///
     /// A connection counts from the response to its handshake until it and its handler have ended. Clones share the limit,
     /// also after their other settings were changed.
@@ -174,11 +175,11 @@ impl Upgrader {
         self
     }
 
-    /// How many connections with the same key may be open at a time, such as those of one address or one user; more get 429
-    /// with `Retry-After` (RFC 6585 §4). No limit by default.
+    /// How many connections with the same key, such as those of one address or one user, may be open at the same time. More
+    /// are refused with 429 and `Retry-After` (RFC 6585 §4). No limit by default.
     ///
     /// A connection counts as for [`max_connections`](Self::max_connections). One whose key is `None` does not. Keys
-    /// without connections take no memory. The function is called for each handshake that passes all other checks.
+    /// without connections need no memory. The function is called for each handshake that passes all other checks.
     ///
     /// ```
     /// use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -200,8 +201,8 @@ impl Upgrader {
     /// In axum, the address is a `ConnectInfo<SocketAddr>` in the extensions. For a limit per user see the guide
     /// [`with_axum`](crate::guide::with_axum#authentication-with-cookies).
     ///
-    /// Behind a proxy all connections come from its address: take the key from a header that the proxy sets itself, and no
-    /// other. As many people can share an address (NAT), a limit per user can be lower than one per address.
+    /// Behind a proxy, all connections come from the proxy's address. Use a header as the key then, and only one that the
+    /// proxy overwrites. As many people can share an address (NAT), a limit per user can be lower than one per address.
     #[doc(alias = "max_connections_per_ip")]
     pub fn max_connections_per_key<K: Eq + Hash + Clone + Send + Sync + 'static>(
         mut self,
@@ -221,7 +222,7 @@ impl Upgrader {
     /// ```
     /// use tower_websocket::{RejectionKind, Upgrader};
     ///
-    /// // Hides the endpoint from pages of others.
+    /// // Hides the endpoint from pages of other sites.
     /// let upgrader = Upgrader::new().on_rejection(|rejection, mut response| {
     ///     if rejection.kind() == RejectionKind::Origin {
     ///         *response.status_mut() = http::StatusCode::NOT_FOUND;
@@ -240,14 +241,13 @@ impl Upgrader {
         self
     }
 
-    /// Tells a function of the end of each connection, for logs and metrics.
+    /// Sets a function that is called at the end of each connection, for logs and metrics.
     ///
-    /// It is called once for each handshake that was accepted, after the transport and the handler have ended: with the
-    /// request (an empty one after [`Manager::drop_request`](crate::Manager::drop_request)), with what
-    /// [`Manager::done`](crate::Manager::done) says of the end, and with what the connection has carried. If the
-    /// transport never came, the connection's task was dropped, or an [`Upgrade`](crate::Upgrade) was dropped without being run,
-    /// the end is [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected). It runs in the connection's task: what takes
-    /// long belongs into another.
+    /// It is called once for each handshake that was accepted, after the transport and the handler have ended. Its arguments
+    /// are the request (an empty one after [`Manager::drop_request`](crate::Manager::drop_request)), the end as
+    /// [`Manager::done`](crate::Manager::done) returns it, and the counters of the connection. If the connection never
+    /// opened, its task was dropped, or an [`Upgrade`](crate::Upgrade) was dropped without being run, the end is
+    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected). It runs in the connection's task and must not block.
     ///
     /// It is not called for a refused handshake, nor if a handler drops the extractor without calling `on_upgrade`: that
     /// handshake was not accepted.
@@ -276,19 +276,19 @@ impl Upgrader {
         self.0.context.as_ref()
     }
 
-    /// How many connections may be open at a time, where that was set.
+    /// The limit of [`max_connections`](Self::max_connections), if one was set.
     #[must_use]
     pub fn get_max_connections(&self) -> Option<usize> {
         Some(self.0.connections.total.as_ref()?.max)
     }
 
-    /// How many connections with the same key may be open at a time, where that was set.
+    /// The limit of [`max_connections_per_key`](Self::max_connections_per_key), if one was set.
     #[must_use]
     pub fn get_max_connections_per_key(&self) -> Option<usize> {
         Some(self.0.connections.per_key.as_ref()?.max)
     }
 
-    /// The shutdown that was set.
+    /// The shutdown that was set with [`shutdown`](Self::shutdown).
     #[must_use]
     pub fn get_shutdown(&self) -> Option<&Shutdown> {
         self.0.shutdown.as_ref()
@@ -299,8 +299,8 @@ impl Upgrader {
         &self.0.rules.origin
     }
 
-    /// The subprotocols that were set with [`subprotocols`](Self::subprotocols), the preferred one first: none where a function
-    /// [chooses](Self::select_subprotocol).
+    /// The subprotocols that were set with [`subprotocols`](Self::subprotocols), the preferred one first. None if
+    /// [`select_subprotocol`](Self::select_subprotocol) was called after that.
     pub fn get_subprotocols(&self) -> impl Iterator<Item = &str> {
         self.0.rules.subprotocols.listed()
     }
@@ -312,7 +312,7 @@ impl Upgrader {
 }
 
 impl Upgrader {
-    /// These settings for one request, with the server's part of `fallback` where they say nothing of it.
+    /// These settings for one request. Settings of the server that are not set here are taken from `fallback`.
     pub(crate) fn or(mut self, fallback: &Self) -> Self {
         fn fill<T: Clone>(own: &mut Option<T>, fallback: Option<&T>) {
             if own.is_none() {

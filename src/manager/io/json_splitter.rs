@@ -1,28 +1,29 @@
-//! Where a JSON value ends (RFC 8259), found by looking once at each byte.
+//! Splits bytes into JSON values (RFC 8259), in one pass over the bytes.
 
 use memchr::memchr2;
 use serde::de::IgnoredAny;
 
-use super::copy::{Cut, Pieces};
+use super::copy::{Cut, Splitter};
 use crate::error::BoxError;
 
-/// JSON values one behind the other, with whitespace between them or nothing.
+/// A piece is a JSON value, a gap is whitespace between two values, which is optional.
 ///
-/// It knows no more of JSON than what tells where a value ends, if it is one: the whole value is then checked by
-/// serde_json. A byte that begins no value is a piece of its own, for the check to refuse.
+/// This only finds the end of a value; serde_json then checks the whole value. A byte that cannot begin a value is a piece, which
+/// the check refuses.
 #[derive(Debug, Default)]
 pub(super) enum JsonSplitter {
+    /// Between two values.
     #[default]
     Between,
-    /// In a number or a literal, which ends where something else begins.
+    /// In a number or a literal, which ends before whitespace, or before another kind of value.
     Scalar,
-    /// In a string: of its own where the depth is 0, else within so many arrays and objects.
+    /// In a string, within `depth` arrays and objects. With depth 0, the string is the whole value.
     String { depth: usize, escaped: bool },
-    /// In so many arrays and objects.
+    /// In `depth` arrays and objects.
     Nested { depth: usize },
 }
 
-impl Pieces for JsonSplitter {
+impl Splitter for JsonSplitter {
     fn cut(&mut self, new: &[u8]) -> Option<Cut> {
         let mut at = 0;
         while at < new.len() {
@@ -64,14 +65,14 @@ impl Pieces for JsonSplitter {
     }
 
     fn check(value: &str) -> Result<(), BoxError> {
-        // serde_json passes over values without recursion: no depth overflows the stack.
+        // serde_json skips ignored values without recursion, so that no depth overflows the stack.
         serde_json::from_str::<IgnoredAny>(value)?;
         Ok(())
     }
 }
 
 impl JsonSplitter {
-    /// The byte at this place is the value's last.
+    /// Ends the value after the byte at this index.
     fn end(&mut self, at: usize) -> Option<Cut> {
         *self = Self::Between;
         Some(Cut::Piece(at + 1))
@@ -82,7 +83,7 @@ fn whitespace(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
 }
 
-/// The same as in serde_json's own stream of values.
+/// The same bytes as for `serde_json::StreamDeserializer`.
 fn ends_scalar(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'{' | b'}' | b'[' | b']' | b'"' | b',' | b':')
 }

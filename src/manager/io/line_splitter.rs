@@ -1,14 +1,14 @@
-//! Where a line ends.
+//! Splits bytes into lines.
 
 use memchr::memchr;
 
-use super::copy::{Cut, Pieces};
+use super::copy::{Cut, Splitter};
 
-/// Lines, each with its ending.
+/// A piece is a line with its line ending, which is not sent.
 #[derive(Debug, Default)]
 pub(super) struct LineSplitter;
 
-impl Pieces for LineSplitter {
+impl Splitter for LineSplitter {
     fn cut(&mut self, new: &[u8]) -> Option<Cut> {
         memchr(b'\n', new).map(|at| Cut::Piece(at + 1))
     }

@@ -1,8 +1,8 @@
-//! Byte streams over messages, and messages out of byte streams.
+//! Byte streams over messages, and messages from byte streams.
 //!
-//! [`Reader`] and [`Writer`] know nothing of boundaries: bytes are joined on the way in and cut on the way out. The
-//! copies make one message of each line, or of each JSON value, that a source of bytes contains. What they have in common
-//! is `copy`; where a piece ends is told by `line_splitter` and `json_splitter`, which know no source and no socket.
+//! [`Reader`] and [`Writer`] do not keep the boundaries of messages. `copy_text_lines` and `copy_json_stream` send one message
+//! for each line, or for each JSON value, of a source of bytes. Their common part is `copy`; `line_splitter` and `json_splitter`
+//! find the end of a piece, without I/O.
 
 mod copy;
 #[cfg(feature = "json")]

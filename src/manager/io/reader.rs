@@ -115,7 +115,7 @@ impl AsyncBufRead for Reader {
     fn consume(mut self: Pin<&mut Self>, len: usize) {
         self.rest.advance(len);
         if self.rest.is_empty() {
-            // Empty as it is, it would keep the message's memory until the next one arrives.
+            // An empty slice would keep the message's memory until the next message arrives.
             self.rest = Bytes::new();
         }
     }

@@ -1,9 +1,9 @@
-//! Text that is cut anywhere, and put together again at characters.
+//! Joins text that is split anywhere, so that each message ends after a whole character.
 
 use std::fmt;
 use std::io;
 
-/// The begun character at the end of what was taken so far.
+/// The incomplete character at the end of the bytes so far.
 #[derive(Debug, Default)]
 pub(super) struct Utf8Tail {
     bytes: [u8; 3],
@@ -11,7 +11,8 @@ pub(super) struct Utf8Tail {
 }
 
 impl Utf8Tail {
-    /// The text up to the last whole character of the chunk; what is left waits for the next one. On an error nothing is consumed.
+    /// Returns the text up to the last whole character of the chunk; the rest is stored for the next call. On an error nothing
+    /// changes.
     pub(super) fn join(&mut self, chunk: &[u8]) -> Result<String, NotUtf8> {
         let mut first = [0; 4];
         first[..self.len].copy_from_slice(&self.bytes[..self.len]);
@@ -19,7 +20,7 @@ impl Utf8Tail {
         let (more, chunk) = chunk.split_at(missing);
         first[self.len..self.len + missing].copy_from_slice(more);
         let (first, begun) = split(&first[..self.len + missing])?;
-        // A character that is still not whole has taken the chunk up.
+        // If the first character is still incomplete, it has used up the whole chunk.
         let (text, tail) = if begun.is_empty() { split(chunk)? } else { ("", begun) };
         let joined = [first, text].concat();
         self.bytes[..tail.len()].copy_from_slice(tail);
@@ -27,13 +28,13 @@ impl Utf8Tail {
         Ok(joined)
     }
 
-    /// Whether the text may end here.
+    /// Checks that the text may end here: that no character is incomplete.
     pub(super) fn finish(&self) -> Result<(), NotUtf8> {
         if self.len == 0 { Ok(()) } else { Err(NotUtf8) }
     }
 }
 
-/// Whole characters, and the begun one behind them.
+/// Splits into whole characters, and the incomplete one at the end.
 fn split(bytes: &[u8]) -> Result<(&str, &[u8]), NotUtf8> {
     let error = match simdutf8::compat::from_utf8(bytes) {
         Ok(text) => return Ok((text, &[])),
@@ -46,7 +47,8 @@ fn split(bytes: &[u8]) -> Result<(&str, &[u8]), NotUtf8> {
     simdutf8::basic::from_utf8(whole).map(|text| (text, begun)).map_err(|_| NotUtf8)
 }
 
-/// How many bytes the character has that begins with this one, which is known to begin a valid character.
+/// The length of the character that begins with this byte, which must be the first of a valid character of several bytes. 0 for
+/// others.
 fn char_len(first: u8) -> usize {
     match first {
         0xF0.. => 4,
@@ -56,7 +58,7 @@ fn char_len(first: u8) -> usize {
     }
 }
 
-/// Bytes are not the text that they ought to be.
+/// Bytes that should be text are not UTF-8.
 #[derive(Debug, PartialEq)]
 pub(super) struct NotUtf8;
 

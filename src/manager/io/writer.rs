@@ -69,7 +69,7 @@ pub struct Writer {
     ws: Manager,
     kind: MessageKind,
     tail: Utf8Tail,
-    /// Up to where the connection must have written for our last message to be out.
+    /// The offset of the end of this writer's last message, for `poll_written`.
     write_offset: u64,
 }
 
@@ -77,7 +77,7 @@ impl AsyncWrite for Writer {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.ws.poll_capacity(cx))?;
-        let chunk = &buf[..buf.len().min(LARGEST)];
+        let chunk = &buf[..buf.len().min(MAX_WRITE)];
         let message = match this.kind {
             MessageKind::Binary => Message::Binary(Bytes::copy_from_slice(chunk)),
             MessageKind::Text => this.tail.join(chunk)?.into(),
@@ -99,5 +99,5 @@ impl AsyncWrite for Writer {
     }
 }
 
-/// What one write takes at most.
-const LARGEST: usize = 64 * 1024;
+/// The maximum number of bytes that one write accepts.
+const MAX_WRITE: usize = 64 * 1024;

@@ -1,11 +1,11 @@
 //! How the values of [periodic updates](crate::Manager::periodic_write) are compared.
 //!
-//! These types stand for what the methods of [`PeriodicWrite`](crate::PeriodicWrite) chose. They are named where that type
-//! is, as in a function that returns one; nobody has to make them.
+//! These are type parameters of [`PeriodicWrite`](crate::PeriodicWrite), chosen by its methods. They are needed only to
+//! name that type, for instance as a function's return type. They cannot be constructed.
 
 /// Decides whether a value is sent.
 pub trait Dedup<T> {
-    /// Whether `current` need not be sent after `last`.
+    /// Whether `current` equals `last`, so that it is not sent.
     fn is_same(&mut self, last: &T, current: &T) -> bool;
 }
 
