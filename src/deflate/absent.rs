@@ -1,5 +1,5 @@
-//! What stands in for permessage-deflate where the feature `deflate` is off. As nothing here has a value, what is done with one
-//! is never done, and the compiler leaves it out.
+//! Replaces permessage-deflate if the feature `deflate` is off. These types have no values, so that the compiler removes all code
+//! that uses them.
 
 use http::{HeaderMap, HeaderValue};
 

@@ -1,10 +1,10 @@
-//! zlib-rs, behind the few operations that messages need. No other file names it.
+//! A wrapper of zlib-rs with the few operations that messages need. No other file uses zlib-rs.
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
 
 use super::settings::{Compression, MAX_WINDOW_BITS};
 
-/// What a compressor is made for.
+/// The parameters of a compressor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Params {
     level: u8,
@@ -29,7 +29,7 @@ impl Compressor {
         let zlib = Deflate::new_with_config(DeflateConfig {
             level: params.level.into(),
             mem_level: params.memory_level.into(),
-            // Negative: blocks without zlib's header and checksum.
+            // Negative: raw blocks, without zlib's header and checksum.
             window_bits: -i32::from(params.window_bits),
             ..DeflateConfig::default()
         });
@@ -40,16 +40,16 @@ impl Compressor {
         self.params
     }
 
-    /// Forgets all earlier input. This clears a table of 128 KiB, which takes 3 µs.
+    /// Drops all earlier input. This clears a table of 128 KiB, which takes 3 µs.
     ///
-    /// The last [`step`](Self::step) must have been complete: zlib-rs 0.6.8 does not give back the room of output that was
-    /// never fetched (`Pending::reset_keep`), and would panic when it has none left.
+    /// The last [`step`](Self::step) must have been complete: zlib-rs 0.6.8 does not free the space of output that was never read
+    /// (`Pending::reset_keep`), and would panic when there is none left.
     pub(super) fn reset(&mut self) {
         self.zlib.reset();
     }
 
-    /// Compresses up to a byte boundary, and returns how much was read and written. It is complete once `output` was not
-    /// filled. `None` when zlib failed, which it has no reason to.
+    /// Compresses up to a byte boundary, and returns how many bytes were read and written. It is complete when `output` was not
+    /// filled. `None` if zlib has failed, which is not expected.
     pub(super) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Option<(usize, usize)> {
         let (read, written) = (self.zlib.total_in(), self.zlib.total_out());
         self.zlib.compress(input, output, DeflateFlush::SyncFlush).ok()?;
@@ -62,26 +62,26 @@ pub(super) struct Decompressor {
     zlib: Inflate,
 }
 
-/// What a [`Decompressor`] did.
+/// The result of a [`Decompressor::step`].
 pub(super) struct Inflated {
     pub(super) read: usize,
     pub(super) written: usize,
-    /// A block was marked as the last one; only [`Decompressor::reset`] leads on.
+    /// A block was marked as the last one: [`Decompressor::reset`] must be called before the next step.
     pub(super) is_end: bool,
 }
 
 impl Decompressor {
-    /// For every window: a smaller one would need the same memory.
+    /// A decompressor for every window size: a smaller window would need the same memory.
     pub(super) fn new() -> Self {
         Self { zlib: Inflate::new(false, MAX_WINDOW_BITS) }
     }
 
-    /// Forgets all earlier output, in about 10 ns.
+    /// Drops all earlier output, in about 10 ns.
     pub(super) fn reset(&mut self) {
         self.zlib.reset(false);
     }
 
-    /// Inflates until the input is used up or the output is full. `None` when the input is not valid.
+    /// Inflates until the input is used up or the output is full. `None` if the input is not valid.
     pub(super) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Option<Inflated> {
         let (read, written) = (self.zlib.total_in(), self.zlib.total_out());
         let status = self.zlib.decompress(input, output, InflateFlush::SyncFlush).ok()?;
@@ -92,12 +92,12 @@ impl Decompressor {
         })
     }
 
-    /// Supplies what a sender removes from the end of a message. False when the message was not whole: it then reads
-    /// these bytes as something else, such as content of a block.
+    /// Supplies the four bytes that a sender removes from the end of a message. Returns `false` if the message was not complete:
+    /// these bytes are then read as something else, such as content of a block.
     pub(super) fn flush(&mut self) -> bool {
         let (read, written) = (self.zlib.total_in(), self.zlib.total_out());
         let [a, b, c, d] = FLUSH;
-        // `Block` stops behind the empty block that `FLUSH` completes, so that the fifth byte stays unread.
+        // `Block` stops after the empty block that `FLUSH` completes, so that the fifth byte is not read.
         let status = self.zlib.decompress(&[a, b, c, d, 0], &mut [0], InflateFlush::Block);
         status == Ok(Status::Ok)
             && self.zlib.total_in() - read == FLUSH.len() as u64
@@ -105,5 +105,5 @@ impl Decompressor {
     }
 }
 
-/// The lengths of an empty stored block: the end of every flush, which is not sent (RFC 7692 §7.2.1).
+/// The length fields of an empty stored block: the last bytes of every flush, which are not sent (RFC 7692 §7.2.1).
 pub(super) const FLUSH: [u8; 4] = [0, 0, 0xff, 0xff];

@@ -6,16 +6,16 @@ use super::pool;
 use super::settings::{Compression, WINDOW_BITS};
 use crate::role::Role;
 
-/// The outgoing direction of one connection.
+/// Compresses the outgoing messages of one connection.
 ///
-/// Without context takeover it is a few numbers; with it, a compressor from the first compressed message on.
+/// Without context takeover it has no compressor. With it, it has one from the first compressed message on.
 pub(crate) struct Deflater {
     params: Params,
     threshold: usize,
     context: Context,
 }
 
-/// Compression without context takeover: what one connection compresses is what another with equal parameters would.
+/// Compression without context takeover: connections with equal parameters compress a message to the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stateless {
     params: Params,
@@ -23,11 +23,11 @@ pub(crate) struct Stateless {
 }
 
 enum Context {
-    /// Each message stands alone.
+    /// Each message is compressed independently.
     None,
     /// Messages refer to earlier ones.
     Takeover(Option<Box<Compressor>>),
-    /// Everything goes plain.
+    /// Messages are not compressed.
     Unsupported,
 }
 
@@ -35,7 +35,7 @@ impl Deflater {
     pub(crate) fn new(negotiated: &Negotiated, role: Role, settings: &Compression) -> Self {
         let window_bits = negotiated.window_bits(role);
         let context = if !WINDOW_BITS.contains(&window_bits) {
-            // A server may demand 8 of a client (RFC 7692 §7.1.2.2). zlib cannot, but compressing is optional.
+            // A server may require 8 from a client (RFC 7692 §7.1.2.2). zlib does not support that, but compressing is optional.
             Context::Unsupported
         } else if negotiated.context_takeover(role) {
             Context::Takeover(None)
@@ -45,7 +45,7 @@ impl Deflater {
         Self { params: Params::new(settings, window_bits), threshold: settings.threshold, context }
     }
 
-    /// What compresses as this does, unless messages refer to earlier ones.
+    /// The equivalent [`Stateless`], or `None` with context takeover.
     pub(crate) fn stateless(&self) -> Option<Stateless> {
         let Self { params, threshold, .. } = *self;
         match self.context {
@@ -55,8 +55,8 @@ impl Deflater {
         }
     }
 
-    /// Appends the compressed message to `out` and returns true. Or leaves `out` alone and returns false: the message is
-    /// to be sent as it is, because it is below the threshold or would not shrink.
+    /// Appends the compressed message to `out` and returns `true`. If the message is below the threshold or would not shrink,
+    /// returns `false` and leaves `out` unchanged: the message must be sent uncompressed.
     pub(crate) fn deflate(&mut self, payload: &[u8], out: &mut Vec<u8>) -> bool {
         match &mut self.context {
             Context::None => Stateless { params: self.params, threshold: self.threshold }.deflate(payload, out),
@@ -65,8 +65,8 @@ impl Deflater {
                 let compressor = own.get_or_insert_with(|| Compressor::new(self.params).into());
                 let shrunk = append(compressor, payload, out);
                 if !shrunk {
-                    // The peer's window will not have this message, so nothing later may refer to it. To forget
-                    // what came before is always allowed.
+                    // The peer will not inflate this message, so later ones must not refer to it. Starting with an empty
+                    // window is always allowed.
                     *own = None;
                 }
                 shrunk
@@ -84,7 +84,7 @@ impl Stateless {
         }
         let mut compressor = pool::compressor(self.params);
         let shrunk = append(&mut compressor, payload, out);
-        // One that stopped halfway is dropped: see `Compressor::reset`.
+        // If it has stopped before the end of the message, it is dropped: see `Compressor::reset`.
         if shrunk {
             pool::put_compressor(compressor);
         }
@@ -103,7 +103,7 @@ fn append(compressor: &mut Compressor, payload: &[u8], out: &mut Vec<u8>) -> boo
     shrunk
 }
 
-/// `None` as soon as the result is known not to be shorter.
+/// Returns `None` as soon as the result is known not to be shorter.
 fn compress(compressor: &mut Compressor, payload: &[u8], out: &mut Vec<u8>, buffer: &mut [u8]) -> Option<()> {
     let (start, end) = (out.len(), out.len() + payload.len() + FLUSH.len());
     let probe = if payload.len() < 4 * PROBE { 0 } else { PROBE };
@@ -115,13 +115,13 @@ fn compress(compressor: &mut Compressor, payload: &[u8], out: &mut Vec<u8>, buff
         }
     }
     feed(compressor, rest, out, end, buffer)?;
-    // RFC 7692 §7.2.1: the last empty block is sent without its last four bytes.
+    // RFC 7692 §7.2.1: the last four bytes are not sent.
     let kept = out.strip_suffix(&FLUSH)?.len();
     out.truncate(kept);
     Some(())
 }
 
-/// Compresses and flushes. `None` when `out` would reach `end`.
+/// Compresses and flushes. Returns `None` if `out` would reach `end`.
 fn feed(compressor: &mut Compressor, mut input: &[u8], out: &mut Vec<u8>, end: usize, buffer: &mut [u8]) -> Option<()> {
     loop {
         let room = buffer.len().min(end - out.len());
@@ -137,8 +137,8 @@ fn feed(compressor: &mut Compressor, mut input: &[u8], out: &mut Vec<u8>, end: u
     }
 }
 
-/// Of a large message this much is tried first. Pictures and archives would cost 3 ms for each 256 KiB, only to go plain;
-/// the flush costs 5 bytes.
+/// How many bytes of a large message are compressed first, to see whether it shrinks. Images and archives do not, and would cost
+/// 3 ms for each 256 KiB. The additional flush costs 5 bytes.
 const PROBE: usize = 4 << 10;
 
 impl std::fmt::Debug for Deflater {

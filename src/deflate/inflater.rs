@@ -5,20 +5,20 @@ use super::negotiate::Negotiated;
 use super::pool;
 use crate::role::Role;
 
-/// The incoming direction of one connection.
+/// Inflates the incoming messages of one connection.
 ///
-/// Without context takeover it is nothing; with it, a decompressor from the first compressed message on.
+/// Without context takeover it has no decompressor. With it, it has one from the first compressed message on.
 pub(crate) struct Inflater {
     context_takeover: bool,
     own: Option<Box<Decompressor>>,
 }
 
-/// Why a message could not be inflated. The connection is of no more use.
+/// Why a message could not be inflated. The connection must fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InflateError {
-    /// It is not deflated data, or refers to bytes that it must not refer to.
+    /// The data is not valid, or refers to bytes before the beginning of the window.
     Invalid,
-    /// There was no memory for it.
+    /// The caller did not allow the memory for it.
     Refused,
     /// It would be larger than the limit.
     TooBig,
@@ -33,8 +33,8 @@ impl Inflater {
         Self { context_takeover: negotiated.context_takeover(peer), own: None }
     }
 
-    /// Appends one inflated message to `out`, and on any error leaves `out` as it was. It stops at `limit` bytes, and asks
-    /// whether `out` is `allowed` to grow to so many.
+    /// Appends one inflated message to `out`, and on any error leaves `out` unchanged. Fails if the message has more than `limit`
+    /// bytes. `allowed` is called with each new capacity of `out`, and may refuse it.
     pub(crate) fn inflate(
         &mut self,
         payload: &[u8],
@@ -71,12 +71,12 @@ fn append(
 ) -> Result<(), InflateError> {
     let end = bounds.end;
     let mut input = payload;
-    // RFC 7692 §7.2.3.6 sends an empty message as one byte. Without even that there is nothing to complete.
+    // RFC 7692 §7.2.3.6: an empty message is one byte. Without that byte, there is no block to complete.
     if payload.is_empty() {
         return Ok(());
     }
     loop {
-        // A byte more than allowed tells a message that is too big from one that just fits.
+        // One byte more than allowed, to distinguish a message that is too big from one that just fits.
         let room = buffer.len().min((end - out.len()).saturating_add(1));
         let step = decompressor.step(input, &mut buffer[..room]).ok_or(InflateError::Invalid)?;
         if step.written > end - out.len() {
@@ -99,14 +99,14 @@ fn append(
     if decompressor.flush() { Ok(()) } else { Err(InflateError::Invalid) }
 }
 
-/// How large the output may become.
+/// The limits of the output.
 struct Bounds<F> {
     end: usize,
     allowed: F,
 }
 
 impl<F: FnMut(usize) -> bool> Bounds<F> {
-    /// Appends, and never makes room for more than twice what is there, nor for more than is allowed.
+    /// Appends bytes. The capacity at most doubles, so that memory grows with the data, and is never more than is allowed.
     fn extend(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), InflateError> {
         let len = out.len() + bytes.len();
         if len > out.capacity() {

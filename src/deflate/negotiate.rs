@@ -7,18 +7,18 @@ use crate::error::{Error, ErrorKind};
 use crate::handshake::{Extension, Lines, extensions};
 use crate::role::Role;
 
-/// What both sides agreed on.
+/// The negotiated parameters of permessage-deflate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Negotiated {
     pub(crate) server_no_context_takeover: bool,
     pub(crate) client_no_context_takeover: bool,
-    /// 8 to 15; `None` is the 15 of a parameter that was not named.
+    /// 8 to 15. `None` if the parameter is absent, which means 15.
     pub(crate) server_max_window_bits: Option<u8>,
     pub(crate) client_max_window_bits: Option<u8>,
 }
 
 impl Negotiated {
-    /// A server's answer.
+    /// The value of the server's response header.
     pub(crate) fn response_value(&self) -> HeaderValue {
         header(Params {
             server_no_context_takeover: self.server_no_context_takeover,
@@ -47,8 +47,8 @@ impl Negotiated {
 }
 
 impl Compression {
-    /// The server's decision: the first offer of a request that we can keep to, or `None` to go without compression. A header
-    /// that is malformed was refused before.
+    /// The server's decision: the first offer of a request that is supported, or `None` for a connection without compression. A
+    /// malformed header was refused before.
     pub(crate) fn accept(&self, headers: &HeaderMap) -> Option<Negotiated> {
         let lines = Lines::of(headers, SEC_WEBSOCKET_EXTENSIONS);
         extensions(&lines).flatten().filter(|offer| offer.name == NAME).find_map(|offer| self.accept_offer(&offer))
@@ -58,17 +58,17 @@ impl Compression {
         let offer = Params::read(offer)?;
         let below_max = |bits: u8| Some(bits).filter(|&bits| bits < MAX_WINDOW_BITS);
         let server_max_window_bits = match offer.server_max_window_bits {
-            // The answer must name this parameter, and zlib's raw deflate cannot keep to a window of 8 bits.
+            // The response must then have this parameter. zlib's raw deflate does not support a window of 8 bits.
             Some(bits) if WINDOW_BITS.contains(&bits) => Some(bits.min(self.server_max_window_bits)),
             Some(_) => return None,
             None => below_max(self.server_max_window_bits),
         };
         Some(Negotiated {
             server_no_context_takeover: offer.server_no_context_takeover || !self.server_context_takeover,
-            // RFC 7692 §7.1.1.2: this may be demanded of a client that did not offer it.
+            // RFC 7692 §7.1.1.2: a server may require this, even if the client did not offer it.
             client_no_context_takeover: offer.client_no_context_takeover || !self.client_context_takeover,
             server_max_window_bits,
-            // RFC 7692 §7.1.2.2: and this may not.
+            // RFC 7692 §7.1.2.2: a server may require this only if the client has offered it.
             client_max_window_bits: offer.client_max_window_bits.and_then(|hint| {
                 below_max(self.client_max_window_bits).map(|bits| bits.min(hint.unwrap_or(MAX_WINDOW_BITS)))
             }),
@@ -86,9 +86,9 @@ impl Compression {
         })
     }
 
-    /// The client validates the answer to [`offer`](Self::offer). On an error the connection must fail.
+    /// Validates the server's response to [`offer`](Self::offer). On an error the connection must fail.
     ///
-    /// An empty header is refused: the list has an element at least (RFC 6455 §9.1), and none means no header.
+    /// An empty header is refused: the list must have at least one element (RFC 6455 §9.1).
     ///
     /// A server that ignores `server_no_context_takeover` or `server_max_window_bits` is tolerated: every window can be
     /// inflated.
@@ -126,7 +126,7 @@ impl Compression {
     }
 }
 
-/// The parameters of RFC 7692 §7.1, in an offer or in an answer.
+/// The parameters of RFC 7692 §7.1, in an offer or in a response.
 #[derive(Default)]
 struct Params {
     server_no_context_takeover: bool,
@@ -136,7 +136,7 @@ struct Params {
 }
 
 impl Params {
-    /// `None` when a parameter is unknown, repeated or has a value that it cannot have (RFC 7692 §7.1).
+    /// `None` if a parameter is unknown, repeated or has an invalid value (RFC 7692 §7.1).
     fn read(extension: &Extension<'_>) -> Option<Self> {
         let mut params = Self::default();
         for param in &extension.params {

@@ -1,13 +1,13 @@
-//! States that serve one message at a time.
+//! Compressors, a decompressor and a buffer for connections without context takeover, each used for one message at a time.
 //!
-//! The pool is a thread's own. Codecs run without awaiting, so a thread never has more than one of a kind in use, and a
-//! state that comes back is still in that core's cache.
+//! The pool is thread-local. Codecs never await, so a thread never uses more than one of a kind at once, and a state that is given
+//! back is still in the cache of that core.
 
 use std::cell::RefCell;
 
 use super::codec::{Compressor, Decompressor, Params};
 
-/// A compressor that remembers nothing.
+/// Takes a compressor without earlier input.
 pub(super) fn compressor(params: Params) -> Compressor {
     let pooled = with(|pool| {
         let index = pool.compressors.iter().position(|compressor| compressor.params() == params)?;
@@ -31,7 +31,7 @@ pub(super) fn put_compressor(compressor: Compressor) {
     drop(oldest);
 }
 
-/// A decompressor that remembers nothing.
+/// Takes a decompressor without earlier output.
 pub(super) fn decompressor() -> Decompressor {
     match with(|pool| pool.decompressor.take()).flatten() {
         Some(mut decompressor) => {
@@ -46,7 +46,7 @@ pub(super) fn put_decompressor(decompressor: Decompressor) {
     with(|pool| pool.decompressor = Some(decompressor));
 }
 
-/// Room for a codec's output, whose size is not known before.
+/// Takes a buffer for a codec's output, whose size is not known in advance.
 pub(super) fn take_buffer() -> Box<[u8]> {
     with(|pool| pool.buffer.take()).flatten().unwrap_or_else(|| vec![0; BUFFER_SIZE].into())
 }
@@ -55,7 +55,7 @@ pub(super) fn give_buffer(buffer: Box<[u8]>) {
     with(|pool| pool.buffer = Some(buffer));
 }
 
-/// `None` while the thread ends.
+/// Calls `f` with the thread's pool. `None` while the thread ends.
 fn with<R>(f: impl FnOnce(&mut Pool) -> R) -> Option<R> {
     POOL.try_with(|pool| f(&mut pool.borrow_mut())).ok()
 }
@@ -73,9 +73,9 @@ thread_local! {
     };
 }
 
-/// One for the window of nearly all clients, one for that of the others.
+/// One for the window size of nearly all clients, and one for another.
 const MAX_COMPRESSORS: usize = 2;
-/// As much as the window, and more than most messages.
+/// The size of the window, in bytes, and more than most messages.
 const BUFFER_SIZE: usize = 32 << 10;
 
 #[cfg(test)]

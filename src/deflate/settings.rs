@@ -1,4 +1,4 @@
-//! What an endpoint wants of permessage-deflate.
+//! The settings of permessage-deflate.
 
 use std::ops::RangeInclusive;
 
@@ -83,9 +83,9 @@ impl Compression {
 
     /// Whether what the server compresses may refer to its earlier messages (RFC 7692 §7.1.1.1). Off by default.
     ///
-    /// A stream of similar messages then gets much smaller (JSON of 200 bytes to 31 %, in 0.7 µs), and takes less time, as
+    /// A stream of similar messages then gets much smaller (JSON of 200 bytes to 31 %, in 0.7 µs), and needs less time, as
     /// the compressor is not cleared in between. It costs memory for each connection: on a server, a compressor. The client
-    /// may refuse it.
+    /// can decline it in the handshake.
     pub fn server_context_takeover(mut self, takeover: bool) -> Self {
         self.server_context_takeover = takeover;
         self
@@ -211,9 +211,9 @@ fn checked(what: &str, value: u8, range: RangeInclusive<u8>) -> Result<u8, Error
     Err(Error::with_source(ErrorKind::InvalidSetting, format!("{what} must be {from} to {to}, not {value}")))
 }
 
-/// The window when nothing else is agreed: 32 KiB.
+/// The default window: 32 KiB.
 pub(super) const MAX_WINDOW_BITS: u8 = 15;
-/// The windows that zlib compresses with.
+/// The windows that zlib supports for compression.
 pub(super) const WINDOW_BITS: RangeInclusive<u8> = 9..=MAX_WINDOW_BITS;
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! An accepted handshake and the response that says so.
+//! An accepted handshake, and its response.
 
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use http::{HeaderValue, Response, StatusCode};
 
-/// What the answer to a handshake carries.
+/// The values of the response to an accepted handshake.
 #[derive(Clone, Debug)]
 pub(crate) struct Accepted {
-    /// The answer to the key, which HTTP/2 does not have.
+    /// The value of `Sec-WebSocket-Accept`. `None` over HTTP/2, which has no key.
     accept_key: Option<HeaderValue>,
     subprotocol: Option<HeaderValue>,
 }
@@ -16,19 +16,18 @@ impl Accepted {
         Self { accept_key, subprotocol }
     }
 
-    /// The subprotocol that was agreed on.
+    /// The subprotocol that was chosen.
     pub(crate) fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_ref()?.to_str().ok()
     }
 
-    /// Another choice of the subprotocol.
+    /// Replaces the subprotocol.
     #[cfg(feature = "axum")]
     pub(crate) fn set_subprotocol(&mut self, subprotocol: Option<HeaderValue>) {
         self.subprotocol = subprotocol;
     }
 
-    /// The response: 101 (RFC 6455 §4.2.2), or 200 over HTTP/2 (RFC 8441 §5). `extensions` are those that were agreed
-    /// on.
+    /// The response: 101 (RFC 6455 §4.2.2), or 200 over HTTP/2 (RFC 8441 §5), with the negotiated `extensions`.
     pub(crate) fn into_response<B: Default>(self, extensions: Option<HeaderValue>) -> Response<B> {
         let mut response = Response::new(B::default());
         if let Some(accept_key) = self.accept_key {

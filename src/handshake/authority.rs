@@ -1,9 +1,9 @@
-//! Hosts and ports, as origins, requests and URLs name them.
+//! Hosts and ports, as in origins, requests and URLs.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A host: an address in any spelling of it, or a name in ASCII.
+/// A host: an IP address, whose spelling does not matter, or a name in ASCII.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Host<S> {
     Ip(IpAddr),
@@ -13,11 +13,11 @@ pub(crate) enum Host<S> {
 impl<'a> Host<&'a str> {
     /// Reads a name, an IPv4 address, or an IPv6 address in brackets.
     ///
-    /// A host whose last label is a number is an IPv4 address or nothing, as for browsers: resolvers read `127.1` and
-    /// `0x7f.1` as addresses too.
+    /// A host whose last label is a number must be an IPv4 address, as for browsers: resolvers also read `127.1` and
+    /// `0x7f.1` as addresses.
     ///
     /// Names have the characters that a browser can put into an `Origin`, non-ASCII names as punycode. One dot may
-    /// follow the last label; it makes another name, as it does for browsers, which keep other cookies for it.
+    /// follow the last label. That is a different name, as it is for browsers, which have separate cookies for it.
     fn parse(text: &'a str) -> Option<Self> {
         if let Some(bracketed) = text.strip_prefix('[') {
             let address: Ipv6Addr = bracketed.strip_suffix(']')?.parse().ok()?;
@@ -38,9 +38,9 @@ impl<'a> Host<&'a str> {
         }
     }
 
-    /// Whether the host is this machine, for every browser: `localhost`, 127.0.0.0/8 and `[::1]`.
+    /// Whether the host is this machine for every browser: `localhost`, 127.0.0.0/8 and `[::1]`.
     ///
-    /// `*.localhost` is left out: RFC 6761 §6.3 asks resolvers to keep it on the machine, but not all of them do.
+    /// `*.localhost` is not included: by RFC 6761 §6.3 it should resolve to the loopback address, but not all resolvers comply.
     pub(crate) fn is_loopback(&self) -> bool {
         match self {
             Self::Ip(address) => address.is_loopback(),
@@ -59,7 +59,7 @@ impl<S: AsRef<str>> Host<S> {
     }
 }
 
-/// A host and perhaps a port (RFC 3986 §3.2, without user information).
+/// A host with an optional port (RFC 3986 §3.2, without user information).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Authority<'a> {
     pub(crate) host: Host<&'a str>,
@@ -72,7 +72,7 @@ impl<'a> Authority<'a> {
         Some(Self { host: Host::parse(host)?, port })
     }
 
-    /// Reads the authority of a request or of a URL. Unlike in an origin, the port may be left empty (RFC 3986 §3.2.3).
+    /// Parses the authority of a request or of a URL. Unlike in an origin, the port may be empty (RFC 3986 §3.2.3).
     pub(crate) fn of_url(text: &'a str) -> Option<Self> {
         match text.strip_suffix(':') {
             Some(host) => Self::parse(host).filter(|authority| authority.port.is_none()),
@@ -80,7 +80,7 @@ impl<'a> Authority<'a> {
         }
     }
 
-    /// Whether both name the same host and port in a URL of this scheme.
+    /// Whether both are the same host and port in a URL with this scheme.
     pub(super) fn is(&self, other: &Authority<'_>, scheme: &str) -> bool {
         let port = |port: Option<u16>| port.or(default_port(scheme));
         self.host.is(&other.host) && port(self.port) == port(other.port)
@@ -105,7 +105,7 @@ pub(crate) enum HostPattern {
 }
 
 impl HostPattern {
-    /// Reads a host or `*.` and a name, and perhaps a port.
+    /// Parses a host, or `*.` and a name, with an optional port.
     pub(crate) fn parse(text: &str) -> Option<(Self, Option<u16>)> {
         let Some(rest) = text.strip_prefix("*.") else {
             let Authority { host, port } = Authority::parse(text)?;
@@ -122,7 +122,7 @@ impl HostPattern {
             (Self::Exact(exact), host) => exact.is(host),
             (Self::Subdomains(parent), Host::Name(name)) => {
                 let labels = name.len().checked_sub(parent.len()).and_then(|start| name.split_at_checked(start));
-                labels.is_some_and(|(own, rest)| own.ends_with('.') && rest.eq_ignore_ascii_case(parent))
+                labels.is_some_and(|(sub, rest)| sub.ends_with('.') && rest.eq_ignore_ascii_case(parent))
             }
             (Self::Subdomains(_), Host::Ip(_)) => false,
         }
@@ -138,7 +138,7 @@ impl fmt::Display for HostPattern {
     }
 }
 
-/// The port that a URL of this scheme means when it names none.
+/// The default port of a scheme.
 pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         _ if scheme.eq_ignore_ascii_case("http") => Some(80),
@@ -148,7 +148,7 @@ pub(crate) fn default_port(scheme: &str) -> Option<u16> {
 }
 
 fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
-    // The colons of an IPv6 address stand inside of its brackets.
+    // The colons of an IPv6 address are within brackets.
     let end = if text.starts_with('[') {
         text.find(']')? + 1
     } else {
@@ -159,20 +159,19 @@ fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
         return Some((host, None));
     }
     let digits = rest.strip_prefix(':')?;
-    // `u16::from_str` would take a plus sign.
+    // `u16::from_str` accepts a plus sign.
     digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
     Some((host, Some(digits.parse().ok()?)))
 }
 
-/// Whether the last label is one that resolvers may read as a part of an IPv4 address.
+/// Whether resolvers may read the last label as a part of an IPv4 address.
 fn ends_in_number(name: &str) -> bool {
     let last = labels(name).next_back().unwrap_or_default();
     let hex = last.strip_prefix(b"0x").or_else(|| last.strip_prefix(b"0X"));
     last.iter().all(u8::is_ascii_digit) || hex.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// The labels of a name. Every handshake is checked, and its characters take more than twice the instructions of its bytes
-/// (callgrind).
+/// The labels of a name. As bytes, because iterating over characters needs more than twice the instructions (callgrind).
 fn labels(name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
     name.as_bytes().split(|byte| *byte == b'.')
 }

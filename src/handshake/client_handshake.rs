@@ -13,10 +13,10 @@ use super::headers::{Lines, has_token};
 use super::key::answer;
 use crate::error::{Error, ErrorKind};
 
-/// A handshake that waits for its answer.
+/// The client's side of a handshake, until the response arrives.
 #[derive(Debug)]
 pub(crate) struct ClientHandshake {
-    /// What the server must answer; HTTP/2 has no key.
+    /// The expected `Sec-WebSocket-Accept`. `None` over HTTP/2, which has no key.
     accept_key: Option<HeaderValue>,
     subprotocols: HeaderMap,
 }
@@ -48,7 +48,7 @@ impl ClientHandshake {
         Self { accept_key, subprotocols }
     }
 
-    /// Validates the answer, and tells the subprotocol. The extensions are validated elsewhere.
+    /// Validates the response, and returns the subprotocol. Extensions are validated elsewhere.
     pub(crate) fn confirm<B>(&self, response: &Response<B>) -> Result<Option<Box<str>>, Error> {
         let headers = response.headers();
         match &self.accept_key {

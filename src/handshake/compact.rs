@@ -1,4 +1,4 @@
-//! A request's head that keeps nothing else alive.
+//! Copies of a request's head that do not keep hyper's read buffer in memory.
 
 use bytes::{Bytes, BytesMut};
 use http::header::{COOKIE, HOST};
@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 
 use super::head::Head;
 
-/// Moves a head to memory of its own. hyper's header values are slices of its 8 KiB read buffer: one kept value would keep
-/// all of that for as long as the connection.
+/// Copies a head into memory of its own. hyper's header values are slices of its 8 KiB read buffer: a stored value would keep that
+/// buffer in memory for as long as the connection.
 pub(super) fn compact(request: &mut Parts) {
     request.uri = compact_uri(&request.uri);
     compact_headers(&mut request.headers);
@@ -18,7 +18,7 @@ pub(super) fn compact(request: &mut Parts) {
     }
 }
 
-/// A copy of the head of a request that goes on without us.
+/// A copy of a request's head, which shares the memory of its values.
 pub(crate) fn copied<'a>(request: impl Into<Head<'a>>) -> Parts {
     let head = request.into();
     let (mut parts, ()) = Request::new(()).into_parts();
@@ -30,8 +30,7 @@ pub(crate) fn copied<'a>(request: impl Into<Head<'a>>) -> Parts {
     parts
 }
 
-/// Makes the headers those that HTTP/1.1 would have. Browsers split cookies over several fields, which are to be joined
-/// before anybody looks for them (RFC 9113 §8.2.3).
+/// Joins the fields over which browsers split cookies in HTTP/2, as they would be in HTTP/1.1 (RFC 9113 §8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
     if headers.get_all(COOKIE).iter().nth(1).is_some() {
         let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
@@ -41,8 +40,8 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Where the URI names the host, that is the one that was checked, and any `Host` counts for nothing (RFC 9112 §3.2.2,
-/// RFC 9113 §8.3.1): handlers must not see another.
+/// Sets `Host` to the host in the URI, if there is one: that is the host that was checked, and a different `Host` header is ignored
+/// (RFC 9112 §3.2.2, RFC 9113 §8.3.1). Handlers must not see another one.
 fn set_host(request: &mut Parts) {
     if let Some(authority) = request.uri.authority()
         && let Some(host) = authority.as_str().rsplit('@').next()
@@ -52,7 +51,7 @@ fn set_host(request: &mut Parts) {
     }
 }
 
-/// All values lie in one piece of memory.
+/// Copies all values into one allocation.
 fn compact_headers(headers: &mut HeaderMap) {
     let mut memory = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
     for value in headers.values() {

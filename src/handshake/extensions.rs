@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::headers::{Lines, is_token};
 
-/// One element of the list: a name with its parameters, in the order of the header.
+/// One element of the list: a name, and its parameters in the order of the header.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Extension<'a> {
     pub(crate) name: &'a str,
@@ -18,14 +18,14 @@ pub(crate) struct Param<'a> {
     pub(crate) value: Option<Cow<'a, str>>,
 }
 
-/// The list is not of the grammar.
+/// The list does not match the grammar.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Malformed;
 
-/// All elements of all header lines in their order. A line ends at its first malformed element.
+/// All elements of all header lines in order. Parsing of a line ends at its first malformed element.
 ///
-/// A list without an element is none for servers, as proxies empty the header to turn compression off (RFC 9110 §5.6.1 lets
-/// lists have empty elements).
+/// An empty list is not an error here: proxies send an empty header to turn compression off (RFC 9110 §5.6.1 allows empty
+/// elements).
 pub(crate) fn extensions<'a>(lines: &Lines<'a>) -> impl Iterator<Item = Result<Extension<'a>, Malformed>> + use<'a> {
     lines.iter().flat_map(|line| Elements { rest: line })
 }
@@ -76,7 +76,7 @@ impl<'a> Elements<'a> {
             }
         }
         self.skip(is_space);
-        // RFC 6455 §9.1: what is quoted must be a token all the same.
+        // RFC 6455 §9.1: a quoted value must be a token, too.
         is_token(value.as_bytes()).then_some(Cow::Owned(value))
     }
 

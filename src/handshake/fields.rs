@@ -1,4 +1,4 @@
-//! The headers that a handshake is decided on.
+//! The headers that decide about a handshake.
 
 use http::HeaderMap;
 use http::header::{
@@ -8,8 +8,8 @@ use http::header::{
 
 use super::headers::Lines;
 
-/// The headers that a handshake is decided on, each with its lines. They are found in one pass over all headers, which takes
-/// a fourth of the instructions of nine look-ups (callgrind).
+/// The headers that decide about a handshake. They are found in one pass over all headers, which needs a fourth of the
+/// instructions of nine look-ups (callgrind).
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
     pub(super) content_length: Lines<'a>,
@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
             *lines = match lines {
                 Lines::None => Lines::One(line),
                 Lines::One(_) => Lines::Many(headers.get_all(name)),
-                // It has all of them.
+                // `get_all` has all lines already.
                 Lines::Many(_) => continue,
             };
         }

@@ -1,4 +1,4 @@
-//! What a handshake is read from, and whether a request is one.
+//! The head of a request, and whether it is a handshake.
 
 use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::uri::Scheme;
@@ -66,13 +66,13 @@ impl<'a> Head<'a> {
         upgrade.then_some(Protocol::Http1)
     }
 
-    /// Whether this request, which is no handshake, was one before a proxy passed it on as it passes on everything, without its `Upgrade` and
-    /// `Connection` headers, such as nginx without `proxy_set_header Upgrade`.
+    /// Whether this request, which is not a handshake, probably was one before a proxy forwarded it without its `Upgrade` and
+    /// `Connection` headers, as nginx does without `proxy_set_header Upgrade`.
     pub(crate) fn has_lost_upgrade(&self) -> bool {
         self.version < Version::HTTP_2 && self.headers.contains_key(SEC_WEBSOCKET_KEY)
     }
 
-    /// Why this is no handshake.
+    /// The rejection for a request that is not a handshake.
     pub(crate) fn not_websocket(&self) -> Rejection {
         if self.has_lost_upgrade() {
             Rejection::because(RejectionKind::NotWebSocket, NO_UPGRADE_HEADERS)
@@ -81,13 +81,14 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Whether the request asks one host for a path. It is checked for every handshake, whatever the origin policy reads of it.
+    /// Checks that the request has exactly one valid host, and a path. This is checked for every handshake, under every origin
+    /// policy.
     pub(super) fn check_target(&self, fields: &Fields<'_>, protocol: Protocol) -> Result<(), Rejection> {
         let invalid = |reason| Rejection::because(RejectionKind::InvalidHost, reason);
-        // RFC 3986 §3.1: in any case.
+        // RFC 3986 §3.1: schemes are case-insensitive.
         let is_one_of = |scheme: &str, known: &[&str]| known.iter().any(|known| scheme.eq_ignore_ascii_case(known));
         let is_known = match (self.uri.scheme_str(), protocol) {
-            // RFC 8441 §5; layers may have made the URI of a request whole in their own way over HTTP/1.1.
+            // RFC 8441 §5. Over HTTP/1.1, a layer may have completed the URI with either scheme.
             (Some(scheme), Protocol::Http2) => is_one_of(scheme, &["http", "https"]),
             (Some(scheme), Protocol::Http1) => is_one_of(scheme, &["http", "https", "ws", "wss"]),
             (None, _) => true,
@@ -100,7 +101,7 @@ impl<'a> Head<'a> {
         let header = header.map(|header| header.to_str().ok().and_then(Authority::of_url));
         match (protocol, named, header) {
             (_, Some(None), _) | (_, _, Some(None)) => Err(Rejection::new(RejectionKind::InvalidHost)),
-            // RFC 9112 §3.2: whatever the form of the target.
+            // RFC 9112 §3.2: `Host` is required whatever the form of the target.
             (Protocol::Http1, _, None) => Err(invalid("Host is missing")),
             (Protocol::Http1, _, Some(Some(_))) => Ok(()),
             (Protocol::Http2, None, _) => Err(invalid("a handshake over HTTP/2 must have an :authority")),
@@ -113,8 +114,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The host and port that the request was sent to: the URI's (HTTP/2, absolute form), else the one `Host` header
-    /// (RFC 9112 §3.2.2, RFC 9113 §8.3.1). Not checked further.
+    /// The host and port of the request: those of the URI (HTTP/2, absolute form), otherwise of the single `Host` header
+    /// (RFC 9112 §3.2.2, RFC 9113 §8.3.1). Not validated.
     pub(crate) fn host(&self) -> Option<&'a str> {
         match self.uri.authority() {
             Some(authority) => Some(authority.as_str()),
@@ -122,7 +123,7 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// `http` or `https`, where it is known: from a [`Scheme`] in the request's extensions, else from its URI.
+    /// `http` or `https`, if it is known: from a [`Scheme`] in the request's extensions, otherwise from its URI.
     pub(crate) fn scheme(&self) -> Option<&'a str> {
         let scheme = self.extensions.get::<Scheme>().or(self.uri.scheme())?.as_str();
         Some(match scheme {

@@ -1,9 +1,9 @@
-//! Reading header values: lists, and values that may stand once.
+//! Reading header values: lists, and headers that must not be repeated.
 
 use http::header::GetAll;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The lines of one header. Most often there is one or none.
+/// The lines of one header. Usually there is one or none.
 #[derive(Debug, Default)]
 pub(crate) enum Lines<'a> {
     #[default]
@@ -38,7 +38,7 @@ impl<'a> Lines<'a> {
         one.into_iter().chain(many.into_iter().flatten()).map(HeaderValue::as_bytes)
     }
 
-    /// The value of a header that may stand once.
+    /// The value of a header that must not be repeated.
     pub(crate) fn single(&self) -> Result<Option<&'a HeaderValue>, Repeated> {
         match self {
             Self::None => Ok(None),
@@ -53,20 +53,20 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Whether a list has this token, in any case.
+/// Whether a list contains this token. Case-insensitive.
 pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     let is_token = |element: &[u8]| element == token.as_bytes() || element.eq_ignore_ascii_case(token.as_bytes());
-    // Most often it is the whole line. No `Lines`, as this is asked of every request.
+    // Usually the token is the whole line. Without `Lines`, because this runs for every request.
     let lines = headers.get_all(name).into_iter();
     lines.map(HeaderValue::as_bytes).any(|line| is_token(line) || split(line).any(is_token))
 }
 
-/// The elements of one line, the empty ones too.
+/// The elements of one line, including empty ones.
 fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
-/// A header that may stand once stands more often.
+/// A header that must not be repeated is repeated.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Repeated;
 

@@ -30,9 +30,9 @@ pub(super) fn answer(key: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(&text).expect("base64 is a valid header value")
 }
 
-/// Whether this is the base64 of 16 bytes, canonical: padded, and without bits beyond the last byte.
+/// Whether this is canonical base64 of 16 bytes: padded, and without bits after the last byte.
 fn is_key(key: &[u8]) -> bool {
-    // The decoder wants room for whole groups of three bytes.
+    // The decoder needs space for whole groups of three bytes.
     key.len() == 24 && STANDARD.decode_slice(key, &mut [0; 18]) == Ok(16)
 }
 

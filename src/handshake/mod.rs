@@ -1,4 +1,4 @@
-//! The opening handshake (RFC 6455 §4, RFC 8441): a request's head in, a decision out. No socket, no runtime.
+//! The opening handshake (RFC 6455 §4, RFC 8441): a request's head in, a decision out. No I/O, no runtime.
 
 mod accepted;
 mod authority;

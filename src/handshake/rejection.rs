@@ -1,4 +1,4 @@
-//! A refused handshake and the response that says so.
+//! A refused handshake, and its response.
 
 use std::fmt;
 
@@ -82,7 +82,7 @@ pub enum RejectionKind {
 }
 
 impl Rejection {
-    /// A rejection with the usual sentence for its kind.
+    /// A rejection with the default sentence for its kind.
     pub(crate) fn new(kind: RejectionKind) -> Self {
         let reason = match kind {
             RejectionKind::Body => "a WebSocket handshake must not have a body",
@@ -109,7 +109,7 @@ impl Rejection {
         Self::because(kind, reason)
     }
 
-    /// A rejection with a sentence that says more than its kind.
+    /// A rejection with a more specific sentence.
     pub(super) fn because(kind: RejectionKind, reason: &'static str) -> Self {
         Self { kind, reason }
     }
@@ -180,7 +180,7 @@ impl Rejection {
         if self.kind == RejectionKind::Version {
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        // The next attempt should find another server behind the same address.
+        // So that the client's next attempt makes a new connection, which a load balancer can give to another server.
         if self.kind == RejectionKind::ShuttingDown && http1 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -195,7 +195,7 @@ impl fmt::Display for Rejection {
 
 impl std::error::Error for Rejection {}
 
-/// Long enough for a restart or for a few connections to end, short enough for a person to wait.
+/// In seconds: long enough for a restart, or for a few connections to end, and short enough for a user to wait.
 const RETRY_AFTER_SECONDS: &str = "5";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What one endpoint demands of a handshake, and the decision.
+//! The rules of an endpoint for handshakes.
 
 use http::{Method, Version};
 
@@ -11,7 +11,7 @@ use super::origin::OriginPolicy;
 use super::rejection::{Rejection, RejectionKind};
 use super::subprotocol::Subprotocols;
 
-/// What one endpoint demands of a handshake.
+/// The settings of an endpoint on which the decision depends.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
     pub(crate) origin: OriginPolicy,
@@ -19,7 +19,7 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Decides on a request: first whether it is a proper handshake, then whether this endpoint wants it.
+    /// Checks a handshake: first whether it is valid, then whether this endpoint accepts it.
     pub(crate) fn check(&self, head: Head<'_>, protocol: Protocol) -> Result<Accepted, Rejection> {
         let fields = Fields::of(head.headers);
         if protocol == Protocol::Http1 {
@@ -49,7 +49,7 @@ fn require(condition: bool, kind: RejectionKind) -> Result<(), Rejection> {
     if condition { Ok(()) } else { Err(Rejection::new(kind)) }
 }
 
-/// Whether a body is announced. What follows the head of a handshake would be read as frames.
+/// Whether the request has a body, which would be read as frames.
 fn has_body(fields: &Fields<'_>) -> bool {
     let is_zero = |length: &[u8]| length.iter().all(|digit| *digit == b'0');
     !fields.transfer_encoding.is_empty() || fields.content_length.iter().any(|length| !is_zero(length.trim_ascii()))

@@ -1,10 +1,10 @@
-//! Lists in settings, parsed when they are made.
+//! Lists in settings, which are parsed when they are set.
 
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
 
-/// Parses every text of a list, and names the first that is not `what` it should be.
+/// Parses every text of a list. The error names the first that is not valid, and `what` it should be.
 pub(super) fn parse_all<S: AsRef<str>, T>(
     texts: impl IntoIterator<Item = S>,
     what: &str,
@@ -14,7 +14,7 @@ pub(super) fn parse_all<S: AsRef<str>, T>(
     texts.into_iter().map(parse).collect()
 }
 
-/// The same for a list that would forbid everything if it were empty.
+/// As [`parse_all`], but an empty list is an error, too: it would forbid everything.
 pub(super) fn parse_some<S: AsRef<str>, T>(
     texts: impl IntoIterator<Item = S>,
     what: &str,

@@ -1,4 +1,4 @@
-//! The request that a connection keeps.
+//! The request that a connection stores.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,11 +8,11 @@ use http::request::Parts;
 use super::compact::compact;
 
 /// A request's head, for later calls of `Manager::request`. It is made compact before it is returned, but not at once: many
-/// handlers drop it first, and making it so takes a tenth of our part of a handshake (`benches/handshake.rs`).
+/// handlers drop it before, and making it compact is a tenth of the crate's part of a handshake (`benches/handshake.rs`).
 #[derive(Debug)]
 pub(crate) struct StoredRequest(Place);
 
-/// Where it is kept: most have one owner, and need no memory of their own.
+/// Where it is stored: most requests have one owner, and need no allocation.
 #[derive(Debug)]
 enum Place {
     Here(Mutex<Option<Kept>>),
@@ -30,7 +30,7 @@ impl StoredRequest {
         Self(Place::Here(Mutex::new(Some(Kept { request: Arc::new(request), is_compact: false }))))
     }
 
-    /// Another owner of the same request: what one of them does to it, the other sees.
+    /// Returns another owner of the same request. A change by one owner is visible to the other.
     pub(crate) fn share(&mut self) -> Self {
         let shared = match &mut self.0 {
             Place::Here(kept) => Arc::new(Mutex::new(kept.get_mut().unwrap_or_else(PoisonError::into_inner).take())),
@@ -45,19 +45,19 @@ impl StoredRequest {
         self.lock().as_mut().map_or_else(|| Arc::new(Request::new(()).into_parts().0), |kept| kept.compact().clone())
     }
 
-    /// Looks at the request as it is, if it is still there.
+    /// Calls `read` with the request as it is, unless it was cleared.
     pub(crate) fn peek<R>(&self, read: impl FnOnce(&Parts) -> R) -> Option<R> {
         self.lock().as_ref().map(|kept| read(&kept.request))
     }
 
-    /// Frees what it keeps in memory beside itself.
+    /// Copies it into memory of its own, so that hyper's read buffer can be freed.
     pub(crate) fn compact(&self) {
         self.lock().as_mut().map(Kept::compact);
     }
 
     /// Frees it.
     pub(crate) fn clear(&self) {
-        // The lock is free when the extensions are dropped, which may ask for the request.
+        // Dropped after the lock is released: the drop of an extension may call `Manager::request`.
         let kept = self.lock().take();
         drop(kept);
     }
@@ -73,7 +73,7 @@ impl StoredRequest {
 
 impl Kept {
     fn compact(&mut self) -> &Arc<Parts> {
-        // It is shared only after this.
+        // `get_mut` succeeds: the `Arc` is cloned only after this.
         if !self.is_compact
             && let Some(request) = Arc::get_mut(&mut self.request)
         {

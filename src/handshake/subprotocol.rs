@@ -1,4 +1,4 @@
-//! Which of the offered subprotocols is spoken (RFC 6455 §1.9).
+//! Choosing a subprotocol (RFC 6455 §1.9).
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// How a subprotocol is chosen. By default none is.
 ///
-/// When nothing is chosen the connection opens without a subprotocol, and the client decides whether it wants it so.
+/// If none is chosen, the connection opens without a subprotocol. The client may then fail it.
 #[derive(Clone, Default)]
 pub(crate) struct Subprotocols(Choice);
 
@@ -39,15 +39,15 @@ impl Subprotocols {
         Ok(Self(Choice::List(parse_all(subprotocols, what, token)?)))
     }
 
-    /// What `select` chooses from the offered ones, in the client's order. It is not asked when none is offered.
+    /// The result of `select` for the offered ones, in the client's order. It is not called if none is offered.
     ///
-    /// A choice that was not offered counts as none: a client must fail the connection when it is told a subprotocol
-    /// that it did not offer (RFC 6455 §4.1).
+    /// A result that was not offered counts as none: a client must fail the connection if the server chooses a subprotocol that
+    /// it did not offer (RFC 6455 §4.1).
     pub(crate) fn select(select: impl Fn(&[&str]) -> Option<String> + Send + Sync + 'static) -> Self {
         Self(Choice::Select(Arc::new(select)))
     }
 
-    /// Those of a list, in its order.
+    /// The subprotocols of [`list`](Self::list), in their order.
     pub(crate) fn listed(&self) -> impl Iterator<Item = &str> {
         let list: &[HeaderValue] = match &self.0 {
             Choice::List(list) => list,
@@ -56,8 +56,7 @@ impl Subprotocols {
         list.iter().filter_map(|subprotocol| subprotocol.to_str().ok())
     }
 
-    /// Chooses from what the client offers. An offer that is no list of tokens is refused, whatever the choice would
-    /// be.
+    /// Chooses from what the client offers. An offer that is not a list of tokens is always refused.
     pub(crate) fn choose(&self, lines: &Lines<'_>) -> Result<Option<HeaderValue>, Rejection> {
         let offered = || lines.elements();
         if !offered().all(is_token) {

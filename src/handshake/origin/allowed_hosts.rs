@@ -1,4 +1,4 @@
-//! The hosts that a server answers to: the guard against DNS rebinding.
+//! The hosts for which a server accepts requests, as a protection against DNS rebinding.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::handshake::authority::{Authority, HostPattern, default_port};
 use crate::handshake::setting::parse_some;
 
-/// The hosts that a request may name.
+/// The hosts that a request may have.
 #[derive(Clone, Debug)]
 pub(super) struct AllowedHosts(Arc<[AllowedHost]>);
 
@@ -23,7 +23,7 @@ impl AllowedHosts {
         parse_some(hosts, "a host such as example.com, *.example.com or [::1]:3000", parse).map(Self)
     }
 
-    /// Each as it was set.
+    /// The hosts as text, for `OriginPolicy`'s getter.
     pub(super) fn shown(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(ToString::to_string)
     }
@@ -48,7 +48,7 @@ impl fmt::Display for AllowedHost {
     }
 }
 
-/// The first few of a list, which a line of the log has room for.
+/// Writes the first few elements of a list, for a log line.
 pub(super) fn write_list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, list: &[T]) -> fmt::Result {
     for (number, item) in list.iter().take(SHOWN).enumerate() {
         write!(f, "{}{item}", if number > 0 { ", " } else { "" })?;

@@ -1,4 +1,4 @@
-//! What a trusted proxy says of the request that it passes on.
+//! The host and scheme that a trusted proxy forwards with a request.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -23,7 +23,7 @@ pub enum ForwardedHeader {
     XForwarded,
 }
 
-/// Which proxies are believed, and what they say it in.
+/// Which proxies are trusted, and the header that they use.
 #[derive(Clone)]
 pub(super) struct TrustedProxies {
     header: ForwardedHeader,
@@ -38,9 +38,9 @@ enum Proxies {
 
 type Predicate = dyn Fn(&Extensions) -> bool + Send + Sync;
 
-/// What a proxy said of one request. What it left out is taken from the request itself.
+/// The values that a proxy has forwarded. Missing ones are taken from the request itself.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Said<'a> {
+pub(super) struct Forwarded<'a> {
     pub(super) host: Option<&'a str>,
     pub(super) scheme: Option<&'a str>,
 }
@@ -61,12 +61,12 @@ impl TrustedProxies {
         Self { header, proxies: Proxies::Predicate(Arc::new(is_trusted)) }
     }
 
-    /// Which header they say it in.
+    /// The header that the proxies use.
     pub(super) fn header(&self) -> ForwardedHeader {
         self.header
     }
 
-    /// The networks that they are in. None where a function decides.
+    /// The networks of the proxies. None if a predicate decides.
     pub(super) fn networks(&self) -> impl Iterator<Item = String> {
         let networks: &[Network] = match &self.proxies {
             Proxies::Networks(networks) => networks,
@@ -75,13 +75,13 @@ impl TrustedProxies {
         networks.iter().map(ToString::to_string)
     }
 
-    /// Whether the proxies are known by their addresses, and the request has none.
+    /// Whether proxies are identified by their addresses, and the request's extensions have no address.
     pub(super) fn lacks_address(&self, head: Head<'_>) -> bool {
         matches!(self.proxies, Proxies::Networks(_)) && head.extensions.get::<SocketAddr>().is_none()
     }
 
-    /// What the proxy that sent this request says, if it is trusted.
-    pub(super) fn ask<'a>(&self, head: Head<'a>) -> Said<'a> {
+    /// The values that the proxy has forwarded with this request, if it is trusted.
+    pub(super) fn forwarded<'a>(&self, head: Head<'a>) -> Forwarded<'a> {
         let is_trusted = match &self.proxies {
             Proxies::Networks(networks) => head
                 .extensions
@@ -90,9 +90,11 @@ impl TrustedProxies {
             Proxies::Predicate(is_trusted) => is_trusted(head.extensions),
         };
         match self.header {
-            _ if !is_trusted => Said::default(),
-            ForwardedHeader::Forwarded => last_element(head.headers, FORWARDED).map_or_else(Said::default, forwarded),
-            ForwardedHeader::XForwarded => Said {
+            _ if !is_trusted => Forwarded::default(),
+            ForwardedHeader::Forwarded => {
+                last_element(head.headers, FORWARDED).map_or_else(Forwarded::default, parse_forwarded)
+            }
+            ForwardedHeader::XForwarded => Forwarded {
                 host: last_element(head.headers, X_FORWARDED_HOST),
                 scheme: last_element(head.headers, X_FORWARDED_PROTO).and_then(known_scheme),
             },
@@ -111,7 +113,7 @@ impl fmt::Debug for TrustedProxies {
     }
 }
 
-/// In a few words, for the log.
+/// A short form, for the log.
 impl fmt::Display for TrustedProxies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.proxies {
@@ -121,7 +123,7 @@ impl fmt::Display for TrustedProxies {
     }
 }
 
-/// Addresses that begin alike.
+/// A network: the addresses whose first `bits` bits are those of `address`.
 #[derive(Debug)]
 struct Network {
     address: IpAddr,
@@ -137,7 +139,7 @@ impl fmt::Display for Network {
 impl Network {
     fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
-            // `parse` would take a sign.
+            // `parse` accepts a sign.
             Some((_, bits)) if !bits.bytes().all(|byte| byte.is_ascii_digit()) => return None,
             Some((address, bits)) => (address, Some(bits.parse().ok()?)),
             None => (text, None),
@@ -145,7 +147,7 @@ impl Network {
         let address: IpAddr = address.parse().ok()?;
         let all = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.unwrap_or(all);
-        // Requests are never seen to come from an address in that form.
+        // `contains` compares canonical addresses, so an IPv4-mapped network must be stored as an IPv4 network.
         if let (IpAddr::V4(address), 96..=128) = (address.to_canonical(), bits)
             && all == 128
         {
@@ -155,47 +157,47 @@ impl Network {
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        // A listener for both families reports addresses of IPv4 as ::ffff:a.b.c.d.
+        // A listener for both families reports IPv4 addresses as ::ffff:a.b.c.d.
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
-                starts_alike(network.to_bits().into(), address.to_bits().into(), 32 - self.bits)
+                has_same_prefix(network.to_bits().into(), address.to_bits().into(), 32 - self.bits)
             }
             (IpAddr::V6(network), IpAddr::V6(address)) => {
-                starts_alike(network.to_bits(), address.to_bits(), 128 - self.bits)
+                has_same_prefix(network.to_bits(), address.to_bits(), 128 - self.bits)
             }
             _ => false,
         }
     }
 }
 
-/// Whether both are the same but for so many bits at the end.
-fn starts_alike(this: u128, other: u128, but: u32) -> bool {
+/// Whether both are the same except for the last `suffix` bits.
+fn has_same_prefix(this: u128, other: u128, suffix: u32) -> bool {
     let differing = this ^ other;
-    differing.checked_shr(but).unwrap_or(0) == 0
+    differing.checked_shr(suffix).unwrap_or(0) == 0
 }
 
-/// The last element over all lines: the one that the nearest proxy wrote. What stands before it came from further away.
+/// The last element of all lines: the nearest proxy has added it. Elements before it came from the client or from other proxies.
 fn last_element(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let line = headers.get_all(name).iter().next_back()?.to_str().ok()?;
     Some(split_unquoted(line, ',').last()?.trim_ascii()).filter(|element| !element.is_empty())
 }
 
-/// `for=..;host=..;proto=..` (RFC 7239 §4).
-fn forwarded(element: &str) -> Said<'_> {
-    let mut said = Said::default();
+/// Parses `for=..;host=..;proto=..` (RFC 7239 §4).
+fn parse_forwarded(element: &str) -> Forwarded<'_> {
+    let mut forwarded = Forwarded::default();
     for (name, value) in split_unquoted(element, ';').filter_map(|pair| pair.trim_ascii().split_once('=')) {
-        // An escape in a quoted value can be no part of a host; it is refused as such.
+        // Escapes in a quoted value are not decoded: a host cannot contain them, and is refused then.
         let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
         match name {
-            _ if name.eq_ignore_ascii_case("host") => said.host = Some(value),
-            _ if name.eq_ignore_ascii_case("proto") => said.scheme = known_scheme(value),
+            _ if name.eq_ignore_ascii_case("host") => forwarded.host = Some(value),
+            _ if name.eq_ignore_ascii_case("proto") => forwarded.scheme = known_scheme(value),
             _ => {}
         }
     }
-    said
+    forwarded
 }
 
-/// Splits where the separator stands outside of quotes.
+/// Splits at separators outside of quotes.
 fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |c: char| {
@@ -260,10 +262,10 @@ mod tests {
             (Forwarded, "Forwarded: host=\"a\\.example\"", Some("a\\.example"), None),
         ] {
             let request = parts(&format!("GET / HTTP/1.1\nHost: inner\n{lines}"));
-            let said = TrustedProxies::predicate(header, |_| true).ask(Head::from(&request));
-            assert_eq!((said.host, said.scheme), (host, scheme), "{lines}");
-            let said = TrustedProxies::predicate(header, |_| false).ask(Head::from(&request));
-            assert_eq!((said.host, said.scheme), (None, None), "{lines}");
+            let forwarded = TrustedProxies::predicate(header, |_| true).forwarded(Head::from(&request));
+            assert_eq!((forwarded.host, forwarded.scheme), (host, scheme), "{lines}");
+            let forwarded = TrustedProxies::predicate(header, |_| false).forwarded(Head::from(&request));
+            assert_eq!((forwarded.host, forwarded.scheme), (None, None), "{lines}");
         }
     }
 
@@ -309,22 +311,22 @@ mod tests {
         let allowed = trusted(OriginPolicy::insecure_any().allowed_hosts(["a.example"]).unwrap());
         let predicate = trusted(OriginPolicy::predicate(|request| request.host() == Some("a.example")));
         let proxy = Some([10, 1, 2, 3]);
-        let said = "X-Forwarded-Host: a.example\nX-Forwarded-Proto: https";
+        let forwarded = "X-Forwarded-Host: a.example\nX-Forwarded-Proto: https";
         for (policy, peer, lines, accepted) in [
-            (&same_host, proxy, said, Ok(())),
+            (&same_host, proxy, forwarded, Ok(())),
             (&same_host, proxy, "", Err(RejectionKind::Origin)),
             (&same_host, proxy, "X-Forwarded-Host: b.example", Err(RejectionKind::Origin)),
             (&same_host, proxy, "X-Forwarded-Host: a.example/b", Err(RejectionKind::InvalidHost)),
-            (&same_host, Some([11, 1, 2, 3]), said, Err(RejectionKind::Origin)),
-            (&same_host, None, said, Err(RejectionKind::Origin)),
-            (&same_origin, proxy, said, Ok(())),
+            (&same_host, Some([11, 1, 2, 3]), forwarded, Err(RejectionKind::Origin)),
+            (&same_host, None, forwarded, Err(RejectionKind::Origin)),
+            (&same_origin, proxy, forwarded, Ok(())),
             (&same_origin, proxy, "X-Forwarded-Host: a.example\nX-Forwarded-Proto: http", Err(RejectionKind::Origin)),
-            (&same_origin, None, said, Err(RejectionKind::Origin)),
-            (&allowed, proxy, said, Ok(())),
-            (&allowed, None, said, Err(RejectionKind::HostNotAllowed)),
-            (&predicate, proxy, said, Ok(())),
-            (&predicate, None, said, Err(RejectionKind::Origin)),
-            (&OriginPolicy::same_host(), proxy, said, Err(RejectionKind::Origin)),
+            (&same_origin, None, forwarded, Err(RejectionKind::Origin)),
+            (&allowed, proxy, forwarded, Ok(())),
+            (&allowed, None, forwarded, Err(RejectionKind::HostNotAllowed)),
+            (&predicate, proxy, forwarded, Ok(())),
+            (&predicate, None, forwarded, Err(RejectionKind::Origin)),
+            (&OriginPolicy::same_host(), proxy, forwarded, Err(RejectionKind::Origin)),
         ] {
             let mut request = parts(&format!("GET / HTTP/1.1\nHost: inner:8080\nOrigin: https://a.example\n{lines}"));
             if let Some(address) = peer {
@@ -335,7 +337,8 @@ mod tests {
         let by = OriginPolicy::same_host()
             .trusted_proxies_by(ForwardedHeader::XForwarded, |extensions| extensions.get::<u8>() == Some(&1));
         for (mark, accepted) in [(1_u8, Ok(())), (2, Err(RejectionKind::Origin))] {
-            let mut request = parts(&format!("GET / HTTP/1.1\nHost: inner:8080\nOrigin: https://a.example\n{said}"));
+            let mut request =
+                parts(&format!("GET / HTTP/1.1\nHost: inner:8080\nOrigin: https://a.example\n{forwarded}"));
             request.extensions.insert(mark);
             assert_eq!(check(&by, &request), accepted);
         }
@@ -366,7 +369,7 @@ mod tests {
         fn any_value_is_read(value in "[ -~]{0,40}") {
             let mut request = parts("GET / HTTP/1.1\nHost: inner");
             request.headers.insert(FORWARDED, value.parse().unwrap());
-            TrustedProxies::predicate(ForwardedHeader::Forwarded, |_| true).ask(Head::from(&request));
+            TrustedProxies::predicate(ForwardedHeader::Forwarded, |_| true).forwarded(Head::from(&request));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which pages may open a WebSocket: the policy, and the origins and hosts it compares.
+//! Which pages may open a WebSocket: the policy, and the origins and hosts that it compares.
 
 mod allowed_hosts;
 mod forwarded;

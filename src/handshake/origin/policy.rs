@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{Extensions, HeaderValue};
 
 use super::allowed_hosts::{AllowedHosts, write_list};
-use super::forwarded::{ForwardedHeader, Said, TrustedProxies};
+use super::forwarded::{Forwarded, ForwardedHeader, TrustedProxies};
 use super::request::OriginRequest;
 use super::serialised::{Origin, OriginPattern};
 use crate::error::Error;
@@ -249,7 +249,7 @@ impl OriginPolicy {
 
     /// The host that the request counts as sent to, not checked further: what a trusted proxy says, else the request's own.
     pub(crate) fn host<'a>(&self, head: Head<'a>) -> Option<&'a str> {
-        self.said(head).host.or(head.host())
+        self.forwarded(head).host.or(head.host())
     }
 
     /// Whether a page is refused for the request's host alone, as where a proxy does not pass `Host` on.
@@ -260,9 +260,9 @@ impl OriginPolicy {
         if is_cross_site(&fields) || !origin.is_http() {
             return false;
         }
-        let said = self.said(head);
-        let Ok(host) = request_host(head, said) else { return false };
-        let is_refused = |allowed: &&AllowedHosts| !allowed.contains(&host, said.scheme.or(head.scheme()));
+        let forwarded = self.forwarded(head);
+        let Ok(host) = request_host(head, forwarded) else { return false };
+        let is_refused = |allowed: &&AllowedHosts| !allowed.contains(&host, forwarded.scheme.or(head.scheme()));
         if let Some(allowed) = self.allowed_hosts.as_ref().filter(is_refused) {
             let (scheme, page) = origin.parts();
             return allowed.contains(page, Some(scheme));
@@ -281,24 +281,24 @@ impl OriginPolicy {
     }
 
     pub(in crate::handshake) fn check(&self, head: Head<'_>, fields: &Fields<'_>) -> Result<(), Rejection> {
-        let said = self.said(head);
+        let forwarded = self.forwarded(head);
         if let Some(allowed) = &self.allowed_hosts {
-            let host = request_host(head, said)?;
-            if !allowed.contains(&host, said.scheme.or(head.scheme())) {
+            let host = request_host(head, forwarded)?;
+            if !allowed.contains(&host, forwarded.scheme.or(head.scheme())) {
                 return Err(Rejection::new(RejectionKind::HostNotAllowed));
             }
         }
         match fields.origin.single() {
             Ok(None) => self.check_without_origin(fields),
             _ if matches!(self.policy, Policy::Any) => Ok(()),
-            Ok(Some(origin)) => self.check_origin(origin, head, said),
+            Ok(Some(origin)) => self.check_origin(origin, head, forwarded),
             Err(Repeated) => Err(refuse("Origin must not be repeated")),
         }
     }
 
     /// What a trusted proxy says of the request.
-    fn said<'a>(&self, head: Head<'a>) -> Said<'a> {
-        self.trusted_proxies.as_ref().map_or_else(Said::default, |proxies| proxies.ask(head))
+    fn forwarded<'a>(&self, head: Head<'a>) -> Forwarded<'a> {
+        self.trusted_proxies.as_ref().map_or_else(Forwarded::default, |proxies| proxies.forwarded(head))
     }
 
     fn check_without_origin(&self, fields: &Fields<'_>) -> Result<(), Rejection> {
@@ -311,7 +311,7 @@ impl OriginPolicy {
         Ok(())
     }
 
-    fn check_origin(&self, origin: &HeaderValue, head: Head<'_>, said: Said<'_>) -> Result<(), Rejection> {
+    fn check_origin(&self, origin: &HeaderValue, head: Head<'_>, forwarded: Forwarded<'_>) -> Result<(), Rejection> {
         let text = origin.to_str().map_err(|_| refuse("Origin must be ASCII"))?;
         let origin = || Origin::parse(text).ok_or_else(|| Rejection::new(RejectionKind::Origin));
         let accepted = match &self.policy {
@@ -320,9 +320,13 @@ impl OriginPolicy {
                 let origin = origin()?;
                 list.iter().any(|listed| listed.matches(&origin))
             }
-            Policy::Predicate(predicate) => predicate(&OriginRequest { origin: text, forwarded_host: said.host, head }),
-            Policy::SameHost => origin()?.is_same_host(&request_host(head, said)?),
-            Policy::SameOrigin => origin()?.is_same_origin(&request_host(head, said)?, said.scheme.or(head.scheme())),
+            Policy::Predicate(predicate) => {
+                predicate(&OriginRequest { origin: text, forwarded_host: forwarded.host, head })
+            }
+            Policy::SameHost => origin()?.is_same_host(&request_host(head, forwarded)?),
+            Policy::SameOrigin => {
+                origin()?.is_same_origin(&request_host(head, forwarded)?, forwarded.scheme.or(head.scheme()))
+            }
         };
         if accepted { Ok(()) } else { Err(Rejection::new(RejectionKind::Origin)) }
     }
@@ -372,8 +376,8 @@ impl fmt::Debug for Policy {
 }
 
 /// The host that the client asked for, as far as it is known.
-fn request_host<'a>(head: Head<'a>, said: Said<'a>) -> Result<Authority<'a>, Rejection> {
-    said.host.or(head.host()).and_then(Authority::of_url).ok_or_else(|| Rejection::new(RejectionKind::InvalidHost))
+fn request_host<'a>(head: Head<'a>, forwarded: Forwarded<'a>) -> Result<Authority<'a>, Rejection> {
+    forwarded.host.or(head.host()).and_then(Authority::of_url).ok_or_else(|| Rejection::new(RejectionKind::InvalidHost))
 }
 
 fn refuse(reason: &'static str) -> Rejection {

@@ -1,4 +1,4 @@
-//! What a predicate on origins sees of a request.
+//! The argument of an origin predicate.
 
 use http::{Extensions, HeaderMap, Uri};
 
@@ -13,7 +13,7 @@ use crate::handshake::head::Head;
 /// #[derive(Clone)]
 /// struct Tenant { origin: String }
 ///
-/// // An outer layer has put the tenant of this host into the request.
+/// // An outer layer has put the tenant of this host into the request's extensions.
 /// fn of_tenant(request: &OriginRequest<'_>) -> bool {
 ///     request.extensions().get::<Tenant>().is_some_and(|tenant| tenant.origin == request.origin())
 /// }
@@ -23,13 +23,13 @@ use crate::handshake::head::Head;
 #[derive(Clone, Copy, Debug)]
 pub struct OriginRequest<'a> {
     pub(super) origin: &'a str,
-    /// What a trusted proxy says.
+    /// The host that a trusted proxy has forwarded.
     pub(super) forwarded_host: Option<&'a str>,
     pub(super) head: Head<'a>,
 }
 
 impl<'a> OriginRequest<'a> {
-    /// The `Origin` header as it was sent: visible ASCII, not checked further.
+    /// The `Origin` header as it was sent: visible ASCII, not validated.
     #[must_use]
     pub fn origin(&self) -> &'a str {
         self.origin

@@ -1,4 +1,4 @@
-//! Origins as browsers write them (RFC 6454 §6), and patterns of them.
+//! Origins as browsers serialise them (RFC 6454 §6), and patterns of origins.
 
 use std::fmt;
 
@@ -12,21 +12,19 @@ pub(crate) struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// Reads one serialised origin. `null` is none, and neither is a value with a path, user information or a second
-    /// origin.
+    /// Parses one serialised origin. Returns `None` for `null`, and for a value with a path, user information or a second origin.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let (scheme, authority) = split_scheme(text)?;
         Some(Self { scheme, authority: Authority::parse(authority)? })
     }
 
-    /// Whether a page with this origin came over HTTP, and from the host that `request` names, or from a loopback host
-    /// to a loopback host.
+    /// Whether this is an `http` or `https` origin on the host of the request, or on a loopback host if that of the request is one.
     pub(crate) fn is_same_host(&self, request: &Authority<'_>) -> bool {
         let (page, request) = (&self.authority.host, &request.host);
         self.is_http() && (page.is(request) || page.is_loopback() && request.is_loopback())
     }
 
-    /// Whether this is the origin that the request was sent to. An unknown scheme counts as the page's own.
+    /// Whether this is the origin of the request itself. If the request's scheme is unknown, that of the page is used.
     pub(crate) fn is_same_origin(&self, request: &Authority<'_>, scheme: Option<&str>) -> bool {
         let scheme = scheme.unwrap_or(self.scheme);
         self.is_http()
@@ -49,7 +47,7 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// One origin, or those of all subdomains.
+/// One origin, or the origins of all subdomains.
 #[derive(Clone, Debug)]
 pub(crate) struct OriginPattern {
     scheme: Box<str>,
