@@ -92,7 +92,7 @@
 //! let upgrader = Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>();
 //! ```
 //!
-//! `ConnectInfo` is there where the router is served by `into_make_service_with_connect_info::<SocketAddr>()`.
+//! `ConnectInfo` is in the extensions if the router is served with `into_make_service_with_connect_info::<SocketAddr>()`.
 //!
 //! # Coming from `axum::extract::ws`
 //!
@@ -118,9 +118,9 @@ use crate::upgrade::{Admission, PendingTransport, Upgrader, WebSocketConfig, log
 
 /// Extracts a WebSocket handshake that was checked; [`on_upgrade`](Self::on_upgrade) answers it.
 ///
-/// `T` is where the settings come from: by default the request's extensions, with any other type the router's state; see
-/// the [module](self). If both have an [`Upgrader`], that of the request is used. What it does not set comes from the
-/// other, as with a [`WebSocketLayer`](crate::WebSocketLayer).
+/// `T` says where the settings come from: by default the request's extensions, with any other type the router's state; see
+/// the [module](self). If both have an [`Upgrader`], that of the request is used. Settings that it does not have come from
+/// the other, as with a [`WebSocketLayer`](crate::WebSocketLayer).
 ///
 /// `Upgrader::new().span_from::<ConnectInfo<SocketAddr>, OriginalUri>()` makes axum's types the `peer` and the `path` of a
 /// connection's tracing span: see [`Upgrader::span_from`].
@@ -169,7 +169,7 @@ impl<T> WebSocketUpgrade<T> {
         response.map(|()| Body::empty())
     }
 
-    /// Chooses from these subprotocols for this connection, the preferred one first, instead of those of the settings.
+    /// The subprotocols for this connection, the preferred one first, instead of those of the settings.
     ///
     /// # Panics
     ///
@@ -215,7 +215,7 @@ impl<T> WebSocketUpgrade<T> {
         self.upgrader.get_config()
     }
 
-    /// The subprotocol that is agreed on (RFC 6455 §1.9).
+    /// The subprotocol that was chosen (RFC 6455 §1.9).
     #[doc(alias = "selected_protocol")]
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
@@ -304,7 +304,7 @@ impl<T> fmt::Debug for WebSocketUpgrade<T> {
     }
 }
 
-/// A refused handshake, with the response that says so.
+/// A refused handshake, with its response.
 #[doc(alias = "WebSocketUpgradeRejection")]
 #[derive(Debug)]
 pub struct WebSocketRejection(Box<(Rejection, http::Response<Bytes>)>);
@@ -331,7 +331,7 @@ impl fmt::Display for WebSocketRejection {
 
 impl std::error::Error for WebSocketRejection {}
 
-/// The settings where the application has none.
+/// The settings if the application has set none.
 fn defaults() -> &'static Upgrader {
     static DEFAULTS: OnceLock<Upgrader> = OnceLock::new();
     DEFAULTS.get_or_init(Upgrader::new)

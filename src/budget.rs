@@ -58,14 +58,14 @@ impl Budget {
         self.0.limit
     }
 
-    /// Nothing charged yet; grows with [`Charge::raise`].
+    /// A charge of zero bytes, which [`Charge::raise`] increases.
     pub(crate) fn charge(&self) -> Charge {
         Charge { budget: self.clone(), bytes: 0 }
     }
 }
 
 impl Counter {
-    /// So many bytes more are in use, or less.
+    /// Reports a change of the bytes in use to the metrics.
     #[inline]
     fn changed(&self, bytes: isize) {
         if self.is_process {
@@ -80,7 +80,7 @@ impl fmt::Debug for Budget {
     }
 }
 
-/// Bytes taken from a budget, given back on drop.
+/// Bytes that are charged to a budget, and given back on drop.
 #[derive(Debug)]
 pub(crate) struct Charge {
     budget: Budget,
@@ -105,11 +105,11 @@ impl Charge {
         taken.is_ok()
     }
 
-    /// Charges `bytes` in all, more or less than now. `false`: that is more than the budget has, and it is charged all the
-    /// same, as these bytes are in memory already.
+    /// Charges `bytes` in all, more or less than now. As these bytes are in memory already, the budget may exceed its limit:
+    /// returns `false` then.
     #[inline]
     pub(crate) fn raise_or_exceed(&mut self, bytes: usize) -> bool {
-        // Most often nothing, and nothing before.
+        // Usually zero, as before.
         bytes == self.bytes || self.change(bytes)
     }
 
@@ -133,7 +133,7 @@ impl Charge {
         }
     }
 
-    // Apart: most charges of connections are zero when they are lowered.
+    // Not inlined: most charges of connections are zero when they are lowered.
     #[inline(never)]
     fn give_back(&mut self, less: usize) {
         self.budget.0.used.fetch_sub(less, Ordering::Relaxed);
@@ -141,7 +141,7 @@ impl Charge {
         self.bytes -= less;
     }
 
-    /// What is charged now.
+    /// The number of bytes that are charged now.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -73,7 +73,7 @@ impl CloseCode {
     #[doc(alias = "AGAIN")]
     #[doc(alias = "CloseTryAgainLater")]
     pub const TRY_AGAIN_LATER: Self = Self(1013);
-    /// 1014: a gateway got an invalid answer from the server behind it.
+    /// 1014: a gateway got an invalid response from its upstream server.
     pub const BAD_GATEWAY: Self = Self(1014);
     /// 1015: the TLS handshake failed. Never sent.
     #[doc(alias = "CloseTLSHandshake")]
@@ -151,7 +151,7 @@ impl fmt::Display for CloseCode {
 pub struct CloseFrame {
     code: CloseCode,
     reason: String,
-    /// It came from a peer, and no handler has chosen to send it.
+    /// It was received from a peer, and was not converted into an [`Error`] by a handler.
     is_received: bool,
 }
 
@@ -191,7 +191,7 @@ impl CloseFrame {
         Self { code, reason, is_received: true }
     }
 
-    /// The same, to be sent.
+    /// The same frame as one that a handler has chosen to send.
     pub(crate) fn chosen(self) -> Self {
         Self { is_received: false, ..self }
     }

@@ -11,7 +11,8 @@ impl Error {
         Self::with_source(ErrorKind::Closed, EndedBy(frame))
     }
 
-    /// The close frame behind an error of the kind [`ErrorKind::Closed`]: the peer's or our own, whichever came first.
+    /// The close frame that is the cause of an error of the kind [`ErrorKind::Closed`]: the peer's or our own, whichever came
+    /// first.
     ///
     /// A handler that returns this error does not close its connection with this frame, as the error may come from another
     /// connection. To close with the same frame, return a clone of it:

@@ -1,4 +1,4 @@
-//! Connection events on standard error, for programs without a subscriber of their own.
+//! Connection events on standard error, for programs without a `tracing` subscriber.
 
 use std::env;
 use std::future::Future;
@@ -15,7 +15,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// Prints the events of a connection where the environment asks for it and the program has no subscriber.
+/// Prints the events of a connection if the environment asks for it and the program has no subscriber.
 pub(crate) fn with_debug_output<F: Future<Output = ()>>(connection: F) -> Either<WithDispatch<F>, F> {
     match debug_subscriber() {
         Some(dispatch) => Either::Left(connection.with_subscriber(dispatch.clone())),
@@ -23,21 +23,21 @@ pub(crate) fn with_debug_output<F: Future<Output = ()>>(connection: F) -> Either
     }
 }
 
-/// Makes a span or an event with the subscriber of [`with_debug_output`], where that is in use.
-pub(crate) fn in_view<T>(say: impl FnOnce() -> T) -> T {
+/// Calls `emit`, which makes a span or an event, with the subscriber of [`with_debug_output`] if that is in use.
+pub(crate) fn in_view<T>(emit: impl FnOnce() -> T) -> T {
     match debug_subscriber() {
-        Some(dispatch) => with_default(dispatch, say),
-        None => say(),
+        Some(dispatch) => with_default(dispatch, emit),
+        None => emit(),
     }
 }
 
-/// What prints the events, where the program has no subscriber.
+/// The subscriber that prints the events, if it is turned on and the program has none.
 fn debug_subscriber() -> Option<&'static Dispatch> {
-    // `has_been_set` would be true from our own first connection on.
+    // Not `has_been_set`: that is true after our own first use of a subscriber.
     dispatch().filter(|_| get_default(|current| current.is::<NoSubscriber>()))
 }
 
-/// What prints the events, if `WEBSOCKET_DEBUG` is turned on, or `DEBUG`, where that is not set, means this crate.
+/// The subscriber that prints the events, if it is turned on by `WEBSOCKET_DEBUG`, or, if that is not set, by `DEBUG`.
 fn dispatch() -> Option<&'static Dispatch> {
     static DISPATCH: OnceLock<Option<Dispatch>> = OnceLock::new();
     DISPATCH
@@ -55,12 +55,14 @@ fn dispatch() -> Option<&'static Dispatch> {
         .as_ref()
 }
 
-/// `WEBSOCKET_DEBUG`, as in the Go package: on unless it is empty or says no.
+/// Whether the value of `WEBSOCKET_DEBUG` turns the output on, as in the Go package: any value except an empty one and those for
+/// "no".
 fn is_on(value: &str) -> bool {
     !matches!(value.trim().to_ascii_lowercase().as_str(), "" | "0" | "f" | "false" | "n" | "no" | "off")
 }
 
-/// `DEBUG`, which many programs read in their own way: it says yes and no more, or is a list that names this crate or all.
+/// Whether the value of `DEBUG`, which other programs use too, turns the output on: a value for "yes", or a list with this crate
+/// or `*`.
 fn is_meant(value: &str) -> bool {
     let value = value.trim().to_ascii_lowercase();
     let is_ours = |name: &str| matches!(name, "*" | "tower-websocket" | "tower_websocket");

@@ -1,4 +1,4 @@
-//! The one error type.
+//! The error type of the crate.
 
 use std::fmt;
 use std::io;
@@ -100,7 +100,7 @@ pub enum ErrorKind {
     /// A `get` function or a source of bytes failed; [`source`](std::error::Error::source) is its error. The connection
     /// stays usable.
     Source,
-    /// The peer did not take the data in time. A part of it may be on the wire, so the connection ends.
+    /// The peer did not accept the data in time. A part of it may have been sent, so the connection ends.
     #[doc(alias = "ErrWriteTimeout")]
     WriteTimeout,
 }

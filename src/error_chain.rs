@@ -1,4 +1,4 @@
-//! An error with all that caused it.
+//! An error with all its causes.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,8 +10,7 @@ use crate::close::CloseFrame;
 use crate::error::Error;
 use crate::log_text::{OneLine, shortened};
 
-/// The error, then each cause, also those that std's containers show through: the error within an [`io::Error`], an `Arc` or
-/// a `Box` is not among its sources.
+/// The error, then each cause. Includes the error in an [`io::Error`], an `Arc` or a `Box`, which their `source()` skips.
 pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     successors(Some(error), |&error| contained(error).or_else(|| error.source()))
 }
@@ -31,8 +30,7 @@ fn within<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Opt
     boxed.or_else(|| error.downcast_ref::<Arc<T>>().map(|error| &**error as _))
 }
 
-/// Shows an error with all its causes, in one line of bounded length whatever they say: serde's errors repeat what a peer has
-/// sent.
+/// Displays an error with all its causes, in one line of bounded length: some errors, such as serde's, contain data from the peer.
 pub(crate) struct Causes<'a>(pub(crate) &'a (dyn StdError + 'static));
 
 impl fmt::Display for Causes<'_> {
@@ -40,7 +38,7 @@ impl fmt::Display for Causes<'_> {
         let mut last = String::new();
         for (number, cause) in causes(self.0).enumerate() {
             let text = cause.to_string();
-            // Many errors say what caused them, and those that show through say it all.
+            // Many errors repeat the text of their cause, and transparent ones are equal to it.
             if number > 0 && last.ends_with(&text) {
                 continue;
             }
@@ -51,7 +49,7 @@ impl fmt::Display for Causes<'_> {
     }
 }
 
-/// How many characters of one cause are shown.
+/// The maximum number of characters of one cause.
 const LONGEST_CAUSE: usize = 1000;
 
 #[cfg(test)]

@@ -159,8 +159,8 @@
 //! # TCP settings
 //!
 //! The crate sets `TCP_NODELAY` on the TCP streams that it can access: over HTTP/1.1 without TLS, and in the client. Under TLS
-//! and over HTTP/2 the server must set it, as [`prepare_socket`] does. Connections that send no request are limited only by the server, such as with
-//! `header_read_timeout` above: see [`guide::server`].
+//! and over HTTP/2 the server must set it, as [`prepare_socket`] does. Only the server can limit connections that send no
+//! request, for instance with `header_read_timeout` above: see [`guide::server`].
 //!
 //! # Guides
 //!
@@ -194,7 +194,8 @@
 //! - The client: [`Manager::connect`](Manager#method.connect), `Connector`, and `Sessions`, which reconnects; with the
 //!   feature `client`.
 //! - Tests without a socket: [`testing`].
-//! - Without the layer: the extractor of the feature `axum`, [`Upgrader::upgrade`], and [`Manager::from_upgraded`] for other transports.
+//! - Without the layer: the extractor of the feature `axum`, [`Upgrader::upgrade`], and [`Manager::from_upgraded`] for other
+//!   transports.
 //! - A socket that a server wraps in TLS or HTTP/2: [`prepare_socket`].
 //!
 //! # Wrong settings
@@ -259,9 +260,9 @@ mod error;
 mod error_chain;
 #[cfg(fuzzing)]
 #[doc(hidden)]
-#[allow(missing_docs, clippy::must_use_candidate, reason = "for the targets in `fuzz/` alone")]
+#[allow(missing_docs, clippy::must_use_candidate, reason = "only for the targets in `fuzz/`")]
 pub mod fuzz_doors;
-// Guides have no items, and are for readers alone. Their examples and links need features.
+// Guides have no items, so they are compiled only for documentation. Their examples and links need features.
 #[cfg(all(doc, any(not(doctest), all(feature = "axum", feature = "client", feature = "deflate", feature = "json"))))]
 #[cfg_attr(
     not(all(feature = "axum", feature = "deflate", feature = "json", feature = "metrics", feature = "proxy")),
@@ -296,7 +297,7 @@ mod text;
 mod tungstenite;
 mod upgrade;
 
-// Behind `manager` and `error`, whose methods come first in the documentation of `Manager` and `Error`.
+// Declared after `manager` and `error`, so that their methods come first in the documentation of `Manager` and `Error`.
 mod client;
 mod close_error;
 

@@ -1,4 +1,4 @@
-//! What one connection may cost.
+//! The limits of one connection.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::budget::Budget;
 pub(crate) use crate::longest::LONGEST;
 use crate::rate_limit::RateLimit;
 
-/// Bounds on the memory and the time that one connection can take.
+/// Limits on the memory and the time of one connection.
 ///
 /// | limit | default | what happens beyond it |
 /// | --- | --- | --- |
@@ -134,7 +134,7 @@ impl Limits {
     /// A slow peer, which has accepted data since writing was first blocked, has at least 5 s until it must accept more.
     /// Over TCP on Linux, where the kernel reports what the peer has acknowledged, it has the time that 384 KiB take at its
     /// measured rate, up to 29 s, because kernels open a closed window again in steps of that size. So a peer that vanishes
-    /// behind a slow or busy link is found within 29 s.
+    /// on a slow or busy link is detected within 29 s.
     ///
     /// Over HTTP/2 a peer counts as accepting data when it opens its window again, which most do when half of it is free.
     ///
@@ -161,11 +161,13 @@ impl Limits {
     /// Data that the operating system has accepted has not yet reached the peer: megabytes may be in the buffers of the
     /// kernel, of TLS and HTTP/2 and of proxies, and a ping or a close frame is sent after them. So the keepalive's timeout
     /// and [`close_timeout`](Self::close_timeout) are longer by the time that the bytes written since the peer's last frame
-    /// take at this rate, up to 29 s in all. Less than 64 KiB count until the peer's next frame: one that sends something while it
-    /// is still getting through them has the keepalive's timeout from then on. With 64 KiB or more a frame does not show that the
-    /// peer has got through them, and they count until a later ping is answered, or for 29 s. While the transport accepts no data,
-    /// [`write_timeout`](Self::write_timeout) applies instead; once it accepts data again, what was written before that counts
-    /// as 5 s at most.
+    /// need at this rate, up to 29 s in all.
+    ///
+    /// - Less than 64 KiB count until the next frame of the peer: from then on the keepalive's timeout is as usual.
+    /// - 64 KiB or more count until a ping that was sent after them is answered, or for 29 s. Any other frame does not show
+    ///   that the peer has received them.
+    /// - While the transport accepts no data, [`write_timeout`](Self::write_timeout) applies instead. Once it accepts data
+    ///   again, what was written before counts as 5 s at most.
     ///
     /// # Panics
     ///
@@ -177,7 +179,8 @@ impl Limits {
         self
     }
 
-    /// How long the server may take to hand over the upgraded transport, and a client to connect. 10 s by default.
+    /// On a server, how long the HTTP server may need to send the response and hand over the upgraded transport. On a client,
+    /// how long connecting may take. 10 s by default.
     ///
     /// # Panics
     ///
@@ -213,8 +216,8 @@ impl Limits {
     /// The budget that memory for messages is charged to. 1 GiB shared by the whole process by default, which is
     /// [`Budget::process`]. [`Budget`] says what is charged.
     ///
-    /// An incoming message that it has no room for closes its connection with 1013. Outgoing messages are counted, and
-    /// limited by [`max_write_buffer_size`](Self::max_write_buffer_size).
+    /// If it has no memory left for an incoming message, that connection is closed with 1013. Outgoing messages are charged
+    /// too, but limited only by [`max_write_buffer_size`](Self::max_write_buffer_size).
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self

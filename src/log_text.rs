@@ -1,9 +1,9 @@
-//! What others have said, as the log shows it: in one line, and of bounded length.
+//! Text from peers for the log: in one line, and of bounded length.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// The first `max` characters of a text, and dots where that is not all of it.
+/// The first `max` characters of a text, followed by dots if that is not the whole text.
 pub(crate) fn shortened(text: &str, max: usize) -> Cow<'_, str> {
     if text.len() <= max {
         return text.into();
@@ -17,7 +17,7 @@ pub(crate) fn shortened(text: &str, max: usize) -> Cow<'_, str> {
 /// How many characters of a value that a client has sent are logged.
 pub(crate) const LONGEST_VALUE: usize = 200;
 
-/// Shows text without its control characters, so that what a peer says cannot look like lines of the log.
+/// Displays text with escaped control characters, so that text from a peer cannot look like another log line.
 pub(crate) struct OneLine<T>(pub(crate) T);
 
 impl<T: fmt::Display> fmt::Display for OneLine<T> {
@@ -29,7 +29,7 @@ impl<T: fmt::Display> fmt::Display for OneLine<T> {
     }
 }
 
-/// Whether the character ends a line, or changes how those behind it are shown.
+/// Whether the character ends a line, or changes how later characters are displayed.
 fn is_break(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -1,4 +1,4 @@
-//! What travels over a WebSocket: text and binary messages.
+//! Text and binary messages.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -29,15 +29,15 @@ pub enum Message {
 }
 
 impl Message {
-    /// A text message. Of owned values nothing is copied but the shortest texts, of borrowed ones everything, once.
+    /// A text message. Borrowed values are copied once. Owned values are not copied, except the shortest texts.
     pub fn text(text: impl Into<Text>) -> Self {
         Self::Text(text.into())
     }
 
-    /// A binary message of anything that [becomes a message](#trait-implementations), such as `&[u8]`, `Vec<u8>` or `Bytes`: of
-    /// text it is the bytes.
+    /// A binary message from anything that [converts into a message](#trait-implementations), such as `&[u8]`, `Vec<u8>` or
+    /// `Bytes`. Text becomes its UTF-8 bytes.
     ///
-    /// Of owned bytes nothing is copied, of borrowed ones everything, once. [`Bytes::from_static`] spares a literal that.
+    /// Borrowed values are copied once, owned ones are not. For a literal, [`Bytes::from_static`] avoids the copy.
     ///
     /// ```
     /// use tower_websocket::Message;

@@ -1,11 +1,11 @@
-//! Connection events go where the program's own subscriber takes them: the feature `debug` is off.
+//! Replaces `debug` if the feature `debug` is off: events go to the program's subscriber only.
 
-/// With the feature, it prints the events of a connection where the environment asks for it.
+/// With the feature, prints the events of a connection if the environment asks for it.
 pub(crate) fn with_debug_output<F: Future<Output = ()>>(connection: F) -> F {
     connection
 }
 
-/// With the feature, it calls `say` where [`with_debug_output`] prints the events.
-pub(crate) fn in_view<T>(say: impl FnOnce() -> T) -> T {
-    say()
+/// With the feature, calls `emit` with the subscriber of [`with_debug_output`].
+pub(crate) fn in_view<T>(emit: impl FnOnce() -> T) -> T {
+    emit()
 }

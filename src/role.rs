@@ -1,6 +1,6 @@
-//! Which end of a connection we are.
+//! The role of an endpoint: client or server.
 
-/// Client or server. It decides which side masks its frames (RFC 6455 §5.1) and which ends the transport first (§7.1.1).
+/// Client or server. Clients mask their frames (RFC 6455 §5.1), and servers end the transport first (§7.1.1).
 #[doc(alias = "accept_unmasked_frames")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {

@@ -1,4 +1,4 @@
-//! The end of all connections at once.
+//! Graceful shutdown: closes all connections.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -47,12 +47,12 @@ struct Inner {
 struct State {
     closing: Option<CloseFrame>,
     jitter: Duration,
-    /// How many connections are closed at once, and how long after the last ones.
+    /// The size of a batch, and the time between two batches.
     batch: Option<(usize, Duration)>,
     /// The deadline has passed.
     overdue: bool,
-    next: u64,
-    /// Those that wait for their transport have nothing to close yet.
+    next_number: u64,
+    /// `None` while a connection waits for its transport.
     connections: HashMap<u64, Option<Weak<Connection>>>,
 }
 
@@ -63,8 +63,8 @@ impl Shutdown {
         Self::default()
     }
 
-    /// Sends the close frames at random times within this time, so that not all clients come back at the same moment. Zero
-    /// by default. It takes at most half of the deadline.
+    /// Sends the close frames at random moments within this time, so that not all clients reconnect at the same moment. Zero
+    /// by default. It is limited to half of the deadline.
     ///
     /// With [`batch`](Self::batch), each batch is spread over this time. It applies to all clones.
     #[must_use]
@@ -79,10 +79,10 @@ impl Shutdown {
         self.lock().jitter
     }
 
-    /// Closes `size` connections at a time, and the next batch after `every`, so that the other servers get the clients
-    /// batch by batch. All at once by default.
+    /// Closes `size` connections at a time, and the next batch after `every`, so that clients reconnect to other servers
+    /// batch by batch. By default, all connections are closed at once.
     ///
-    /// It takes at most half of the deadline: if there are too many batches for that, the time between them is shorter. It
+    /// All batches together are limited to half of the deadline: if there are too many, the time between them is shorter. It
     /// applies to all clones.
     ///
     /// ```
@@ -101,7 +101,7 @@ impl Shutdown {
     #[track_caller]
     pub fn batch(self, size: usize, every: Duration) -> Self {
         assert!(size > 0, "a batch of no connections would never end");
-        assert!(!every.is_zero(), "batches without time between them are none");
+        assert!(!every.is_zero(), "the time between two batches must not be zero");
         self.lock().batch = Some((size, every));
         self
     }
@@ -164,8 +164,8 @@ impl Shutdown {
         for connection in left.iter().flatten().filter_map(Weak::upgrade) {
             connection.abort();
         }
-        // Those without a transport yet are aborted when they get it.
-        // One whose handler blocks its thread cannot be dropped: it is not waited for.
+        // Connections that still wait for a transport are aborted when they get it. A connection whose handler blocks its thread
+        // cannot be dropped, so the wait is limited.
         let dropped = self.wait_until(|state| state.connections.values().all(Option::is_none));
         let _ = timeout(DROP_TIME, dropped).await;
         left.len()
@@ -187,8 +187,8 @@ impl Shutdown {
         if state.closing.is_some() {
             return None;
         }
-        let number = state.next;
-        state.next += 1;
+        let number = state.next_number;
+        state.next_number += 1;
         state.connections.insert(number, None);
         Some(Ticket { shutdown: self.clone(), number })
     }
@@ -210,14 +210,14 @@ impl fmt::Debug for Shutdown {
     }
 }
 
-/// The connections that are still to be told. Dropped, it tells them all.
+/// The connections that are not closed yet. Dropping this closes them all at once.
 struct PendingCloses {
     connections: Vec<Weak<Connection>>,
     frame: CloseFrame,
 }
 
 impl PendingCloses {
-    /// Closes one of them at each of these moments, which are in order.
+    /// Closes one connection at each of these moments, which are sorted. Never returns.
     async fn close_at(mut self, moments: Vec<Duration>) -> Infallible {
         let start = Instant::now();
         for moment in moments {
@@ -244,13 +244,12 @@ impl Drop for PendingCloses {
     }
 }
 
-/// When each of so many connections is closed, in order: batch by batch, each batch spread over the jitter, and all within
-/// `most`.
-fn moments(connections: usize, batch: Option<(usize, Duration)>, jitter: Duration, most: Duration) -> Vec<Duration> {
+/// The sorted moments at which connections are closed: batch by batch, each batch spread over the jitter, and all within `limit`.
+fn moments(connections: usize, batch: Option<(usize, Duration)>, jitter: Duration, limit: Duration) -> Vec<Duration> {
     let (size, every) = batch.unwrap_or((usize::MAX, Duration::ZERO));
     let last_batch = every.as_secs_f64() * (connections.saturating_sub(1) / size) as f64;
     let all = last_batch + jitter.as_secs_f64();
-    let scale = if all > most.as_secs_f64() { most.as_secs_f64() / all } else { 1.0 };
+    let scale = if all > limit.as_secs_f64() { limit.as_secs_f64() / all } else { 1.0 };
     let moment = |number: usize| {
         let batch = every.as_secs_f64() * (number / size) as f64;
         let spread = if jitter.is_zero() { 0.0 } else { jitter.as_secs_f64() * rand::random::<f64>() };
@@ -269,7 +268,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// The connection is open, and can be closed from now on.
+    /// Called when the connection has its transport, so that it can be closed. Closes or aborts it if a shutdown is in progress.
     pub(crate) fn attach(&self, connection: &Arc<Connection>) {
         let mut state = self.shutdown.lock();
         state.connections.insert(self.number, Some(Arc::downgrade(connection)));
@@ -291,7 +290,7 @@ impl Drop for Ticket {
     }
 }
 
-/// How long dropping takes where no handler blocks its thread.
+/// How long to wait until connections are dropped. It is only exceeded if a handler blocks its thread.
 const DROP_TIME: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! Memory of tables that were large once.
+//! Freeing the memory of tables that have become small.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Gives back what a table does not need any more. To be called after a removal: it takes constant time on average.
+/// Frees memory that a table no longer needs. Call it after a removal: it takes constant time on average.
 pub(crate) fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
     if table.capacity() > SPARE && table.len() < table.capacity() / 8 {
         table.shrink_to_fit();
     }
 }
 
-/// Room for so many entries stays.
+/// Capacity for this many entries is kept.
 const SPARE: usize = 1024;
 
 #[cfg(test)]

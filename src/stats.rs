@@ -1,14 +1,14 @@
-//! What a connection has carried.
+//! The counters of a connection.
 
-/// What waits at the moment, in bytes.
+/// The current sizes of a connection's queues.
 #[derive(Clone, Copy, Debug, Default)]
-#[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "the metrics alone read them"))]
+#[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only the metrics read them"))]
 pub(crate) struct QueueSizes {
-    /// To be received by the handler.
+    /// Bytes of messages that no handle has received yet.
     pub(crate) unread: u64,
-    /// To be written.
+    /// Bytes that are not yet written.
     pub(crate) unwritten: u64,
-    /// How many publications are not yet among those, as the connection is slow.
+    /// The number of publications that wait in feeds, because the connection is slow.
     pub(crate) publications: usize,
 }
 

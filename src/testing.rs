@@ -1,4 +1,4 @@
-//! Tests without a socket: handlers and whole tower stacks in memory, under tokio's paused clock if you like.
+//! Tests without a socket: handlers and whole tower stacks in memory, which also work with tokio's paused clock.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -156,7 +156,7 @@ impl<S> TestClient<S> {
     }
 }
 
-/// Says where the request goes, as its version of HTTP does: in `Host`, or in the URI.
+/// Sets the host of the request, as its version of HTTP requires: in `Host`, or in the URI.
 fn name_host<B>(request: &mut Request<B>) {
     let header = request.headers().get(HOST).cloned();
     let named = request.uri().authority().and_then(|named| HeaderValue::from_str(named.as_str()).ok());
@@ -173,10 +173,10 @@ fn name_host<B>(request: &mut Request<B>) {
     }
 }
 
-/// What a browser does: no keepalive of its own.
+/// The settings of a browser: no keepalive.
 fn browser() -> WebSocketConfig {
     WebSocketConfig::new().keepalive(Keepalive::disabled())
 }
 
-/// What fits between the two ends before the writer waits.
+/// How many bytes the transport buffers in each direction.
 const BUFFER: usize = 64 * 1024;

@@ -1,12 +1,12 @@
-//! How long a client waits before it connects again. The time is passed in.
+//! How long a client waits before it reconnects. Sans-I/O: the time is passed in.
 
 use std::time::Duration;
 
 /// The delays of [`Sessions`](super::Sessions) before they reconnect.
 ///
 /// The delay before each attempt is chosen at random between zero and a limit that doubles with each failure ("full
-/// jitter"), so that the clients of a server that stopped do not all come back at the same moment. Delays that the server
-/// asks for come on top: see [`Sessions`](super::Sessions).
+/// jitter"), so that not all clients of a server that was restarted reconnect at the same moment. Delays that the server
+/// requests are added: see [`Sessions`](super::Sessions).
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,14 +62,14 @@ impl Backoff {
         self
     }
 
-    /// After a session of this length, earlier failures are forgotten. 30 s by default. With zero, after every session.
+    /// A session of this length resets the number of failures. 30 s by default. With zero, every session does.
     pub fn healthy_after(mut self, time: Duration) -> Self {
         self.healthy_after = time;
         self
     }
 
     /// The shortest and the longest delay after the close codes 1012 (service restart) and 1013 (try again later). 5 to 30
-    /// s by default, as the registration of 1012 says.
+    /// s by default, as the IANA registration of 1012 recommends.
     ///
     /// # Panics
     ///
@@ -126,13 +126,13 @@ impl Backoff {
     }
 }
 
-/// What the server asks for, before it is asked again.
+/// The delay that the server has requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
     None,
-    /// 1012 and 1013.
+    /// By the close codes 1012 and 1013.
     Restart,
-    /// `Retry-After`.
+    /// By `Retry-After`.
     After(Duration),
 }
 
@@ -141,7 +141,7 @@ pub(super) enum Hint {
 pub(super) struct Failures(u32);
 
 impl Failures {
-    /// A session has ended that lasted so long.
+    /// Called when a session has ended, which has lasted for this time.
     pub(super) fn session_ended(&mut self, lasted: Duration, backoff: &Backoff) {
         if lasted >= backoff.healthy_after {
             self.0 = 0;
@@ -154,12 +154,12 @@ impl Failures {
         self.0 = self.0.saturating_add(1);
     }
 
-    /// Whether there were too many.
+    /// Whether the limit is reached.
     pub(super) fn are_too_many(&self, backoff: &Backoff) -> bool {
         backoff.max_failures.is_some_and(|max| self.0 >= max)
     }
 
-    /// How long to wait. `random` is at least 0 and below 1.
+    /// The delay before the next attempt. `random` is in `0.0..1.0`.
     pub(super) fn delay(&self, hint: Hint, backoff: &Backoff, random: f64) -> Duration {
         let doubled = 2_u32.saturating_pow(self.0.saturating_sub(1));
         let jitter = backoff.initial.saturating_mul(doubled).min(backoff.max).mul_f64(random);
@@ -174,7 +174,7 @@ impl Failures {
     }
 }
 
-/// A server that asks for more is asked again after this.
+/// The longest delay that a server can request.
 const LONGEST_HINT: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Opening connections to servers: over HTTP/2 where that is wanted and possible, else over HTTP/1.1.
+//! Opening connections to servers: over HTTP/2 if that was set and the server supports it, otherwise over HTTP/1.1.
 
 use std::error::Error as _;
 
@@ -103,7 +103,7 @@ impl Connector {
         let dial = || self.transport(target);
         let why = match self.attempt(dial().await?, target, self.http2).await? {
             Ok(answered) => return Ok(answered),
-            // A caller that sets HTTP/2 for ws:// knows that the server speaks it, and perhaps nothing else.
+            // A user who sets HTTP/2 for ws:// knows that the server supports it, perhaps only that: do not fall back.
             Err(Declined::NoExtendedConnect) if !target.is_secure() => {
                 return Err(declined(Declined::NoExtendedConnect));
             }
@@ -112,13 +112,13 @@ impl Connector {
         tracing::debug!(?why, "no WebSockets over HTTP/2 here: connecting over HTTP/1.1");
         match self.attempt(dial().await?, target, false).await {
             Ok(answered) => answered.map_err(declined),
-            // A connection that was lost says nothing of the server, which another attempt may find.
+            // The second connection was lost: another attempt may succeed.
             Err(error) if error.is_retryable() => Err(error),
             Err(error) => Err(fallback_failed(why, &error)),
         }
     }
 
-    /// A transport to the server.
+    /// Opens a transport to the server, directly or through a proxy.
     async fn transport(&self, target: &Target) -> Result<TcpStream, Error> {
         #[cfg(feature = "proxy")]
         if let Some(proxy) = &self.proxy
@@ -129,7 +129,7 @@ impl Connector {
         dial(target.host(), target.port()).await.map_err(no_transport)
     }
 
-    /// One handshake over one transport.
+    /// Does one handshake over a transport, with TLS if the URL requires it.
     async fn attempt<Io>(&self, io: Io, target: &Target, http2: bool) -> Result<Attempt, Error>
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -157,10 +157,10 @@ impl Connector {
     }
 }
 
-/// Takes the connection over, or learns why that is refused.
+/// Starts the connection if the server has accepted the handshake, or returns the refusal.
 async fn finish(handshake: PendingHandshake, (mut response, guard): HandshakeResponse) -> Result<Manager, Error> {
     let is_accepted = match response.version() {
-        // RFC 8441 §5. What else is a success has a body, or none, but is no tunnel.
+        // RFC 8441 §5. Another 2xx does not open a tunnel.
         Version::HTTP_2 => response.status() == StatusCode::OK,
         _ => response.status() == StatusCode::SWITCHING_PROTOCOLS,
     };
@@ -172,14 +172,14 @@ async fn finish(handshake: PendingHandshake, (mut response, guard): HandshakeRes
     handshake.finish(&response, ClientTransport::new(upgraded, guard))
 }
 
-/// An answer, or why there is none to be had over HTTP/2.
+/// A response, or why there is none over HTTP/2.
 type Attempt = Result<(PendingHandshake, HandshakeResponse), Declined>;
 
 fn declined(why: Declined) -> Error {
     Error::with_source(ErrorKind::Handshake, reason(why))
 }
 
-/// Neither HTTP/2 nor the attempt over HTTP/1.1 after it has led anywhere.
+/// The error if the handshake has failed over HTTP/2, and then over HTTP/1.1.
 fn fallback_failed(why: Declined, fallback: &Error) -> Error {
     let cause = fallback.source().map_or_else(|| fallback.to_string(), ToString::to_string);
     Error::with_source(ErrorKind::Handshake, format!("{}; over HTTP/1.1: {cause}", reason(why)))

@@ -1,4 +1,4 @@
-//! From a name to a TCP connection.
+//! Name resolution and TCP connections.
 
 use std::io;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// Connects to the first address that answers. Each gets a head start over the next, in the order of the resolver, so
-/// that one that is silent does not take all the time (RFC 8305).
+/// Connects to the first address that answers. Attempts start one after the other, in the order of the resolver, without waiting
+/// for an address that does not answer (RFC 8305).
 pub(super) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut addresses = lookup_host((host, port)).await?;
     let mut attempts = JoinSet::new();
@@ -31,4 +31,5 @@ pub(super) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     }
 }
 
+/// The time between two attempts (RFC 8305 §5).
 const HEAD_START: Duration = Duration::from_millis(250);

@@ -1,4 +1,4 @@
-//! From a request to a connection, whatever carries them.
+//! The client's part of a handshake, without the transport of request and response.
 
 use http::header::SEC_WEBSOCKET_EXTENSIONS;
 use http::request::Parts;
@@ -11,7 +11,7 @@ use crate::manager::Manager;
 use crate::role::Role;
 use crate::upgrade::WebSocketConfig;
 
-/// A handshake whose request is on its way.
+/// A handshake whose response has not arrived yet.
 #[derive(Debug)]
 pub(crate) struct PendingHandshake {
     opening: ClientHandshake,

@@ -1,4 +1,4 @@
-//! The handshake's request and response over a transport that is there.
+//! The request and the response of a handshake over an open transport.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use super::tasks::Tasks;
 use crate::error::Error;
 use crate::layer::EmptyBody;
 
-/// A response, and what keeps the connection that it came over alive.
+/// A response, and a guard: dropping it ends the HTTP connection.
 pub(super) type HandshakeResponse = (Response<Incoming>, DropGuard);
 
-/// Why a server that speaks HTTP/2 takes no WebSocket over it.
+/// Why a server with HTTP/2 does not accept WebSockets over it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Declined {
     /// It has reset the stream, or ended the connection, with `HTTP_1_1_REQUIRED` (RFC 9113 §7).
@@ -32,7 +32,7 @@ pub(super) enum Declined {
     NoExtendedConnect,
 }
 
-/// Over HTTP/1.1.
+/// Does the handshake over HTTP/1.1.
 pub(super) async fn over_http1<Io>(io: Io, request: Request<EmptyBody>) -> Result<HandshakeResponse, Error>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -41,7 +41,8 @@ where
     let (io, failure) = Observed::new(io);
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(io)).await.map_err(|error| no_answer(error, &failure))?;
-    // First: a request that is sent while the connection ends in another thread can be left in hyper's channel unanswered.
+    // Sent before the connection's task runs: if the connection ends in another thread at the same time, the request could stay in
+    // hyper's channel without an answer.
     let response = sender.send_request(request);
     let end = run(&tasks, connection.with_upgrades());
     match response.await {
@@ -53,7 +54,7 @@ where
     }
 }
 
-/// Over HTTP/2, unless the server does not let WebSockets run over it.
+/// Does the handshake over HTTP/2. Returns `Declined` if the server does not support WebSockets over it.
 pub(super) async fn over_http2<Io>(
     io: Io,
     request: Request<EmptyBody>,
@@ -77,8 +78,8 @@ where
         Ok(connected) => connected,
         Err(error) => return no_answer(error),
     };
-    // RFC 8441 §3: extended CONNECT waits for the server's settings. hyper does not report their arrival, but from then on
-    // it knows how many streams the server allows.
+    // RFC 8441 §3: extended CONNECT must wait for the server's settings. hyper does not report their arrival, but its limit of
+    // streams changes then.
     while connection.current_max_send_streams() == SETTINGS_NOT_RECEIVED {
         tokio::select! {
             end = &mut connection => {
@@ -96,7 +97,7 @@ where
     if !connection.is_extended_connect_protocol_enabled() {
         return Ok(Err(Declined::NoExtendedConnect));
     }
-    // First, as over HTTP/1.1.
+    // Before the task, as over HTTP/1.1.
     let response = sender.send_request(request);
     let end = run(&tasks, connection);
     match response.await {
@@ -108,23 +109,23 @@ where
     }
 }
 
-/// Runs a connection to its end.
+/// Spawns the task of a connection.
 fn run(tasks: &Tasks, connection: impl Future<Output = hyper::Result<()>> + Send + 'static) -> End {
     let (sender, end) = oneshot::channel();
     tasks.execute(async move {
         if let Err(error) = connection.await {
-            // The receiver is gone once there is an answer.
+            // The receiver is dropped once there is a response.
             let _ = sender.send(error);
         }
     });
     End(end)
 }
 
-/// How a connection ends.
+/// The error with which a connection ends, if any.
 struct End(oneshot::Receiver<hyper::Error>);
 
 impl End {
-    /// Why a request failed: by itself, or with its connection, of which it then knows only that it is gone.
+    /// Why a request failed. If its own error only says that the connection has ended, this is the connection's error.
     async fn or(self, error: hyper::Error) -> hyper::Error {
         if !is_gone(&error) {
             return error;
@@ -136,12 +137,13 @@ impl End {
     }
 }
 
-/// How long a connection that is gone may take to say why.
+/// How long to wait for the error of a connection that has ended.
 const END_TIME: Duration = Duration::from_secs(1);
 /// More streams than a server can allow.
 const SETTINGS_NOT_RECEIVED: usize = usize::MAX - 1;
-/// What the server may send before we have read it, which happens while the handler does not receive.
+/// How many bytes the server may send that are not read yet, while messages are not received.
 const STREAM_WINDOW: u32 = 256 * 1024;
-/// The one stream keeps the bound. With half of this h2 pays for small frames that are not read yet, 256 bytes each,
-/// and ends the connection when it is used up: let it be enough for a window full of the smallest messages.
+/// The window of the only stream limits what the server sends. h2 charges each unread small frame with 256 bytes to half of the
+/// connection's window, and ends the connection when that is used up: so it must be enough for a stream window full of the smallest
+/// messages.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;

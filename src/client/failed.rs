@@ -1,4 +1,4 @@
-//! Why there was no answer: one failure in one wording, however far the attempt was.
+//! Errors of attempts that got no response: the same failure has the same error, whenever it happens.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,13 +9,13 @@ use h2::Reason;
 use super::observed::Failure;
 use crate::error::{Error, ErrorKind};
 
-/// Why the transport could not be opened, or did not speak TLS.
+/// The error if the transport or TLS has failed.
 pub(super) fn no_transport(error: io::Error) -> Error {
     let error = if is_end(error.kind()) { closed("server") } else { error };
     Error::with_source(ErrorKind::Connect, error)
 }
 
-/// The same for a connection to a proxy, which is named.
+/// As [`no_transport`], for a connection to a proxy, which the error then names.
 #[cfg(feature = "proxy")]
 pub(super) fn proxy_failed(error: io::Error) -> io::Error {
     if is_end(error.kind()) {
@@ -42,9 +42,9 @@ pub(super) fn is_unprocessed(error: &Error) -> bool {
     matches!(source, Some(StreamReset(Reason::REFUSED_STREAM)))
 }
 
-/// Why the request got no answer, as hyper tells it, and `failure` of the transport.
+/// Why the request got no response, from hyper's error and the failure of the transport.
 pub(super) fn no_answer(error: hyper::Error, failure: &Failure) -> Error {
-    // What cannot be parsed is an answer, if a wrong one, such as that of a server without HTTP/2.
+    // Data that cannot be parsed is an invalid response, such as that of a server without HTTP/2.
     if error.is_parse() || http2_error(&error).is_some_and(is_no_http2) {
         return Error::with_source(ErrorKind::Handshake, error);
     }
@@ -56,7 +56,7 @@ pub(super) fn no_answer(error: hyper::Error, failure: &Failure) -> Error {
             let reason = http2.reason().unwrap_or(Reason::NO_ERROR);
             Error::with_source(ErrorKind::Handshake, StreamReset(reason))
         }
-        // hyper refuses the answer.
+        // hyper refuses the response.
         Some(http2) if !http2.is_remote() && !http2.is_library() && http2.reason() == Some(Reason::INTERNAL_ERROR) => {
             Error::with_source(ErrorKind::Handshake, "the server's answer has a Content-Length, which ends the stream")
         }
@@ -66,14 +66,14 @@ pub(super) fn no_answer(error: hyper::Error, failure: &Failure) -> Error {
     }
 }
 
-/// The connection has ended, as hyper tells it without an error, and perhaps with `failure` of the transport.
+/// The error if the connection has ended, and hyper has returned no error.
 pub(super) fn closed_early(failure: &Failure) -> Error {
     no_transport(failure.take().unwrap_or_else(|| closed("server")))
 }
 
-/// The connection has ended before the server's settings, as hyper tells it without an error.
+/// The error if the connection has ended before the server's settings, and hyper has returned no error.
 ///
-/// It does so where h2 has just ended the connection for what the server sent, and this is known before the reason.
+/// That happens if h2 has ended the connection because of invalid data, and hyper sees the end before the reason.
 pub(super) fn ended_before_settings(failure: &Failure) -> Error {
     match failure.take_or_end() {
         Some(failure) => no_transport(failure),

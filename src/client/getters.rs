@@ -1,4 +1,4 @@
-//! What a client was set to.
+//! The getters of a client's settings.
 
 use http::HeaderMap;
 use http::header::SEC_WEBSOCKET_PROTOCOL;

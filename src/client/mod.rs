@@ -1,4 +1,4 @@
-//! The other side: opening connections.
+//! The client: opening connections to servers.
 
 #[cfg(feature = "client")]
 mod backoff;
@@ -32,7 +32,7 @@ mod tls;
 #[cfg(feature = "proxy")]
 mod tunnel;
 
-// Behind `connector`, whose methods come first in the documentation of `Connector`.
+// Declared after `connector`, so that its methods come first in the documentation of `Connector`.
 #[cfg(feature = "client")]
 mod connect;
 #[cfg(feature = "client")]

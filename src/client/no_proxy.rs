@@ -1,4 +1,4 @@
-//! The servers that are connected to without a proxy.
+//! The servers to which a client connects without a proxy.
 
 use std::net::IpAddr;
 
@@ -8,10 +8,10 @@ use hyper_util::client::proxy::matcher::Matcher;
 use crate::error::{Error, ErrorKind};
 use crate::handshake::{Authority, Host};
 
-/// A list of servers, checked.
+/// A validated list of servers.
 pub(super) struct NoProxy {
     list: Box<str>,
-    /// Intercepts every server but those of the list. None where that has all.
+    /// Intercepts every server that is not in the list. `None` if the list contains all (`*`).
     all_but_listed: Option<Matcher>,
 }
 
@@ -22,13 +22,13 @@ impl NoProxy {
             let reason = "is not a name, an address without brackets and port, or a network such as 10.0.0.0/8";
             return Err(Error::with_source(ErrorKind::InvalidSetting, format!("{wrong:?} {reason}")));
         }
-        // The library takes it for all names, and for no address.
+        // For the library, `*` means all names, but no addresses.
         let has_all = elements().any(|element| element == "*");
         let all_but_listed = (!has_all).then(|| Matcher::builder().all(ANY_PROXY).no(comparable_list(list)).build());
         Ok(Self { list: list.into(), all_but_listed })
     }
 
-    /// As it was given.
+    /// The list as it was set.
     pub(super) fn list(&self) -> &str {
         &self.list
     }
@@ -38,34 +38,33 @@ impl NoProxy {
     }
 }
 
-/// A list as the library compares it: case by case, and dot by dot, though neither makes another server of a name. The dot at the
-/// end says that a name is complete.
+/// Normalises a list for the library, which compares names literally: in lower case, and without a dot at the end.
 pub(super) fn comparable_list(list: &str) -> String {
     let elements: Vec<_> = list.split(',').map(|element| comparable(element.trim())).collect();
     elements.join(",")
 }
 
-/// The same for one name. Of an address it changes nothing that counts.
+/// Normalises one name, or an address.
 pub(super) fn comparable(host: &str) -> String {
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
-/// Whether an element has a form that the library knows: it takes everything else for a name, which no server has.
+/// Whether an element has a form that the library supports. It treats everything else as a name that no server has.
 fn is_server(element: &str) -> bool {
     let is_address = |address: &str| address.parse::<IpAddr>().is_ok();
     let name = element.strip_prefix('.').unwrap_or(element);
     let is_name = |authority: Authority<'_>| matches!((authority.host, authority.port), (Host::Name(_), None));
     match element.split_once('/') {
         Some((address, bits)) => {
-            let most = if address.contains(':') { 128 } else { 32 };
+            let max_bits = if address.contains(':') { 128 } else { 32 };
             let is_number = bits.bytes().all(|byte| byte.is_ascii_digit());
-            is_address(address) && is_number && bits.parse().is_ok_and(|bits: u8| bits <= most)
+            is_address(address) && is_number && bits.parse().is_ok_and(|bits: u8| bits <= max_bits)
         }
         None => element == "*" || is_address(element) || Authority::parse(name).is_some_and(is_name),
     }
 }
 
-/// It is matched against and never connected to.
+/// A placeholder for matching. It is never connected to.
 pub(super) const ANY_PROXY: &str = "http://proxy.invalid";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A transport that remembers how it failed.
+//! A transport that records how it has failed.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -11,22 +11,22 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A transport, and the failure of it that says most.
+/// A transport, and its failure that explains most.
 ///
-/// hyper tells a request's sender why its connection failed only where the request was under way, and in words that depend on
-/// how far it was; the transport itself knows.
+/// hyper reports the error of a connection only for a request that was sent already, with an error that depends on the stage. So
+/// the transport's own error is recorded.
 ///
-/// At first, a failure to write is kept to itself: what the peer said before it ended the connection, such as an alert of TLS
-/// or an early answer, is still to be read, and says why.
+/// In the beginning, a failed write is not reported: what the peer has sent before it ended the connection, such as a TLS alert
+/// or an early response, can still be read, and explains why.
 #[derive(Debug)]
 pub(super) struct Observed<Io> {
     io: Io,
     failure: Failure,
-    /// Whether a failure to write is told.
-    tells: Arc<AtomicBool>,
-    tells_from_first_read: bool,
-    /// Runs from a failure to write that was not told: how long a read may still take to say more.
-    patience: Option<Pin<Box<Sleep>>>,
+    /// Whether a failed write is reported.
+    reports_writes: Arc<AtomicBool>,
+    reports_after_first_read: bool,
+    /// Started by a failed write that was not reported: how long to wait for a read that explains it.
+    read_timeout: Option<Pin<Box<Sleep>>>,
 }
 
 /// How a transport failed, if it did.
@@ -47,7 +47,7 @@ impl Failure {
         read.or(write)
     }
 
-    /// The same, where the peer's end of the transport is a failure too.
+    /// As [`take`](Self::take), but the end of the transport is a failure, too.
     pub(super) fn take_or_end(&self) -> Option<io::Error> {
         let is_ended = self.lock().is_ended;
         self.take().or_else(|| is_ended.then(|| io::ErrorKind::UnexpectedEof.into()))
@@ -58,7 +58,7 @@ impl Failure {
     }
 }
 
-/// Keeps the first error, and returns another that says the same.
+/// Stores the first error, and returns a copy.
 fn keep(kept: &mut Option<io::Error>, error: io::Error) -> io::Error {
     let copy = match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
@@ -70,8 +70,15 @@ fn keep(kept: &mut Option<io::Error>, error: io::Error) -> io::Error {
 
 impl<Io> Observed<Io> {
     pub(super) fn new(io: Io) -> (Self, Failure) {
-        let (failure, tells) = (Failure::default(), Arc::default());
-        (Self { io, failure: failure.clone(), tells, tells_from_first_read: true, patience: None }, failure)
+        let failure = Failure::default();
+        let observed = Self {
+            io,
+            failure: failure.clone(),
+            reports_writes: Arc::default(),
+            reports_after_first_read: true,
+            read_timeout: None,
+        };
+        (observed, failure)
     }
 
     /// The transport alone, which is not observed any more.
@@ -80,32 +87,30 @@ impl<Io> Observed<Io> {
         self.io
     }
 
-    /// Under a TLS handshake, at whose end the flag is to be set.
+    /// A transport for a TLS handshake. The caller sets the flag when that is complete: from then on failed writes are reported.
     #[cfg(feature = "rustls")]
     pub(super) fn under_handshake(io: Io) -> (Self, Arc<AtomicBool>) {
-        let tells = Arc::<AtomicBool>::default();
-        (
-            Self {
-                io,
-                failure: Failure::default(),
-                tells: tells.clone(),
-                tells_from_first_read: false,
-                patience: None,
-            },
-            tells,
-        )
+        let reports_writes = Arc::<AtomicBool>::default();
+        let observed = Self {
+            io,
+            failure: Failure::default(),
+            reports_writes: reports_writes.clone(),
+            reports_after_first_read: false,
+            read_timeout: None,
+        };
+        (observed, reports_writes)
     }
 
-    /// What a write comes to.
+    /// The result to return for a write. `as_if`: what a successful write would return.
     fn written<T>(&mut self, result: io::Result<T>, as_if: T, cx: &mut Context<'_>) -> io::Result<T> {
         match result {
             Err(error) => {
                 let copy = keep(&mut self.failure.lock().write, error);
-                if self.tells.load(Ordering::Relaxed) {
+                if self.reports_writes.load(Ordering::Relaxed) {
                     return Err(copy);
                 }
-                self.patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
-                // The next thing is to read.
+                self.read_timeout.get_or_insert_with(|| Box::pin(sleep(READ_TIME)));
+                // The task must poll a read next.
                 cx.waker().wake_by_ref();
                 Ok(as_if)
             }
@@ -119,16 +124,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Observed<Io> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
         let len = buf.filled().len() - before;
-        if self.tells_from_first_read && len > 0 {
-            self.tells.store(true, Ordering::Relaxed);
-            self.tells_from_first_read = false;
+        if self.reports_after_first_read && len > 0 {
+            self.reports_writes.store(true, Ordering::Relaxed);
+            self.reports_after_first_read = false;
         }
         if matches!(read, Poll::Ready(Ok(()))) && len == 0 {
             self.failure.lock().is_ended = true;
         }
         if read.is_pending()
-            && let Some(patience) = &mut self.patience
-            && patience.as_mut().poll(cx).is_ready()
+            && let Some(read_timeout) = &mut self.read_timeout
+            && read_timeout.as_mut().poll(cx).is_ready()
         {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
@@ -165,7 +170,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<Io> {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for a read after a failed write.
+const READ_TIME: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

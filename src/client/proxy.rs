@@ -1,4 +1,4 @@
-//! Ways through HTTP and SOCKS5 proxies.
+//! Connections through HTTP and SOCKS5 proxies.
 
 use std::env;
 use std::fmt;
@@ -48,7 +48,7 @@ pub struct Proxy(Arc<Rules>);
 
 struct Rules {
     proxies: Arc<Matcher>,
-    /// Intercepts those for which the environment names something that is no proxy.
+    /// Intercepts the servers for which the environment has an invalid proxy.
     unusable: Option<Arc<Matcher>>,
     /// The servers that are connected to directly.
     direct: Option<NoProxy>,
@@ -64,7 +64,7 @@ impl Proxy {
         let matcher = Matcher::builder().all(url).build();
         let proxy = matcher.intercept(&Uri::from_static("http://server.invalid/"));
         let scheme = proxy.as_ref().filter(|proxy| has_address(proxy)).and_then(|proxy| proxy.uri().scheme_str());
-        // The library drops what follows the port.
+        // The library ignores what follows the port.
         let rest = url.split_once("://").map(|(_, rest)| rest.strip_suffix('/').unwrap_or(rest));
         let is_whole = rest.is_some_and(|rest| !rest.contains(['/', '?', '#']));
         if !is_whole || !scheme.is_some_and(|scheme| SCHEMES.contains(&scheme)) {
@@ -116,7 +116,7 @@ impl Proxy {
         self.0.direct.as_ref().map(NoProxy::list)
     }
 
-    /// The way to this server, if it leads through a proxy.
+    /// The route to this server, or `None` if it is connected to directly.
     pub(super) fn intercept(&self, host: &str, port: u16, is_secure: bool) -> Result<Option<Route>, Error> {
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let scheme = if is_secure { "https" } else { "http" };
@@ -131,7 +131,7 @@ impl Proxy {
             Some(proxy) if has_address(&proxy) => Ok(Some(Route { proxy, server })),
             None if self.0.unusable.as_ref().is_none_or(|unusable| unusable.intercept(&compared).is_none()) => Ok(None),
             _ => {
-                let reason = "what the environment names as the proxy is none";
+                let reason = "the proxy in the environment is not valid";
                 Err(Error::with_source(ErrorKind::InvalidSetting, reason))
             }
         }
@@ -145,7 +145,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// The library takes what it does not know for no proxy at all.
+/// Finds invalid proxies in the environment. The library would connect directly instead.
 fn unusable_in_env() -> Option<Arc<Matcher>> {
     let is_unusable = |name: &str| {
         let server = Uri::from_static("http://server.invalid/");
@@ -166,17 +166,17 @@ fn unusable_in_env() -> Option<Arc<Matcher>> {
     (all || http || https).then(|| Arc::new(unusable.build()))
 }
 
-/// A variable, by its name or by that in lower case. Empty where there is none.
+/// The value of a variable, or of the variable with its name in lower case. Empty if there is none.
 fn value(name: &str) -> String {
     env::var(name).or_else(|_| env::var(name.to_lowercase())).unwrap_or_default()
 }
 
-/// Whether a proxy's host and port can be connected to: the library takes a port that is none for no port.
+/// Whether a proxy's host and port are valid: the library ignores an invalid port.
 fn has_address(proxy: &Intercept) -> bool {
     proxy.uri().authority().is_some_and(|authority| Authority::of_url(authority.as_str()).is_some())
 }
 
-/// A server behind a proxy.
+/// A server, and the proxy through which it is connected to.
 #[derive(Debug)]
 pub(super) struct Route {
     proxy: Intercept,
@@ -198,19 +198,19 @@ impl Route {
         }
     }
 
-    /// To the server by its address. hyper-util would resolve the name itself, but block the thread.
+    /// Resolves the server's name, and connects to one of its addresses. hyper-util would block the thread for that.
     async fn resolved(&self) -> io::Result<TcpStream> {
         let authority = self.server.authority().map_or("", |authority| authority.as_str());
         self.first_of(lookup_host(authority).await?).await
     }
 
-    /// To the first address that the proxy reaches: it may have no route to the others, as where it has no IPv6.
+    /// Connects to the first address that the proxy can reach. It may have no route to others, for instance without IPv6.
     async fn first_of(&self, addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
             let server = Uri::try_from(format!("http://{address}/")).map_err(io::Error::other)?;
             match self.socks5(server).await {
-                // Another user or password it does not want for any address.
+                // A refused password, or a refused connection, is final.
                 Err(error) if error.kind() != io::ErrorKind::PermissionDenied => failure = error,
                 connected => return connected,
             }
@@ -228,7 +228,7 @@ impl Route {
         Ok(stream.into_inner().0.into_inner())
     }
 
-    /// Connects to the proxy itself. How that connection fails later is seen there, as hyper-util's errors do not say it.
+    /// Connects to the proxy itself. Later failures of that connection are recorded, as hyper-util's errors do not contain them.
     async fn reach(&self, default_port: u16) -> io::Result<(Observed<TcpStream>, Failure)> {
         let proxy = self.proxy.uri();
         let host = proxy.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
@@ -237,7 +237,7 @@ impl Route {
     }
 }
 
-/// A connection to the proxy, for the one who asks first.
+/// A connector for hyper-util that returns an existing connection to the proxy, once.
 #[derive(Debug)]
 struct Connected(Option<SocksIo>);
 
@@ -259,17 +259,17 @@ impl Service<Uri> for Connected {
 
 const SCHEMES: [&str; 3] = ["http", "socks5", "socks5h"];
 
-/// What a SOCKS5 proxy has refused, or how its connection failed. hyper-util tells in words alone that it wants another user or
-/// password, or does not lead to this server.
+/// The error if a SOCKS5 proxy has refused, or if its connection has failed. hyper-util's errors have no kind for a refused user,
+/// password or server: their text must be searched.
 fn refused(error: impl fmt::Display + Into<BoxError>, failure: &Failure) -> io::Error {
-    let said = error.to_string();
-    if REFUSED.iter().any(|refused| said.contains(refused)) {
+    let text = error.to_string();
+    if REFUSED.iter().any(|refused| text.contains(refused)) {
         return io::Error::new(io::ErrorKind::PermissionDenied, error);
     }
     failure.take_or_end().map_or_else(|| io::Error::other(error), proxy_failed)
 }
 
-/// In hyper-util's errors. `tests/clients` holds it to these.
+/// Parts of hyper-util's error texts. `tests/clients` checks that they are still the same.
 const REFUSED: [&str; 3] = ["authentication", "credentials not accepted", "connection not allowed"];
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) struct UnexpectedResponse(Response<Bytes>);
 
 impl UnexpectedResponse {
-    /// Reads as much of the body as explains it.
+    /// Reads the beginning of the body, which may explain the refusal.
     pub(super) async fn read(response: Response<Incoming>) -> Self {
         let (parts, mut body) = response.into_parts();
         let mut start = BytesMut::new();
@@ -31,7 +31,7 @@ impl UnexpectedResponse {
                 }
             }
         };
-        // What has arrived by then must do.
+        // On a timeout, what has arrived is used.
         let _ = timeout(BODY_TIME, reading).await;
         Self(Response::from_parts(parts, start.freeze()))
     }
@@ -79,5 +79,7 @@ impl Error {
     }
 }
 
+/// How many bytes of the body are read.
 const MAX_BODY: usize = 4 * 1024;
+/// How long reading the body may take.
 const BODY_TIME: Duration = Duration::from_secs(1);

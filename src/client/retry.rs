@@ -1,4 +1,4 @@
-//! Which errors another attempt may cure.
+//! After which errors another attempt may succeed.
 
 use std::time::{Duration, SystemTime};
 
@@ -39,7 +39,7 @@ impl Error {
             | ErrorKind::ReadTimeout
             | ErrorKind::WriteTimeout => true,
             ErrorKind::Closed => self.close_frame().is_some_and(may_come_back),
-            ErrorKind::Connect => !is_refused_by_tls(self) && !is_lasting(self),
+            ErrorKind::Connect => !is_refused_by_tls(self) && !is_permanent(self),
             ErrorKind::Handshake => {
                 is_unprocessed(self) || self.response().is_some_and(|response| is_temporary(response.status()))
             }
@@ -54,7 +54,7 @@ impl Error {
         }
     }
 
-    /// What the server asked for before it is asked again.
+    /// The delay that the server has requested.
     pub(super) fn retry_hint(&self) -> Hint {
         if let Some(frame) = self.close_frame() {
             return match frame.code() {
@@ -67,7 +67,7 @@ impl Error {
     }
 }
 
-/// Whether a server that closes with this may be there again later.
+/// Whether a server that closes with this frame may accept the client later.
 fn may_come_back(frame: &CloseFrame) -> bool {
     match frame.code().get() {
         1001 | 1005 | 1011..=1014 => true,
@@ -81,7 +81,7 @@ pub(super) fn is_temporary(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// Seconds or a date (RFC 9110 §10.2.3).
+/// Parses seconds or a date (RFC 9110 §10.2.3).
 fn retry_after(value: &str) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
@@ -90,16 +90,16 @@ fn retry_after(value: &str) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// What no other attempt cures: a proxy of another kind, or one that refuses the client or the server.
-fn is_lasting(error: &Error) -> bool {
+/// Whether the failure is permanent: a proxy of an unsupported kind, or one that refuses the client or the server.
+fn is_permanent(error: &Error) -> bool {
     use std::io::{Error as IoError, ErrorKind as IoErrorKind};
 
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<IoError>());
-    let lasting = [IoErrorKind::InvalidInput, IoErrorKind::PermissionDenied, IoErrorKind::Unsupported];
-    source.is_some_and(|source| lasting.contains(&source.kind()))
+    let permanent = [IoErrorKind::InvalidInput, IoErrorKind::PermissionDenied, IoErrorKind::Unsupported];
+    source.is_some_and(|source| permanent.contains(&source.kind()))
 }
 
-/// Whether one side does not want TLS with the other as it is: its certificate, or what it speaks.
+/// Whether TLS has failed permanently: because of a certificate, or because the two sides have nothing in common.
 #[cfg(feature = "rustls")]
 fn is_refused_by_tls(error: &Error) -> bool {
     use tokio_rustls::rustls::{AlertDescription, Error as TlsError, InvalidMessage};
@@ -123,7 +123,7 @@ fn is_refused_by_tls(error: &Error) -> bool {
                 | AlertDescription::UnrecognisedName
                 | AlertDescription::UnsupportedCertificate
         ),
-        // The second is what plain HTTP looks like.
+        // `InvalidContentType` is what a server without TLS causes.
         Some(
             TlsError::InvalidCertificate(_)
             | TlsError::InvalidMessage(InvalidMessage::InvalidContentType)

@@ -46,18 +46,18 @@ use crate::manager::Manager;
 #[must_use = "nothing is connected until `next` is awaited"]
 pub struct Sessions {
     connector: Connector,
-    target: Goal,
+    target: CheckedTarget,
     backoff: Backoff,
     failures: Failures,
     current: Option<Session>,
     next_attempt: Option<Instant>,
-    over: bool,
+    /// There will be no more sessions.
+    ended: bool,
 }
 
-/// Where to connect to.
-enum Goal {
+/// The target, or the error that the next call of [`Sessions::next`] returns.
+enum CheckedTarget {
     Valid(Box<Target>),
-    /// What was given is no WebSocket URL.
     Invalid(Error),
 }
 
@@ -65,7 +65,7 @@ enum Goal {
 struct Session {
     ws: Manager,
     since: Instant,
-    /// It was still open when the next one was asked for, so that its end says nothing of the server.
+    /// It was still open at the next call of [`Sessions::next`], which has closed it.
     was_left_open: bool,
 }
 
@@ -81,12 +81,12 @@ impl Connector {
     {
         Sessions {
             connector: self.clone(),
-            target: Goal::new(target),
+            target: CheckedTarget::new(target),
             backoff,
             failures: Failures::default(),
             current: None,
             next_attempt: None,
-            over: false,
+            ended: false,
         }
     }
 }
@@ -109,7 +109,7 @@ impl Sessions {
     /// If the future is dropped, an attempt to connect is cancelled, and the next call repeats it; a delay continues.
     pub async fn next(&mut self) -> Result<Option<Manager>, Error> {
         loop {
-            if self.over {
+            if self.ended {
                 return Ok(None);
             }
             if let Some(session) = &mut self.current {
@@ -127,9 +127,9 @@ impl Sessions {
                 self.next_attempt = None;
             }
             let target = match &self.target {
-                Goal::Valid(target) => Target::clone(target),
-                Goal::Invalid(error) => {
-                    self.over = true;
+                CheckedTarget::Valid(target) => Target::clone(target),
+                CheckedTarget::Invalid(error) => {
+                    self.ended = true;
                     return Err(error.clone());
                 }
             };
@@ -160,14 +160,14 @@ impl Sessions {
     /// }
     /// ```
     pub fn set_target(&mut self, target: Target) {
-        self.target = Goal::Valid(target.into());
+        self.target = CheckedTarget::Valid(target.into());
     }
 
-    /// Takes note of a session's end. Whether it was the last one.
+    /// Called when a session has ended. Returns whether it was the last one.
     fn session_ended(&mut self, end: Result<CloseFrame, Error>) -> Result<bool, Error> {
         let Some(session) = self.current.take() else { return Ok(false) };
         if session.was_left_open {
-            // Its end says nothing of the server, but that it lasted does.
+            // It was closed from this side, so only its length says something about the server.
             if session.since.elapsed() >= self.backoff.get_healthy_after() {
                 self.failures = Failures::default();
             }
@@ -177,7 +177,7 @@ impl Sessions {
         self.failures.session_ended(session.since.elapsed(), &self.backoff);
         let error = match end {
             Ok(frame) if frame.code() == CloseCode::NORMAL => {
-                self.over = true;
+                self.ended = true;
                 return Ok(true);
             }
             Ok(frame) => frame.into(),
@@ -186,10 +186,10 @@ impl Sessions {
         self.retry_after(error).map(|()| false)
     }
 
-    /// Decides on another attempt.
+    /// Schedules another attempt after this error, or returns it if there must not be one.
     fn retry_after(&mut self, error: Error) -> Result<(), Error> {
         if !error.is_retryable() || self.failures.are_too_many(&self.backoff) {
-            self.over = true;
+            self.ended = true;
             return Err(error);
         }
         self.wait(&error);
@@ -203,7 +203,7 @@ impl Sessions {
     }
 }
 
-impl Goal {
+impl CheckedTarget {
     fn new<T: TryInto<Target, Error: Into<Error>>>(target: T) -> Self {
         match target.try_into() {
             Ok(target) => Self::Valid(target.into()),
@@ -212,10 +212,10 @@ impl Goal {
     }
 }
 
-impl fmt::Debug for Goal {
+impl fmt::Debug for CheckedTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // A URL and its headers may hold secrets.
+            // A URL and its headers can contain secrets.
             Self::Valid(_) => f.write_str(".."),
             Self::Invalid(error) => error.fmt(f),
         }

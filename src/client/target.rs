@@ -1,4 +1,4 @@
-//! Where a connection goes.
+//! The target of a connection: a WebSocket URL, with headers.
 
 use std::convert::Infallible;
 
@@ -60,7 +60,7 @@ impl Target {
         self.port
     }
 
-    /// Whether the `Host` that is sent, of the request's own headers or of `defaults`, is one that a server takes.
+    /// Checks the `Host` header, if the request or `defaults` have one.
     pub(super) fn check_host(&self, defaults: &HeaderMap) -> Result<(), Error> {
         let headers = [self.request.headers(), defaults].into_iter().find(|headers| headers.contains_key(HOST));
         let Some(headers) = headers else { return Ok(()) };
@@ -72,7 +72,7 @@ impl Target {
         Ok(())
     }
 
-    /// The request as it is sent over this version. Of `defaults`, what the request does not have itself is added.
+    /// The request as it is sent over this version. Headers of `defaults` are added, unless the request has them.
     pub(super) fn request<B: Default>(&self, version: Version, defaults: &HeaderMap) -> Request<B> {
         let mut request = self.request.clone().map(|()| B::default());
         *request.version_mut() = version;
@@ -82,7 +82,7 @@ impl Target {
                 headers.append(name, value.clone());
             }
         }
-        // The handshake's own; a body there is not.
+        // The handshake sets its own headers, and there is no body.
         for name in
             [CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE]
         {
@@ -100,7 +100,7 @@ impl Target {
         request
     }
 
-    /// RFC 8441 §5: the scheme is that of HTTP. A `Host` header says what the authority is to be.
+    /// RFC 8441 §5: the scheme is that of HTTP. A `Host` header replaces the authority.
     fn absolute_uri(&self, host: Option<&HeaderValue>) -> Uri {
         let host = host.and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
         let mut parts = uri::Parts::default();
@@ -162,7 +162,7 @@ impl TryFrom<&str> for Target {
     type Error = Error;
 
     fn try_from(url: &str) -> Result<Self, Error> {
-        // `Uri` would drop it silently.
+        // `Uri` would remove the fragment silently.
         if url.contains('#') {
             return Err(invalid("a WebSocket URL has no fragment (RFC 6455 section 3)"));
         }
@@ -190,15 +190,15 @@ impl TryFrom<&String> for Target {
     }
 }
 
-/// A [`Target`] is one already.
+/// Converting a [`Target`] into itself never fails.
 impl From<Infallible> for Error {
     fn from(never: Infallible) -> Self {
         match never {}
     }
 }
 
-/// Refuses what browsers would percent-encode (WHATWG URL), as servers may read it in different ways. `'` is no such
-/// character: it is among the sub-delims of RFC 3986 §2.2, which stand for themselves in a path and a query.
+/// Refuses characters that browsers percent-encode (WHATWG URL), as servers may read them in different ways. `'` is allowed: it
+/// is one of the sub-delims of RFC 3986 §2.2, which need no encoding in a path and a query.
 fn check_path(path: &PathAndQuery) -> Result<(), Error> {
     let (path, query) = (path.path().as_bytes(), path.query().unwrap_or_default().as_bytes());
     let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"<>".contains(byte);
@@ -210,7 +210,7 @@ fn check_path(path: &PathAndQuery) -> Result<(), Error> {
     if are_encoded(path) && are_encoded(query) {
         Ok(())
     } else {
-        Err(invalid("the URL's path or query has a % without two hexadecimal digits behind it (RFC 3986)"))
+        Err(invalid("the URL's path or query has a % without two hexadecimal digits after it (RFC 3986)"))
     }
 }
 
@@ -218,8 +218,8 @@ fn default_port(is_secure: bool) -> u16 {
     if is_secure { 443 } else { 80 }
 }
 
-const NO_HOST: &str = "the URL's host is not a name, an IPv4 address, or an IPv6 address in brackets, with perhaps a port up \
-    to 65535";
+const NO_HOST: &str = "the URL's host is not a name, an IPv4 address, or an IPv6 address in brackets, with an optional port \
+    up to 65535";
 
 fn invalid(reason: &str) -> Error {
     Error::with_source(ErrorKind::InvalidSetting, reason)

@@ -1,4 +1,4 @@
-//! The tasks behind one client's HTTP connection.
+//! The tasks of a client's HTTP connection.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -15,25 +15,25 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Runs hyper's tasks until the connection that they serve is over.
+/// Runs hyper's tasks until their connection has ended.
 #[derive(Clone, Debug)]
 pub(super) struct Tasks {
-    over: CancellationToken,
+    ended: CancellationToken,
     progress: Weak<Notify>,
 }
 
 impl Tasks {
-    /// The guard ends the tasks. `progress` is told of each step that one of them makes.
+    /// Dropping the guard ends the tasks. `progress` is notified whenever one of them was polled.
     pub(super) fn new(progress: &Arc<Notify>) -> (Self, DropGuard) {
-        let over = CancellationToken::new();
-        let guard = over.clone().drop_guard();
-        (Self { over, progress: Arc::downgrade(progress) }, guard)
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        (Self { ended, progress: Arc::downgrade(progress) }, guard)
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
     fn execute(&self, task: F) {
-        let Self { over, progress } = self.clone();
+        let Self { ended, progress } = self.clone();
         tokio::spawn(async move {
             let mut task = pin!(task);
             let steps = poll_fn(|cx| {
@@ -45,14 +45,14 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
             });
             tokio::select! {
                 () = steps => {}
-                // They end by themselves, after telling the server, unless it accepts no more data.
-                () = async { over.cancelled().await; sleep(LINGER).await } => {}
+                // The task normally ends by itself, after a message to the server, unless the server accepts no more data.
+                () = async { ended.cancelled().await; sleep(LINGER).await } => {}
             }
         });
     }
 }
 
-/// What a client's WebSocket runs over: dropping it ends the tasks.
+/// The transport of a client's WebSocket. Dropping it ends the tasks.
 #[derive(Debug)]
 pub(super) struct ClientTransport {
     io: TokioIo<Upgraded>,
@@ -76,8 +76,8 @@ impl AsyncWrite for ClientTransport {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
-    // A client masks what it sends, and so has no payload to write from where it lies: all of it is in one buffer, which is
-    // given whole to a transport that says this.
+    // `poll_write_vectored` is not forwarded: a client masks, so all frames are in one buffer. But a transport that is not
+    // vectored gets only a part of it at a time.
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }
@@ -91,5 +91,5 @@ impl AsyncWrite for ClientTransport {
     }
 }
 
-/// How long the tasks may take to tell the server that the connection is over.
+/// How long the tasks may need to end the HTTP connection in an orderly way.
 const LINGER: Duration = Duration::from_secs(1);

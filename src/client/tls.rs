@@ -1,4 +1,4 @@
-//! TLS by rustls.
+//! TLS with rustls.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -14,13 +14,13 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::observed::Observed;
 use crate::error::{Error, ErrorKind};
 
-/// The name of a host for TLS, which does not take each name that the resolver takes.
+/// The name of a host for TLS, which does not accept every name that the resolver accepts.
 pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
     let name = ServerName::try_from(host.to_owned());
     name.map_err(|_| Error::with_source(ErrorKind::InvalidSetting, "the host of a wss:// URL must be a valid DNS name"))
 }
 
-/// Speaks TLS with the server of this name, offering HTTP/2 where it is wanted. Whether the server chose it.
+/// Does a TLS handshake with the server of this name, and offers HTTP/2 if `http2` is set. Returns whether the server chose it.
 pub(super) async fn secure<Io>(
     io: Io,
     name: ServerName<'static>,
@@ -35,7 +35,7 @@ where
         None => ClientConfig::clone(default_config()?),
     };
     config.alpn_protocols = if http2 { vec![H2.into(), HTTP_1_1.into()] } else { vec![HTTP_1_1.into()] };
-    // The server's alert may come between two of our writes.
+    // The server's alert may arrive between two of our writes: see `Observed`.
     let (io, is_connected) = Observed::under_handshake(io);
     let stream = TlsConnector::from(Arc::new(config)).connect(name, io).await?;
     is_connected.store(true, Ordering::Relaxed);
@@ -43,7 +43,7 @@ where
     Ok((stream, chosen))
 }
 
-/// Mozilla's root certificates. The provider is named, so that the process needs no default one.
+/// A configuration with Mozilla's root certificates. The provider is explicit, so that the process needs no default provider.
 fn default_config() -> io::Result<&'static ClientConfig> {
     static CONFIG: OnceLock<ClientConfig> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
@@ -58,7 +58,7 @@ fn default_config() -> io::Result<&'static ClientConfig> {
     Ok(CONFIG.get_or_init(|| config))
 }
 
-/// What the operating system trusts.
+/// A configuration with the certificates that the operating system trusts.
 #[cfg(feature = "rustls-platform-verifier")]
 pub(super) fn platform_config() -> Result<ClientConfig, tokio_rustls::rustls::Error> {
     use rustls_platform_verifier::BuilderVerifierExt;

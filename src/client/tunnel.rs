@@ -1,4 +1,4 @@
-//! Asking an HTTP proxy for a tunnel (RFC 9110 §9.3.6).
+//! Opening a tunnel through an HTTP proxy (RFC 9110 §9.3.6).
 
 use std::io;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use super::observed::Failure;
 use super::retry::is_temporary;
 use crate::layer::EmptyBody;
 
-/// Turns a connection to a proxy into one to the server. `failure` is that of the transport.
+/// Opens a tunnel to the server over a connection to a proxy. `failure` is that of the transport.
 pub(super) async fn open_tunnel<Io>(
     io: Io,
     failure: &Failure,
@@ -26,9 +26,10 @@ pub(super) async fn open_tunnel<Io>(
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // hyper-util's `Tunnel` is not enough: of a refusal it does not say the status, which tells one that lasts (403) from one that
-    // does not (503); it takes 200 alone, where any 2xx opens the tunnel; and it loses what the server sends in the same segment
-    // as the proxy's answer. Its `SocksV5` is, with `ByteWise` under it for the last; so is its matching of servers and proxies.
+    // hyper-util's `Tunnel` is not used, because it does not return the status of a refusal, which distinguishes a permanent one
+    // (403) from a temporary one (503); it accepts only 200, although any 2xx opens the tunnel; and it loses data that the server
+    // sends in the same segment as the proxy's response. Its `SocksV5` is used, with `ByteWise` against the last problem, and its
+    // matching of servers and proxies.
     let mut request = Request::connect(server.as_str()).header(HOST, server.as_str());
     if let Some(authorization) = authorization {
         request = request.header(PROXY_AUTHORIZATION, authorization);
@@ -42,10 +43,10 @@ where
         let status = response.await.map_err(lost)?.status();
         if status.is_success() { Ok(()) } else { Err(refused(status)) }
     };
-    // It ends with the head of an answer that opens the tunnel.
+    // Ends after the head of a response that opens the tunnel.
     let opened = async { connection.without_shutdown().await.map_err(lost) };
     let (parts, ()) = tokio::try_join!(opened, answered)?;
-    debug_assert!(parts.read_buf.is_empty(), "hyper stops reading where the head ends");
+    debug_assert!(parts.read_buf.is_empty(), "`ByteWise` reads nothing after the head");
     Ok(parts.io.into_inner().0)
 }
 
@@ -54,7 +55,7 @@ fn refused(status: StatusCode) -> io::Error {
     io::Error::new(kind, format!("the proxy answered {status}"))
 }
 
-/// Reads one byte at a time: what follows the proxy's answer is the server's, and stays in the transport.
+/// Reads one byte at a time, so that data of the server after the proxy's response stays in the transport.
 #[derive(Debug)]
 pub(super) struct ByteWise<Io>(pub(super) Io);
 

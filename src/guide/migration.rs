@@ -41,7 +41,7 @@
 //! | `.max_frame_size(n)` | none: the limit of a message holds for its frames |
 //! | `.read_buffer_size(n)`, `.write_buffer_size(n)` | none: buffers grow with what arrives, and everything is written before the task sleeps |
 //! | `.accept_unmasked_frames(true)` | none: such frames end the connection with 1002 (RFC 6455 §5.1) |
-//! | `.on_failed_upgrade(f)` | logged; [`Upgrader::on_end`](crate::Upgrader::on_end) is told |
+//! | `.on_failed_upgrade(f)` | logged; [`Upgrader::on_end`](crate::Upgrader::on_end) is called |
 //! | `ConnectInfo`, `OriginalUri` for the log | [`Upgrader::span_from`](crate::Upgrader::span_from) |
 //! | `tokio::sync::broadcast` for rooms | it still works; a [`Hub`](crate::Hub) does it without a task for each member: see [`rooms`](super::rooms) |
 //!
@@ -189,5 +189,5 @@
 //! | the text `ping`, answered with `pong` | `Keepalive::text_heartbeat()` |
 //! | `csrf.` subprotocol echo | `Upgrader::select_subprotocol(..)` |
 //! | `?no-ping=true` in debug mode | an `Upgrader` with `Keepalive::disabled()` in the request's extensions |
-//! | `WEBSOCKET_DEBUG`, `DEBUG` | the same: connection events on standard error, where the program has no subscriber; `DEBUG`, which many programs read, only where it says no more than yes (`1`, `t`, `true`, `y`, `yes`, `on`) or lists `tower_websocket`, `tower-websocket` or `*` |
+//! | `WEBSOCKET_DEBUG`, `DEBUG` | the same: connection events on standard error, if the program has no subscriber. `DEBUG`, which other programs use too, only with the value `1`, `t`, `true`, `y`, `yes` or `on`, or with `tower_websocket`, `tower-websocket` or `*` in its list |
 //! | `httpheaders.IsWebsocket` | `is_websocket_request(&request)` |

@@ -123,7 +123,7 @@
 //!
 //! # Limits for each client
 //!
-//! Behind a proxy, all connections come from the proxy's address. Take the key of
+//! Behind a proxy, all connections come from the proxy's address. Get the key of
 //! [`max_connections_per_key`](crate::Upgrader::max_connections_per_key) from a header that the proxy sets itself:
 //!
 //! ```

@@ -109,10 +109,10 @@
 //! client, and with the feature `rustls` also under a `tokio_rustls` stream over HTTP/1.1. Under TLS otherwise, and over HTTP/2,
 //! the server must set it, or a message can wait 40 ms for Nagle's algorithm.
 //!
-//! Nor can the crate see there how much of its data the peer has taken. The kernel takes megabytes before the peer has any of
-//! them, and no more until a third of that is gone: a peer that reads 200 KiB/s can seem to accept nothing for
-//! [`Limits::write_timeout`](crate::Limits::write_timeout). [`prepare_socket`](crate::prepare_socket) has it take less on Linux,
-//! and sets `TCP_NODELAY`. Peers that read 40 KiB/s then stay connected.
+//! For these sockets the crate cannot see, either, how much data the peer has acknowledged. The kernel buffers megabytes, and
+//! accepts no more until a third of the buffer is free: a peer that reads 200 KiB/s can seem to accept nothing for
+//! [`Limits::write_timeout`](crate::Limits::write_timeout). [`prepare_socket`](crate::prepare_socket) makes this buffer smaller
+//! on Linux, and sets `TCP_NODELAY`. Peers that read 40 KiB/s then stay connected.
 //!
 //! # Before the handshake
 //!
@@ -147,7 +147,7 @@
 //! When all streams that the server allows are in use (hyper: 200, for instance ten tabs with twenty WebSockets each),
 //! `fetch` and new tabs wait, without an error. `max_concurrent_streams` allows more, but Chromium opens at most 256
 //! (`kMaxConcurrentStreamLimit` in its source). A page that needs many sockets can use one WebSocket for several topics, a
-//! host name for WebSockets alone, or HTTP/1.1 (a port without `h2` in ALPN). From 100 WebSockets on one connection a
+//! separate host name for WebSockets, or HTTP/1.1 (a port without `h2` in ALPN). From 100 WebSockets on one connection on, a
 //! warning is logged, if the peer's address is known.
 //!
 //! **Windows.** All WebSockets on one HTTP/2 connection share the flow-control window of the connection: those of a browser
@@ -156,12 +156,12 @@
 //! block all others. Choose a small window for streams and a large one for connections, such as 64 KiB and 64 MiB above.
 //! `axum::serve` has no such setting. h2 counts a small unread frame as up to 256 bytes. When the unread frames of a
 //! connection count more than half of its window, h2 ends the whole connection with `ENHANCE_YOUR_CALM`. With the windows
-//! above this takes more than 12 WebSockets full of unread empty messages; with `axum::serve` one is enough.
+//! above this needs more than 12 WebSockets full of unread empty messages; with `axum::serve` one is enough.
 //!
-//! **Sending.** hyper buffers up to 400 KiB for each stream. Pings and pongs wait behind that, so set a smaller buffer for
+//! **Sending.** hyper buffers up to 400 KiB for each stream. Pings and pongs are sent after that, so set a smaller buffer for
 //! slow links (`max_send_buf_size`, 64 KiB above). Over HTTP/2 a peer counts as accepting data when it opens its window
 //! again, which most do when half of it is free: [`Limits::write_timeout`](crate::Limits::write_timeout) must be longer
-//! than that takes.
+//! than the time for that.
 //!
 //! **A peer that reads nothing** over HTTP/2 times out like any other, but hyper cannot reset its stream. With the settings
 //! above, up to 128 KiB for each of its streams stay in memory until the peer reads, resets the stream or disconnects.

@@ -52,8 +52,8 @@
 //! # let _ = tower_websocket::WebSocketLayer::new(tunnel);
 //! ```
 //!
-//! `tokio::io::copy_bidirectional` does not fit: it waits for the end of both directions, and a WebSocket has no end of one
-//! direction. When the TCP server ends its stream, the client would not be told.
+//! `tokio::io::copy_bidirectional` does not fit: it waits for the end of both directions, and a WebSocket cannot end only one
+//! direction. When the TCP server ends its stream, the client would not notice.
 //!
 //! # Uploads
 //!

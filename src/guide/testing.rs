@@ -108,9 +108,10 @@
 //!
 //! # Slow clients
 //!
-//! A client that is not read from is a slow client. It buffers unread messages ([`Limits::incoming`](crate::Limits::incoming),
-//! 64 KiB), and the server has an outgoing buffer of its own, so send more than both hold, and turn compression off: a large
-//! message of zeros takes a few bytes. The client sees the close frame behind the messages that were sent before it:
+//! A client whose messages are not received is a slow client. It buffers unread messages
+//! ([`Limits::incoming`](crate::Limits::incoming), 64 KiB), and the server has an outgoing buffer, so send more than the size
+//! of both, and turn compression off: a large message of zeros is compressed to a few bytes. The client receives the close
+//! frame after the messages that were sent before it:
 //!
 //! ```
 //! use tower_websocket::{CloseCode, Error, Hub, Overflow, Upgrader, testing};

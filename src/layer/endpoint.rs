@@ -1,4 +1,4 @@
-//! One endpoint, where the stages are joined: which handshakes it takes, and how it answers them.
+//! An endpoint of the layer: which handshakes it accepts, and how it answers them.
 
 use std::fmt;
 use std::future::Future;
@@ -19,7 +19,7 @@ pub(crate) struct Endpoint<H> {
     pub(crate) upgrader: Upgrader,
 }
 
-/// Which handshakes a layer takes.
+/// Which handshakes a layer answers.
 #[derive(Clone)]
 pub(crate) enum Matcher {
     All,
@@ -42,7 +42,7 @@ where
     H: Fn(Manager) -> F + Send + Sync + 'static,
     F: Future<Output: HandlerOutput> + Send + 'static,
 {
-    /// Answers a handshake. Where it is accepted, the connection then runs by itself.
+    /// Answers a handshake. If it is accepted, spawns the connection's task.
     pub(crate) fn answer<RequestBody, B>(
         &self,
         request: Request<RequestBody>,

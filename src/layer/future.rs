@@ -23,7 +23,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<F, B> {
         Inner { #[pin] future: F },
-        // Boxed, so that a request that passes through carries no room for an answer.
+        // Boxed, so that the future of other requests is not larger by this.
         Answer { response: Option<Box<Response<ResponseBody<B>>>> },
     }
 }

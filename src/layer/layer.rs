@@ -1,4 +1,4 @@
-//! The layer that users add.
+//! The tower layer.
 
 use std::fmt;
 use std::future::Future;
@@ -105,8 +105,8 @@ where
 {
     /// A layer that runs `handler` for each connection.
     ///
-    /// The connection closes when the handler returns; [`HandlerOutput`] tells with which code. A panic in the handler
-    /// closes its own connection with 1011.
+    /// The connection closes when the handler returns; [`HandlerOutput`] says with which code. A panic in the handler
+    /// closes only its own connection, with 1011.
     ///
     /// The handler runs in the connection's own task. Put blocking code into
     /// [`spawn_blocking`](tokio::task::spawn_blocking), as pings are not answered while the handler blocks.
@@ -131,8 +131,8 @@ impl<H> WebSocketLayer<H> {
     ///
     /// # Panics
     ///
-    /// If no request would ever have it: it does not begin with `/`, has a query or a fragment, is a template such as
-    /// `/rooms/{id}` (see [`matching`](Self::matching)), or has what a URL has percent-encoded.
+    /// If no request can have it: it does not begin with `/`, has a query or a fragment, is a template such as
+    /// `/rooms/{id}` (see [`matching`](Self::matching)), or has characters that are percent-encoded in a URL.
     #[track_caller]
     pub fn path(self, path: impl Into<String>) -> Self {
         let path = path.into();
@@ -158,7 +158,7 @@ impl<H> WebSocketLayer<H> {
 
     /// The settings of this endpoint. An [`Upgrader`] in a request's extensions replaces them for that request.
     ///
-    /// What the shorthands below have set stays if `upgrader` does not set it.
+    /// Settings of the shorthands below are kept, unless `upgrader` has them too.
     pub fn upgrader(self, upgrader: Upgrader) -> Self {
         self.with(|endpoint| endpoint.upgrader = upgrader.or(&endpoint.upgrader))
     }

@@ -1,9 +1,9 @@
-//! The tower side: a layer, the services that it makes, and how they answer a handshake.
+//! The tower layer, its services, and how they answer a handshake.
 
 mod body;
 mod endpoint;
 mod future;
-#[expect(clippy::module_inception, reason = "the layer has a file of its own, as in tower-http")]
+#[expect(clippy::module_inception, reason = "the type that the folder is named after, as in tower-http")]
 mod layer;
 mod path;
 #[cfg(feature = "json")]

@@ -1,6 +1,6 @@
 //! Paths that are matched exactly.
 
-/// What is wrong with a path that no request would ever have. A setting like that would leave its endpoint unreachable.
+/// Why no request can have this path, so that its endpoint would be unreachable. `None` for a valid path.
 pub(super) fn reason_against(path: &str) -> Option<&'static str> {
     let mut segments = path.split('/');
     if !path.starts_with('/') {
@@ -10,11 +10,11 @@ pub(super) fn reason_against(path: &str) -> Option<&'static str> {
         return Some("it is matched without query and fragment");
     }
     if path.contains(['{', '}']) || segments.any(|segment| segment.starts_with([':', '*'])) {
-        return Some("it is matched exactly and is no template; use `matching`, or a router's own route");
+        return Some("it is matched exactly, and is not a template; use `matching`, or a route of a router");
     }
     let is_encoded = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`".contains(&byte);
     if !path.bytes().all(is_encoded) {
-        return Some("what a URL may not have is percent-encoded in it (RFC 3986)");
+        return Some("it has characters that are percent-encoded in a URL (RFC 3986)");
     }
     None
 }

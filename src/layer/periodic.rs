@@ -1,4 +1,4 @@
-//! The layer whose handler is ready made.
+//! A layer with a handler for periodic updates.
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The service that a layer makes: what is a handshake for it, and what goes on to the inner one.
+//! The service of the layer: answers handshakes, and passes other requests to the inner service.
 
 use std::convert::Infallible;
 use std::fmt;
