@@ -16,7 +16,7 @@ use crate::protocol::{Due, Failure, Phase};
 impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     /// Does what is due. Returns `false` if nothing is due; then the timer is set to the next deadline.
     #[inline]
-    pub(super) fn drive_timers(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> bool {
+    pub(super) fn drive_timers(&mut self, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> bool {
         if self.transport.is_none() {
             return false;
         }
@@ -36,42 +36,46 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
                 self.timers.set_closing(self.now);
             }
         }
-        // If something is due, this returns without setting the timer, and is called again.
-        let timer_registered = std::mem::take(&mut self.timer_registered);
-        let next = match self.timers.poll(self.now) {
-            Due::Nothing(next) => {
-                self.timer_registered = timer_registered;
-                next
+        match self.timers.poll(self.now) {
+            Due::Nothing(next) => self.set_timer(timer, next, is_later, cx),
+            due => {
+                // The timer is not set here: this is called again.
+                self.timer_registered = false;
+                self.on_due(due);
+                true
             }
-            Due::Close => {
-                self.end_transport(Failure::Disconnected(None).into_error());
-                return true;
-            }
+        }
+    }
+
+    fn on_due(&mut self, due: Due) {
+        match due {
+            Due::Close => self.end_transport(Failure::Disconnected(None).into_error()),
             Due::Deadline => {
                 let deadline = self.inner.lock().deadline.take();
                 if let Some(deadline) = deadline {
                     self.inner.close(deadline.1);
                 }
-                return true;
             }
-            Due::Failed(failure) => {
-                self.fail(failure);
-                return true;
-            }
-            Due::ResumeReading => {
-                self.may_receive = may_receive(&mut self.inner.lock(), &self.timers);
-                return true;
-            }
-            Due::SampleSendQueue => {
-                self.sample_send_queue();
-                return true;
-            }
+            Due::Failed(failure) => self.fail(failure),
+            Due::Nothing(_) => {}
             Due::Ping => {
                 // An error means that the connection is closing: it needs no ping.
                 let _ = self.inner.ping();
-                return true;
             }
-        };
+            Due::ResumeReading => self.may_receive = may_receive(&mut self.inner.lock(), &self.timers),
+            Due::SampleSendQueue => self.sample_send_queue(),
+        }
+    }
+
+    /// Sets the timer to the next deadline. Returns whether that has passed already.
+    #[inline]
+    fn set_timer(
+        &mut self,
+        mut timer: Pin<&mut Sleep>,
+        next: Option<Instant>,
+        is_later: bool,
+        cx: &mut Context<'_>,
+    ) -> bool {
         let unread = self.timers.is_read_paused() && self.read_to_end;
         let latest = self.now + if unread { STREAM_CHECK_INTERVAL } else { IDLE };
         let next = next.map_or(latest, |next| next.min(latest));

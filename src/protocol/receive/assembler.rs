@@ -219,6 +219,17 @@ mod tests {
         Assembler::new(limits, None)
     }
 
+    /// permessage-deflate without context takeover.
+    #[cfg(feature = "deflate")]
+    fn negotiated() -> crate::deflate::Negotiated {
+        crate::deflate::Negotiated {
+            server_no_context_takeover: true,
+            client_no_context_takeover: true,
+            server_max_window_bits: None,
+            client_max_window_bits: None,
+        }
+    }
+
     #[test]
     fn a_compressed_message_may_be_longer_by_what_deflate_may_add() {
         for (len, bound) in [(0, 64), (6400, 6400 + 800 + 100 + 64), (65_536, 65_536 + 8192 + 1024 + 64)] {
@@ -309,15 +320,10 @@ mod tests {
     #[cfg(feature = "deflate")]
     #[test]
     fn inflated_messages_are_copied_up_to_64_kib() {
-        use crate::deflate::{Compression, Deflater, Negotiated};
+        use crate::deflate::{Compression, Deflater};
         use crate::role::Role;
 
-        let negotiated = Negotiated {
-            server_no_context_takeover: true,
-            client_no_context_takeover: true,
-            server_max_window_bits: None,
-            client_max_window_bits: None,
-        };
+        let negotiated = negotiated();
         for (len, copied) in [(10, true), (65_536, true), (65_537, false)] {
             let negotiated = negotiated.clone();
             // A thread of its own has buffers of its own.
@@ -342,12 +348,7 @@ mod tests {
     #[cfg(feature = "deflate")]
     #[test]
     fn both_forms_of_a_compressed_message_in_fragments_are_charged() {
-        let negotiated = crate::deflate::Negotiated {
-            server_no_context_takeover: true,
-            client_no_context_takeover: true,
-            server_max_window_bits: None,
-            client_max_window_bits: None,
-        };
+        let negotiated = negotiated();
         // Stored blocks (RFC 1951 section 3.2.4) of 35,000 bytes.
         const BLOCK: u16 = 35_000;
         for (allowed, fits) in [(250_000, true), (180_000, false)] {
@@ -372,12 +373,7 @@ mod tests {
     #[cfg(feature = "deflate")]
     #[test]
     fn the_decompressor_is_freed_when_nothing_is_received_any_more() {
-        let negotiated = crate::deflate::Negotiated {
-            server_no_context_takeover: true,
-            client_no_context_takeover: true,
-            server_max_window_bits: None,
-            client_max_window_bits: None,
-        };
+        let negotiated = negotiated();
         let inflater = Inflater::new(&negotiated, crate::role::Role::Server);
         let mut assembler = Assembler::new(&Limits::default(), Some(inflater));
         assert!(assembler.can_inflate());

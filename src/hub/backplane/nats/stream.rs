@@ -131,41 +131,8 @@ impl Stream {
     /// Reads the publications of a topic from this sequence number on.
     pub(super) async fn read(&self, topic: &str, from: u64) -> Result<Read, BoxError> {
         let Epoch { number, after } = self.epoch;
-        let position = |sequence| Position::new(number, sequence);
         let before = self.info().await?;
-        let config = pull::Config {
-            filter_subject: self.subjects.log(topic),
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from.max(after + 1) },
-            ack_policy: AckPolicy::None,
-            inactive_threshold: RESPONSE_TIMEOUT,
-            memory_storage: true,
-            ..Default::default()
-        };
-        let consumer = self.handle.create_consumer(config).await?;
-        let pending = usize::try_from(consumer.cached_info().num_pending)?;
-        let mut entries: Vec<Entry> = Vec::with_capacity(pending);
-        while entries.len() < pending {
-            let batch = consumer.fetch().max_messages((pending - entries.len()).min(BATCH)).messages().await?;
-            let mut batch = std::pin::pin!(batch);
-            let mut is_empty = true;
-            while let Some(message) = next(batch.as_mut()).await {
-                is_empty = false;
-                let message = message?;
-                let info = message.info()?;
-                let published = Duration::from_nanos(nanoseconds(info.published.unix_timestamp_nanos()));
-                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-                // That of the first entry is set below.
-                let previous = entries.last().map_or(0, |last| last.position.offset());
-                let (position, age) = (position(info.stream_sequence), now.saturating_sub(published));
-                entries.push(Entry { position, previous, envelope: message.payload.clone(), age });
-            }
-            if is_empty {
-                // The stream has removed the rest meanwhile, or it comes too late.
-                break;
-            }
-        }
-        let is_whole = entries.len() >= pending;
-        self.handle.delete_consumer(&consumer.cached_info().name).await?;
+        let (mut entries, is_whole) = self.fetch(topic, from.max(after + 1)).await?;
         let info = self.info().await?;
         let limit = u64::try_from(info.config.max_messages_per_subject).unwrap_or(u64::MAX);
         let too_old = info.state.first_sequence.saturating_sub(1).max(after);
@@ -190,7 +157,46 @@ impl Stream {
         // A subscription may deliver entries again that were read here, but none that is missing here.
         let read = entries.last().map_or(0, |last| last.position.offset()).max(start);
         let last = if is_whole { read.max(before.state.last_sequence) } else { read };
-        Ok(Read { start: position(start), entries, position: position(last) })
+        Ok(Read { start: Position::new(number, start), entries, position: Position::new(number, last) })
+    }
+
+    /// Fetches the publications of a topic from this sequence number on, and whether these are all that the stream had. The caller
+    /// sets `previous` of the first entry.
+    async fn fetch(&self, topic: &str, from: u64) -> Result<(Vec<Entry>, bool), BoxError> {
+        let config = pull::Config {
+            filter_subject: self.subjects.log(topic),
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
+            ack_policy: AckPolicy::None,
+            inactive_threshold: RESPONSE_TIMEOUT,
+            memory_storage: true,
+            ..Default::default()
+        };
+        let consumer = self.handle.create_consumer(config).await?;
+        let pending = usize::try_from(consumer.cached_info().num_pending)?;
+        let mut entries: Vec<Entry> = Vec::with_capacity(pending);
+        while entries.len() < pending {
+            let batch = consumer.fetch().max_messages((pending - entries.len()).min(BATCH)).messages().await?;
+            let mut batch = std::pin::pin!(batch);
+            let mut is_empty = true;
+            while let Some(message) = next(batch.as_mut()).await {
+                is_empty = false;
+                let message = message?;
+                let info = message.info()?;
+                let published = Duration::from_nanos(nanoseconds(info.published.unix_timestamp_nanos()));
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+                let position = Position::new(self.epoch.number, info.stream_sequence);
+                let previous = entries.last().map_or(0, |last| last.position.offset());
+                let age = now.saturating_sub(published);
+                entries.push(Entry { position, previous, envelope: message.payload.clone(), age });
+            }
+            if is_empty {
+                // The stream has removed the rest meanwhile, or it comes too late.
+                break;
+            }
+        }
+        self.handle.delete_consumer(&consumer.cached_info().name).await?;
+        let is_whole = entries.len() >= pending;
+        Ok((entries, is_whole))
     }
 }
 
