@@ -51,9 +51,10 @@ pub struct Error {
 pub enum ErrorKind {
     /// The deadline of a [`Shutdown`](crate::Shutdown) passed and the connection was dropped.
     Aborted,
-    /// A memory budget shared by many operations was used up. After a copy, such as
-    /// [`copy_text_lines`](crate::Manager::copy_text_lines), the connection stays usable; if there was no memory for an
-    /// incoming message, the connection ends (answered with 1013).
+    /// A memory budget shared by many operations was used up. If there was no memory for an incoming message, the connection
+    /// ends (answered with 1013). If a method returns this, such as
+    /// [`copy_text_lines`](crate::Manager::copy_text_lines) or [`Topic::publish`](crate::Topic::publish) with a broker, the
+    /// connection stays usable.
     BudgetExceeded,
     /// The connection is closed; [`Error::close_frame`] has the frame that ended it.
     #[doc(alias = "ConnectionClosed")]

@@ -1,4 +1,4 @@
-//! Doors to what is private, for the targets in `fuzz/`. They are there under `--cfg fuzzing` alone.
+//! Public wrappers of private items, for the targets in `fuzz/`. Compiled only with `--cfg fuzzing`.
 
 use bytes::{BufMut, Bytes};
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::protocol::{self, Assembler, Intake, Keepalive, Received};
 use crate::role::Role;
 
-/// What arrived.
+/// A message or an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Close(CloseFrame),
@@ -34,17 +34,17 @@ impl Receiver {
         Self(protocol::Receiver::new(role, Assembler::new(limits, None)))
     }
 
-    /// One with what the peers agreed on.
+    /// One with negotiated compression.
     pub fn compressed(role: Role, limits: &Limits, agreed: &Agreed) -> Self {
         Self(protocol::Receiver::new(role, Assembler::new(limits, Some(Inflater::new(&agreed.0, role)))))
     }
 
-    /// Bytes that came with the handshake.
+    /// Begins with bytes that were read together with the opening handshake.
     pub fn start_with(&mut self, bytes: &[u8]) {
         self.0.start_with(bytes);
     }
 
-    /// Reads as much as there is room for, as a connection does, and says how much. `None`: nothing is to be read now.
+    /// Reads as much as there is space for, as a connection does, and returns how many bytes. `None` if nothing must be read now.
     pub fn read(&mut self, bytes: &[u8], paused: bool) -> Option<Result<usize, String>> {
         let intake = intake(paused);
         if !self.0.wants_input(intake) {

@@ -20,10 +20,10 @@ use crate::error::{Error, ErrorKind};
 #[derive(Clone)]
 pub struct Text(Repr);
 
-/// Where it lies.
+/// How the text is stored.
 #[derive(Clone)]
 enum Repr {
-    /// Most messages are short: an allocation would cost as much as an eighth of what receiving and sending one does.
+    /// Most messages are short: an allocation would be an eighth of the cost of receiving and sending one.
     Inline(ArrayString<INLINE>),
     Shared(FastStr),
 }
@@ -51,21 +51,21 @@ impl Text {
         }
     }
 
-    /// Copies a text that was just checked: the one copy out of the buffer it was received in.
+    /// Copies a text.
     #[inline]
     pub(crate) fn copied(text: &str) -> Self {
         if let Ok(text) = ArrayString::from(text) {
             return Self(Repr::Inline(text));
         }
         Self(Repr::Shared(if text.len() < LONG {
-            // One allocation. `new` makes two, so that the text can become bytes without another copy.
+            // One allocation. `FastStr::new` makes two, but the text can then be converted into `Bytes` without a copy.
             FastStr::from_arc_str(text.into())
         } else {
             FastStr::new(text)
         }))
     }
 
-    /// Checks owned bytes without copying them.
+    /// Checks bytes, and takes them over without a copy.
     pub(crate) fn from_utf8(bytes: Bytes) -> Option<Self> {
         FastStr::from_bytes(bytes).ok().map(|text| Self(Repr::Shared(text)))
     }
@@ -75,9 +75,9 @@ fn not_utf8() -> Error {
     Error::with_source(ErrorKind::Decode, "the bytes are not UTF-8")
 }
 
-/// The longest text without an allocation.
+/// The longest text that is stored without an allocation, in bytes.
 const INLINE: usize = 64;
-/// From here on a copy costs more than an allocation, so that `into_bytes` makes none.
+/// From this length on, in bytes, another copy costs more than another allocation.
 const LONG: usize = 16 * 1024;
 
 impl Deref for Text {

@@ -86,13 +86,13 @@ pub(super) fn demands_http1(error: &hyper::Error) -> bool {
     http2_error(error).is_some_and(|error| error.is_remote() && error.reason() == Some(Reason::HTTP_1_1_REQUIRED))
 }
 
-/// Whether h2 has ended the connection for what the server sent.
+/// Whether h2 has ended the connection because of data that is not valid HTTP/2.
 fn is_no_http2(error: &h2::Error) -> bool {
     error.is_library() && error.is_go_away() && error.reason() != Some(Reason::NO_ERROR)
 }
 
-/// Whether the error says no more than that the connection was over by then. An error of the transport's own is known from
-/// the transport: here it is one of hyper or h2 that stands for its end.
+/// Whether the error only says that the connection had ended. An I/O error here is one that hyper or h2 make for the end: those
+/// of the transport are in [`Failure`].
 pub(super) fn is_gone(error: &hyper::Error) -> bool {
     error.is_canceled() || error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>())
 }
@@ -101,8 +101,8 @@ fn http2_error(error: &hyper::Error) -> Option<&h2::Error> {
     error.source()?.downcast_ref()
 }
 
-/// How the end of a transport that was needed shows. Which of them it is depends on who was faster: a server that closes a
-/// connection resets it if something has arrived by then.
+/// Whether the error means that the peer has closed the connection. Which kind it is depends on timing: a server that closes a
+/// connection with unread data resets it.
 fn is_end(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
     matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)

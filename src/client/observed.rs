@@ -81,7 +81,7 @@ impl<Io> Observed<Io> {
         (observed, failure)
     }
 
-    /// The transport alone, which is not observed any more.
+    /// The transport, whose failures are no longer recorded.
     #[cfg(feature = "proxy")]
     pub(super) fn into_inner(self) -> Io {
         self.io

@@ -333,7 +333,7 @@ mod tests {
         publish(&mut log, LONG, true);
         log.set_delivered(1, Instant::now());
         assert!(matches!(recovered(&log, 0), Recovered::All(2)));
-        // There is no room for a third: what is delivered leaves, and what is not stays.
+        // The budget does not allow a third: what is delivered is removed, and what is not stays.
         publish(&mut log, LONG, true);
         assert_eq!(log.entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [2, 3]);
         assert!(matches!((recovered(&log, 0), recovered(&log, 1)), (Recovered::Gap, Recovered::All(2))));

@@ -12,7 +12,7 @@ use crate::message::Message;
 
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 impl Manager {
-    /// Receives the next message, text or binary, and reads it as JSON; `None` once the connection is closed.
+    /// Receives the next message, text or binary, and parses it as JSON; `None` once the connection is closed.
     ///
     /// For types that borrow from the message, use [`recv`](Self::recv) and [`Message::parse`].
     ///
@@ -57,7 +57,7 @@ impl Manager {
         async move { self.send(message?).await }
     }
 
-    /// Receives the next message, text or binary, within `time`, and reads it as JSON.
+    /// Receives the next message, text or binary, within `time`, and parses it as JSON.
     ///
     /// ```no_run
     /// # use tower_websocket::{Error, ErrorKind, Manager};

@@ -73,7 +73,7 @@ impl Manager {
     /// Discards unread messages and those that arrive from now on, and returns when the connection ends: for handlers that
     /// only send.
     ///
-    /// As reading goes on, the peer's close frame and the end of the transport are noticed at once.
+    /// As reading continues, the peer's close frame and the end of the transport are noticed at once.
     ///
     /// ```
     /// use tower_websocket::{Error, Manager};

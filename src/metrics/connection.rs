@@ -1,4 +1,4 @@
-//! What one connection adds to the process's metrics.
+//! The metrics of one connection, which are added to those of the process.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::error::Error;
 use crate::role::Role;
 use crate::stats::{QueueSizes, Stats};
 
-/// How much of what a connection has carried is counted.
+/// The counters of a connection, as they were last added to the metrics.
 #[derive(Debug)]
 pub(crate) struct ConnectionMetrics {
     role: Role,
-    /// When it is to be counted again. None before the connection is open.
+    /// When they are added next. `None` before the connection is open, and after its end.
     due: Option<Instant>,
     stats: Stats,
     queues: QueueSizes,
@@ -25,7 +25,7 @@ impl ConnectionMetrics {
         Self { role, due: None, stats: Stats::default(), queues: QueueSizes::default() }
     }
 
-    /// The transport is there.
+    /// Counts a connection that has opened.
     #[cold]
     pub(crate) fn opened(&mut self, now: Instant) {
         self.due = Some(now + INTERVAL);
@@ -35,13 +35,13 @@ impl ConnectionMetrics {
         });
     }
 
-    /// Whether it is time to count again.
+    /// Whether it is time to call [`count`](Self::count).
     #[inline]
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.due.is_some_and(|due| now >= due)
     }
 
-    /// Counts what the connection has carried since it was last counted.
+    /// Adds the changes since the last call to the metrics.
     #[cold]
     pub(crate) fn count(&mut self, stats: Stats, queues: QueueSizes, now: Instant) {
         let (old, old_queues) =
@@ -66,12 +66,12 @@ impl ConnectionMetrics {
         }
     }
 
-    /// Whether it counts as open.
+    /// Whether the connection counts as open.
     pub(crate) fn is_open(&self) -> bool {
         self.due.is_some()
     }
 
-    /// The connection has ended, and its handler too.
+    /// Counts the end of the connection and its handler.
     #[cold]
     pub(crate) fn ended(&mut self, stats: Stats, end: &Result<CloseFrame, Error>) {
         let Some(due) = self.due else { return };
@@ -81,15 +81,15 @@ impl ConnectionMetrics {
         closed(self.role, end);
     }
 
-    /// A ping was answered.
+    /// Records a round trip.
     pub(crate) fn round_trip(&self, time: Duration) {
         super::handles::round_trip(self.role, time);
     }
 }
 
 impl Direction {
-    /// Adds messages, payload and bytes on the wire, and changes the size of the queue. Most connections have carried pings
-    /// alone.
+    /// Adds messages, payload and bytes on the wire, and changes the size of the queue. Most connections have exchanged only
+    /// pings, so zeros are skipped.
     fn add(&self, [messages, payload, network]: [u64; 3], old_queue: u64, queue: u64) {
         for (counter, more) in [(&self.messages, messages), (&self.payload, payload), (&self.network, network)] {
             if more > 0 {
@@ -102,5 +102,5 @@ impl Direction {
     }
 }
 
-/// How often a connection that is busy is counted.
+/// How often a busy connection adds its counters.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The recorder's counters, each asked for once by a thread.
+//! The handles to the recorder's metrics, which each thread looks up once.
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::handshake::RejectionKind;
 use crate::role::Role;
 
-/// What connections of one role have.
+/// The metrics of connections with one role.
 pub(super) struct Handles {
     pub(super) active: Gauge,
     pub(super) opened: Counter,
@@ -25,7 +25,7 @@ pub(super) struct Handles {
     round_trip: Histogram,
 }
 
-/// What passes one way.
+/// The metrics of one direction.
 pub(super) struct Direction {
     pub(super) messages: Counter,
     pub(super) payload: Counter,
@@ -33,7 +33,7 @@ pub(super) struct Direction {
     pub(super) queue: Gauge,
 }
 
-/// What belongs to no role.
+/// The metrics without a role.
 struct Common {
     budget: Gauge,
     handler: Histogram,
@@ -46,7 +46,7 @@ thread_local! {
     static COMMON: OnceCell<Common> = const { OnceCell::new() };
 }
 
-/// Uses the counters of this role. A thread that ends counts no more.
+/// Calls `count` with the metrics of this role. Does nothing while the thread ends.
 pub(super) fn with(role: Role, count: impl FnOnce(&Handles)) {
     let handles = match role {
         Role::Client => &CLIENT,
@@ -59,35 +59,35 @@ fn with_common(count: impl FnOnce(&Common)) {
     let _ = COMMON.try_with(|common| count(common.get_or_init(Common::new)));
 }
 
-/// A ping was answered.
+/// Records a round trip.
 pub(super) fn round_trip(role: Role, time: Duration) {
     with(role, |handles| handles.round_trip.record(time));
 }
 
-/// A handler has run for so long.
+/// Records how long a handler has run.
 #[inline(never)]
 pub(super) fn handler_ended(time: Duration) {
     with_common(|common| common.handler.record(time));
 }
 
-/// So many bytes were charged to the process's budget, or given back where that is less than zero.
+/// Records that bytes were charged to the process's budget, or given back if the number is negative.
 #[inline(never)]
 pub(crate) fn budget_changed(bytes: isize) {
     with_common(|common| common.budget.increment(bytes as f64));
 }
 
-/// So many more publications wait for slow members of topics.
+/// Records a change of the number of publications that wait for slow members of topics.
 pub(super) fn hub_queue_changed(publications: f64) {
     with_common(|common| common.hub_queue.increment(publications));
 }
 
-/// An opening handshake was refused.
+/// Counts a refused handshake.
 pub(crate) fn rejected(kind: RejectionKind) {
     describe();
     counter!(REJECTED_CONNECTIONS, ERROR_TYPE => labels::rejection_kind(kind)).increment(1);
 }
 
-/// A connection has ended.
+/// Counts a connection that has ended.
 #[cold]
 pub(super) fn closed(role: Role, end: &Result<CloseFrame, Error>) {
     let role = labels::role(role);

@@ -1,4 +1,4 @@
-//! What the topics of all hubs do.
+//! The metrics of the topics of all hubs.
 
 use std::cell::OnceCell;
 
@@ -26,7 +26,7 @@ fn with(count: impl FnOnce(&Handles)) {
     let _ = HANDLES.try_with(|handles| count(handles.get_or_init(Handles::new)));
 }
 
-/// Publications were handed to members, and others dropped.
+/// Counts publications that were delivered to members, and those that were dropped.
 pub(crate) fn delivered(delivered: u64, dropped: u64) {
     with(|handles| {
         handles.deliveries.increment(delivered);
@@ -36,23 +36,23 @@ pub(crate) fn delivered(delivered: u64, dropped: u64) {
     });
 }
 
-/// Publications of a topic were lost.
+/// Counts a gap: publications of a topic were lost.
 #[cfg(any(feature = "nats", feature = "redis"))]
 pub(crate) fn gap() {
     with(|handles| handles.gaps.increment(1));
 }
 
-/// A connection is a member of one more topic.
+/// Counts a new membership.
 pub(crate) fn joined() {
     with(|handles| handles.members.increment(1));
 }
 
-/// A connection is no more a member of a topic.
+/// Counts the end of a membership.
 pub(crate) fn left() {
     with(|handles| handles.members.decrement(1));
 }
 
-/// A message is published.
+/// Counts a publication.
 pub(crate) fn published() {
     with(|handles| handles.publications.increment(1));
 }

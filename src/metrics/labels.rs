@@ -1,4 +1,4 @@
-//! The values of labels. There are few of each, whatever peers do.
+//! The values of labels. Their number is limited, whatever peers send.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ pub(super) fn role(role: Role) -> &'static str {
     }
 }
 
-/// A peer may choose any of the codes from 3000 on.
+/// Codes from 3000 on are grouped, because a peer may choose any of them.
 pub(super) fn close_code(code: CloseCode) -> Cow<'static, str> {
     match code.get() {
         code @ 1000..=1015 => code.to_string().into(),

@@ -15,13 +15,13 @@
 //! | `websocket.closed_connections` | `websocket_closed_connections_total` | counter | `websocket.role`, `websocket.close.code` or `error.type` | connections that have ended, with their handlers: by the code of the close frame that ended them, or by the error |
 //! | `websocket.rejected_connections` | `websocket_rejected_connections_total` | counter | `error.type` | opening handshakes that were refused |
 //! | `websocket.messages` | `websocket_messages_total` | counter | `websocket.role`, `network.io.direction` | data messages |
-//! | `websocket.payload.io` | `websocket_payload_io_bytes_total` | counter, bytes | `websocket.role`, `network.io.direction` | their payload, not compressed |
-//! | `websocket.network.io` | `websocket_network_io_bytes_total` | counter, bytes | `websocket.role`, `network.io.direction` | what the transport has carried: frames, compressed where they are, without TLS and HTTP/2 |
+//! | `websocket.payload.io` | `websocket_payload_io_bytes_total` | counter, bytes | `websocket.role`, `network.io.direction` | the payload of data messages, before compression |
+//! | `websocket.network.io` | `websocket_network_io_bytes_total` | counter, bytes | `websocket.role`, `network.io.direction` | what the transport has carried: frames, after compression, without the overhead of TLS and HTTP/2 |
 //! | `websocket.queue.size` | `websocket_queue_size_bytes` | gauge, bytes | `websocket.role`, `network.io.direction` | what waits to be written, and what waits to be received by handlers |
 //! | `websocket.round_trip.duration` | `websocket_round_trip_duration_seconds` | histogram, seconds | `websocket.role` | from a ping to its pong |
 //! | `websocket.handler.duration` | `websocket_handler_duration_seconds` | histogram, seconds | none | how long a handler has run, however it ended |
 //! | `websocket.hub.publications` | `websocket_hub_publications_total` | counter | none | messages that were published to topics |
-//! | `websocket.hub.deliveries` | `websocket_hub_deliveries_total` | counter | none | publications handed to members: one for each member |
+//! | `websocket.hub.deliveries` | `websocket_hub_deliveries_total` | counter | none | publications that were delivered to members, counted for each member |
 //! | `websocket.hub.drops` | `websocket_hub_drops_total` | counter | none | publications that waited for slow members and were dropped |
 //! | `websocket.hub.gaps` | `websocket_hub_gaps_total` | counter | none | how often a broker, or the way from it, has lost publications |
 //! | `websocket.hub.members` | `websocket_hub_members` | gauge | none | memberships of topics |

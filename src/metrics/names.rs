@@ -25,7 +25,7 @@ pub(super) const DIRECTION: &str = "network.io.direction";
 pub(super) const ERROR_TYPE: &str = "error.type";
 pub(super) const ROLE: &str = "websocket.role";
 
-/// Tells the recorder what they mean.
+/// Registers the units and descriptions with the recorder.
 pub(super) fn describe() {
     describe_gauge!(ACTIVE_CONNECTIONS, Unit::Count, "WebSocket connections that are open");
     describe_gauge!(BUDGET_USAGE, Unit::Bytes, "Memory charged to the budget of the process");

@@ -1,10 +1,10 @@
-//! How long a handler runs.
+//! The duration of handlers.
 
 use tokio::time::Instant;
 
 use super::handles::handler_ended;
 
-/// Runs while the handler does. Dropped, it is counted.
+/// Measures how long a handler runs, and records it when it is dropped.
 #[derive(Debug)]
 pub(crate) struct HandlerTimer {
     start: Instant,

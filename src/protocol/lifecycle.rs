@@ -246,10 +246,10 @@ mod tests {
         Error::new(kind)
     }
 
-    /// The code or the kind of error that users are told.
-    fn told(lifecycle: &Lifecycle) -> Option<Result<u16, ErrorKind>> {
-        let told = lifecycle.reason()?.to_result();
-        Some(told.map(|frame| frame.code().get()).map_err(|error| error.kind()))
+    /// The code or the kind of error that users get.
+    fn reported(lifecycle: &Lifecycle) -> Option<Result<u16, ErrorKind>> {
+        let reported = lifecycle.reason()?.to_result();
+        Some(reported.map(|frame| frame.code().get()).map_err(|error| error.kind()))
     }
 
     #[test]
@@ -261,7 +261,7 @@ mod tests {
         lifecycle.write_failed(error(ErrorKind::Disconnected));
         lifecycle.transport_closed(error(ErrorKind::Disconnected));
         lifecycle.give_up(error(ErrorKind::Aborted));
-        assert_eq!(told(&lifecycle), Some(Ok(4000)));
+        assert_eq!(reported(&lifecycle), Some(Ok(4000)));
         assert_eq!(lifecycle.phase(), Phase::Closed);
     }
 
@@ -278,7 +278,7 @@ mod tests {
         lifecycle.transport_closed(error(ErrorKind::Disconnected));
         lifecycle.shut_down();
         assert!(!lifecycle.peer_closed(frame(4000)));
-        assert_eq!((lifecycle.phase(), told(&lifecycle)), (Phase::Closed, Some(Ok(1001))));
+        assert_eq!((lifecycle.phase(), reported(&lifecycle)), (Phase::Closed, Some(Ok(1001))));
     }
 
     #[test]
@@ -307,23 +307,23 @@ mod tests {
         let failed = || {
             let mut lifecycle = Lifecycle::Open;
             lifecycle.write_failed(error(ErrorKind::Disconnected));
-            assert!(lifecycle.is_receiving() && lifecycle.check_writable().is_err() && told(&lifecycle).is_none());
+            assert!(lifecycle.is_receiving() && lifecycle.check_writable().is_err() && reported(&lifecycle).is_none());
             lifecycle
         };
         let mut lifecycle = failed();
         assert!(!lifecycle.peer_closed(frame(1000)));
-        assert_eq!((lifecycle.phase(), told(&lifecycle)), (Phase::Closed, Some(Ok(1000))));
+        assert_eq!((lifecycle.phase(), reported(&lifecycle)), (Phase::Closed, Some(Ok(1000))));
         let mut lifecycle = failed();
         lifecycle.transport_closed(error(ErrorKind::KeepaliveTimeout));
-        assert_eq!(told(&lifecycle), Some(Err(ErrorKind::Disconnected)));
+        assert_eq!(reported(&lifecycle), Some(Err(ErrorKind::Disconnected)));
         let mut lifecycle = failed();
         assert!(!lifecycle.fail(error(ErrorKind::Protocol)));
-        assert_eq!(told(&lifecycle), Some(Err(ErrorKind::Protocol)));
+        assert_eq!(reported(&lifecycle), Some(Err(ErrorKind::Protocol)));
         let mut lifecycle = failed();
         assert!(!lifecycle.close(frame(1000)));
-        assert_eq!(told(&lifecycle), Some(Err(ErrorKind::Disconnected)));
+        assert_eq!(reported(&lifecycle), Some(Err(ErrorKind::Disconnected)));
         let mut lifecycle = failed();
         lifecycle.give_up(error(ErrorKind::Aborted));
-        assert_eq!(told(&lifecycle), Some(Err(ErrorKind::Aborted)));
+        assert_eq!(reported(&lifecycle), Some(Err(ErrorKind::Aborted)));
     }
 }

@@ -162,7 +162,7 @@ impl OriginPolicy {
         Self { require_origin: true, ..self }
     }
 
-    /// Takes the host and scheme from this header if the request comes from one of these proxies: addresses, and networks
+    /// Uses the host and scheme in this header if the request comes from one of these proxies: addresses, and networks
     /// such as `10.0.0.0/8`. By default no proxy is trusted.
     ///
     /// It is better to let the proxy pass `Host` on (`proxy_set_header Host $host` in nginx, the default of HAProxy), as
@@ -241,18 +241,19 @@ impl OriginPolicy {
         self.trusted_proxies.as_ref().map(TrustedProxies::header)
     }
 
-    /// The networks that were set with [`trusted_proxies`](Self::trusted_proxies), an address as one of its own: none where a
-    /// [function](Self::trusted_proxies_by) decides.
+    /// The networks that were set with [`trusted_proxies`](Self::trusted_proxies); a single address is a network, too. None if
+    /// [`trusted_proxies_by`](Self::trusted_proxies_by) was used.
     pub fn get_trusted_proxies(&self) -> impl Iterator<Item = String> {
         self.trusted_proxies.iter().flat_map(TrustedProxies::networks)
     }
 
-    /// The host that the request counts as sent to, not checked further: what a trusted proxy says, else the request's own.
+    /// The host to which the request was sent, not validated: the one that a trusted proxy has forwarded, otherwise that of the
+    /// request.
     pub(crate) fn host<'a>(&self, head: Head<'a>) -> Option<&'a str> {
         self.forwarded(head).host.or(head.host())
     }
 
-    /// Whether a page is refused for the request's host alone, as where a proxy does not pass `Host` on.
+    /// Whether a page is refused only because of the request's host, which happens if a proxy does not pass `Host` on.
     pub(crate) fn differs_by_host(&self, head: Head<'_>) -> bool {
         let fields = Fields::of(head.headers);
         let Ok(Some(origin)) = fields.origin.single() else { return false };
@@ -270,12 +271,12 @@ impl OriginPolicy {
         matches!(self.policy, Policy::SameHost | Policy::SameOrigin) && !origin.is_same_host(&host)
     }
 
-    /// Whether no request can come from a trusted proxy, as no address is known.
+    /// Whether no proxy can be trusted, because the request's extensions have no address.
     pub(crate) fn lacks_address(&self, head: Head<'_>) -> bool {
         self.trusted_proxies.as_ref().is_some_and(|proxies| proxies.lacks_address(head))
     }
 
-    /// The policy in a few words, for the log.
+    /// A short form of the policy, for the log.
     pub(crate) fn shown(&self) -> impl fmt::Display + '_ {
         Shown(self)
     }
@@ -296,7 +297,7 @@ impl OriginPolicy {
         }
     }
 
-    /// What a trusted proxy says of the request.
+    /// The values that a trusted proxy has forwarded.
     fn forwarded<'a>(&self, head: Head<'a>) -> Forwarded<'a> {
         self.trusted_proxies.as_ref().map_or_else(Forwarded::default, |proxies| proxies.forwarded(head))
     }
@@ -375,7 +376,7 @@ impl fmt::Debug for Policy {
     }
 }
 
-/// The host that the client asked for, as far as it is known.
+/// The host to which the client has sent the request.
 fn request_host<'a>(head: Head<'a>, forwarded: Forwarded<'a>) -> Result<Authority<'a>, Rejection> {
     forwarded.host.or(head.host()).and_then(Authority::of_url).ok_or_else(|| Rejection::new(RejectionKind::InvalidHost))
 }
@@ -384,7 +385,7 @@ fn refuse(reason: &'static str) -> Rejection {
     Rejection::because(RejectionKind::Origin, reason)
 }
 
-/// Whether a browser says that the page is of another site.
+/// Whether `Sec-Fetch-Site` says that the page is from another site.
 fn is_cross_site(fields: &Fields<'_>) -> bool {
     fields.fetch_site.elements().any(|site| site.eq_ignore_ascii_case(b"cross-site"))
 }
