@@ -81,7 +81,13 @@ pub(crate) async fn serve_over<S, B, Open, Opened, Io>(
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     loop {
-        let (stream, peer) = accept(&mut listener).await;
+        // axum's `Listener` waits and goes on when accepting fails, as it does while the process has no file descriptor
+        // left. `TcpListener::accept` returns that error, and a `?` would end the server for everybody.
+        let (stream, peer) = Listener::accept(&mut listener).await;
+        // The crate does it itself where it gets the socket: not under every TLS, and not over HTTP/2.
+        if let Err(error) = prepare_socket(&stream) {
+            eprintln!("could not prepare the socket of {peer}: {error}");
+        }
         let (http, service, stream) = (http.clone(), service.clone(), open(stream));
         tokio::spawn(async move {
             if let Err(error) = serve_connection(stream, peer, &http, service).await {
@@ -104,7 +110,7 @@ where
     // From the first byte on that could come, so that nothing else limits how long a client may take to its first request.
     http.timer(TokioTimer::new()).header_read_timeout(REQUEST_TIME);
     loop {
-        let (stream, peer) = accept(&mut listener).await;
+        let (stream, peer) = Listener::accept(&mut listener).await;
         let service = TowerToHyperService::new(service.clone());
         let serving = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         tokio::spawn(async move {
@@ -113,17 +119,6 @@ where
             }
         });
     }
-}
-
-async fn accept(listener: &mut TcpListener) -> (TcpStream, SocketAddr) {
-    // axum's `Listener` waits and goes on when accepting fails, as it does while the process has no file descriptor left.
-    // `TcpListener::accept` returns that error, and a `?` would end the server for everybody.
-    let (stream, peer) = Listener::accept(listener).await;
-    // The crate does it too, where it gets the socket: not under every TLS, and not over HTTP/2.
-    if let Err(error) = prepare_socket(&stream) {
-        eprintln!("could not prepare the socket of {peer}: {error}");
-    }
-    (stream, peer)
 }
 
 /// One connection, to its end, or until it is clear that nothing comes.
