@@ -7,7 +7,7 @@
 //! | `COMPRESSION` | `1` | `0`: without permessage-deflate |
 //! | `TAKEOVER` | `0` | `1`: with context takeover, where the client agrees |
 //! | `WINDOW_BITS` | `15` | the largest window of either side, from 9 on |
-//! | `HTTP2` | `1` | `0`: HTTP/1.1 only, without the look at the first bytes that tells the versions apart |
+//! | `HTTP2` | `1` | `0`: HTTP/1.1 alone, without the look at the first bytes that tells the versions apart |
 //! | `KEEPALIVE` | `1` | `0`: without pings and timeouts |
 //! | `KEEP_REQUEST` | `0` | `1`: connections keep their requests, about 1 KiB each |
 //! | `MAX_MESSAGE` | 64 MiB | the largest message in bytes |
@@ -42,9 +42,11 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
     let keep_request = is("KEEP_REQUEST", "1");
     let service =
         WebSocketLayer::new(move |ws| echo(ws, keep_request)).path("/ws").upgrader(settings()?).into_service();
-    let http = server::http();
-    let http = if is("HTTP2", "0") { http.http1_only() } else { http };
-    server::serve(listener, http, service).await;
+    if is("HTTP2", "0") {
+        server::serve_http1(listener, service).await;
+    } else {
+        server::serve(listener, server::http(), service).await;
+    }
     Ok(())
 }
 

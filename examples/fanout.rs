@@ -52,9 +52,11 @@ async fn main() -> Result<(), Box<dyn StdError + Send + Sync>> {
     let service = ServiceBuilder::new()
         .layer(subscribe.path("/sub").upgrader(settings()?))
         .service(publish.path("/pub").upgrader(settings()?).into_service());
-    let http = server::http();
-    let http = if is("HTTP2", "0") { http.http1_only() } else { http };
-    server::serve(listener, http, service).await;
+    if is("HTTP2", "0") {
+        server::serve_http1(listener, service).await;
+    } else {
+        server::serve(listener, server::http(), service).await;
+    }
     Ok(())
 }
 

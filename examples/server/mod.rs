@@ -21,6 +21,7 @@ use axum::serve::Listener;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -83,13 +84,37 @@ pub(crate) async fn serve_over<S, B, Open, Opened, Io>(
         // axum's `Listener` waits and goes on when accepting fails, as it does while the process has no file descriptor
         // left. `TcpListener::accept` returns that error, and a `?` would end the server for everybody.
         let (stream, peer) = Listener::accept(&mut listener).await;
-        // The crate does it too, where it gets the socket: not under every TLS, and not over HTTP/2.
+        // The crate does it itself where it gets the socket: not under every TLS, and not over HTTP/2.
         if let Err(error) = prepare_socket(&stream) {
             eprintln!("could not prepare the socket of {peer}: {error}");
         }
         let (http, service, stream) = (http.clone(), service.clone(), open(stream));
         tokio::spawn(async move {
             if let Err(error) = serve_connection(stream, peer, &http, service).await {
+                eprintln!("connection of {peer} failed: {error}");
+            }
+        });
+    }
+}
+
+/// Serves HTTP/1.1 alone, in the clear, for ever. `auto::Builder::http1_only` has no effect where connections can be upgraded:
+/// hyper-util looks at the first bytes all the same.
+#[allow(dead_code, reason = "most examples speak both versions")]
+pub(crate) async fn serve_http1<S, B>(mut listener: TcpListener, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>,
+    S: Clone + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let mut http = http1::Builder::new();
+    // From the first byte on that could come, so that nothing else limits how long a client may take to its first request.
+    http.timer(TokioTimer::new()).header_read_timeout(REQUEST_TIME);
+    loop {
+        let (stream, peer) = Listener::accept(&mut listener).await;
+        let service = TowerToHyperService::new(service.clone());
+        let serving = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        tokio::spawn(async move {
+            if let Err(error) = serving.await {
                 eprintln!("connection of {peer} failed: {error}");
             }
         });

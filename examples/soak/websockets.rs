@@ -60,14 +60,20 @@ impl Server {
             }
         });
         let service = layer.into_service();
-        let (client, http) = match protocol {
-            Protocol::Http1 => ("client", server::http().http1_only()),
-            Protocol::Http2 => ("client-http2", server::http().http2_only()),
+        let clients = match protocol {
+            Protocol::Http1 => {
+                Clients::start("client", connections, |listener| {
+                    tokio::spawn(server::serve_http1(listener, service.clone()));
+                })
+                .await?
+            }
+            Protocol::Http2 => {
+                Clients::start("client-http2", connections, |listener| {
+                    tokio::spawn(server::serve(listener, server::http(), service.clone()));
+                })
+                .await?
+            }
         };
-        let clients = Clients::start(client, connections, |listener| {
-            tokio::spawn(server::serve(listener, http.clone(), service.clone()));
-        })
-        .await?;
         Ok(Self { connections, handles, clients })
     }
 

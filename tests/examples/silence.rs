@@ -17,7 +17,7 @@ const EXAMPLES: [&str; 6] = ["axum", "dashboard", "echo", "hyper", "tonic", "war
 /// Those that need the feature `axum`.
 const OF_AXUM: [&str; 3] = ["axum_chat", "axum_websockets", "token"];
 
-/// What a silent client has sent before it falls silent.
+/// What a silent client has sent before it falls silent, [`HTTP1`] of them in HTTP/1.1.
 const STARTS: [&[u8]; 8] = [
     b"",
     // Between two requests.
@@ -30,6 +30,8 @@ const STARTS: [&[u8]; 8] = [
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x20\x01\x04\0\0\0\x01",
 ];
+
+const HTTP1: usize = 4;
 
 /// It is ended within the time for a first request, and not before.
 async fn is_ended(mut stream: impl AsyncReadExt + Unpin, what: String) {
@@ -53,6 +55,12 @@ async fn who_asks_for_nothing_is_ended() {
         }
         examples.push(example);
     }
+    let http1 = Example::run("echo", only_http1(quiet("echo"))).await;
+    for start in &STARTS[..HTTP1] {
+        let mut stream = TcpStream::connect(http1.address()).await.unwrap();
+        stream.write_all(start).await.unwrap();
+        clients.spawn(is_ended(stream, format!("HTTP/1.1 alone {}", start.escape_ascii())));
+    }
     let tls = Example::run("tls", quiet("tls")).await;
     for start in [&b""[..], b"\x16", b"\x16\x03\x01\x02\0\x01\0"] {
         let mut stream = TcpStream::connect(tls.address()).await.unwrap();
@@ -75,6 +83,24 @@ fn quiet(name: &str) -> Command {
     let mut command = command(name, "127.0.0.1:0");
     command.stderr(Stdio::null());
     command
+}
+
+fn only_http1(mut command: Command) -> Command {
+    command.env("HTTP2", "0");
+    command
+}
+
+#[tokio::test]
+async fn http1_alone_is_no_http2() {
+    for name in ["echo", "fanout"] {
+        let example = Example::run(name, only_http1(quiet(name))).await;
+        let mut stream = TcpStream::connect(example.address()).await.unwrap();
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let mut answer = Vec::new();
+        // It may be a reset, as what was sent is not all read.
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap_or_else(|_| panic!("{name} waits"));
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{name}: {}", answer.escape_ascii());
+    }
 }
 
 /// No handler of theirs reads a body, which hyper does not wait for then.
