@@ -19,9 +19,9 @@ const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What it panics with.
+/// The message with which `set` panics.
 fn panics<T>(set: impl FnOnce() -> T) -> String {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(set()))) else { panic!("it is taken") };
+    let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(set()))) else { panic!("it does not panic") };
     payload.downcast::<String>().map_or_else(|payload| (*payload.downcast::<&str>().unwrap()).to_owned(), |text| *text)
 }
 
@@ -33,7 +33,7 @@ fn a_path_that_no_request_has() {
         ("", "a path begins with `/`"),
         ("/ws?x", "without query"),
         ("/ws#x", "without query and fragment"),
-        ("/rooms/{id}", "is no template; use `matching`"),
+        ("/rooms/{id}", "is not a template; use `matching`"),
         ("/a b", "percent-encoded"),
     ] {
         let said = panics(|| layer().path(path));
@@ -45,7 +45,7 @@ fn a_path_that_no_request_has() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_path_that_is_taken_is_found() {
+async fn a_path_of_any_valid_characters_is_matched() {
     for path in ["/", "/ws", "/gr%C3%BC%C3%9Fe/it's;v=1", "/a:b/c*@!$&()+=|"] {
         let layer = WebSocketLayer::new(|_: Manager| async {}).path(path);
         for client in [TestClient::new(layer.clone().into_service()), TestClient::new(layer.into_service()).http2()] {
@@ -103,7 +103,7 @@ fn a_time_of_zero_that_would_end_everything() {
     }
     assert_eq!(Limits::default().close_timeout(ZERO).get_close_timeout(), ZERO);
     assert!(panics(|| Shutdown::new().batch(0, secs(1))).contains("a batch of no connections"));
-    assert!(panics(|| Shutdown::new().batch(1, ZERO)).contains("without time between them"));
+    assert!(panics(|| Shutdown::new().batch(1, ZERO)).contains("the time between two batches"));
     #[cfg(feature = "json")]
     assert!(
         panics(|| WebSocketLayer::periodic(ZERO, || async { Ok::<_, std::convert::Infallible>(1) }))
