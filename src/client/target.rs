@@ -67,7 +67,7 @@ impl Target {
         let mut hosts = headers.get_all(HOST).into_iter();
         let host = hosts.next().and_then(|host| Authority::of_url(host.to_str().ok()?));
         if host.is_none() || hosts.next().is_some() {
-            return Err(invalid("the Host header is not one host with perhaps a port"));
+            return Err(invalid("the Host header is not one host with an optional port"));
         }
         Ok(())
     }

@@ -19,6 +19,16 @@
 //! | `registry` | the topics of a hub by name |
 //! | `backplane` | where the order comes from: this process or a broker |
 //! | `from_broker` | how a topic applies what its broker sends |
+//!
+//! A publication has several types on its way:
+//!
+//! | type | stage |
+//! | --- | --- |
+//! | [`Draft`](publication::Draft) | passed to `publish`, without a position |
+//! | `Outgoing`, with an `Envelope` | with a broker: in the outbox, encoded for the broker |
+//! | `Entry`, then `Kept` | with a broker: read from its log, with its position; then decoded |
+//! | [`Publication`](publication::Publication) | in the topic's log, with its position and its frames |
+//! | [`Item`](crate::protocol::Item) | in the queue (`Feed`) of one slow member |
 
 mod backplane;
 mod distributor;

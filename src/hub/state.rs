@@ -92,7 +92,7 @@ impl State {
         self.members = members;
     }
 
-    /// What a member that joins now gets first, and whether that is everything it has missed.
+    /// What a member with this connection and encoding gets first, and whether that is everything it has missed.
     pub(super) fn replay(
         &self,
         replay: Replay,
