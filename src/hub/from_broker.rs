@@ -121,6 +121,7 @@ impl TopicInner {
 
     /// Puts a publication at the end of the order.
     pub(super) fn append_kept(self: &Arc<Self>, kept: Kept) {
+        self.make_room();
         let mut state = self.lock();
         let (position, has_members) = (kept.position, !state.members.is_empty());
         if !self.append_or_report(&mut state, kept, has_members) {

@@ -56,7 +56,8 @@ impl Hub {
     /// A hub whose publications are charged to this budget while a member or a history needs them. [`Hub::new`] uses
     /// [`Budget::process`].
     ///
-    /// If it is used up, histories are dropped, and slow members have a queue of one publication.
+    /// If more than half of it is in use, histories are dropped. If all of it is, slow members have a queue of one
+    /// publication.
     #[must_use]
     pub fn with_budget(budget: Budget) -> Self {
         Self(Arc::new(Registry::new(budget, Backplane::local())))

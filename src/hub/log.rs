@@ -87,6 +87,12 @@ impl Log {
         self.charge.lower(self.size);
     }
 
+    /// Forgets the history: all that is delivered.
+    pub(super) fn forget_history(&mut self) {
+        self.evict_delivered();
+        self.charge.lower(self.size);
+    }
+
     /// Appends a publication, which stands at this position.
     pub(super) fn append(&mut self, position: Position, draft: Draft, has_members: bool, published: Instant) {
         debug_assert!(position.epoch() == self.position.epoch() && position.offset() > self.position.offset());
@@ -108,9 +114,7 @@ impl Log {
         let scarce = publication.scarce;
         if scarce {
             // Histories are what can be done without.
-            while self.entries.front().is_some_and(|entry| entry.number <= self.delivered) {
-                self.evict();
-            }
+            self.evict_delivered();
         }
         self.size += publication.size();
         let publication = Arc::new(publication);
@@ -228,6 +232,12 @@ impl Log {
         let old = self.first_kept(now);
         let done = self.index_behind(self.delivered);
         for _ in 0..old.min(done) {
+            self.evict();
+        }
+    }
+
+    fn evict_delivered(&mut self) {
+        while self.entries.front().is_some_and(|entry| entry.number <= self.delivered) {
             self.evict();
         }
     }

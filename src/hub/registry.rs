@@ -75,6 +75,27 @@ impl Registry {
         self.expire();
     }
 
+    /// Forgets histories while more than half of the budget is in use, those first that expire first. The other half is for what
+    /// cannot be done without. No topic may be locked.
+    pub(super) fn make_room(&self) {
+        let mut undelivered = Vec::new();
+        while self.budget.is_scarce() {
+            let Some((_, topic)) = self.lock().retained.pop_first() else { break };
+            let mut state = topic.lock();
+            state.log.forget_history();
+            match state.log.expires() {
+                Some(expires) => {
+                    drop(state);
+                    undelivered.push((topic, expires));
+                }
+                None => state.retained = false,
+            }
+        }
+        for (topic, expires) in undelivered {
+            self.lock().retain(topic, expires);
+        }
+    }
+
     /// Lets go of topics whose histories have expired. Done whenever topics are looked up, as no task waits for it.
     fn expire(&self) {
         let now = Instant::now();

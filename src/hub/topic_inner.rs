@@ -108,12 +108,22 @@ impl TopicInner {
 
     /// Puts a publication at the end of the order, at the next position. Called by the backplane of this process.
     pub(super) fn append(self: &Arc<Self>, draft: Draft) {
+        self.make_room();
         let mut state = self.lock();
         let position = state.log.next_position();
         let has_members = !state.members.is_empty();
         state.append(position, draft, Instant::now(), has_members);
         self.counters.published();
         self.distribute(state);
+    }
+
+    /// Forgets histories where memory is short. The topic must not be locked.
+    pub(super) fn make_room(&self) {
+        if self.budget.is_scarce()
+            && let Some(registry) = self.registry.upgrade()
+        {
+            registry.make_room();
+        }
     }
 
     /// Has what was appended delivered, and the topic kept for its history.
