@@ -217,13 +217,19 @@ impl Following<'_> {
             Some(last) => {
                 // Looked at first, as the topic has no more up to there than what is read then.
                 let end = if follower.is_awaited() { self.stream.end().await?.position } else { last.position };
+                let newest = self.stream.last(name).await?.max(epoch.after);
                 // With most topics it has not, after a connection broke.
-                if self.stream.last(name).await? > last.position.offset() {
+                if newest > last.position.offset() {
                     let read = self.stream.read(name, last.position.offset()).await?;
                     // The stream is not in doubt any more; others may have found that it was, meanwhile.
+                    let is_empty = read.entries.is_empty();
                     follower.catch_up(self.link, read.entries).map_err(|_| "the stream has diverged")?;
+                    if is_empty && follower.is_awaited() && self.stream.last(name).await? == 0 {
+                        // Nothing that is received will tell that it is lost.
+                        follower.skip_to(Position::new(epoch.number, newest));
+                    }
                 }
-                follower.caught_up(end);
+                follower.caught_up_to(Position::new(epoch.number, newest), end);
             }
         }
         Ok(())

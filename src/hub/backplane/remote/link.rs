@@ -22,7 +22,7 @@ use crate::hub::topic_inner::TopicInner;
 
 /// The hub's end of the link to a broker. When this is dropped, the task publishes what waits, and ends.
 pub(in crate::hub) struct Remote {
-    link: Arc<Link>,
+    pub(super) link: Arc<Link>,
     closed: CancellationToken,
 }
 
