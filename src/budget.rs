@@ -58,6 +58,11 @@ impl Budget {
         self.0.limit
     }
 
+    /// Whether more than half of it is in use.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.used() > self.0.limit / 2
+    }
+
     /// A charge of zero bytes, which [`Charge::raise`] increases.
     pub(crate) fn charge(&self) -> Charge {
         Charge { budget: self.clone(), bytes: 0 }

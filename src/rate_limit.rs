@@ -31,8 +31,7 @@ use crate::longest::LONGEST;
 /// With [`Excess::Pause`], nothing more is read until the rate allows it, and TCP or HTTP/2 flow control slows the peer
 /// down. Control frames that arrive meanwhile (close, ping, pong) are not seen either. So the keepalive's timeout stops
 /// while reading is paused, and [`Limits::message_timeout`](crate::Limits::message_timeout) does not count that time. A
-/// peer that has vanished is noticed once reading is resumed: within a second, or, at rates below one message or byte per
-/// second, within the time of one message or byte.
+/// peer that has vanished is noticed by the keepalive once all that it has sent before is read, at this rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct RateLimit {

@@ -124,6 +124,7 @@ impl TopicInner {
 
     /// Appends a publication of the broker's log, and starts its delivery.
     pub(super) fn append_kept(self: &Arc<Self>, kept: Kept) {
+        self.make_room();
         let mut state = self.lock();
         let (position, has_members) = (kept.position, !state.members.is_empty());
         if !self.append_or_report(&mut state, kept, has_members) {

@@ -18,7 +18,8 @@ use crate::message::Message;
 /// # Memory
 ///
 /// Each publication is kept once, with its encoded frames. All of it is charged to the hub's [`Budget`](crate::Budget). If
-/// that is used up, histories are dropped before anything else is affected.
+/// more than half of that is in use when something is published, histories of the hub are dropped, those first that expire
+/// first. So the other half is left for what connections receive and slow members wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct History {
@@ -34,6 +35,9 @@ impl History {
 
     /// Keeps no publication for longer than this. A topic without members and handles is dropped once its last publication
     /// is that old. With zero none are kept; 30 years or more count as 30 years.
+    ///
+    /// What is older is not sent again. Its memory is given back at the next publication to the topic, or when
+    /// [`Hub::topic`](crate::Hub::topic) is next called.
     pub fn within(mut self, time: Duration) -> Self {
         self.within = time.min(LONGEST);
         self

@@ -56,7 +56,8 @@ impl Hub {
     /// A hub that charges publications to this budget, for as long as a member or a history needs them. [`Hub::new`] uses
     /// [`Budget::process`].
     ///
-    /// If the budget is used up, histories are dropped, and the queue of a slow member is limited to one publication.
+    /// If more than half of the budget is in use, histories are dropped. If all of it is, the queue of a slow member is limited to
+    /// one publication.
     #[must_use]
     pub fn with_budget(budget: Budget) -> Self {
         Self(Arc::new(Registry::new(budget, Backplane::local())))

@@ -89,6 +89,12 @@ impl Log {
         self.charge.lower(self.size);
     }
 
+    /// Drops the history: all publications that are delivered.
+    pub(super) fn forget_history(&mut self) {
+        self.evict_delivered();
+        self.charge.lower(self.size);
+    }
+
     /// Appends a publication at this position.
     pub(super) fn append(&mut self, position: Position, draft: Draft, has_members: bool, published: Instant) {
         debug_assert!(position.epoch() == self.position.epoch() && position.offset() > self.position.offset());
@@ -110,9 +116,7 @@ impl Log {
         let scarce = publication.scarce;
         if scarce {
             // The budget is used up: drop the history, and keep what is not yet delivered.
-            while self.entries.front().is_some_and(|entry| entry.number <= self.delivered) {
-                self.evict();
-            }
+            self.evict_delivered();
         }
         self.size += publication.size();
         let publication = Arc::new(publication);
@@ -232,6 +236,12 @@ impl Log {
         let old = self.first_kept(now);
         let done = self.index_after(self.delivered);
         for _ in 0..old.min(done) {
+            self.evict();
+        }
+    }
+
+    fn evict_delivered(&mut self) {
+        while self.entries.front().is_some_and(|entry| entry.number <= self.delivered) {
             self.evict();
         }
     }

@@ -76,6 +76,27 @@ impl Registry {
         self.expire();
     }
 
+    /// Drops histories while more than half of the budget is in use, in the order in which they expire. The other half is for what
+    /// connections receive and slow members wait for. No topic may be locked by the caller.
+    pub(super) fn make_room(&self) {
+        let mut undelivered = Vec::new();
+        while self.budget.is_scarce() {
+            let Some((_, topic)) = self.lock().retained.pop_first() else { break };
+            let mut state = topic.lock();
+            state.log.forget_history();
+            match state.log.expires() {
+                Some(expires) => {
+                    drop(state);
+                    undelivered.push((topic, expires));
+                }
+                None => state.retained = false,
+            }
+        }
+        for (topic, expires) in undelivered {
+            self.lock().retain(topic, expires);
+        }
+    }
+
     /// Drops topics whose histories have expired. Called whenever topics are looked up: there is no task or timer for it.
     fn expire(&self) {
         let now = Instant::now();

@@ -10,7 +10,8 @@ use crate::metrics::hub;
 pub struct TopicStats {
     /// Publications that were dropped because a member was slow, counted for each member.
     pub dropped: u64,
-    /// Publications that were delivered, counted for each member.
+    /// Publications that were handed to members, counted for each member. Those that were [`dropped`](Self::dropped)
+    /// afterwards are among them.
     pub delivered: u64,
     /// Gaps: how often publications were lost by a broker or on the way from it.
     pub gaps: u64,

@@ -109,12 +109,22 @@ impl TopicInner {
 
     /// Appends a publication at the next position, and starts its delivery. Used without a broker.
     pub(super) fn append(self: &Arc<Self>, draft: Draft) {
+        self.make_room();
         let mut state = self.lock();
         let position = state.log.next_position();
         let has_members = !state.members.is_empty();
         state.append(position, draft, Instant::now(), has_members);
         self.counters.published();
         self.distribute(state);
+    }
+
+    /// Drops histories of the hub if more than half of its budget is in use. The topic must not be locked by the caller.
+    pub(super) fn make_room(&self) {
+        if self.budget.is_scarce()
+            && let Some(registry) = self.registry.upgrade()
+        {
+            registry.make_room();
+        }
     }
 
     /// Starts the delivery of what was appended, and has the registry keep the topic while its history has publications.

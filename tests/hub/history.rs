@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tower_websocket::{Budget, History, Hub, Message, Overflow, Position, Recovered, Topic};
+use tower_websocket::{
+    Budget, History, Hub, Keepalive, Limits, Message, Overflow, Position, Recovered, Topic, Upgrader, testing,
+};
 
 use crate::support::{pair, plain_pair, received, settle};
 
@@ -291,4 +293,41 @@ async fn histories_go_when_the_budget_is_used_up() {
     drop((topic, hub, server));
     settle().await;
     assert_eq!(budget.used(), 0);
+}
+
+/// The history of another topic, which nothing is published to any more, fills the budget.
+fn fill(hub: &Hub) -> (Topic, Position) {
+    let quiet = hub.topic("quiet").history(History::last(100_000));
+    let start = quiet.position();
+    for _ in 0..970 {
+        quiet.publish(vec![0; 10_000]).unwrap();
+    }
+    (quiet, start)
+}
+
+#[tokio::test(start_paused = true)]
+async fn histories_of_other_topics_go_before_less_waits_for_a_slow_member() {
+    let hub = Hub::with_budget(Budget::new(10_000_000));
+    let (quiet, start) = fill(&hub);
+    let busy = hub.topic("busy").capacity(100);
+    let (_client, server) = plain_pair();
+    let seat = busy.join(&server, Overflow::Close).unwrap();
+    for _ in 0..60 {
+        busy.publish(vec![0; 16_000]).unwrap();
+        settle().await;
+    }
+    assert!(seat.lag() > 30 && busy.stats().overflowed == 0, "{} wait", seat.lag());
+    let (_client, server) = pair();
+    assert_eq!(quiet.join_after(&server, start, Overflow::Close).unwrap(), Recovered::Gap);
+}
+
+#[tokio::test(start_paused = true)]
+async fn histories_leave_room_for_what_connections_receive() {
+    let budget = Budget::new(10_000_000);
+    let hub = Hub::with_budget(budget.clone());
+    let (_quiet, _) = fill(&hub);
+    let settings = Upgrader::new().without_compression().limits(Limits::default().budget(budget));
+    let (client, server) = testing::pair(settings.keepalive(Keepalive::disabled()));
+    client.send(vec![0; 1_000_000]).await.unwrap();
+    assert_eq!(server.recv().await.unwrap().unwrap().len(), 1_000_000);
 }

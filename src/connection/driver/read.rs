@@ -62,6 +62,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         let mut wakers = Wakers::default();
         let mut received = false;
         let event = loop {
+            // Control frames wait too: each ping would be answered.
+            if self.timers.holds_messages(self.now) {
+                break None;
+            }
             let intake = self.intake();
             let whole = if intake == Intake::Accept { self.receiver.whole_message(&mut self.budget) } else { None };
             let message = match whole {

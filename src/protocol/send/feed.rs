@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Overflow;
+use super::waiting::Waiting;
 use crate::message::Message;
 use crate::protocol::frame::MAX_HEADER;
 
@@ -21,10 +22,10 @@ use crate::protocol::frame::MAX_HEADER;
 pub(crate) struct Feed {
     overflow: Overflow,
     capacity: usize,
-    queue: VecDeque<Item>,
-    /// The number of exempt publications, and the size of their frames.
-    exempt: usize,
+    exempt: VecDeque<Item>,
+    /// The size of their frames.
     exempt_bytes: u64,
+    waiting: Waiting,
     dropped: u64,
     /// How many dropped publications were reported to the member.
     reported: u64,
@@ -88,18 +89,18 @@ pub(crate) enum Pushed {
 impl Feed {
     /// A feed that begins with a replay.
     pub(crate) fn new(overflow: Overflow, capacity: usize, replay: impl IntoIterator<Item = Item>) -> Self {
-        let queue: VecDeque<_> = replay.into_iter().collect();
-        let (exempt, exempt_bytes) = (queue.len(), queue.iter().map(Item::size).sum());
-        Self { overflow, capacity, queue, exempt, exempt_bytes, dropped: 0, reported: 0, notice: None, closed: false }
+        let exempt: VecDeque<_> = replay.into_iter().collect();
+        let exempt_bytes = exempt.iter().map(Item::size).sum();
+        let waiting = Waiting::default();
+        Self { overflow, capacity, exempt, exempt_bytes, waiting, dropped: 0, reported: 0, notice: None, closed: false }
     }
 
     /// Begins with a replay. The feed must be empty.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(crate) fn replay(&mut self, items: Vec<Item>) {
         debug_assert!(self.is_empty());
-        self.exempt = items.len();
         self.exempt_bytes = items.iter().map(Item::size).sum();
-        self.queue = items.into();
+        self.exempt = items.into();
     }
 
     /// Sets the notice of dropped publications.
@@ -109,49 +110,36 @@ impl Feed {
 
     /// Whether the next publication is exempt, if the outgoing buffer has this much capacity, in bytes.
     pub(crate) fn is_exempt(&self, capacity: u64) -> bool {
-        !self.closed && self.queue.len() == self.exempt && self.exempt_bytes < capacity
+        !self.closed && self.waiting.len() == 0 && self.exempt_bytes < capacity
     }
 
     /// Appends a publication that [is exempt](Self::is_exempt).
     pub(crate) fn push_exempt(&mut self, item: Item) {
-        self.exempt += 1;
         self.exempt_bytes += item.size();
-        self.queue.push_back(item);
+        self.exempt.push_back(item);
     }
 
     /// Appends a publication, within the capacity. `scarce`: the budget is used up, so the capacity is one.
     pub(crate) fn push(&mut self, item: Item, scarce: bool) -> Pushed {
         let capacity = if scarce { 1 } else { self.capacity };
-        let before = self.queue.len();
+        let before = self.waiting.len();
         match self.overflow {
             _ if self.closed => return Pushed::Overflowed,
-            Overflow::Close if before - self.exempt >= capacity => {
+            Overflow::Close if before >= capacity => {
                 self.closed = true;
-                self.queue = VecDeque::new();
-                (self.exempt, self.exempt_bytes) = (0, 0);
+                self.waiting = Waiting::default();
+                (self.exempt, self.exempt_bytes) = (VecDeque::new(), 0);
                 return Pushed::Overflowed;
             }
-            Overflow::Close => {}
-            Overflow::DropOldest => self.drop_oldest(capacity),
-            Overflow::KeepLatest => {
-                // A linear search: the queue is short, and an index would cost more.
-                let same = self.queue.iter().skip(self.exempt).position(|queued| queued.key == item.key);
-                if let Some(same) = same {
-                    self.queue.remove(self.exempt + same);
-                }
-                self.drop_oldest(capacity);
-            }
+            Overflow::Close | Overflow::DropOldest => self.waiting.push(item),
+            Overflow::KeepLatest => self.waiting.push_latest(item),
         }
-        let dropped = (before - self.queue.len()) as u64;
+        while self.waiting.len() > capacity {
+            self.waiting.pop();
+        }
+        let dropped = (before + 1 - self.waiting.len()) as u64;
         self.dropped += dropped;
-        self.queue.push_back(item);
         Pushed::Queued { dropped }
-    }
-
-    /// Drops the oldest publications until there is capacity for one more.
-    fn drop_oldest(&mut self, capacity: usize) {
-        let excess = (self.queue.len() + 1 - self.exempt).saturating_sub(capacity);
-        self.queue.drain(self.exempt..self.exempt + excess);
     }
 
     /// Removes the next publication, with its length, if it is encoded already and no notice comes before it.
@@ -167,14 +155,14 @@ impl Feed {
 
     /// Removes the next message, if the connection must encode it.
     pub(crate) fn pop_message(&mut self) -> Option<FeedMessage> {
-        if self.exempt == 0
+        if self.exempt.is_empty()
             && let Some(notice) = &self.notice
             && self.dropped > self.reported
         {
             let count = self.dropped - std::mem::replace(&mut self.reported, self.dropped);
             return Some(FeedMessage::Notice(notice.clone(), count));
         }
-        match self.queue.front() {
+        match self.front() {
             Some(Item { frame: Frame::Unencoded(_), .. }) => {}
             _ => return None,
         }
@@ -186,28 +174,29 @@ impl Feed {
 
     /// Whether the connection must encode the next message.
     pub(crate) fn needs_encoding(&self) -> bool {
-        match self.queue.front() {
+        match self.front() {
             None => false,
             Some(Item { frame: Frame::Unencoded(_), .. }) => true,
             // The dropped publications came after the exempt ones, so the notice does.
-            Some(_) => self.exempt == 0 && self.notice.is_some() && self.dropped > self.reported,
+            Some(_) => self.exempt.is_empty() && self.notice.is_some() && self.dropped > self.reported,
         }
     }
 
+    fn front(&self) -> Option<&Item> {
+        self.exempt.front().or_else(|| self.waiting.front())
+    }
+
     fn pop(&mut self) -> Option<Item> {
-        let item = self.queue.pop_front()?;
-        if self.exempt > 0 {
-            self.exempt -= 1;
-            self.exempt_bytes -= item.size();
-        }
-        if self.queue.is_empty() {
-            self.queue = VecDeque::new();
+        let Some(item) = self.exempt.pop_front() else { return self.waiting.pop() };
+        self.exempt_bytes -= item.size();
+        if self.exempt.is_empty() {
+            self.exempt = VecDeque::new();
         }
         Some(item)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.len() == 0
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -216,7 +205,7 @@ impl Feed {
 
     /// The number of waiting publications.
     pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+        self.exempt.len() + self.waiting.len()
     }
 
     /// The number of publications that were dropped so far.
@@ -229,7 +218,7 @@ impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Feed")
             .field("overflow", &self.overflow)
-            .field("waiting", &self.queue.len())
+            .field("waiting", &self.len())
             .field("dropped", &self.dropped)
             .finish_non_exhaustive()
     }
@@ -237,6 +226,8 @@ impl fmt::Debug for Feed {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     fn item(name: &str) -> Item {
@@ -269,7 +260,7 @@ mod tests {
             assert_eq!(drain(&mut feed).join(" "), left, "{overflow:?} {pushed}");
             assert_eq!(feed.dropped(), dropped, "{overflow:?} {pushed}");
             assert_eq!(feed.is_closed(), results.contains(&Pushed::Overflowed));
-            assert_eq!(feed.queue.capacity(), 0);
+            assert_eq!((feed.exempt.capacity(), feed.waiting.capacity()), (0, 0));
         }
     }
 
@@ -349,5 +340,30 @@ mod tests {
         let results = ["1", "2", "3"].map(|name| feed.push(item(name), false));
         assert_eq!(results, [Pushed::Queued { dropped: 0 }, Pushed::Overflowed, Pushed::Overflowed]);
         assert!(feed.is_empty());
+    }
+
+    /// The time to push so many publications, whose keys go up and down.
+    fn push_keys(keys: usize) -> Duration {
+        const PUSHES: usize = 40_000;
+        let mut feed = Feed::new(Overflow::KeepLatest, keys, []);
+        let numbers = (0..PUSHES).map(|number| (number, number % (2 * keys)));
+        let start = Instant::now();
+        for (number, step) in numbers {
+            let key = if step < keys { step } else { 2 * keys - 1 - step };
+            let item = Item { key: Some(key.to_string().into()), ..item(&number.to_string()) };
+            feed.push(item, false);
+        }
+        let elapsed = start.elapsed();
+        let latest: Vec<_> = (PUSHES - keys..PUSHES).map(|number| number.to_string()).collect();
+        assert_eq!(drain(&mut feed), latest);
+        elapsed
+    }
+
+    /// A search through all that wait takes hundreds of times as long.
+    #[test]
+    fn a_publication_costs_the_same_however_many_keys_wait() {
+        // The shortest of several, as other processes may interrupt one.
+        let [few, many] = [10, 20_000].map(|keys| (0..3).map(|_| push_keys(keys)).min().unwrap());
+        assert!(many < 50 * few, "{few:?} and {many:?}");
     }
 }

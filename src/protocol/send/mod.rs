@@ -7,6 +7,7 @@ mod sender;
 #[cfg(test)]
 mod tests;
 mod unwritten;
+mod waiting;
 mod write_buffer;
 
 pub(crate) use self::encoding::Encoding;

@@ -79,6 +79,11 @@ impl RateLimiter {
         matches!(self.state, State::Paused(_))
     }
 
+    /// Whether no message and no ping that has arrived may be received now.
+    pub(super) fn holds_messages(&self, now: Instant) -> bool {
+        self.is_paused() && self.messages.as_ref().is_some_and(|rate| rate.free(now) == 0)
+    }
+
     /// Whether the connection must be closed.
     pub(super) fn is_exceeded(&self) -> bool {
         self.state == State::Exceeded

@@ -123,6 +123,12 @@ impl Timers {
         self.rate_limiter.as_ref().is_some_and(|limiter| limiter.is_paused())
     }
 
+    /// Whether the rate limit allows no message and no ping to be received now, also of what was read already.
+    #[inline]
+    pub(crate) fn holds_messages(&self, now: Instant) -> bool {
+        self.rate_limiter.as_ref().is_some_and(|limiter| limiter.holds_messages(now))
+    }
+
     /// Whether the rate limit is exceeded, and the connection must be closed.
     #[inline]
     pub(crate) fn is_rate_exceeded(&self) -> bool {

@@ -119,6 +119,18 @@ async fn pings_count_as_messages() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pings_of_one_read_are_answered_no_faster_than_the_rate_allows() {
+    let (_ws, mut peer) = open(limited(RateLimit::new().messages(10))).await;
+    let pings: Vec<_> = (0..30).flat_map(|number| ping(number.to_string()).masked()).collect();
+    peer.send_raw(&pings).await;
+    let start = Instant::now();
+    for number in 0..30 {
+        peer.expect(pong(number.to_string())).await;
+    }
+    assert!(start.elapsed() > millis(1900), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_closes_while_reading_is_paused() {
     let (ws, mut peer) = open(limited(RateLimit::new().messages(1).burst(secs(1)))).await;
     send_numbers(&mut peer, 100).await;

@@ -218,14 +218,20 @@ impl Following<'_> {
             Some(last) => {
                 // The end is read first: whatever the topic has up to there is then in what is read next.
                 let end = if follower.is_awaited() { self.stream.end().await?.position } else { last.position };
+                let newest = self.stream.last(name).await?.max(epoch.after);
                 // A cheap check, which skips most topics after a reconnection.
-                if self.stream.last(name).await? > last.position.offset() {
+                if newest > last.position.offset() {
                     let read = self.stream.read(name, last.position.offset()).await?;
+                    let is_empty = read.entries.is_empty();
                     // `check` has compared the stream at the start of the session, so it has lost its end since. The next session
                     // checks again.
                     follower.catch_up(self.link, read.entries).map_err(|_| "the stream has diverged")?;
+                    if is_empty && follower.is_awaited() && self.stream.last(name).await? == 0 {
+                        // The topic was purged: nothing that is received will show that publications are lost.
+                        follower.skip_to(Position::new(epoch.number, newest));
+                    }
                 }
-                follower.caught_up(end);
+                follower.caught_up_to(Position::new(epoch.number, newest), end);
             }
         }
         Ok(())

@@ -87,6 +87,19 @@ pub(in crate::hub::backplane) struct Follower {
     received: Received,
     /// The last member that waits until the log was read.
     awaited_by: Option<FeedId>,
+    /// What the waiting members wait for, if reading the log has not reached it.
+    #[cfg(feature = "nats")]
+    unread: Option<Unread>,
+}
+
+/// How far the log went when it was read. What was dropped from it before it could be read is still received.
+#[cfg(feature = "nats")]
+#[derive(Clone, Copy, Debug)]
+struct Unread {
+    /// Of the topic's last publication.
+    newest: Position,
+    /// Of the last publication of all topics.
+    end: Position,
 }
 
 /// The last publication of a topic.
@@ -114,7 +127,14 @@ pub(in crate::hub::backplane) struct Diverged;
 
 impl Follower {
     fn new(topic: Weak<TopicInner>) -> Self {
-        Self { topic, last: None, received: Received::default(), awaited_by: None }
+        Self {
+            topic,
+            last: None,
+            received: Received::default(),
+            awaited_by: None,
+            #[cfg(feature = "nats")]
+            unread: None,
+        }
     }
 
     /// The last publication that was received. `None`: the topic is not loaded.
@@ -159,6 +179,10 @@ impl Follower {
         self.last = Some(last);
         // For members that know a later position, the topic requests another reading.
         self.awaited_by = None;
+        #[cfg(feature = "nats")]
+        {
+            self.unread = None;
+        }
         topic.load(loaded, || link.release(&topic.name));
     }
 
@@ -172,6 +196,8 @@ impl Follower {
         let is_next = is_same_epoch && entry.previous <= last.position.offset();
         if is_next {
             self.append(link, entry);
+            #[cfg(feature = "nats")]
+            self.check_unread();
         }
         is_next
     }
@@ -206,6 +232,24 @@ impl Follower {
             && let Some(topic) = self.topic()
         {
             topic.caught_up(last, end);
+        }
+    }
+
+    /// Called when the log was read up to `end`. The topic's last publication was at `newest`. If the log dropped publications while it
+    /// was read, so that this one was not read, the waiting members wait until it is received.
+    #[cfg(feature = "nats")]
+    pub(in crate::hub::backplane) fn caught_up_to(&mut self, newest: Position, end: Position) {
+        self.unread = self.awaited_by.map(|_| Unread { newest, end });
+        self.check_unread();
+    }
+
+    #[cfg(feature = "nats")]
+    fn check_unread(&mut self) {
+        if let (Some(last), Some(Unread { newest, end })) = (self.last, self.unread)
+            && !newest.is_later(last.position)
+        {
+            self.unread = None;
+            self.caught_up(end);
         }
     }
 
@@ -249,5 +293,91 @@ impl Entry {
     /// The position of the publication before it.
     pub(in crate::hub::backplane) fn before(&self) -> Position {
         Position::new(self.position.epoch(), self.previous)
+    }
+}
+
+#[cfg(feature = "nats")]
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::timeout;
+
+    use super::super::broker::{Broker, Connect, Session};
+    use super::super::link::Remote;
+    use super::*;
+    use crate::budget::Budget;
+    use crate::error::BoxError;
+    use crate::hub::backplane::Backplane;
+    use crate::hub::members::Replay;
+    use crate::hub::publication::Draft;
+    use crate::hub::registry::Registry;
+    use crate::protocol::Overflow;
+    use crate::testing::pair;
+    use crate::{Keepalive, Manager, Upgrader};
+
+    #[derive(Debug)]
+    struct Away;
+
+    impl Broker for Away {}
+
+    impl Connect for Away {
+        type Session = Self;
+
+        async fn connect(&self) -> Result<Self, BoxError> {
+            pending().await
+        }
+    }
+
+    impl Session for Away {
+        async fn serve(self, _: &Link, _: &mut Followers) -> Result<(), BoxError> {
+            pending().await
+        }
+    }
+
+    fn position(offset: u64) -> Position {
+        Position::new(7, offset)
+    }
+
+    /// The publication at this offset, which is its text, behind another one of its topic.
+    fn entry(previous: u64, offset: u64) -> Entry {
+        let draft = Draft { message: offset.to_string().into(), key: None, except: None, latest: false };
+        let envelope = Envelope::new(EnvelopeId { hub: 1, number: offset }, draft).encode();
+        Entry { position: position(offset), previous, envelope, age: Duration::ZERO }
+    }
+
+    async fn take(client: &Manager, count: usize) -> Vec<String> {
+        let mut texts = Vec::new();
+        for _ in 0..count {
+            let message = timeout(Duration::from_secs(1), client.recv()).await.expect("a message").unwrap();
+            texts.push(message.unwrap().as_text().unwrap().to_owned());
+        }
+        texts
+    }
+
+    /// As with a stream that keeps little, and that many publish to.
+    #[tokio::test(start_paused = true)]
+    async fn what_was_dropped_while_the_log_was_read_is_received_in_order() {
+        let budget = Budget::new(usize::MAX);
+        let registry = Arc::new(Registry::new(budget.clone(), Backplane::remote(Away, &budget)));
+        let topic = TopicInner::new("topic", &registry);
+        let remote = Remote::start(Away, &budget);
+        let mut followers = Followers::default();
+        followers.change(Request::Follow(Arc::downgrade(&topic)));
+        followers.get_mut("topic").unwrap().load(&remote.link, position(0), vec![entry(0, 1)], position(1));
+
+        let [(near, server), (ahead, back)] = [0, 1].map(|_| pair(Upgrader::new().keepalive(Keepalive::disabled())));
+        let (_seat, _) = topic.join(&server, Overflow::Close, Replay::Nothing).unwrap();
+        let (_seat, _) = topic.join(&back, Overflow::Close, Replay::After(position(4))).unwrap();
+        followers.change(Request::CatchUp(Arc::downgrade(&topic)));
+        let follower = followers.get_mut("topic").unwrap();
+        // Of what was there, up to the offset 4, nothing is left. Another topic has the offset 5.
+        follower.catch_up(&remote.link, Vec::new()).unwrap();
+        follower.caught_up_to(position(4), position(5));
+        for (previous, offset) in [(1, 2), (2, 3), (3, 4), (4, 6), (6, 7)] {
+            assert!(follower.receive(&remote.link, entry(previous, offset)));
+        }
+        assert_eq!(take(&near, 5).await, ["2", "3", "4", "6", "7"]);
+        assert_eq!(take(&ahead, 2).await, ["6", "7"]);
     }
 }

@@ -22,7 +22,7 @@ use crate::hub::topic_inner::TopicInner;
 
 /// The hub's handle to the task that talks to the broker. When it is dropped, the task publishes what is in the outbox, and ends.
 pub(in crate::hub) struct Remote {
-    link: Arc<Link>,
+    pub(super) link: Arc<Link>,
     closed: CancellationToken,
 }
 
