@@ -21,6 +21,7 @@
 //! (`benches/echo.rs`: a fifteenth of the instructions of a burst).
 
 mod config;
+mod coop;
 mod delivering;
 mod driver;
 mod driver_waker;

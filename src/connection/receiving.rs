@@ -13,6 +13,7 @@ impl Inner {
     /// Receives the next message; `None` after a close frame.
     #[inline]
     pub(crate) fn poll_recv(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        ready!(self.poll_budget(cx));
         let _unused;
         let mut state = self.lock();
         if let Some(message) = state.incoming.pop() {

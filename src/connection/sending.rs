@@ -19,6 +19,7 @@ impl Inner {
 
     #[inline]
     fn poll_capacity(&self, key: &mut WakerKey, cx: &mut Context<'_>) -> Poll<Result<Capacity<'_>, Error>> {
+        ready!(self.poll_budget(cx));
         let _unused;
         let mut state = self.lock();
         if state.lifecycle.is_writable() && !state.sender.has_capacity() {

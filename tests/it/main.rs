@@ -44,5 +44,6 @@ mod tungstenite;
 mod visitor;
 mod write_failed;
 mod written;
+mod yielding;
 
 use over_http1::both_versions::support;
