@@ -2,13 +2,16 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::thread;
 
 use tokio::io::duplex;
-use tower_websocket::{Manager, Role};
+use tokio::task::coop::consume_budget;
+use tower_websocket::{Manager, Role, WebSocketLayer};
 
-use crate::support::quiet;
+use crate::support::{ping, pong, quiet, serve};
 
 /// How many messages there are at most.
 const MESSAGES: u64 = 10_000;
@@ -69,4 +72,29 @@ async fn a_task_that_always_may_send_yields() {
     assert!(yields(sending.as_mut()).await);
     sending.await;
     receiving.await.unwrap();
+}
+
+/// A handler that never waits, but yields as tokio asks for it, such as one that reads a source that always has more.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_uses_up_tokios_budget_does_not_keep_its_connection_from_writing() {
+    let is_done = Arc::new(AtomicBool::new(false));
+    let handler = {
+        let is_done = is_done.clone();
+        move |_: Manager| {
+            let is_done = is_done.clone();
+            async move {
+                for _ in 0..1_000_000 {
+                    consume_budget().await;
+                }
+                is_done.store(true, Ordering::Relaxed);
+            }
+        }
+    };
+    let mut peer = serve(WebSocketLayer::new(handler).into_service());
+    peer.handshake("").await;
+    for _ in 0..3 {
+        peer.send(ping("?")).await;
+        peer.expect(pong("?")).await;
+        assert!(!is_done.load(Ordering::Relaxed));
+    }
 }

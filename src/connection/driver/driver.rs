@@ -1,13 +1,14 @@
 //! The loop of a connection's task, and how it reads the changes that handles have made.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::yield_now;
+use tokio::task::coop::has_budget_remaining;
+use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Instant, Sleep};
 
 use super::handler::Handler;
@@ -165,12 +166,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         loop {
             let mut made_progress = self.drive_reads(cx);
             made_progress |= self.drive_handler(&mut handler);
-            made_progress |= self.drive_writes(cx);
+            // A handler that always has something to do uses up tokio's budget in each poll. Writes then ignore the budget, as
+            // otherwise nothing would ever be written.
+            let is_budget_used_up = !has_budget_remaining();
+            made_progress |= if is_budget_used_up { self.write_without_budget(cx) } else { self.drive_writes(cx) };
             if self.aborted || (self.transport.is_none() && handler.is_done()) {
                 return Poll::Ready(());
             }
             // A handler that has woken itself has yielded, so the task does.
-            if self.budget == 0 || std::mem::take(&mut self.handler_yielded) {
+            let handler_yielded = std::mem::take(&mut self.handler_yielded);
+            if self.budget == 0 || handler_yielded || is_budget_used_up {
                 return self.poll_later(timer, cx);
             }
             if made_progress || self.progress.is_some() || self.drive_timers(timer.as_mut(), cx) {
@@ -181,6 +186,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
                 return Poll::Pending;
             }
         }
+    }
+
+    #[cold]
+    fn write_without_budget(&mut self, cx: &mut Context<'_>) -> bool {
+        let write = poll_fn(|cx| Poll::Ready(self.drive_writes(cx)));
+        pin!(unconstrained(write)).poll(cx) == Poll::Ready(true)
     }
 
     /// Yields to other tasks. The runtime polls its timers and sockets before it polls this task again.
