@@ -73,10 +73,15 @@ impl<E: Into<BoxError>> HandlerOutput for Result<CloseFrame, E> {
 }
 
 /// The close frame for what a handler returned.
+#[inline]
 pub(crate) fn close_frame(output: Result<CloseFrame, BoxError>) -> CloseFrame {
-    output.unwrap_or_else(|error| {
-        chosen_frame(&error).cloned().unwrap_or_else(|| CloseFrame::new(CloseCode::INTERNAL_ERROR, ""))
-    })
+    output.unwrap_or_else(|error| error_frame(&error))
+}
+
+// Cold, and not a closure: as a part of the driver's loop it had the compiler compute the addresses of all fields in advance.
+#[cold]
+fn error_frame(error: &BoxError) -> CloseFrame {
+    chosen_frame(error).cloned().unwrap_or_else(|| CloseFrame::new(CloseCode::INTERNAL_ERROR, ""))
 }
 
 /// The close frame that a handler has chosen by its error, if any. A frame that was received from a peer counts only if it is the
@@ -88,6 +93,7 @@ fn chosen_frame(error: &BoxError) -> Option<&CloseFrame> {
 }
 
 /// Logs a handler's error. `end` is how its connection has ended, if it has.
+#[cold]
 pub(crate) fn log_error(error: &BoxError, end: Option<Result<CloseFrame, Error>>) {
     let causes = Causes(&**error);
     if end.is_some_and(|end| is_ordinary(&end) && says_only(&**error, &end)) {

@@ -28,6 +28,8 @@ impl Inner {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn consume(cx: &mut Context<'_>) -> Poll<()> {
     pin!(consume_budget()).poll(cx)
 }

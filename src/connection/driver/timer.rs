@@ -29,6 +29,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             return false;
         }
         self.armed = running;
+        self.poll_timers(timer, is_later, cx)
+    }
+
+    // Not inlined, as most polls do not call it: in the driver's loop the compiler would compute the addresses of all fields in advance.
+    #[inline(never)]
+    fn poll_timers(&mut self, timer: Pin<&mut Sleep>, is_later: bool, cx: &mut Context<'_>) -> bool {
         if self.phase == Phase::WriteFailed && self.timers.is_read_paused() {
             // The handler is what is slow, not the peer: the closing time begins again as long as the handler receives messages.
             let received = self.inner.lock().incoming.messages_received();
