@@ -53,21 +53,21 @@
 //! Server CPU in µs per message or handshake, memory in resident KiB per connection: medians of 3 interleaved rounds on
 //! 2026-11-26, server and client pinned to a core each of a virtual machine with 2 cores of an AMD EPYC under Linux 6.18, rustc
 //! 1.95. Every Rust server echoes on one thread; ours has its keepalive, limits and statistics on. In the first table the rounds of
-//! one figure lie 17 % apart in the median, and those of 1 MiB by more than half; in the others 6 to 10 %. Compare within a table only.
+//! one figure lie 18 % apart in the median, and those of 1 MiB by more than half; in the others 6 to 10 %. Compare within a table only.
 //!
 //! | echo server | 64 B, 1 in flight | 64 B, 16 in flight | 1 KiB | 16 KiB UTF-8 | 64 KiB | 1 MiB | handshake | idle | 1 KiB JSON to 1,000 |
 //! | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-//! | bare TCP echo on tokio 1.54.1 | 5.89 | 0.37 | 5.58 | 7.21 | 23.3 | 335 | 38.5 | 4.93 | – |
-//! | tokio-tungstenite 0.30.0 as it comes | 8.67 | 5.83 | 8.56 | 25.3 | 27.5 | 402 | 87.1 | 134 | – |
-//! | axum 0.8.9 `ws` | 9.33 | 5.79 | 8.57 | 26.8 | 27.6 | 373 | 79.5 | 134 | 6.48 |
-//! | fastwebsockets 0.10.0 | 5.94 | 5.24 | 5.85 | 9.75 | 33.5 | 382 | 37.5 | 5.83 | – |
-//! | tokio-websockets 0.13.3 | 6.98 | 5.58 | 6.21 | 10.2 | 59.7 | 249 | 37.0 | 6.40 | – |
-//! | sockudo-ws 3.1.0, one flush per burst | 7.51 | 0.58 | 7.32 | 12.6 | 27.8 | 587 | 50.4 | 14.4 | – |
-//! | wtx 0.42.4, without an HTTP server | 6.88 | 5.26 | 6.06 | 20.1 | 22.4 | 543 | 35.2 | 5.50 | – |
-//! | yawc 0.5.0, one flush per burst | 6.96 | 0.54 | 6.40 | 17.1 | 101 | 324 | 38.1 | 10.6 | – |
-//! | Bun 1.4.5 (uWebSockets, C++) | 6.86 | 0.64 | 6.75 | 41.1 | 54.1 | 1075 | 38.0 | 3.61 | 3.25 |
-//! | gorilla/websocket (go1.19.8) | 7.79 | 6.32 | 9.32 | 43.4 | 78.4 | 1444 | 52.4 | 17.4 | 6.70 |
-//! | **tower-websocket** | 6.72 | 0.53 | 6.14 | 9.67 | 19.3 | 354 | 36.6 | 2.98 | 3.31 |
+//! | bare TCP echo on tokio 1.54.1 | 6.46 | 0.47 | 7.40 | 7.05 | 27.3 | 737 | 38.3 | 4.89 | – |
+//! | tokio-tungstenite 0.30.0 as it comes | 9.45 | 7.05 | 10.4 | 28.8 | 38.6 | 759 | 77.9 | 134 | – |
+//! | axum 0.8.9 `ws` | 9.56 | 7.33 | 10.4 | 28.8 | 27.5 | 456 | 80.8 | 134 | 5.73 |
+//! | fastwebsockets 0.10.0 | 7.42 | 6.35 | 7.43 | 9.64 | 32.4 | 361 | 33.8 | 5.88 | – |
+//! | tokio-websockets 0.13.3 | 7.65 | 6.70 | 7.86 | 10.1 | 23.2 | 235 | 41.1 | 6.33 | – |
+//! | sockudo-ws 3.1.0, one flush per burst | 6.73 | 0.68 | 7.73 | 12.7 | 23.8 | 418 | 59.1 | 14.4 | – |
+//! | wtx 0.42.4, without an HTTP server | 6.85 | 6.66 | 5.98 | 24.4 | 23.3 | 351 | 32.1 | 5.51 | – |
+//! | yawc 0.5.0, one flush per burst | 7.74 | 0.66 | 6.06 | 17.0 | 89.9 | 348 | 34.7 | 10.2 | – |
+//! | Bun 1.4.5 (uWebSockets, C++) | 8.00 | 0.75 | 6.51 | 41.8 | 49.1 | 886 | 35.3 | 3.61 | 3.15 |
+//! | gorilla/websocket (go1.19.8) | 9.35 | 8.36 | 9.34 | 44.9 | 76.0 | 1186 | 50.3 | 17.4 | 7.96 |
+//! | **tower-websocket** | 7.59 | 0.56 | 6.19 | 9.87 | 19.5 | 268 | 35.0 | 3.11 | 3.38 |
 //!
 //! | permessage-deflate, level 1, no context takeover | 1 KiB JSON | 16 KiB JSON | idle after 1 KiB | 1 KiB JSON to 1,000 |
 //! | --- | --- | --- | --- | --- |
@@ -99,13 +99,15 @@
 //! 4.0 KiB in place of 3.0, and with a browser's headers about 2 KiB more. The column "to 1,000" is a
 //! publication, per delivery.
 //!
-//! What these figures say: bursts, compression, idle connections and publications cost as little as in the best peer or less,
-//! and so do messages of 16 and 64 KiB in the clear. A single message of 64 B takes 13 % more CPU time than fastwebsockets',
-//! one of 1 KiB 5 %, and a handshake 4 % more than wtx's, which has no HTTP server. A message of 1 MiB took 42 % more than
-//! tokio-websockets', and 15 % less than the best peer's in a run half an hour before: the kernel copies faster or slower by
-//! the addresses of the memory. With 64 to 3,000 bytes more on its heap, the same server took 231 to 263 µs in place of 316.
-//! Over HTTP/2 small messages cost less than half of axum's, and 64 KiB 11 % more; over TLS 64 KiB cost 11 % more than
-//! tokio-websockets'. A server that takes HTTP/2 on the same port pays about 0.7 µs of a handshake for telling the versions
-//! apart. With context takeover a compressed message costs twice as much and more, in each server, as every connection has a
-//! state of its own, and together they are larger than the caches.
+//! What these figures say: bursts, compression and idle connections cost less than in the best peer, and messages of 16 and 64
+//! KiB about as much or less. A publication costs 7 % more than Bun's (0 to 7 % in several runs). A single message of 64 B takes
+//! 13 % more CPU time than sockudo-ws' and 2 % more than fastwebsockets', one of 1 KiB 4 % more than wtx's. A handshake takes 4
+//! % more than fastwebsockets', and in two runs of 7 rounds 6 and 10 % less; wtx, which has no HTTP server, takes the least. A
+//! message of 1 MiB took 14 % more than tokio-websockets', and in other runs from 15 % less than the best peer's to 42 % more:
+//! the kernel copies faster or slower by the addresses of the memory. With 64 to 3,000 bytes more on its heap, the same server
+//! took 231 to 263 µs in place of 316. Over HTTP/2 small messages cost less than half of axum's, and 64 KiB 11 % more; over TLS
+//! 64 KiB cost 11 % more than tokio-websockets'. A server that takes HTTP/2 on the same port, and limits the time to the first
+//! request of either version, as the examples do, takes about 10 µs more for a handshake. With context takeover a compressed
+//! message costs twice as much and more, in each server, as every connection has a state of its own, and together they are
+//! larger than the caches.
 //! `cargo run --release --manifest-path benches/compare/Cargo.toml` measures it on your machine, with more peers.
