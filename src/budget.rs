@@ -10,7 +10,8 @@ use crate::metrics::budget_changed;
 ///
 /// Clones are the same budget. Each connection charges a message while it is received or inflated if it needs more than
 /// 64 KiB, all of its unread messages if they are more than 4 KiB, and all that it has yet to write if that is more than
-/// 4 KiB: small messages never access the shared counter. [Topics](crate::Topic) charge each publication.
+/// 4 KiB: small messages never access the shared counter. [Topics](crate::Topic) charge each publication. Their histories are
+/// dropped once more than half of the budget is in use, so that the other half is left for connections.
 ///
 /// ```
 /// use tower_websocket::{Budget, Limits, Upgrader};
