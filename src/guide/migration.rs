@@ -6,6 +6,8 @@
 //!   need no `split`, no `Arc<Mutex<..>>` and no channel to send from several tasks: each task sends with its own clone.
 //! - Pings, pongs and close frames are handled by the connection. [`recv`](crate::Manager::recv) returns data messages,
 //!   then `Ok(None)` after a close frame from either side, or an error after any other end.
+//! - A close frame is answered even while the handler is busy. Messages that arrive together with it are received first, and
+//!   can be answered at once; what is sent later fails with [`ErrorKind::Closed`](crate::ErrorKind::Closed).
 //! - Every limit has a default. Check these before you go live: messages up to 1 MiB
 //!   ([`Limits::max_message_size`](crate::Limits::max_message_size)), a ping after 3 s of silence and the end after 5 s
 //!   ([`Keepalive`](crate::Keepalive)), pages of other hosts get 403 ([`OriginPolicy`](crate::OriginPolicy)).

@@ -21,7 +21,9 @@ use crate::connection::transport::{Transport, has_send_queue};
 use crate::error::Error;
 use crate::log_text::OneLine;
 use crate::metrics::ConnectionMetrics;
-use crate::protocol::{Assembler, CloseReason, ControlFrames, Failure, Intake, Phase, Receiver, Timers, WriteBuffer};
+use crate::protocol::{
+    Assembler, CloseReason, ControlFrames, Event, Failure, Intake, Phase, Receiver, Timers, WriteBuffer,
+};
 
 /// One connection, until its transport and its handler are both done.
 pub(in crate::connection) struct Driver<Io> {
@@ -53,10 +55,12 @@ pub(in crate::connection) struct Driver<Io> {
     /// Whether the peer's side is read to its end even after its close frame: true for a stream of HTTP/2.
     pub(super) read_to_end: bool,
     pub(super) text_heartbeat: bool,
-    /// A text message `ping` has not been answered yet.
-    pub(super) heartbeat_due: bool,
-    /// The handler was woken while it was polled: it has yielded.
-    pub(super) handler_yielded: bool,
+    /// A close frame or a text message `ping` has not been answered yet: the handler answers the messages before it first.
+    pub(super) answer_due: bool,
+    /// The close frame.
+    pub(super) close_due: Option<Box<Event>>,
+    /// The task yields before it handles more: the handler was woken while it was polled, so it has yielded, or a close frame is due.
+    pub(super) yields: bool,
     /// The task is to end at once, and to drop the handler.
     aborted: bool,
     /// The number of messages received when the timer last fired, after a write has failed.
@@ -119,8 +123,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             last_ping_sent: 0,
             read_to_end,
             text_heartbeat: keepalive.answers_text(),
-            heartbeat_due: false,
-            handler_yielded: false,
+            answer_due: false,
+            close_due: None,
+            yields: false,
             aborted: false,
             received_before: 0,
             budget: 0,
@@ -173,9 +178,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             if self.aborted || (self.transport.is_none() && handler.is_done()) {
                 return Poll::Ready(());
             }
-            // A handler that has woken itself has yielded, so the task does.
-            let handler_yielded = std::mem::take(&mut self.handler_yielded);
-            if self.budget == 0 || handler_yielded || is_budget_used_up {
+            let yields = std::mem::take(&mut self.yields);
+            if self.budget == 0 || yields || is_budget_used_up {
                 return self.poll_later(timer, cx);
             }
             if made_progress || self.progress.is_some() || self.drive_timers(timer.as_mut(), cx) {

@@ -21,7 +21,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
         if let Poll::Ready(frame) = handler.poll(&mut Context::from_waker(&self.handler_waker)) {
             self.inner.close(frame);
         }
-        self.handler_yielded = self.inner.is_handler_woken();
+        self.yields |= self.inner.is_handler_woken();
         true
     }
 }

@@ -22,8 +22,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             Phase::Draining | Phase::Closed => return false,
             Phase::Open | Phase::WriteFailed | Phase::Closing => {}
         }
-        if std::mem::take(&mut self.heartbeat_due) {
-            self.inner.answer_heartbeat();
+        if std::mem::take(&mut self.answer_due) {
+            self.answer();
         }
         if !self.receiver.is_waiting_for_input() && self.process_input() {
             return true;
@@ -40,6 +40,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
     fn process_input(&mut self) -> bool {
         let mut made_progress = false;
         while let Some(event) = self.receive_messages(&mut made_progress) {
+            if made_progress && self.phase == Phase::Open && matches!(event, Event::Close(_)) {
+                self.answer_later(event);
+                return true;
+            }
             made_progress = true;
             self.on_event(event);
             if matches!(self.phase, Phase::Draining | Phase::ShutDown | Phase::Closed) {
@@ -84,7 +88,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             }
             if self.text_heartbeat && message.as_text() == Some("ping") {
                 // The answer is queued in the next poll, after the handler's answers to the messages before it.
-                self.heartbeat_due = true;
+                self.answer_due = true;
                 break None;
             }
             let len = message.len();
@@ -114,6 +118,24 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             wakers.wake();
         }
         event
+    }
+
+    /// Has a close frame that arrived together with messages wait, which RFC 6455 §5.5.1 allows: the tasks that receive the messages
+    /// run first, and can still send.
+    #[cold]
+    fn answer_later(&mut self, close: Event) {
+        self.close_due = Some(Box::new(close));
+        self.answer_due = true;
+        self.yields = true;
+    }
+
+    /// Answers what had to wait until the handler was polled.
+    #[cold]
+    fn answer(&mut self) {
+        match self.close_due.take() {
+            Some(close) => self.on_event(*close),
+            None => self.inner.answer_heartbeat(),
+        }
     }
 
     // Not inlined: the code that runs for every message stays short.

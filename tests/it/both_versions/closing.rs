@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tower_websocket::{CloseCode, CloseFrame, Error, ErrorKind, Manager, Shutdown, WebSocketLayer};
 
 use super::support::{
-    BIG, Frame, binary, close, code, continuation, kind, millis, open, ping, pong, quiet, said, secs, serve, status,
-    text,
+    BIG, Frame, binary, close, code, continuation, echo, kind, millis, open, ping, pong, quiet, said, secs, serve,
+    status, text,
 };
 
 #[tokio::test(start_paused = true)]
@@ -85,6 +85,31 @@ async fn a_close_frame_waits_for_the_messages_before_it() {
     assert_eq!(ws.recv().await.unwrap(), None);
     peer.expect_close(1000).await;
     peer.expect_end().await;
+}
+
+/// As a client does that sends all it has, and closes.
+#[tokio::test(start_paused = true)]
+async fn messages_that_arrive_together_with_a_close_frame_are_answered_before_it() {
+    async fn echo_in_another_task(ws: Manager) {
+        let echoing = tokio::spawn(echo(ws.clone()));
+        let _ = ws.done().await;
+        let _ = echoing.await.unwrap();
+    }
+    let layer = WebSocketLayer::new(echo).upgrader(quiet());
+    let another = WebSocketLayer::new(echo_in_another_task).upgrader(quiet());
+    for mut peer in [serve(layer.into_service()), serve(another.into_service())] {
+        peer.handshake("").await;
+        let messages: [Frame; 51] = std::array::from_fn(|index| match index {
+            50 => close(4000, "that is all"),
+            number => text(number.to_string()),
+        });
+        peer.send_all(messages).await;
+        for number in 0..50 {
+            peer.expect(text(number.to_string())).await;
+        }
+        assert_eq!(peer.expect_close(4000).await, "that is all");
+        peer.expect_end().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
