@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_says_stays_in_its_line() {
+    fn text_of_a_peer_stays_in_its_log_line() {
         let error = io::Error::other("a\r\nERROR forged");
         assert_eq!(shown(&error), "a\\r\\nERROR forged");
     }

@@ -25,7 +25,7 @@ const COMPRESSORS: [(u8, u8, usize); 7] = [
 const DECOMPRESSOR: usize = 47_680;
 
 #[test]
-fn context_takeover_costs_what_the_table_says() {
+fn context_takeover_costs_the_memory_of_the_table() {
     for (bits, level, compressor) in COMPRESSORS {
         let compression = Compression::default().server_context_takeover(true);
         let compression = compression.server_max_window_bits(bits).unwrap().memory_level(level).unwrap();

@@ -19,7 +19,7 @@ for_each_broker! {
     a_member_that_joins_while_the_broker_is_away_is_served_when_it_is_back
     what_waits_for_the_broker_is_bounded
     more_may_wait_for_the_broker_than_it_keeps
-    hubs_that_are_dropped_while_the_broker_is_away_leave_nothing_behind
+    hubs_that_are_dropped_while_the_broker_is_away_free_everything
 }
 
 /// Publishes these numbers as texts.
@@ -191,7 +191,7 @@ async fn more_may_wait_for_the_broker_than_it_keeps(mut broker: Broker) {
     assert_eq!(topic.stats().gaps, 0);
 }
 
-async fn hubs_that_are_dropped_while_the_broker_is_away_leave_nothing_behind(mut broker: Broker) {
+async fn hubs_that_are_dropped_while_the_broker_is_away_free_everything(mut broker: Broker) {
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let before = tasks();
     let topics = [topic(&broker.hub().await), topic(&broker.hub().await)];

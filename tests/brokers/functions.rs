@@ -9,7 +9,7 @@ use crate::member::{Member, texts};
 
 for_each_broker! {
     a_publication_that_cannot_be_encoded_is_a_gap
-    a_gap_that_cannot_be_told_keeps_nobody_out
+    a_panic_while_a_gap_is_reported_does_not_prevent_joining
 }
 
 /// The topic of [`crate::member::topic`], whose functions panic at `bad` publications and, if asked, at each gap.
@@ -45,7 +45,7 @@ async fn a_publication_that_cannot_be_encoded_is_a_gap(broker: Broker) {
     assert_eq!(far.recv().await.1, "c");
 }
 
-async fn a_gap_that_cannot_be_told_keeps_nobody_out(broker: Broker) {
+async fn a_panic_while_a_gap_is_reported_does_not_prevent_joining(broker: Broker) {
     let topic = topic(&broker.hub().await, false);
     // Both wait for the broker.
     let (mut back, recovered) = Member::resume(&topic, Some("1-5".parse().unwrap()));

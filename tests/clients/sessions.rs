@@ -122,7 +122,7 @@ async fn a_session_that_is_left_open_is_closed_before_the_next() {
 }
 
 #[tokio::test]
-async fn a_server_says_when_to_come_back() {
+async fn a_server_tells_a_client_when_to_reconnect() {
     let restarting = || Act::Close(CloseFrame::new(CloseCode::SERVICE_RESTART, "restarting"));
     let overloaded = || Act::Close(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, ""));
     for (first, least) in [

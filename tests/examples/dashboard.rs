@@ -160,7 +160,7 @@ async fn refuses_a_page_from_elsewhere() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn says_goodbye_when_it_is_stopped() {
+async fn closes_its_connections_when_it_is_stopped() {
     let example = Example::start("dashboard").await;
     let status = open(example.address(), "/ws/status").await;
     let peers = open(example.address(), "/ws/peers").await;

@@ -140,7 +140,7 @@ impl Server {
 
 /// 4,000 sockets; more with `TOWER_WEBSOCKET_SOCKETS=100000`, which takes minutes and 10,000 descriptors.
 #[test]
-fn sockets_that_are_abandoned_leave_nothing_behind() {
+fn sockets_that_are_abandoned_free_everything() {
     let sockets: usize = std::env::var("TOWER_WEBSOCKET_SOCKETS").map_or(4_000, |sockets| sockets.parse().unwrap());
     // The time of silent ones is that of their limits: a few wait all together.
     let (batch, together) = if sockets > 10_000 { (4_000, 1) } else { (100, PHASES.len()) };

@@ -62,7 +62,7 @@ fn bombs_of_every_shape_are_refused_within_the_limit() {
 }
 
 #[test]
-fn bombs_that_nobody_receives_stay_within_the_budget() {
+fn bombs_that_are_not_received_stay_within_the_budget() {
     alone(async {
         let budget = Budget::new(16 * MIB);
         let limits = Limits::default().max_message_size(2 * MIB).budget(budget.clone());

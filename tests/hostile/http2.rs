@@ -25,7 +25,7 @@ fn request() -> http::Request<()> {
 }
 
 #[test]
-fn streams_that_are_reset_at_once_leave_nothing_behind() {
+fn streams_that_are_reset_at_once_free_everything() {
     alone(async {
         let shutdown = Shutdown::new();
         let address = serve(WebSocketLayer::new(echo).upgrader(quiet()).shutdown(&shutdown)).await;

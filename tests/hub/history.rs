@@ -29,7 +29,7 @@ async fn recover(topic: &Topic, position: impl Into<Option<Position>>) -> (Recov
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_gets_what_it_has_missed_or_is_told_of_a_gap() {
+async fn a_client_gets_what_it_has_missed_or_a_notice_of_a_gap() {
     let topic = chat(&Hub::new());
     let start = topic.position();
     let mut positions = vec![start];
@@ -68,7 +68,7 @@ async fn a_client_gets_what_it_has_missed_or_is_told_of_a_gap() {
 
 /// The connection's task makes it, while others publish.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gap_that_takes_long_to_encode_is_told_before_what_is_published_meanwhile() {
+async fn the_notice_of_a_gap_comes_before_later_publications_if_encoding_it_takes_long() {
     let notice: String =
         (0..400_000_u32).map(|number| char::from(b'a' + (number.wrapping_mul(number) >> 7) as u8 % 26)).collect();
     let told = notice.clone();
@@ -93,7 +93,7 @@ async fn a_gap_that_takes_long_to_encode_is_told_before_what_is_published_meanwh
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_topic_without_history_has_published_to_nobody_is_a_gap() {
+async fn what_a_topic_without_history_published_without_members_is_a_gap() {
     let topic = Hub::new().topic("news");
     let before = topic.position();
     topic.publish("missed").unwrap();
@@ -102,7 +102,7 @@ async fn what_a_topic_without_history_has_published_to_nobody_is_a_gap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_is_told_before_what_is_published_behind_it() {
+async fn the_notice_of_a_gap_comes_before_later_publications() {
     let topic = chat(&Hub::new()).tell_gap(|gap| format!("{} to {}", gap.after(), gap.up_to()).into());
     let start = topic.position();
     for number in 1..=5 {
@@ -209,7 +209,7 @@ async fn a_history_is_charged_once_with_its_encoded_frames() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publication_that_nobody_gets_is_not_encoded() {
+async fn a_publication_without_members_is_not_encoded() {
     let count = Arc::new(AtomicUsize::new(0));
     let encoded = count.clone();
     let topic = Hub::new().topic("news").encode(move |message, _| {
@@ -224,7 +224,7 @@ async fn a_publication_that_nobody_gets_is_not_encoded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hub_that_is_dropped_leaves_nothing_behind() {
+async fn a_hub_that_is_dropped_frees_everything() {
     let budget = Budget::new(1_000_000);
     let hub = Hub::with_budget(budget.clone());
     chat(&hub).publish(vec![0; 1000]).unwrap();
@@ -234,7 +234,7 @@ async fn a_hub_that_is_dropped_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn positions_are_told_as_the_application_likes() {
+async fn the_application_encodes_positions() {
     let topic = chat(&Hub::new())
         .encode(|message, position| Message::text(format!("{position} {}", message.as_text().unwrap_or_default())));
     let (client, server) = pair();

@@ -55,7 +55,7 @@ async fn members_that_say_who_they_are_are_listed_until_they_leave_for_whatever_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_need_not_be_told_and_a_panic_harms_nobody() {
+async fn a_change_need_not_be_announced_and_a_panic_has_no_effect_on_others() {
     let topic = room(&Hub::new());
     let (watcher, watching) = pair();
     let _seat = topic.join(&watching, Overflow::Close).unwrap();
@@ -72,7 +72,7 @@ async fn a_change_need_not_be_told_and_a_panic_harms_nobody() {
 
 /// A member leaves in the middle of its handler's panic, and its change cannot be published.
 #[tokio::test(start_paused = true)]
-async fn a_panic_while_a_change_is_published_harms_nobody() {
+async fn a_panic_while_a_change_is_published_has_no_effect_on_others() {
     let hub = Hub::new();
     let topic = room(&hub).encode(|message, _| {
         assert!(!message.as_text().unwrap().starts_with("Bob"), "it is the application's own");
@@ -106,7 +106,7 @@ async fn a_panic_while_a_change_is_published_harms_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_while_it_is_told_that_it_joins_leaves_afterwards() {
+async fn a_member_that_leaves_while_its_joining_is_announced_leaves_afterwards() {
     let hub = Hub::new();
     let (watcher, watching) = pair();
     let (_client, server) = pair();

@@ -7,7 +7,7 @@ use tower_websocket::{CloseCode, Compression, Hub, Keepalive, Message, Overflow,
 use crate::support::{plain_pair, received, settle};
 
 #[tokio::test(start_paused = true)]
-async fn a_member_is_told_of_what_was_dropped() {
+async fn a_member_gets_a_notice_of_dropped_publications() {
     let topic =
         Hub::new().topic("ticker").capacity(2).tell_dropped(|count| Message::text(format!("{count} are left out")));
     let (client, server) = plain_pair();

@@ -61,7 +61,7 @@ fn broken(config: &WebSocketConfig) -> (Manager, DuplexStream, Arc<AtomicBool>) 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_queued_behind_a_blocked_write_leaves_before_the_answer_to_a_close() {
+async fn what_is_queued_after_a_blocked_write_is_sent_before_the_answer_to_a_close() {
     let (mut peer, far) = duplex(1024);
     let ws = Manager::from_upgraded(far, Role::Server, &config());
     ws.send(vec![1; 3000]).await.unwrap();
@@ -96,7 +96,7 @@ async fn what_was_not_accepted_at_all_is_written_once_there_is_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_write_with_more_behind_it_ends_no_reading() {
+async fn a_failed_write_with_more_to_write_does_not_end_reading() {
     let config = config().limits(Limits::default().incoming(1));
     let (ws, mut peer, fails) = broken(&config);
     ws.send("is being written").await.unwrap();
@@ -117,7 +117,7 @@ async fn a_failed_write_with_more_behind_it_ends_no_reading() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_write_ends_a_connection_that_nobody_receives_from() {
+async fn a_failed_write_ends_a_connection_whose_messages_are_not_received() {
     let config = config().limits(Limits::default().incoming(1));
     let (ws, mut peer, fails) = broken(&config);
     ws.send("is being written").await.unwrap();

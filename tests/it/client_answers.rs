@@ -43,7 +43,7 @@ async fn answer(far: &mut DuplexStream, status: &str, more: &str) {
 
 /// RFC 6455 §7.1.1: a server ends the transport first, but one that waits for the client's end gets it.
 #[tokio::test(start_paused = true)]
-async fn a_client_ends_its_side_behind_the_closing_handshake() {
+async fn a_client_shuts_its_side_down_after_the_closing_handshake() {
     let (near, mut far) = duplex(4096);
     let client = tokio::spawn(async move {
         let ws = Connector::new().connect_over(near, "ws://h/").await.unwrap();
@@ -305,7 +305,7 @@ async fn over_http2_a_server_may_send_256_kib_ahead() {
 
 /// What the transport itself says is kept as the reason.
 #[tokio::test]
-async fn a_transport_that_fails_says_why() {
+async fn the_error_of_a_failed_transport_has_its_cause() {
     for client in [Connector::new(), Connector::new().http2()] {
         let io = tokio::io::join(Failing, tokio::io::sink());
         let error = client.connect_over(io, "ws://h/").await.unwrap_err();

@@ -98,7 +98,7 @@ async fn a_fault_of_the_peer_while_our_close_frame_waits_takes_nothing_from_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_http1_nothing_is_waited_for_behind_both_close_frames() {
+async fn over_http1_both_close_frames_end_the_connection_at_once() {
     let layer = WebSocketLayer::new(|ws: Manager| async move { ws.recv().await.map(drop) });
     let mut peer = serve(layer.upgrader(quiet()).into_service());
     peer.handshake("").await;
@@ -156,7 +156,7 @@ fn a_transport_that_writes_zero_bytes_is_not_asked_forever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_written_in_pieces_behind_a_pong_counts_as_written() {
+async fn what_is_written_in_pieces_after_a_pong_counts_as_written() {
     let (mut peer, far) = duplex(10);
     let ws = server(far);
     ws.send(vec![0; 50]).await.unwrap();
@@ -209,7 +209,7 @@ async fn all_bytes_of_a_connection_are_counted_to_its_end() {
 
 /// While the reader is held up, what lies behind is not late: its time begins when it is looked at.
 #[tokio::test(start_paused = true)]
-async fn a_message_that_waits_behind_unread_ones_has_its_whole_time() {
+async fn a_message_that_waits_for_unread_ones_has_its_whole_time() {
     let (mut peer, far) = duplex(64 * 1024);
     let config = config().limits(Limits::default().incoming(1).message_timeout(secs(30)));
     let ws = Manager::from_upgraded(far, Role::Server, &config);

@@ -50,7 +50,7 @@ async fn a_subprotocol_and_compression_are_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_refusal_says_what_was_wrong() {
+async fn every_refusal_has_its_reason() {
     let upgrade = "Host: localhost\r\nConnection: keep-alive\r\nConnection: UPGRADE\r\nUpgrade: h2c, WebSocket\r\n";
     let key = format!("Sec-WebSocket-Key: {KEY}\r\n");
     let v13 = "Sec-WebSocket-Version: 13\r\n";

@@ -146,7 +146,7 @@ impl Drop for Bomb {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_violation_behind_our_close_frame_is_for_debugging_too() {
+async fn a_violation_after_our_close_frame_is_logged_at_debug_too() {
     let layer = WebSocketLayer::new(|_: Manager| async {}).upgrader(quiet());
     let said = life(layer, async |peer| {
         peer.expect_close(1000).await;

@@ -12,7 +12,7 @@ use crate::shared::quiet;
 use crate::support::{binary, close, kind, millis, open_over, secs, tap, text};
 
 #[tokio::test(start_paused = true)]
-async fn one_unread_message_is_held_and_then_tcp_pushes_back() {
+async fn one_unread_message_fills_the_limit_and_then_tcp_pushes_back() {
     let (peer, transport, _) = tap(1024);
     let (ws, mut peer) = open_over(quiet().limits(Limits::default().incoming(1)), "", peer, transport).await;
     let frame = binary([7; 100]).masked();

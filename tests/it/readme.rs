@@ -93,7 +93,7 @@ async fn connections_that_ask_for_no_websocket_are_not_counted() {
 
 /// Fewer than a browser's tabs may want: when this fails, the guide `server` names another number.
 #[tokio::test(start_paused = true)]
-async fn hyper_allows_200_streams_unless_it_is_told_otherwise() {
+async fn hyper_allows_200_streams_by_default() {
     let (near, far) = tokio::io::duplex(4096);
     tokio::spawn(crate::net::serve_stream(far, hello().into_service()));
     let (sender, mut connection) = h2::client::handshake(near).await.unwrap();

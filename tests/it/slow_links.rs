@@ -119,7 +119,7 @@ async fn a_ping_of_a_slow_peer_is_answered_between_large_messages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_takes_data_is_alive_while_the_ping_waits_behind_it() {
+async fn a_peer_that_accepts_data_is_alive_while_the_ping_waits_to_be_sent() {
     for (rate, connector) in [(5_000, Connector::new()), (50_000, Connector::new().http2())] {
         let ws = connect(rate, &Upgrader::new(), connector).await;
         assert_eq!(receive(ws).await, (MESSAGES * SIZE, Some(CloseCode::NORMAL)), "{rate} bytes per second");

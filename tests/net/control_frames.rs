@@ -117,7 +117,7 @@ async fn a_control_frame_that_breaks_the_rules_within_a_message_is_answered_befo
 }
 
 #[tokio::test]
-async fn a_control_frame_that_breaks_the_rules_behind_unread_messages_is_answered() {
+async fn an_invalid_control_frame_after_unread_messages_is_answered() {
     let mut cases = Cases::default();
     for (role, over) in sides(&[Over::Tcp, Over::Memory]) {
         for [first, second] in [[0x8b, 5], [0x09, 5], [0xc9, 5], [0x88, 1]] {

@@ -137,7 +137,7 @@ async fn a_close_ends_in_time_where_the_peer_stops_reading() {
 
 /// All of it, and the close frame, is in the buffers of the kernel.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_close_behind_what_is_never_read_ends() {
+async fn a_close_after_data_that_is_never_read_ends() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         for settings in [Upgrader::new(), quiet()] {

@@ -87,7 +87,7 @@ async fn ignored_messages_are_dropped_until_the_peer_closes() {
 }
 
 #[tokio::test]
-async fn who_ignores_what_comes_is_told_of_each_end() {
+async fn ignore_incoming_returns_at_each_end() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         cases.add(format!("{role:?}, {over}, the peer vanishes"), async move {

@@ -143,7 +143,7 @@ async fn nothing_is_lost_repeated_or_reordered_by_a_thousand_resets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_short_history_has_lost_is_told() {
+async fn what_a_short_history_has_lost_is_a_gap() {
     let mut told = 0;
     for client in run(5, 200).await {
         for jump in &client.jumped {

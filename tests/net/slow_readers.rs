@@ -86,7 +86,7 @@ async fn a_peer_that_reads_steadily_stays_connected() {
 
 /// What it says shows that it is there, not that it has come to what was sent before.
 #[tokio::test]
-async fn a_peer_that_speaks_while_it_reads_stays_connected() {
+async fn a_peer_that_sends_while_it_reads_stays_connected() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         for way in [Way::SMALL, Way::DIRECT] {
@@ -208,7 +208,7 @@ async fn under_tls_a_slow_peer_stays_connected_where_the_kernel_takes_little() {
 /// RFC 6455 §5.5.1 and §5.5.2: behind its own close frame a peer sends no data, but still answers pings, and may ping. What
 /// arrives at a socket that is closed has its kernel drop what was still to be sent.
 #[tokio::test]
-async fn a_peer_that_speaks_behind_its_close_frame_gets_everything() {
+async fn a_peer_that_sends_after_its_close_frame_gets_everything() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         for bytes in [60 * KIB, MIB] {
@@ -392,7 +392,7 @@ async fn a_slow_peer_stays_connected_with_a_short_keepalive() {
 }
 
 #[tokio::test]
-async fn the_connection_is_quiet_again_behind_a_bulk() {
+async fn the_connection_is_idle_again_after_a_large_message() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         cases.add(format!("{role:?}, {over}"), async move {

@@ -29,7 +29,7 @@ async fn rest(ws: &Manager) -> (usize, Result<(), ErrorKind>) {
 }
 
 #[tokio::test]
-async fn a_close_frame_behind_unread_messages_is_noticed_at_once() {
+async fn a_close_frame_after_unread_messages_is_noticed_at_once() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         for (name, messages) in [
@@ -79,7 +79,7 @@ async fn the_close_of_a_client_of_ours_is_quick_where_a_handler_only_sends() {
 }
 
 #[tokio::test]
-async fn a_ping_behind_unread_messages_is_answered() {
+async fn a_ping_after_unread_messages_is_answered() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         for (name, messages) in [
@@ -106,7 +106,7 @@ async fn a_ping_behind_unread_messages_is_answered() {
 }
 
 #[tokio::test]
-async fn a_pong_behind_unread_messages_is_seen() {
+async fn a_pong_after_unread_messages_is_received() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         cases.add(format!("{role:?}, {over}"), async move {
@@ -123,7 +123,7 @@ async fn a_pong_behind_unread_messages_is_seen() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_transport_behind_unread_messages_is_noticed_at_once() {
+async fn the_end_of_a_transport_after_unread_messages_is_noticed_at_once() {
     let mut cases = Cases::default();
     for (role, over) in sides(&Over::ALL) {
         for socket in [Socket::default(), Socket::RESETTING] {

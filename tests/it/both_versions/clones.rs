@@ -6,7 +6,7 @@ use tower_websocket::{Error, ErrorKind, Message};
 use super::support::{close, kind, open, quiet, text};
 
 #[tokio::test(start_paused = true)]
-async fn each_stream_tells_the_error_once_and_clones_of_an_ended_one_do_not() {
+async fn each_stream_returns_the_error_once_and_clones_of_an_ended_one_do_not() {
     let (mut ws, peer) = open(quiet()).await;
     let mut before = ws.clone();
     drop(peer);

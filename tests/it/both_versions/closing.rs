@@ -162,7 +162,7 @@ async fn a_peer_that_never_stops_sending_gets_5_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_breaks_a_rule_behind_our_close_frame_is_waited_for_no_longer() {
+async fn a_violation_after_our_close_frame_ends_the_closing_handshake() {
     for frames in [
         vec![continuation("x").masked()],
         vec![text("x").more().masked(), text("y").masked()],
@@ -190,7 +190,7 @@ async fn a_peer_that_breaks_a_rule_behind_our_close_frame_is_waited_for_no_longe
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_answered_behind_our_close_frame() {
+async fn nothing_is_answered_after_our_close_frame() {
     let (ws, mut peer) = open(quiet()).await;
     peer.send(text("x").more()).await;
     peer.settle().await;

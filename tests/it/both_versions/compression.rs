@@ -42,7 +42,7 @@ async fn stats_count_what_compressed_messages_say() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_tells_whether_compression_was_agreed_upon() {
+async fn a_manager_knows_whether_compression_was_negotiated() {
     let unknown = "Sec-WebSocket-Extensions: permessage-zip, permessage-deflate; no_such_parameter\r\n";
     for (upgrader, offer, agreed) in [
         (quiet(), DEFLATE, true),

@@ -82,7 +82,7 @@ async fn a_handle_that_stays_keeps_no_waker_of_the_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_queued_behind_a_blocked_write_is_given_back_though_a_handle_stays() {
+async fn what_is_queued_after_a_blocked_write_is_freed_though_a_handle_exists() {
     let budget = Budget::new(1 << 30);
     let limits = Limits::default().max_write_buffer_size(8 * BIG).budget(budget.clone());
     let (peer, transport, _) = tap(1024);

@@ -192,7 +192,7 @@ async fn a_frame_that_the_handler_chose_is_sent_however_it_is_wrapped() {
 
 /// Passing it on is a choice too, where the handler says so.
 #[tokio::test(start_paused = true)]
-async fn an_upstreams_frame_is_passed_on_where_the_handler_says_so() {
+async fn an_upstreams_frame_is_passed_on_if_the_handler_returns_it() {
     let layer = WebSocketLayer::new(|_: Manager| async move {
         let error = closed_upstream(4001, "public").await.send("x").await.unwrap_err();
         Err::<(), BoxError>(error.close_frame().unwrap().clone().into())

@@ -173,7 +173,7 @@ async fn a_member_leaves_with_its_seat_or_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn topics_that_nobody_is_in_cost_nothing() {
+async fn topics_without_members_cost_nothing() {
     let hub = Hub::new();
     let (ws, mut peer) = open(quiet()).await;
     for number in 0..10_000 {

@@ -96,7 +96,7 @@ async fn a_normal_close_as_a_handlers_error_is_logged_at_debug() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_leaves_is_no_news() {
+async fn a_peer_that_leaves_is_not_logged_as_a_failure() {
     // However it leaves, and whatever the handler waits in.
     for leave in ["close", "close with a code", "vanish"] {
         for wait in 0..6 {
@@ -131,7 +131,7 @@ async fn a_peer_that_leaves_is_no_news() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_and_the_end_of_a_lifetime_are_no_news() {
+async fn a_shutdown_and_the_end_of_a_lifetime_are_not_logged_as_failures() {
     let shutdown = tower_websocket::Shutdown::new();
     let lines = Lines::default();
     lines.subscribe();
@@ -184,7 +184,7 @@ async fn a_peer_that_breaks_the_rules_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_peer_says_stays_in_its_line() {
+async fn text_of_a_peer_stays_in_its_log_line() {
     let (mut peer, lines) = open(|ws: Manager| async move {
         let text = ws.recv().await?.and_then(|message| Some(message.as_text()?.to_owned())).unwrap_or_default();
         Err::<(), tower_websocket::BoxError>(format!("bad name {text}").into())

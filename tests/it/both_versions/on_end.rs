@@ -31,7 +31,7 @@ async fn a_handler_that_is_dropped_at_a_shutdowns_deadline_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_nobody_can_receive_are_discarded_where_the_end_is_reported_too() {
+async fn messages_that_cannot_be_received_are_discarded_if_the_end_is_reported_too() {
     let (report, mut ends) = mpsc::unbounded_channel();
     let upgrader = quiet().on_end(move |_, end: &Result<CloseFrame, Error>, _| {
         let code = end.as_ref().map(|frame| frame.code().get());

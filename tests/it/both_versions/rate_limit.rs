@@ -71,7 +71,7 @@ async fn bytes_beyond_the_rate_wait_and_a_message_gets_no_older_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_is_not_held_against_a_peer_while_reading_is_paused() {
+async fn silence_does_not_count_while_the_rate_limit_pauses_reading() {
     let rate_limit = RateLimit::new().messages(1).burst(secs(1));
     let (ws, mut peer) = open(Upgrader::new().limits(Limits::default().rate_limit(rate_limit))).await;
     send_numbers(&mut peer, 20).await;

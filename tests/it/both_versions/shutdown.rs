@@ -49,7 +49,7 @@ async fn a_connection_that_begins_while_all_are_closed_is_closed_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_begins_behind_the_deadline_ends_at_once() {
+async fn a_connection_that_begins_after_the_deadline_ends_at_once() {
     let shutdown = Shutdown::new();
     let (mut peer, begin) = accepted(&shutdown).await;
     assert_eq!(shutdown.close_all(CloseCode::GOING_AWAY, "", secs(10)).await, 1);

@@ -150,7 +150,7 @@ async fn the_transport_ends_when_the_server_accepts_no_data() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_answers_a_close_frame_with_something_behind_it() {
+async fn a_client_answers_a_close_frame_that_is_followed_by_something() {
     let (near, mut far) = tokio::io::duplex(1024);
     let ws = Manager::from_upgraded(near, Role::Client, &WebSocketConfig::new());
     // A close frame with 1000, then a ping and a text.

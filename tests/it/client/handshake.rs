@@ -106,7 +106,7 @@ async fn a_silent_server_takes_no_longer_than_the_limit() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_something_else_is_an_error() {
+async fn a_server_of_another_protocol_is_an_error() {
     for (answer, http1, http2) in [
         ("SSH-2.0-OpenSSH_9.9\r\n", ErrorKind::Handshake, ErrorKind::Handshake),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", ErrorKind::Handshake, ErrorKind::Handshake),
@@ -145,7 +145,7 @@ async fn an_extension_that_was_not_offered_is_refused() {
 }
 
 #[tokio::test]
-async fn http2_without_extended_connect_is_an_error_that_says_so() {
+async fn http2_without_extended_connect_is_an_error_of_its_own() {
     let (near, far) = duplex(1024);
     let service = hyper::service::service_fn(|_| async { Ok::<_, hyper::Error>(Response::new(String::new())) });
     let server = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());

@@ -80,7 +80,7 @@ async fn falls_back_to_http1_where_http2_has_no_websockets() {
 }
 
 #[tokio::test]
-async fn where_there_is_nothing_to_fall_back_to_the_first_reason_is_told() {
+async fn without_another_version_the_first_error_is_returned() {
     let server = auto::Builder::new(TokioExecutor::new());
     let (address, config) = serve_tls(WebSocketLayer::new(echo), server, &["h2"]).await;
     let client = Connector::new().http2().tls_config(config);
@@ -162,7 +162,7 @@ async fn a_host_that_tls_cannot_name_is_an_invalid_setting_and_not_dialled() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_tls_is_not_tried_again() {
+async fn a_server_without_tls_is_not_tried_again() {
     let service = WebSocketLayer::new(echo).into_service();
     let address = listen(move |stream| serve_stream(stream, service.clone())).await;
     let error = Manager::connect(format!("wss://localhost:{}/", address.port())).await.unwrap_err();

@@ -129,7 +129,7 @@ async fn a_client_that_opens_no_more_streams_keeps_its_own() {
 
 /// What comes behind unread messages is not read, but the other direction tells of the reset.
 #[tokio::test(start_paused = true)]
-async fn a_reset_behind_unread_messages_is_noticed_without_a_keepalive() {
+async fn a_reset_after_unread_messages_is_noticed_without_a_keepalive() {
     // One unread message is enough to stop reading, or none of these is.
     for (messages, incoming) in [0, 1, 2, 10].into_iter().flat_map(|messages| [(messages, 1), (messages, 64 * 1024)]) {
         let (layer, mut handlers) = handed_over();

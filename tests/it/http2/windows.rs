@@ -83,7 +83,7 @@ async fn of_a_large_message_only_a_part_waits_in_hyper() {
 
 /// hyper cannot reset the streams of such a peer, and its keepalive waits for the peer too: the guide `server` says what helps.
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_nobody_reads_is_ended_by_a_write_timeout() {
+async fn a_connection_whose_peer_does_not_read_is_ended_by_a_write_timeout() {
     let (layer, mut handlers) = handed_over();
     let (near, far) = duplex(64 * 1024);
     let service = TowerToHyperService::new(layer.upgrader(quiet()).into_service());
