@@ -23,7 +23,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Driver<Io> {
             Phase::Open | Phase::WriteFailed | Phase::Closing => {}
         }
         if std::mem::take(&mut self.answer_due) {
+            // Nothing is read before the answer is written: it could be the end of the transport.
             self.answer();
+            return true;
         }
         if !self.receiver.is_waiting_for_input() && self.process_input() {
             return true;

@@ -50,13 +50,13 @@ pub(super) fn received(case: &Case, fault: Fault, read: &[u8], report: &Report, 
     }
 }
 
-/// What was written is whole frames, in the order of the messages, and nothing behind a close frame.
+/// What was written is whole frames, in the order of the messages, and nothing after a close frame.
 pub(super) fn written(case: &Case, fault: Fault, written: &[u8], report: &Report, done: &Result<CloseFrame, Error>) {
     let mut rest = written.to_vec();
     let all = frames(case.setup.role(), &mut rest);
     let closes = all.iter().position(|frame| frame.first == 0x88);
     if let Some(at) = closes {
-        assert_eq!((at + 1, rest.len()), (all.len(), 0), "something is behind the close frame");
+        assert_eq!((at + 1, rest.len()), (all.len(), 0), "something follows the close frame");
     }
     if let Fault::None = fault {
         // A peer that ends without a close frame is told nothing more.
